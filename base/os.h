@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef BASE_OS_H
+#define BASE_OS_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+/*
+ * What differs between operating systems.  os_posix.c holds what is the same everywhere; os_linux.c
+ * and os_bsd.c compile to nothing on the other.  All functions may be called from any thread.
+ */
+
+uint64_t os_clock_ns(void);            /* monotonic, from an arbitrary start */
+uint64_t os_wall_ns(void);             /* since 1970-01-01 UTC */
+void os_random(void *buf, size_t len); /* from the kernel's generator; never fails */
+
+/* Zeroed memory for guest RAM, page aligned, not reserved: pages cost nothing until touched.
+ * NULL and the reason when the host has none.  os_ram_discard makes a page-aligned part read as
+ * zeroes again and gives its pages back. */
+void *os_ram_new(size_t len, struct err *);
+void os_ram_free(void *, size_t len);
+void os_ram_discard(void *, size_t len);
+
+/* A file's exclusive (write) or shared lock against other processes and other descriptors of this
+ * one.  0, or -EAGAIN when another holds it. */
+int os_file_lock(int fd, int exclusive);
+/* Makes [off, off + len) of a file read as zeroes; drops the storage if `punch`.  -ENOTSUP where
+ * the OS or file system cannot: the caller writes zeroes then (or, for a discard, does nothing). */
+int os_file_zero(int fd, uint64_t off, uint64_t len, int punch);
+
+/* The poller under base/loop.c: epoll or kqueue.  `ptr` comes back with each event. */
+enum { OS_POLL_IN = 1, OS_POLL_OUT = 2, OS_POLL_HUP = 4 };
+struct os_event {
+	void *ptr;
+	unsigned events;
+};
+int os_poll_new(void); /* a descriptor, or -errno */
+/* Sets what is waited for on fd: 0 takes it out.  `was` is what it was before. */
+int os_poll_set(int poll, int fd, unsigned was, unsigned events, void *ptr);
+/* Waits for at most timeout_ms (-1: for ever); the number of events, or -errno. */
+int os_poll_wait(int poll, struct os_event *, int max, int timeout_ms);
+
+#endif

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef BASE_THREAD_H
+#define BASE_THREAD_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * POSIX threads, with the failures that only a bug of ours can cause made into asserts.
+ * Lock order in the whole project: bus, then a device, then an interrupt controller.
+ */
+struct mutex {
+	pthread_mutex_t m;
+};
+
+struct cond {
+	pthread_cond_t c;
+};
+
+struct thread {
+	pthread_t t;
+};
+
+void mutex_init(struct mutex *);
+void mutex_fini(struct mutex *);
+void mutex_lock(struct mutex *);
+void mutex_unlock(struct mutex *);
+
+void cond_init(struct cond *); /* times are of the monotonic clock */
+void cond_fini(struct cond *);
+void cond_wait(struct cond *, struct mutex *);
+/* Waits for at most ns nanoseconds; false when they are over. */
+bool cond_wait_for(struct cond *, struct mutex *, uint64_t ns);
+void cond_broadcast(struct cond *);
+
+/* 0 or -errno.  Signals are blocked in the new thread. name is for debuggers, at most 15 bytes. */
+int thread_start(struct thread *, const char *name, void *(*fn)(void *), void *arg);
+void thread_join(struct thread *);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef CORE_EVENT_H
+#define CORE_EVENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct mutex;
+
+/*
+ * Everything that enters a VM from outside, so that it can be recorded and replayed: bytes typed at
+ * a console, completions of disk requests (posted, delivered on the VM's thread between two
+ * instructions), and entropy and wall-clock time (pulled by a device during a guest access).
+ * Nothing else in dev/ or cpu/ asks the host for anything.
+ */
+struct events;
+
+struct events *events_new(void);
+void events_free(struct events *); /* drops what was not delivered */
+
+/* A kind of input: deliver runs on the VM's thread with lock held.  Returns its number (>= 0),
+ * given out in the order of calls, or -ENOMEM.  name is kept, not owned. */
+int events_source(struct events *, const char *name, struct mutex *lock,
+    void (*deliver)(void *arg, const void *data, size_t len), void *arg);
+/* Any thread: copies data, queues it, and wakes the VM.  -ENOMEM or 0. */
+int events_post(struct events *, int source, const void *data, size_t len);
+/* Called (on the posting thread) after each post; set once by the machine. */
+void events_on_post(struct events *, void (*wake)(void *arg), void *arg);
+/* VM's thread: delivers all that is queued, in order. */
+void events_deliver(struct events *);
+bool events_pending(const struct events *); /* any thread; cheap */
+
+/* VM's thread. */
+void events_random(struct events *, void *buf, size_t len);
+uint64_t events_wall_ns(struct events *); /* since 1970-01-01 UTC */
+/* From now on random bytes come from a fixed generator with this seed and the wall clock stands at
+ * wall_ns + guest time: for deterministic runs. */
+struct clock;
+void events_fix(struct events *, uint64_t seed, uint64_t wall_ns, const struct clock *);
+
+#endif

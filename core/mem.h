@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef CORE_MEM_H
+#define CORE_MEM_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+/*
+ * Guest physical memory: where in the host's memory each page of guest RAM is, and one byte of
+ * flags a page. The map is made while the machine is built and constant after; RAM itself is shared
+ * by all threads. mem does not own the RAM (an engine does).
+ */
+enum { MEM_PAGE_BITS = 12, MEM_PAGE = 1 << MEM_PAGE_BITS };
+
+enum mem_flag {
+	MEM_CODE = 1, /* an engine holds decoded or translated code of this page */
+	MEM_IO = 2,   /* the bus has a region on top of this page (HTIF): ask the bus first */
+};
+
+struct mem;
+
+struct mem *mem_new(void);
+void mem_free(struct mem *);
+
+/* hva stays valid until mem_free.  gpa and len are multiples of MEM_PAGE. */
+int mem_map(struct mem *, uint64_t gpa, void *hva, uint64_t len, struct err *);
+
+/* The host address of [gpa, gpa + len) if all of it is RAM in one piece, else NULL. Whoever writes
+ * through it calls mem_written after. */
+void *mem_at(const struct mem *, uint64_t gpa, uint64_t len);
+/* The flags of the page of RAM that holds gpa, or NULL where no RAM is. */
+uint8_t *mem_flags(const struct mem *, uint64_t gpa);
+
+/* Copies; -EFAULT, with nothing done, unless all of the range is RAM.  mem_write calls mem_written.
+ */
+int mem_read(const struct mem *, uint64_t gpa, void *, uint64_t len);
+int mem_write(struct mem *, uint64_t gpa, const void *, uint64_t len);
+
+/* Tells the engine that somebody other than its own CPUs wrote here: code in it is stale. Cheap
+ * when the pages hold no code. */
+void mem_written(struct mem *, uint64_t gpa, uint64_t len);
+/* The engine's side of that; called on the writer's thread, for parts of pages with MEM_CODE. */
+void mem_on_code_write(struct mem *, void (*fn)(void *arg, uint64_t gpa, uint64_t len), void *arg);
+
+/* Each piece of RAM in address order. */
+void mem_each(
+    const struct mem *, void (*fn)(void *arg, uint64_t gpa, void *hva, uint64_t len), void *arg);
+
+#endif

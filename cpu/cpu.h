@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef CPU_CPU_H
+#define CPU_CPU_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "core/exit.h"
+
+struct mem;
+struct bus;
+struct clock;
+struct log;
+struct field;
+struct cpu;
+
+/* What guest CPUs work on; outlives them. */
+struct cpu_env {
+	struct mem *mem;
+	struct bus *bus;
+	struct clock *clock;
+	const struct log *log;
+	bool firmware_calls; /* calls to firmware come out as EXIT_CALL: the VM is the firmware */
+	bool hole_exits;     /* accesses that nobody answers come out as EXIT_READ and EXIT_WRITE */
+};
+
+/*
+ * A kind of guest CPU on our own software engine.  cpu/ARCH/cpu.c defines `const struct cpu_class
+ * cpu_ARCH`.  Every function but kick and irq is for the thread that runs the CPU.
+ */
+struct cpu_class {
+	const char *name;         /* what -a takes: "riscv64" */
+	size_t regs_size;         /* of the struct in cpu/ARCH/regs.h */
+	const struct field *regs; /* its fields, for save, compare and listings */
+	/* shared: what the CPUs of one VM share (decoded code); made by the first, freed by the
+	 * last. */
+	struct cpu *(*new)(const struct cpu_env *, unsigned id, struct cpu *first, struct err *);
+	void (*free)(struct cpu *); /* the first one last */
+	void (*reset)(struct cpu *);
+	void (*run)(struct cpu *, struct exit *, uint64_t turn); /* the interpreter */
+	void (*kick)(struct cpu *);
+	void (*irq)(struct cpu *, unsigned line, bool level);
+	int (*get)(struct cpu *, unsigned groups, void *regs);
+	int (*set)(struct cpu *, unsigned groups, const void *regs);
+};
+
+extern const struct cpu_class *const cpu_classes[]; /* made by tools/list.sh */
+
+const struct cpu_class *cpu_find(const char *name);
+
+#endif

@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef CPU_RISCV64_STATE_H
+#define CPU_RISCV64_STATE_H
+
+#include <setjmp.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/compiler.h"
+#include "core/clock.h"
+#include "cpu/cpu.h"
+#include "cpu/riscv64/regs.h"
+
+/*
+ * A hart on the software engine.  Manual: The RISC-V Instruction Set Manual, volume I
+ * (unprivileged, 20240411) and volume II (privileged, 20240411, machine ISA 1.13).
+ * Only the thread that runs the hart touches it, but for `lines` and `attention`.
+ */
+
+/* x[0] is always zero: decoding turns a destination x0 into RV_SINK, which nobody reads. */
+enum { RV_SINK = 32 };
+
+/* Software TLB.  Loads and stores apart.  An entry matches when the page of the access is tag; the
+ * byte is then at host address va + addend.  tag RV_NO_TAG matches nothing.  A store entry exists
+ * only for pages that are writable, whose PTE is dirty, and that hold no decoded code and no bus
+ * region; a load entry only for pages without a bus region; both only where PMP allows the whole
+ * page. */
+enum { RV_TLB_BITS = 9, RV_TLB_SIZE = 1 << RV_TLB_BITS };
+#define RV_NO_TAG UINT64_MAX
+
+struct rv_tlb_entry {
+	uint64_t tag;
+	uintptr_t addend;
+};
+
+struct rv_tlb {
+	struct rv_tlb_entry load[RV_TLB_SIZE], store[RV_TLB_SIZE];
+};
+
+/* One TLB a privilege context, so that a change of mode flushes nothing.  M mode with MPRV uses the
+ * context of MPP.  A change of MXR flushes. */
+enum rv_context { RV_CTX_U, RV_CTX_S, RV_CTX_S_SUM, RV_CTX_M, RV_NCTX };
+
+enum rv_access { RV_FETCH, RV_LOAD, RV_STORE };
+
+/* Exception codes: mcause. */
+enum rv_cause {
+	RV_FETCH_MISALIGNED = 0,
+	RV_FETCH_ACCESS = 1,
+	RV_ILLEGAL = 2,
+	RV_BREAKPOINT = 3,
+	RV_LOAD_MISALIGNED = 4,
+	RV_LOAD_ACCESS = 5,
+	RV_STORE_MISALIGNED = 6,
+	RV_STORE_ACCESS = 7,
+	RV_ECALL_U = 8,
+	RV_ECALL_S = 9,
+	RV_ECALL_M = 11,
+	RV_FETCH_PAGE = 12,
+	RV_LOAD_PAGE = 13,
+	RV_STORE_PAGE = 15,
+};
+
+/* Bits of `attention`: why the interpreter has to stop between two instructions. */
+enum {
+	RV_ATT_KICK = 1,  /* vcpu_kick */
+	RV_ATT_LINES = 2, /* an interrupt may have become pending or enabled */
+	RV_ATT_EXIT = 4,  /* `exit` holds a reason to come out */
+};
+
+struct rv_code; /* cpu/riscv64/code.h: decoded pages */
+
+struct rv {
+	uint64_t x[33];
+	struct rv_tlb *tlb;         /* of the current data context: &tlbs[n] */
+	_Atomic uint32_t attention; /* RV_ATT_x; any thread sets */
+	uint8_t mode;               /* RV_U, RV_S, RV_M */
+	uint8_t fflags, frm;
+	uint64_t pc;        /* right in helpers and slow paths; stale while the interpreter runs */
+	int64_t left;       /* instructions left in this turn; as pc */
+	uint64_t count_end; /* retired instructions when left is 0 */
+	uint64_t f[32];     /* NaN-boxed */
+
+	bool reserved; /* LR: cleared by SC, traps' returns and the end of a turn */
+	uint64_t reserved_pa;
+
+	/* Machine-level CSRs as written; derived bits (SD, mip lines) are made on reading. */
+	uint64_t mstatus, medeleg, mideleg, mie, mip, mtvec, mcounteren, mscratch, mepc, mcause,
+	    mtval, menvcfg, mcountinhibit, mseccfg, mstateen[4];
+	uint64_t stvec, scounteren, sscratch, sepc, scause, stval, satp, senvcfg, stimecmp,
+	    sstateen[4];
+	uint64_t mcycle_delta, minstret_delta; /* counter = retired + delta while not inhibited */
+	uint8_t pmpcfg[64];
+	uint64_t pmpaddr[64];
+	bool pmp_used; /* any entry that is not OFF */
+
+	_Atomic uint64_t lines; /* mip bits that wires drive (MSIP, MTIP, SEIP, MEIP) */
+	bool stimer_due;        /* Sstc: the timer for stimecmp has fired */
+	struct timer stimer;
+
+	bool halted; /* in WFI or WRS */
+	struct exit exit;
+	bool
+	    answered; /* exit.val answers the read at exit.addr: the retried instruction takes it */
+
+	unsigned id;
+	const struct cpu_env *env;
+	struct rv *first;     /* the VM's hart 0 (owner of code) */
+	struct rv *next_hart; /* all harts of the VM, from first on */
+	struct rv_code *code;
+	jmp_buf trap; /* where rv_raise goes: into run */
+	struct rv_tlb tlbs[RV_NCTX];
+};
+
+/* mstatus */
+#define MSTATUS_SIE  (1ull << 1)
+#define MSTATUS_MIE  (1ull << 3)
+#define MSTATUS_SPIE (1ull << 5)
+#define MSTATUS_UBE  (1ull << 6)
+#define MSTATUS_MPIE (1ull << 7)
+#define MSTATUS_SPP  (1ull << 8)
+#define MSTATUS_MPP  (3ull << 11)
+#define MSTATUS_FS   (3ull << 13)
+#define MSTATUS_MPRV (1ull << 17)
+#define MSTATUS_SUM  (1ull << 18)
+#define MSTATUS_MXR  (1ull << 19)
+#define MSTATUS_TVM  (1ull << 20)
+#define MSTATUS_TW   (1ull << 21)
+#define MSTATUS_TSR  (1ull << 22)
+#define MSTATUS_UXL  (3ull << 32)
+#define MSTATUS_SXL  (3ull << 34)
+#define MSTATUS_SD   (1ull << 63)
+
+#define MENVCFG_FIOM  (1ull << 0)
+#define MENVCFG_CBIE  (3ull << 4)
+#define MENVCFG_CBCFE (1ull << 6)
+#define MENVCFG_CBZE  (1ull << 7)
+#define MENVCFG_ADUE  (1ull << 61)
+#define MENVCFG_PBMTE (1ull << 62)
+#define MENVCFG_STCE  (1ull << 63)
+
+/* Instructions that this hart has retired before the current one; pc and left must be right. */
+static inline uint64_t rv_retired(const struct rv *s)
+{
+	return s->count_end - (uint64_t)s->left;
+}
+
+static inline void rv_attend(struct rv *s, uint32_t bits)
+{
+	atomic_fetch_or_explicit(&s->attention, bits, memory_order_release);
+}
+
+/* trap.c -------------------------------------------------------------------------------------- */
+
+/* Gives up the current instruction, which becomes the exception.  pc and left must be right. Only
+ * below run. */
+_Noreturn void rv_raise(struct rv *, enum rv_cause, uint64_t tval);
+/* Enters the handler of an exception or (interrupt) of the pending interrupt `cause`. */
+void rv_trap(struct rv *, bool interrupt, unsigned cause, uint64_t tval);
+/* mip as a CSR read gives it. */
+uint64_t rv_mip(struct rv *);
+/* Takes the highest pending interrupt that is enabled, if any. Ends `halted` when any enabled in
+ * mie is pending. */
+bool rv_interrupt(struct rv *);
+/* xRET.  They check privilege (TSR) and raise RV_ILLEGAL with the word. pc becomes the new one. */
+void rv_mret(struct rv *, uint32_t word);
+void rv_sret(struct rv *, uint32_t word);
+/* WFI: checks privilege (TW); sets halted unless an interrupt is pending and enabled in mie. */
+void rv_wfi(struct rv *, uint32_t word);
+/* ECALL: raises; or, from S mode with env->firmware_calls, fills exit with EXIT_CALL and asks for
+ * attention: pc must move on (the caller does that). */
+void rv_ecall(struct rv *);
+/* Chooses tlb and the contexts again: after a change of mode, MPRV, MPP, SUM. */
+void rv_context_changed(struct rv *);
+
+/* mmu.c --------------------------------------------------------------------------------------- */
+
+enum rv_context rv_data_context(const struct rv *);
+enum rv_context rv_fetch_context(const struct rv *);
+
+/* Where a virtual address is.  whole: the answer (and its permissions) holds for its whole 4 KiB
+ * page. */
+struct rv_where {
+	uint64_t pa;
+	bool whole;
+	bool dirty; /* a store may go there without another walk */
+};
+/* Walks the page table in this context and checks PMP for len bytes (which do not cross a page). 0,
+ * or the exception code; no side effects but A and D bits. */
+int rv_translate(
+    struct rv *, enum rv_context, uint64_t va, unsigned len, enum rv_access, struct rv_where *);
+
+/* The slow paths of loads and stores of 1, 2, 4, 8 bytes at any alignment: they fill the TLB, cross
+ * pages, go to the bus, and raise. Loads zero-extend. */
+uint64_t rv_load(struct rv *, uint64_t va, unsigned size);
+void rv_store(struct rv *, uint64_t va, uint64_t val, unsigned size);
+/* The host address of an aligned atomic access of 1, 2, 4, 8 or 16 bytes, which must be in RAM and
+ * writable (for_lr: readable); raises otherwise.  *pa gets the physical address.  Code on that page
+ * is told that it was written. */
+void *rv_atomic(struct rv *, uint64_t va, unsigned size, bool for_lr, uint64_t *pa);
+/* CBO.ZERO on the 64-byte block, and the check for the other CBOs (they have no effect besides). */
+void rv_cbo_zero(struct rv *, uint64_t va);
+void rv_cbo_check(struct rv *, uint64_t va);
+
+/* SFENCE.VMA and friends on this hart, without privilege checks; all: flush everything. */
+void rv_flush(struct rv *, bool all, uint64_t va, bool all_asids, uint64_t asid);
+/* The page at pa holds decoded code from now on: no store TLB entry of any hart of the VM may lead
+ * there. */
+void rv_protect_code(struct rv *, uint64_t pa);
+
+/* pmp.c --------------------------------------------------------------------------------------- */
+
+/* Whether [pa, pa + len) may be accessed in that mode; *whole: the same holds for the whole page.
+ */
+bool rv_pmp_allows(
+    const struct rv *, uint64_t pa, unsigned len, enum rv_access, unsigned mode, bool *whole);
+uint64_t rv_pmp_read_cfg(const struct rv *, unsigned n); /* pmpcfg0, 2, ... 14 */
+void rv_pmp_write_cfg(struct rv *, unsigned n, uint64_t);
+void rv_pmp_write_addr(struct rv *, unsigned n, uint64_t);
+
+/* csr.c --------------------------------------------------------------------------------------- */
+
+enum rv_csr_op { RV_CSR_WRITE, RV_CSR_SET, RV_CSR_CLEAR };
+
+/* A CSR instruction: returns the old value (0 if !read: then the read has no side effects either),
+ * writes if write. Raises RV_ILLEGAL with word where it is not allowed.  Flushes, asks for
+ * attention, changes contexts as the CSR needs. */
+uint64_t rv_csr(
+    struct rv *, unsigned csr, enum rv_csr_op, uint64_t val, bool read, bool write, uint32_t word);
+/* Checks that mode may execute these; raise RV_ILLEGAL with word. */
+void rv_check_sfence(struct rv *, uint32_t word);
+void rv_check_cbo(
+    struct rv *, unsigned op, uint32_t word); /* op: 0 inval, 1 clean, 2 flush, 4 zero */
+void rv_csr_reset(struct rv *);
+/* regs.h <-> state */
+void rv_csr_get(struct rv *, struct rv_regs *);
+void rv_csr_set(struct rv *, const struct rv_regs *);
+
+/* code.c, interp.c ---------------------------------------------------------------------------- */
+
+/* Forgets how this hart finds code pages by virtual address (translations changed). */
+void rv_code_unlink(struct rv *);
+/* FENCE.I. */
+void rv_fence_i(struct rv *);
+
+#endif

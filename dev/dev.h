@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef DEV_DEV_H
+#define DEV_DEV_H
+
+#include <stddef.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "base/thread.h"
+#include "core/bus.h"
+#include "core/irq.h"
+#include "core/state.h"
+
+/*
+ * A device.  The file dev/NAME.c (or dev/DIR/NAME.c) defines one `const struct dev_class
+ * dev_NAME`; the build makes the list of classes from the file names, so nothing else has to be
+ * edited to add one.
+ */
+struct dev;
+struct fdt; /* dev/fdt.h */
+
+/* Why a device ends the machine's run. */
+enum power {
+	POWER_OFF,
+	POWER_RESET,
+	POWER_CRASH, /* the guest says that it failed */
+};
+
+/* What every device of one machine shares.  Outlives the devices. */
+struct dev_env {
+	struct mem *mem;
+	struct bus *bus;
+	struct clock *clock;
+	struct events *events;
+	const struct log *log;
+	unsigned ncpu;
+	/* Level of an input line of a CPU; for riscv64 the line is the bit number in mip. */
+	void (*cpu_irq)(void *machine, unsigned cpu, unsigned line, bool level);
+	/* Ends the run soon.  code: what --exit-from-guest gives to the shell. Any thread that runs
+	 * a CPU. */
+	void (*power)(void *machine, enum power, unsigned code);
+	void *machine;
+};
+
+struct dev_class {
+	const char *name;
+	const char *about;          /* one line, for --help and the manual */
+	size_t size;                /* of the device's struct, whose first member is a struct dev */
+	const struct field *fields; /* state for save and restore; NULL: none */
+	/* Maps regions, attaches to host interfaces.  d->class to d->back are set.  After a failure
+	 * fini is not called. */
+	int (*init)(struct dev *d, struct err *);
+	void (*reset)(
+	    struct dev *d);          /* power-on state; called after init, with the lock not held */
+	void (*fini)(struct dev *d); /* may be NULL */
+	void (*loaded)(struct dev *d); /* after a restore: derived state and wires; may be NULL */
+	/* Adds this device's node to the device tree; may be NULL. */
+	void (*fdt)(struct dev *d, struct fdt *);
+	/* An interrupt controller's input line n; may be NULL. */
+	struct irq (*input)(struct dev *d, unsigned n);
+};
+
+/* Where the machine put it: set before init, constant after.  lock is made by dev_new. */
+struct dev {
+	const struct dev_class *class;
+	const struct dev_env *env;
+	uint64_t base;   /* guest physical address */
+	struct dev *pic; /* the controller that irq goes to, for the device tree; NULL: none */
+	unsigned irq_no; /* its input there */
+	struct irq irq;
+	void *back;     /* the host side: struct chr * or struct block *, by class; may be NULL */
+	const char *id; /* "", or which one of several: virtio-mmio's device class, ... */
+	struct mutex lock;
+};
+
+extern const struct dev_class *const dev_classes[]; /* NULL at the end; made by tools/list.sh */
+
+const struct dev_class *dev_find(const char *name);
+/* `where` gives all but lock.  irq is made from pic and irq_no. NULL and the reason on failure. */
+struct dev *dev_new(const struct dev_class *, const struct dev *where, struct err *);
+void dev_free(struct dev *); /* NULL is fine */
+void dev_reset(struct dev *);
+
+#endif

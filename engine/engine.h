@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef ENGINE_ENGINE_H
+#define ENGINE_ENGINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "core/exit.h"
+#include "cpu/cpu.h"
+
+/*
+ * An engine runs guest CPUs: "soft" (our interpreter, later with a JIT), "interp" (the
+ * interpreter alone), kvm, nvmm, haxm.  The file engine/NAME.c defines `const struct engine_class
+ * engine_NAME`. Nothing outside engine/ knows which one is in use; nothing in engine/ knows a
+ * device or a machine.
+ */
+struct engine; /* one per VM */
+struct vcpu;   /* one guest CPU; only its own thread uses it, but for kick and irq */
+
+/* What an engine works on; all of it outlives the engine. */
+struct engine_env {
+	const struct cpu_class *cpu;
+	struct cpu_env env;
+};
+
+struct engine_class {
+	const char *name;
+	const char *about;
+	/* How good it is: auto takes the highest that probes. */
+	int rank;
+	/* 0 when this host can run this guest CPU with it, else -errno and the reason. */
+	int (*probe)(const struct cpu_class *, struct err *);
+
+	struct engine *(*new)(const struct engine_env *, struct err *);
+	void (*free)(struct engine *);
+	/* Guest RAM comes from the engine: NVMM and HAXM must know host memory before the guest
+	 * sees it, and nvmm_hva_map replaces what it held. */
+	void *(*ram_new)(struct engine *, size_t len, struct err *);
+	void (*ram_free)(struct engine *, void *, size_t len);
+	int (*map)(struct engine *, uint64_t gpa, void *hva, size_t len, struct err *);
+
+	struct vcpu *(*vcpu_new)(struct engine *, unsigned id, struct err *);
+	void (*vcpu_free)(struct vcpu *);
+	/* Runs until there is a reason not to; turn: at most about that many instructions (0: no
+	 * limit), then EXIT_TURN.  Never fails: EXIT_ERROR is a failure of the host. */
+	void (*vcpu_run)(struct vcpu *, struct exit *, uint64_t turn);
+	void (*vcpu_kick)(struct vcpu *); /* any thread: run returns soon, with EXIT_KICKED */
+	void (*vcpu_irq)(struct vcpu *, unsigned line, bool level); /* any thread */
+	/* The state, in the form of cpu/ARCH/regs.h; groups: bits of the cpu class. */
+	int (*vcpu_get)(struct vcpu *, unsigned groups, void *regs);
+	int (*vcpu_set)(struct vcpu *, unsigned groups, const void *regs);
+};
+
+extern const struct engine_class *const engine_classes[]; /* made by tools/list.sh */
+
+/* By name, or NULL; "auto" is not a name here. */
+const struct engine_class *engine_find(const char *name);
+/* The best that probes; NULL and the reasons when none does. */
+const struct engine_class *engine_best(const struct cpu_class *, struct err *);
+
+#endif

@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef MACHINE_CONFIG_H
+#define MACHINE_CONFIG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct buf;
+
+/*
+ * What a VM is made of, as the command line, vm.conf and the API give it.  Strings are owned by
+ * the config; NULL means not given (the defaults are filled in by config_finish).
+ */
+enum { CONFIG_DISKS = 8 };
+
+struct config_disk {
+	char *path;
+	bool readonly, snapshot;
+	char *bus; /* "virtio" */
+};
+
+struct config {
+	char *name;
+	char *arch, *machine, *engine;
+	uint64_t memory;
+	unsigned cpus;
+	char *firmware; /* a file, "none" (start the kernel in M mode), or NULL: our own SBI */
+	char *kernel, *initrd, *cmdline;
+	struct config_disk disk[CONFIG_DISKS];
+	unsigned ndisks;
+	char *console;       /* "stdio", "pty", "unix:PATH", "file:PATH", "none" */
+	uint64_t timeout_ns; /* 0: none */
+	bool exit_from_guest;
+	bool paused;        /* -S */
+	bool no_reboot;     /* a reset ends the run */
+	bool deterministic; /* time counts instructions, entropy from a seed */
+	uint64_t seed;
+	char *trace; /* comma list of categories */
+};
+
+void config_init(struct config *);
+void config_free(struct config *);
+int config_copy(struct config *to, const struct config *from, struct err *);
+
+/* One key, as behind -o and in a file: "memory=1G", "disk=x.img,ro".  Adding a disk adds; any other
+ * key replaces.  The reason names the key and what is allowed. */
+int config_set(struct config *, const char *key, const char *value, struct err *);
+int config_read(struct config *, const char *path, struct err *); /* a vm.conf */
+/* Defaults and guesses (architecture from the kernel file), and whether all fits together. */
+int config_finish(struct config *, struct err *);
+/* The effective configuration in the form that config_read takes. */
+void config_print(const struct config *, struct buf *);
+/* Each key with one line on it, for help and the manual. */
+void config_keys(void (*fn)(void *arg, const char *key, const char *about), void *arg);
+
+#endif

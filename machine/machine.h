@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef MACHINE_MACHINE_H
+#define MACHINE_MACHINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "base/log.h"
+#include "core/exit.h"
+
+struct chr;
+struct block;
+struct config;
+struct machine;
+struct engine_class;
+struct loop;
+
+/*
+ * A machine: a board as a table of devices, its CPUs on an engine, and how it boots.  The file
+ * machine/NAME.c defines `const struct machine_class machine_NAME` with NAME = ARCH_BOARD.
+ */
+struct machine_class {
+	const char *name; /* what -M takes: "virt" */
+	const char *arch; /* the cpu class: "riscv64" */
+	const char *about;
+	unsigned max_cpus;
+	/* Adds the RAM and the devices of the board to a machine that has its engine. */
+	int (*build)(struct machine *, struct err *);
+	/* Loads firmware, kernel, initrd; sets the CPUs' start state.  Called at start and at each
+	 * reset. */
+	int (*boot)(struct machine *, struct err *);
+	/* A firmware call from a CPU (EXIT_CALL); NULL: there are none. */
+	void (*call)(struct machine *, unsigned cpu);
+};
+
+extern const struct machine_class *const machine_classes[]; /* made by tools/list.sh */
+
+/* How a run ended. */
+enum machine_end {
+	MACHINE_OFF,    /* the guest powered off; code is the guest's own */
+	MACHINE_RESET,  /* the guest asked for a reset, and the configuration says to exit then */
+	MACHINE_CRASH,  /* the guest crashed, or said that it did; code */
+	MACHINE_STOPPED /* machine_stop */
+};
+
+/* Builds all of it; the configuration is copied, chr (may be NULL) and log are kept and must
+ * outlive it. */
+struct machine *machine_new(
+    const struct config *, struct chr *console, const struct log *, struct err *);
+void machine_free(struct machine *);
+
+/* Runs until the end; may be called again after MACHINE_STOPPED.  -errno and the reason when the
+ * host fails. */
+int machine_run(struct machine *, enum machine_end *, unsigned *code, struct err *);
+void machine_stop(struct machine *); /* any thread: machine_run comes back soon */
+/* Any thread: asks the guest to power off (a power button); false when the board has none. */
+bool machine_power_button(struct machine *);
+
+#endif
