@@ -156,6 +156,8 @@ static inline void rv_attend(struct rv *s, uint32_t bits)
 /* Gives up the current instruction, which becomes the exception.  pc and left must be right. Only
  * below run. */
 _Noreturn void rv_raise(struct rv *, enum rv_cause, uint64_t tval);
+/* The same for RV_ILLEGAL with the instruction's bits, which it reads at pc, in tval. */
+_Noreturn void rv_illegal(struct rv *);
 /* Enters the handler of an exception or (interrupt) of the pending interrupt `cause`. */
 void rv_trap(struct rv *, bool interrupt, unsigned cause, uint64_t tval);
 /* mip as a CSR read gives it. */
@@ -163,11 +165,11 @@ uint64_t rv_mip(struct rv *);
 /* Takes the highest pending interrupt that is enabled, if any. Ends `halted` when any enabled in
  * mie is pending. */
 bool rv_interrupt(struct rv *);
-/* xRET.  They check privilege (TSR) and raise RV_ILLEGAL with the word. pc becomes the new one. */
-void rv_mret(struct rv *, uint32_t word);
-void rv_sret(struct rv *, uint32_t word);
+/* xRET.  They check privilege (TSR) and raise RV_ILLEGAL. pc becomes the new one. */
+void rv_mret(struct rv *);
+void rv_sret(struct rv *);
 /* WFI: checks privilege (TW); sets halted unless an interrupt is pending and enabled in mie. */
-void rv_wfi(struct rv *, uint32_t word);
+void rv_wfi(struct rv *);
 /* ECALL: raises; or, from S mode with env->firmware_calls, fills exit with EXIT_CALL and asks for
  * attention: pc must move on (the caller does that). */
 void rv_ecall(struct rv *);
@@ -226,12 +228,10 @@ enum rv_csr_op { RV_CSR_WRITE, RV_CSR_SET, RV_CSR_CLEAR };
 /* A CSR instruction: returns the old value (0 if !read: then the read has no side effects either),
  * writes if write. Raises RV_ILLEGAL with word where it is not allowed.  Flushes, asks for
  * attention, changes contexts as the CSR needs. */
-uint64_t rv_csr(
-    struct rv *, unsigned csr, enum rv_csr_op, uint64_t val, bool read, bool write, uint32_t word);
-/* Checks that mode may execute these; raise RV_ILLEGAL with word. */
-void rv_check_sfence(struct rv *, uint32_t word);
-void rv_check_cbo(
-    struct rv *, unsigned op, uint32_t word); /* op: 0 inval, 1 clean, 2 flush, 4 zero */
+uint64_t rv_csr(struct rv *, unsigned csr, enum rv_csr_op, uint64_t val, bool read, bool write);
+/* Checks that mode may execute these; raise RV_ILLEGAL. */
+void rv_check_sfence(struct rv *);
+void rv_check_cbo(struct rv *, unsigned op); /* op: 0 inval, 1 clean, 2 flush, 4 zero */
 void rv_csr_reset(struct rv *);
 /* regs.h <-> state */
 void rv_csr_get(struct rv *, struct rv_regs *);
@@ -241,6 +241,8 @@ void rv_csr_set(struct rv *, const struct rv_regs *);
 
 /* Forgets how this hart finds code pages by virtual address (translations changed). */
 void rv_code_unlink(struct rv *);
+/* The instruction at pc (16 or 32 bits); 0 where it cannot be read. No side effects. */
+uint32_t rv_word_at_pc(struct rv *);
 /* FENCE.I. */
 void rv_fence_i(struct rv *);
 
