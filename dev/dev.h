@@ -80,5 +80,8 @@ const struct dev_class *dev_find(const char *name);
 struct dev *dev_new(const struct dev_class *, const struct dev *where, struct err *);
 void dev_free(struct dev *); /* NULL is fine */
 void dev_reset(struct dev *);
+/* Writes interrupts and interrupt-parent into the open node; nothing when d has no pic.  A
+ * controller's phandle is named like its class. */
+void dev_fdt_irq(const struct dev *d, struct fdt *);
 
 #endif
