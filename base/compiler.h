@@ -11,6 +11,12 @@
 #define NOINLINE        __attribute__((noinline))
 #define ALWAYS_INLINE   inline __attribute__((always_inline))
 
+/* Leading zeros of x != 0. */
+#define clz64(x) ((unsigned)__builtin_clzll(x))
+
+/* Every 64-bit host has it, and no other is supported. */
+__extension__ typedef unsigned __int128 u128;
+
 #define ARRAY_LEN(a) (sizeof(a) / sizeof(*(a)))
 
 /* The struct of which `member` is embedded at `ptr`. */
