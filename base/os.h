@@ -2,6 +2,7 @@
 #ifndef BASE_OS_H
 #define BASE_OS_H
 
+#include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -30,6 +31,15 @@ int os_file_lock(int fd, int exclusive);
  * the OS or file system cannot: the caller writes zeroes then (or, for a discard, does nothing). */
 int os_file_zero(int fd, uint64_t off, uint64_t len, int punch);
 
+/* Names a thread for debuggers: at most 15 bytes. */
+void os_thread_name(pthread_t, const char *name);
+
+/* Takes a terminal out of line mode, so that each key arrives at once and as it is; `before` is for
+ * os_tty_restore.  -ENOTTY when fd is no terminal. */
+struct termios;
+int os_tty_raw(int fd, struct termios *before);
+void os_tty_restore(int fd, const struct termios *before);
+
 /* The poller under base/loop.c: epoll or kqueue.  `ptr` comes back with each event. */
 enum { OS_POLL_IN = 1, OS_POLL_OUT = 2, OS_POLL_HUP = 4 };
 struct os_event {
@@ -37,7 +47,8 @@ struct os_event {
 	unsigned events;
 };
 int os_poll_new(void); /* a descriptor, or -errno */
-/* Sets what is waited for on fd: 0 takes it out.  `was` is what it was before. */
+/* Sets what is waited for on fd: 0 takes it out.  `was` is what it was before.  -EPERM for what is
+ * always ready and cannot be waited for (regular files on Linux). */
 int os_poll_set(int poll, int fd, unsigned was, unsigned events, void *ptr);
 /* Waits for at most timeout_ms (-1: for ever); the number of events, or -errno. */
 int os_poll_wait(int poll, struct os_event *, int max, int timeout_ms);

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/os.h"
+
+#if defined(__NetBSD__) || defined(__FreeBSD__) || defined(__OpenBSD__) || defined(__DragonFly__)
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/event.h>
+#include <sys/file.h>
+#include <sys/param.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <sys/types.h>
+#include <unistd.h>
+
+#ifndef __NetBSD__
+#include <pthread_np.h>
+#endif
+
+void os_random(void *buf, size_t len)
+{
+	uint8_t *p = buf;
+
+	/* getentropy gives at most 256 bytes a call. */
+	while (len) {
+		size_t n = len < 256 ? len : 256;
+
+		if (getentropy(p, n) < 0)
+			abort();
+		p += n;
+		len -= n;
+	}
+}
+
+void os_thread_name(pthread_t t, const char *name)
+{
+#ifdef __NetBSD__
+	pthread_setname_np(t, "%s", (void *)(uintptr_t)name);
+#else
+	pthread_set_name_np(t, name);
+#endif
+}
+
+int os_file_lock(int fd, int exclusive)
+{
+	if (flock(fd, (exclusive ? LOCK_EX : LOCK_SH) | LOCK_NB) == 0)
+		return 0;
+	return errno == EWOULDBLOCK ? -EAGAIN : -errno;
+}
+
+int os_file_zero(int fd, uint64_t off, uint64_t len, int punch)
+{
+	struct stat st;
+	int rc = -1;
+
+	/* Only for regular files is a hole promised to read as zeroes. */
+	if (!punch || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return -ENOTSUP;
+#if defined(__NetBSD__)
+	rc = fdiscard(fd, (off_t)off, (off_t)len);
+#elif defined(SPACECTL_DEALLOC)
+	struct spacectl_range r = { .r_offset = (off_t)off, .r_len = (off_t)len };
+
+	do
+		rc = fspacectl(fd, SPACECTL_DEALLOC, &r, 0, &r);
+	while ((rc < 0 && errno == EINTR) || (rc == 0 && r.r_len > 0));
+#else
+	(void)off;
+	(void)len;
+	errno = EOPNOTSUPP;
+#endif
+	if (rc == 0)
+		return 0;
+	if (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL || errno == ENODEV)
+		return -ENOTSUP;
+	return -errno;
+}
+
+int os_poll_new(void)
+{
+	int poll = kqueue();
+
+	if (poll < 0)
+		return -errno;
+	fcntl(poll, F_SETFD, FD_CLOEXEC);
+	return poll;
+}
+
+int os_poll_set(int poll, int fd, unsigned was, unsigned events, void *ptr)
+{
+	static const struct {
+		unsigned event;
+		short filter;
+	} filters[] = { { OS_POLL_IN, EVFILT_READ }, { OS_POLL_OUT, EVFILT_WRITE } };
+
+	for (size_t i = 0; i < sizeof filters / sizeof *filters; i++) {
+		unsigned bit = filters[i].event;
+		struct kevent ev;
+
+		if (!((was ^ events) & bit))
+			continue;
+		EV_SET(&ev, fd, filters[i].filter, events & bit ? EV_ADD : EV_DELETE, 0, 0, ptr);
+		if (kevent(poll, &ev, 1, NULL, 0, NULL) < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+int os_poll_wait(int poll, struct os_event *out, int max, int timeout_ms)
+{
+	struct timespec ts = { .tv_sec = timeout_ms / 1000,
+		.tv_nsec = timeout_ms % 1000 * 1000000L };
+	struct kevent ev[64];
+	int n = kevent(poll, NULL, 0, ev, max < 64 ? max : 64, timeout_ms < 0 ? NULL : &ts);
+
+	if (n < 0)
+		return -errno;
+	for (int i = 0; i < n; i++) {
+		out[i].ptr = (void *)ev[i].udata;
+		out[i].events = ev[i].filter == EVFILT_READ ? OS_POLL_IN : OS_POLL_OUT;
+		if (ev[i].flags & (EV_EOF | EV_ERROR))
+			out[i].events |= OS_POLL_HUP;
+	}
+	return n;
+}
+#endif

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/os.h"
+
+#ifdef __linux__
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/falloc.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+void os_random(void *buf, size_t len)
+{
+	uint8_t *p = buf;
+
+	while (len) {
+		ssize_t n = getrandom(p, len, 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			abort(); /* only a kernel before 3.17 */
+		p += n;
+		len -= (size_t)n;
+	}
+}
+
+void os_thread_name(pthread_t t, const char *name)
+{
+	pthread_setname_np(t, name);
+}
+
+int os_file_lock(int fd, int exclusive)
+{
+	/* Locks of the open file description: those of the process vanish when any descriptor of
+	 * the file is closed, and do not hold between two VMs of one process. */
+	struct flock l = { .l_type = exclusive ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET };
+
+	if (fcntl(fd, F_OFD_SETLK, &l) == 0)
+		return 0;
+	return errno == EACCES ? -EAGAIN : -errno;
+}
+
+int os_file_zero(int fd, uint64_t off, uint64_t len, int punch)
+{
+	int mode = FALLOC_FL_KEEP_SIZE | (punch ? FALLOC_FL_PUNCH_HOLE : FALLOC_FL_ZERO_RANGE);
+	int rc;
+
+	do
+		rc = fallocate(fd, mode, (off_t)off, (off_t)len);
+	while (rc < 0 && errno == EINTR);
+	if (rc == 0)
+		return 0;
+	/* A block device refuses what is not a multiple of its sectors with EINVAL. */
+	if (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL || errno == ENODEV)
+		return -ENOTSUP;
+	return -errno;
+}
+
+int os_poll_new(void)
+{
+	int poll = epoll_create1(EPOLL_CLOEXEC);
+
+	return poll < 0 ? -errno : poll;
+}
+
+int os_poll_set(int poll, int fd, unsigned was, unsigned events, void *ptr)
+{
+	struct epoll_event ev = { .data.ptr = ptr };
+	int op = was == 0 ? EPOLL_CTL_ADD : events == 0 ? EPOLL_CTL_DEL : EPOLL_CTL_MOD;
+
+	if (was == events)
+		return 0;
+	if (events & OS_POLL_IN)
+		ev.events |= EPOLLIN;
+	if (events & OS_POLL_OUT)
+		ev.events |= EPOLLOUT;
+	return epoll_ctl(poll, op, fd, &ev) < 0 ? -errno : 0;
+}
+
+int os_poll_wait(int poll, struct os_event *out, int max, int timeout_ms)
+{
+	struct epoll_event ev[64];
+	int n = epoll_wait(poll, ev, max < 64 ? max : 64, timeout_ms);
+
+	if (n < 0)
+		return -errno;
+	for (int i = 0; i < n; i++) {
+		out[i].ptr = ev[i].data.ptr;
+		out[i].events = 0;
+		if (ev[i].events & EPOLLIN)
+			out[i].events |= OS_POLL_IN;
+		if (ev[i].events & EPOLLOUT)
+			out[i].events |= OS_POLL_OUT;
+		if (ev[i].events & (EPOLLHUP | EPOLLERR))
+			out[i].events |= OS_POLL_HUP;
+	}
+	return n;
+}
+#endif

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <termios.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/os.h"
+
+/* Linux and NetBSD reserve swap for writable memory unless told not to; the others never do. */
+#ifndef MAP_NORESERVE
+#define MAP_NORESERVE 0
+#endif
+
+static uint64_t clock_read(clockid_t id)
+{
+	struct timespec ts;
+
+	clock_gettime(id, &ts);
+	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t os_clock_ns(void)
+{
+	return clock_read(CLOCK_MONOTONIC);
+}
+
+uint64_t os_wall_ns(void)
+{
+	return clock_read(CLOCK_REALTIME);
+}
+
+void *os_ram_new(size_t len, struct err *e)
+{
+	void *p =
+	    mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON | MAP_NORESERVE, -1, 0);
+
+	if (p == MAP_FAILED) {
+		err_set(e, errno, "cannot get %zu MiB of memory for the guest: %s", len >> 20,
+		    strerror(errno));
+		return NULL;
+	}
+	return p;
+}
+
+void os_ram_free(void *p, size_t len)
+{
+	if (p)
+		munmap(p, len);
+}
+
+void os_ram_discard(void *p, size_t len)
+{
+	/* New pages over the old ones, in one step: what madvise can do differs between systems.
+	 * Where the host refuses even that, zeroes are still owed. */
+	if (mmap(p, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON | MAP_NORESERVE | MAP_FIXED,
+		-1, 0) == MAP_FAILED)
+		memset(p, 0, len);
+}
+
+int os_tty_raw(int fd, struct termios *before)
+{
+	struct termios t;
+
+	if (tcgetattr(fd, before) < 0)
+		return -errno;
+	t = *before;
+	t.c_iflag &= ~(tcflag_t)(BRKINT | ICRNL | IGNCR | INLCR | INPCK | ISTRIP | IXON | PARMRK);
+	t.c_oflag &= ~(tcflag_t)OPOST;
+	t.c_lflag &= ~(tcflag_t)(ECHO | ECHONL | ICANON | IEXTEN | ISIG);
+	t.c_cflag = (t.c_cflag & ~(tcflag_t)(CSIZE | PARENB)) | CS8;
+	t.c_cc[VMIN] = 1;
+	t.c_cc[VTIME] = 0;
+	return tcsetattr(fd, TCSADRAIN, &t) < 0 ? -errno : 0;
+}
+
+void os_tty_restore(int fd, const struct termios *before)
+{
+	tcsetattr(fd, TCSADRAIN, before);
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "base/thread.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <time.h>
+
+#include "base/os.h"
+
+static void must(int rc)
+{
+	assert(rc == 0);
+	(void)rc;
+}
+
+void mutex_init(struct mutex *m)
+{
+	pthread_mutexattr_t a;
+
+	must(pthread_mutexattr_init(&a));
+	/* A thread that takes its own lock again is a bug to hear of, not to hang in. */
+	must(pthread_mutexattr_settype(&a, PTHREAD_MUTEX_ERRORCHECK));
+	must(pthread_mutex_init(&m->m, &a));
+	must(pthread_mutexattr_destroy(&a));
+}
+
+void mutex_fini(struct mutex *m)
+{
+	must(pthread_mutex_destroy(&m->m));
+}
+
+void mutex_lock(struct mutex *m)
+{
+	must(pthread_mutex_lock(&m->m));
+}
+
+void mutex_unlock(struct mutex *m)
+{
+	must(pthread_mutex_unlock(&m->m));
+}
+
+void cond_init(struct cond *c)
+{
+	pthread_condattr_t a;
+
+	must(pthread_condattr_init(&a));
+	must(pthread_condattr_setclock(&a, CLOCK_MONOTONIC));
+	must(pthread_cond_init(&c->c, &a));
+	must(pthread_condattr_destroy(&a));
+}
+
+void cond_fini(struct cond *c)
+{
+	must(pthread_cond_destroy(&c->c));
+}
+
+void cond_wait(struct cond *c, struct mutex *m)
+{
+	must(pthread_cond_wait(&c->c, &m->m));
+}
+
+bool cond_wait_for(struct cond *c, struct mutex *m, uint64_t ns)
+{
+	const uint64_t sec = 1000000000, year = 365 * 86400 * sec;
+	uint64_t until = os_clock_ns() + (ns < year ? ns : year);
+	struct timespec ts = { .tv_sec = (time_t)(until / sec), .tv_nsec = (long)(until % sec) };
+	int rc = pthread_cond_timedwait(&c->c, &m->m, &ts);
+
+	assert(rc == 0 || rc == ETIMEDOUT);
+	return rc == 0;
+}
+
+void cond_broadcast(struct cond *c)
+{
+	must(pthread_cond_broadcast(&c->c));
+}
+
+int thread_start(struct thread *t, const char *name, void *(*fn)(void *), void *arg)
+{
+	sigset_t all, before;
+	int rc;
+
+	sigfillset(&all);
+	must(pthread_sigmask(SIG_SETMASK, &all, &before));
+	rc = pthread_create(&t->t, NULL, fn, arg);
+	must(pthread_sigmask(SIG_SETMASK, &before, NULL));
+	if (rc == 0)
+		os_thread_name(t->t, name);
+	return -rc;
+}
+
+void thread_join(struct thread *t)
+{
+	must(pthread_join(t->t, NULL));
+}

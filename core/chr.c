@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "core/chr.h"
+
+#include "base/thread.h"
+
+void chr_attach(struct chr *c, const struct chr_sink *sink, void *dev, struct mutex *lock)
+{
+	if (!c)
+		return;
+	c->sink = sink;
+	c->dev = dev;
+	c->lock = lock;
+}
+
+void chr_write(struct chr *c, const uint8_t *p, size_t n)
+{
+	if (c && n && c->ops->write)
+		c->ops->write(c, p, n);
+}
+
+size_t chr_input(struct chr *c, const uint8_t *p, size_t n)
+{
+	size_t taken = 0, room;
+
+	if (!c->sink)
+		return n;
+	if (c->lock)
+		mutex_lock(c->lock);
+	while (taken < n && (room = c->sink->room(c->dev))) {
+		if (room > n - taken)
+			room = n - taken;
+		c->sink->input(c->dev, p + taken, room);
+		taken += room;
+	}
+	if (c->lock)
+		mutex_unlock(c->lock);
+	return taken;
+}
+
+void chr_room(struct chr *c)
+{
+	if (c && c->ops->room)
+		c->ops->room(c);
+}

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "core/event.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/os.h"
+#include "base/thread.h"
+#include "core/clock.h"
+
+struct source {
+	const char *name;
+	struct mutex *lock;
+	void (*deliver)(void *arg, const void *data, size_t len);
+	void *arg;
+};
+
+struct event {
+	struct event *next;
+	int source;
+	size_t len;
+	uint8_t data[];
+};
+
+struct events {
+	struct source *sources;
+	int nsources;
+	struct mutex lock; /* for the queue */
+	struct event *first, **end;
+	atomic_bool pending; /* there is a first */
+	void (*wake)(void *arg);
+	void *wake_arg;
+	/* Deterministic runs: the generator's state, and the wall clock at guest time 0. */
+	const struct clock *fixed; /* NULL: the host's */
+	uint64_t random, wall_ns;
+};
+
+struct events *events_new(void)
+{
+	struct events *ev = calloc(1, sizeof *ev);
+
+	if (!ev)
+		return NULL;
+	mutex_init(&ev->lock);
+	ev->end = &ev->first;
+	return ev;
+}
+
+static struct event *take_all(struct events *ev)
+{
+	struct event *first;
+
+	mutex_lock(&ev->lock);
+	first = ev->first;
+	ev->first = NULL;
+	ev->end = &ev->first;
+	atomic_store(&ev->pending, false);
+	mutex_unlock(&ev->lock);
+	return first;
+}
+
+void events_free(struct events *ev)
+{
+	struct event *e, *next;
+
+	if (!ev)
+		return;
+	for (e = take_all(ev); e; e = next) {
+		next = e->next;
+		free(e);
+	}
+	mutex_fini(&ev->lock);
+	free(ev->sources);
+	free(ev);
+}
+
+int events_source(struct events *ev, const char *name, struct mutex *lock,
+    void (*deliver)(void *arg, const void *data, size_t len), void *arg)
+{
+	struct source *s = realloc(ev->sources, ((size_t)ev->nsources + 1) * sizeof *s);
+
+	if (!s)
+		return -ENOMEM;
+	ev->sources = s;
+	s[ev->nsources] = (struct source){ name, lock, deliver, arg };
+	return ev->nsources++;
+}
+
+int events_post(struct events *ev, int source, const void *data, size_t len)
+{
+	struct event *e = malloc(sizeof *e + len);
+
+	if (!e)
+		return -ENOMEM;
+	e->next = NULL;
+	e->source = source;
+	e->len = len;
+	if (len)
+		memcpy(e->data, data, len);
+	mutex_lock(&ev->lock);
+	*ev->end = e;
+	ev->end = &e->next;
+	atomic_store(&ev->pending, true);
+	mutex_unlock(&ev->lock);
+	if (ev->wake)
+		ev->wake(ev->wake_arg);
+	return 0;
+}
+
+void events_on_post(struct events *ev, void (*wake)(void *arg), void *arg)
+{
+	ev->wake = wake;
+	ev->wake_arg = arg;
+}
+
+void events_deliver(struct events *ev)
+{
+	struct event *e, *next;
+
+	if (!events_pending(ev))
+		return;
+	for (e = take_all(ev); e; e = next) {
+		const struct source *s = &ev->sources[e->source];
+
+		assert(e->source >= 0 && e->source < ev->nsources);
+		if (s->lock)
+			mutex_lock(s->lock);
+		s->deliver(s->arg, e->data, e->len);
+		if (s->lock)
+			mutex_unlock(s->lock);
+		next = e->next;
+		free(e);
+	}
+}
+
+bool events_pending(const struct events *ev)
+{
+	return atomic_load_explicit(&ev->pending, memory_order_acquire);
+}
+
+/* SplitMix64: Steele, Lea, Flood, "Fast splittable pseudorandom number generators", 2014. */
+static uint64_t next_random(struct events *ev)
+{
+	uint64_t z = ev->random += 0x9e3779b97f4a7c15;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+	z = (z ^ z >> 27) * 0x94d049bb133111eb;
+	return z ^ z >> 31;
+}
+
+void events_random(struct events *ev, void *buf, size_t len)
+{
+	uint8_t *p = buf;
+	uint64_t r = 0;
+
+	if (!ev->fixed) {
+		os_random(buf, len);
+		return;
+	}
+	for (size_t i = 0; i < len; i++) {
+		r = i % 8 ? r >> 8 : next_random(ev);
+		p[i] = (uint8_t)r;
+	}
+}
+
+uint64_t events_wall_ns(struct events *ev)
+{
+	return ev->fixed ? ev->wall_ns + clock_now(ev->fixed) : os_wall_ns();
+}
+
+void events_fix(struct events *ev, uint64_t seed, uint64_t wall_ns, const struct clock *c)
+{
+	ev->fixed = c;
+	ev->random = seed;
+	ev->wall_ns = wall_ns;
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "core/mem.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct piece {
+	uint64_t gpa, last; /* the last byte: gpa + len would wrap at the top */
+	uint8_t *hva;
+	uint8_t *flags; /* one a page */
+};
+
+struct mem {
+	struct piece *p; /* by address; none overlap */
+	size_t n;
+	void (*code_write)(void *arg, uint64_t gpa, uint64_t len);
+	void *code_arg;
+};
+
+struct mem *mem_new(void)
+{
+	return calloc(1, sizeof(struct mem));
+}
+
+void mem_free(struct mem *m)
+{
+	if (!m)
+		return;
+	for (size_t i = 0; i < m->n; i++)
+		free(m->p[i].flags);
+	free(m->p);
+	free(m);
+}
+
+/* The piece that holds gpa, or NULL.  There are one to three, so nothing cleverer is faster. */
+static const struct piece *find(const struct mem *m, uint64_t gpa)
+{
+	for (const struct piece *p = m->p, *end = p + m->n; p < end; p++)
+		if (gpa >= p->gpa && gpa <= p->last)
+			return p;
+	return NULL;
+}
+
+int mem_map(struct mem *m, uint64_t gpa, void *hva, uint64_t len, struct err *e)
+{
+	uint64_t last = gpa + len - 1;
+	struct piece *p;
+	uint8_t *flags;
+	size_t at = 0;
+
+	if (len == 0 || last < gpa || (gpa | len) % MEM_PAGE)
+		return err_set(
+		    e, EINVAL, "no RAM of %#" PRIx64 " bytes fits at %#" PRIx64, len, gpa);
+	while (at < m->n && m->p[at].last < gpa)
+		at++;
+	if (at < m->n && m->p[at].gpa <= last)
+		return err_set(
+		    e, EEXIST, "RAM at %#" PRIx64 " overlaps RAM at %#" PRIx64, gpa, m->p[at].gpa);
+	flags = calloc(len / MEM_PAGE, 1);
+	p = realloc(m->p, (m->n + 1) * sizeof *p);
+	if (p)
+		m->p = p;
+	if (!p || !flags) {
+		free(flags);
+		return err_set(e, ENOMEM, "no memory for the map of the guest's RAM");
+	}
+	memmove(&p[at + 1], &p[at], (m->n - at) * sizeof *p);
+	p[at] = (struct piece){ gpa, last, hva, flags };
+	m->n++;
+	return 0;
+}
+
+void *mem_at(const struct mem *m, uint64_t gpa, uint64_t len)
+{
+	const struct piece *p = find(m, gpa);
+
+	if (!p || len == 0 || len - 1 > p->last - gpa)
+		return NULL;
+	return p->hva + (gpa - p->gpa);
+}
+
+uint8_t *mem_flags(const struct mem *m, uint64_t gpa)
+{
+	const struct piece *p = find(m, gpa);
+
+	return p ? &p->flags[(gpa - p->gpa) / MEM_PAGE] : NULL;
+}
+
+/* Where gpa is, with *len cut to what is in one piece from there; NULL where no RAM is. */
+static uint8_t *run_at(const struct mem *m, uint64_t gpa, uint64_t *len)
+{
+	const struct piece *p = find(m, gpa);
+
+	if (!p)
+		return NULL;
+	if (*len - 1 > p->last - gpa)
+		*len = p->last - gpa + 1;
+	return p->hva + (gpa - p->gpa);
+}
+
+/* All of it is RAM, in any number of pieces. */
+static bool all_ram(const struct mem *m, uint64_t gpa, uint64_t len)
+{
+	if (len && len - 1 > UINT64_MAX - gpa)
+		return false;
+	for (uint64_t n; len; gpa += n, len -= n) {
+		n = len;
+		if (!run_at(m, gpa, &n))
+			return false;
+	}
+	return true;
+}
+
+int mem_read(const struct mem *m, uint64_t gpa, void *to, uint64_t len)
+{
+	uint8_t *out = to;
+
+	if (!all_ram(m, gpa, len))
+		return -EFAULT;
+	for (uint64_t n; len; gpa += n, out += n, len -= n) {
+		const uint8_t *hva;
+
+		n = len;
+		hva = run_at(m, gpa, &n);
+		memcpy(out, hva, n);
+	}
+	return 0;
+}
+
+int mem_write(struct mem *m, uint64_t gpa, const void *from, uint64_t len)
+{
+	uint64_t at = gpa, left = len;
+	const uint8_t *in = from;
+
+	if (!all_ram(m, gpa, len))
+		return -EFAULT;
+	for (uint64_t n; left; at += n, in += n, left -= n) {
+		uint8_t *hva;
+
+		n = left;
+		hva = run_at(m, at, &n);
+		memcpy(hva, in, n);
+	}
+	mem_written(m, gpa, len);
+	return 0;
+}
+
+void mem_written(struct mem *m, uint64_t gpa, uint64_t len)
+{
+	uint64_t n;
+
+	if (!m->code_write)
+		return;
+	for (; len; gpa += n, len -= n) {
+		const uint8_t *flags = mem_flags(m, gpa);
+
+		n = MEM_PAGE - gpa % MEM_PAGE;
+		if (n > len)
+			n = len;
+		if (flags && *flags & MEM_CODE)
+			m->code_write(m->code_arg, gpa, n);
+	}
+}
+
+void mem_on_code_write(struct mem *m, void (*fn)(void *arg, uint64_t gpa, uint64_t len), void *arg)
+{
+	m->code_write = fn;
+	m->code_arg = arg;
+}
+
+void mem_each(
+    const struct mem *m, void (*fn)(void *arg, uint64_t gpa, void *hva, uint64_t len), void *arg)
+{
+	for (size_t i = 0; i < m->n; i++)
+		fn(arg, m->p[i].gpa, m->p[i].hva, m->p[i].last - m->p[i].gpa + 1);
+}
