@@ -22,4 +22,20 @@ __extension__ typedef unsigned __int128 u128;
 /* The struct of which `member` is embedded at `ptr`. */
 #define CONTAINER_OF(ptr, type, member) ((type *)(void *)((char *)(ptr)-offsetof(type, member)))
 
+/*
+ * TAIL_CALLS: `MUSTTAIL return f(...)` is sure to be a jump, when f has the type of the function
+ * that it stands in and no local variable has its address taken.
+ */
+#if defined(__clang__)
+#define TAIL_CALLS 1
+#define MUSTTAIL   __attribute__((musttail))
+#elif defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#define TAIL_CALLS 1 /* gcc before 15 has no attribute, but does it with -foptimize-sibling-calls  \
+		      */
+#define MUSTTAIL
+#else
+#define TAIL_CALLS 0
+#define MUSTTAIL
+#endif
+
 #endif

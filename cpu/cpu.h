@@ -34,14 +34,14 @@ struct cpu_class {
 	const char *name;         /* what -a takes: "riscv64" */
 	size_t regs_size;         /* of the struct in cpu/ARCH/regs.h */
 	const struct field *regs; /* its fields, for save, compare and listings */
-	/* shared: what the CPUs of one VM share (decoded code); made by the first, freed by the
-	 * last. */
+	/* first: CPU 0 of the same VM, which owns what they share; NULL when this is it. */
 	struct cpu *(*new)(const struct cpu_env *, unsigned id, struct cpu *first, struct err *);
 	void (*free)(struct cpu *); /* the first one last */
 	void (*reset)(struct cpu *);
 	void (*run)(struct cpu *, struct exit *, uint64_t turn); /* the interpreter */
 	void (*kick)(struct cpu *);
 	void (*irq)(struct cpu *, unsigned line, bool level);
+	void (*fence)(struct cpu *, bool instructions); /* see engine_class.vcpu_fence */
 	int (*get)(struct cpu *, unsigned groups, void *regs);
 	int (*set)(struct cpu *, unsigned groups, const void *regs);
 };

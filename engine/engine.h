@@ -43,11 +43,15 @@ struct engine_class {
 
 	struct vcpu *(*vcpu_new)(struct engine *, unsigned id, struct err *);
 	void (*vcpu_free)(struct vcpu *);
+	void (*vcpu_reset)(struct vcpu *); /* power-on state; vcpu_new does it too */
 	/* Runs until there is a reason not to; turn: at most about that many instructions (0: no
 	 * limit), then EXIT_TURN.  Never fails: EXIT_ERROR is a failure of the host. */
 	void (*vcpu_run)(struct vcpu *, struct exit *, uint64_t turn);
 	void (*vcpu_kick)(struct vcpu *); /* any thread: run returns soon, with EXIT_KICKED */
 	void (*vcpu_irq)(struct vcpu *, unsigned line, bool level); /* any thread */
+	/* What another CPU's fence asks of this one: forget cached translations, or (instructions)
+	 * decoded code. */
+	void (*vcpu_fence)(struct vcpu *, bool instructions);
 	/* The state, in the form of cpu/ARCH/regs.h; groups: bits of the cpu class. */
 	int (*vcpu_get)(struct vcpu *, unsigned groups, void *regs);
 	int (*vcpu_set)(struct vcpu *, unsigned groups, const void *regs);

@@ -70,6 +70,7 @@ enum {
 };
 
 struct rv_code; /* cpu/riscv64/code.h: decoded pages */
+struct rv_page;
 
 struct rv {
 	uint64_t x[33];
@@ -109,7 +110,8 @@ struct rv {
 	struct rv *first;     /* the VM's hart 0 (owner of code) */
 	struct rv *next_hart; /* all harts of the VM, from first on */
 	struct rv_code *code;
-	jmp_buf trap; /* where rv_raise goes: into run */
+	jmp_buf trap; /* where rv_raise goes: into rv_run */
+	int64_t turn_rest; /* of the turn, beyond `left` */
 	struct rv_tlb tlbs[RV_NCTX];
 };
 
@@ -245,5 +247,7 @@ void rv_code_unlink(struct rv *);
 uint32_t rv_word_at_pc(struct rv *);
 /* FENCE.I. */
 void rv_fence_i(struct rv *);
+/* Runs until there is a reason not to; see engine_class.vcpu_run.  Turns of up to 64 are exact. */
+void rv_run(struct rv *, struct exit *, uint64_t turn);
 
 #endif

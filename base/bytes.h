@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef BASE_BYTES_H
+#define BASE_BYTES_H
+
+#include <stdint.h>
+#include <string.h>
+
+#include "base/compiler.h"
+
+/*
+ * Little-endian numbers in memory of any alignment; size is 1, 2, 4 or 8 and best a constant.
+ */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define LE16(x) (x)
+#define LE32(x) (x)
+#define LE64(x) (x)
+#else
+#define LE16(x) __builtin_bswap16(x)
+#define LE32(x) __builtin_bswap32(x)
+#define LE64(x) __builtin_bswap64(x)
+#endif
+
+static ALWAYS_INLINE uint64_t get_le(const void *p, unsigned size)
+{
+	uint16_t v16;
+	uint32_t v32;
+	uint64_t v64;
+
+	switch (size) {
+	case 1:
+		return *(const uint8_t *)p;
+	case 2:
+		memcpy(&v16, p, 2);
+		return LE16(v16);
+	case 4:
+		memcpy(&v32, p, 4);
+		return LE32(v32);
+	default:
+		memcpy(&v64, p, 8);
+		return LE64(v64);
+	}
+}
+
+static ALWAYS_INLINE void put_le(void *p, uint64_t v, unsigned size)
+{
+	uint16_t v16 = LE16((uint16_t)v);
+	uint32_t v32 = LE32((uint32_t)v);
+	uint64_t v64 = LE64(v);
+
+	switch (size) {
+	case 1:
+		*(uint8_t *)p = (uint8_t)v;
+		break;
+	case 2:
+		memcpy(p, &v16, 2);
+		break;
+	case 4:
+		memcpy(p, &v32, 4);
+		break;
+	default:
+		memcpy(p, &v64, 8);
+	}
+}
+
+#endif

@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "cpu/riscv64/code.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/bytes.h"
+#include "core/mem.h"
+
+/* Stores to a page with code before it is taken for data: then its cells go. */
+enum { TOO_MANY_WRITES = 64 };
+
+static unsigned hash(uint64_t pa)
+{
+	return pa >> MEM_PAGE_BITS & (RV_CODE_HASH - 1);
+}
+
+static struct rv_page *find(const struct rv_code_store *store, uint64_t pa)
+{
+	struct rv_page *p = store->hash[hash(pa)];
+
+	while (p && p->pa != pa)
+		p = p->hash_next;
+	return p;
+}
+
+static void forget_all(struct rv_page *p)
+{
+	unsigned i;
+
+	for (i = 0; i < RV_PAGE_CELLS; i++)
+		p->cell[i] = rv_special_cells[RV_CELL_DECODE];
+	p->cell[RV_PAGE_CELLS] = rv_special_cells[RV_CELL_CROSS];
+}
+
+void rv_code_unlink(struct rv *s)
+{
+	unsigned i;
+
+	for (i = 0; i < RV_FETCH_SIZE; i++)
+		s->code->fetch[i].tag = RV_NO_TAG;
+}
+
+/* Takes a page out of the store's hash and of every hart's table. */
+static void drop(struct rv *s, struct rv_page *p)
+{
+	struct rv_page **at = &s->code->store->hash[hash(p->pa)];
+	uint8_t *flags = mem_flags(s->env->mem, p->pa);
+	struct rv *hart;
+
+	while (*at != p)
+		at = &(*at)->hash_next;
+	*at = p->hash_next;
+	if (flags)
+		*flags &= (uint8_t)~MEM_CODE;
+	for (hart = s->first; hart; hart = hart->next_hart)
+		rv_code_unlink(hart);
+	p->hash_next = s->code->store->free;
+	s->code->store->free = p;
+}
+
+void rv_code_reap(struct rv *s)
+{
+	struct rv_code_store *store = s->code->store;
+	unsigned i;
+
+	if (likely(!store->any_doomed))
+		return;
+	store->any_doomed = false;
+	for (i = 0; i < store->npages; i++)
+		if (store->page[i]->doomed) {
+			store->page[i]->doomed = false;
+			drop(s, store->page[i]);
+		}
+}
+
+static struct rv_page *page_alloc(struct rv *s)
+{
+	struct rv_code_store *store = s->code->store;
+	struct rv_page *p;
+
+	if (!store->free && store->npages < RV_CODE_PAGES) {
+		p = aligned_alloc(64, (sizeof *p + 63) / 64 * 64);
+		if (p) {
+			store->page[store->npages++] = p;
+			return p;
+		}
+	}
+	if (!store->free && store->npages)
+		drop(s, store->page[store->next_victim++ % store->npages]);
+	p = store->free;
+	if (p)
+		store->free = p->hash_next;
+	return p;
+}
+
+static struct rv_page *page_new(struct rv *s, uint64_t pa, const uint8_t *host)
+{
+	struct rv_code_store *store = s->code->store;
+	struct rv_page *p = page_alloc(s);
+
+	if (!p)
+		return NULL;
+	p->pa = pa;
+	p->host = host;
+	p->writes = 0;
+	p->doomed = false;
+	p->hash_next = store->hash[hash(pa)];
+	store->hash[hash(pa)] = p;
+	forget_all(p);
+	*mem_flags(s->env->mem, pa) |= MEM_CODE;
+	rv_protect_code(s, pa);
+	return p;
+}
+
+struct rv_page *rv_code_find(struct rv *s, uint64_t va)
+{
+	struct rv_code *code = s->code;
+	uint64_t page = va & ~(uint64_t)(MEM_PAGE - 1);
+	unsigned n = va >> MEM_PAGE_BITS & (RV_FETCH_SIZE - 1);
+	const uint8_t *host;
+	struct rv_where w;
+	struct rv_page *p;
+	int cause = rv_translate(s, rv_fetch_context(s), va, 2, RV_FETCH, &w);
+
+	if (cause)
+		rv_raise(s, cause, va);
+	w.pa &= ~(uint64_t)(MEM_PAGE - 1);
+	host = mem_at(s->env->mem, w.pa, MEM_PAGE);
+	if (!host)
+		rv_raise(s, RV_FETCH_ACCESS, va);
+	if (!w.whole)
+		return NULL;
+	p = find(code->store, w.pa);
+	if (!p)
+		p = page_new(s, w.pa, host);
+	if (!p)
+		return NULL;
+	code->fetch[n].tag = page | s->mode;
+	code->fetch[n].page = p;
+	return p;
+}
+
+/* 16 bits of code; 0, or the exception. */
+static int fetch16(struct rv *s, uint64_t va, uint32_t *half)
+{
+	struct rv_where w;
+	const void *host;
+	int cause = rv_translate(s, rv_fetch_context(s), va, 2, RV_FETCH, &w);
+
+	if (cause)
+		return cause;
+	host = mem_at(s->env->mem, w.pa, 2);
+	if (!host)
+		return RV_FETCH_ACCESS;
+	*half = (uint32_t)get_le(host, 2);
+	return 0;
+}
+
+static bool is_long(uint32_t half)
+{
+	return (half & 3) == 3;
+}
+
+const struct rv_cell *rv_code_scratch(struct rv *s, uint64_t va)
+{
+	struct rv_cell *cell = s->code->scratch;
+	uint32_t low, high = 0;
+	unsigned len = 2;
+	int cause = fetch16(s, va, &low);
+
+	if (cause)
+		rv_raise(s, cause, va);
+	if (is_long(low)) {
+		len = 4;
+		cause = fetch16(s, va + 2, &high);
+		if (cause)
+			rv_raise(s, cause, va + 2);
+	}
+	s->pc_bias = va - ((uintptr_t)cell >> 3);
+	rv_cell_make_alone(&cell[0], low | high << 16, len);
+	cell[1] = cell[2] = rv_special_cells[RV_CELL_CROSS];
+	return cell;
+}
+
+uint32_t rv_word_at_pc(struct rv *s)
+{
+	uint32_t low, high;
+
+	if (fetch16(s, s->pc, &low))
+		return 0;
+	if (!is_long(low))
+		return low;
+	return fetch16(s, s->pc + 2, &high) ? 0 : low | high << 16;
+}
+
+void rv_code_decode(struct rv *s, const struct rv_cell *cell)
+{
+	struct rv_page *p = s->page;
+	unsigned n = (unsigned)(cell - p->cell);
+	uint32_t word = (uint32_t)get_le(p->host + 2 * n, 2);
+	unsigned len = 2;
+
+	if (is_long(word)) {
+		if (n == RV_PAGE_CELLS - 1) {
+			p->cell[n] = rv_special_cells[RV_CELL_SPLIT];
+			return;
+		}
+		word |= (uint32_t)get_le(p->host + 2 * n + 2, 2) << 16;
+		len = 4;
+	}
+	rv_cell_make(&p->cell[n], word, len, 2 * n);
+	p->writes = 0;
+}
+
+/* Somebody wrote to guest memory that has code: core/mem.h calls this for each part of a page. */
+static void code_written(void *arg, uint64_t gpa, uint64_t len)
+{
+	struct rv *s = arg;
+	struct rv_code_store *store = s->code->store;
+	struct rv_page *p = find(store, gpa & ~(uint64_t)(MEM_PAGE - 1));
+	unsigned first, last, i;
+	struct rv *hart;
+
+	if (!p)
+		return;
+	first = (gpa & (MEM_PAGE - 1)) / 2;
+	last = (unsigned)(((gpa & (MEM_PAGE - 1)) + len - 1) / 2);
+	/* A 32-bit instruction may begin one halfword before. */
+	for (i = first ? first - 1 : 0; i <= last && i < RV_PAGE_CELLS; i++)
+		p->cell[i] = rv_special_cells[RV_CELL_DECODE];
+	if (++p->writes < TOO_MANY_WRITES || p->doomed)
+		return;
+	p->doomed = store->any_doomed = true;
+	for (hart = s->first; hart; hart = hart->next_hart)
+		rv_attend(hart, RV_ATT_LINES);
+}
+
+/* Stores reset cells at once, so there is nothing left to do. */
+void rv_fence_i(struct rv *s)
+{
+	(void)s;
+}
+
+int rv_code_new(struct rv *s, struct err *e)
+{
+	s->code = calloc(1, sizeof *s->code);
+	if (!s->code)
+		return err_set(e, ENOMEM, "riscv64: no memory for a CPU");
+	s->code->store = s == s->first ? calloc(1, sizeof *s->code->store) : s->first->code->store;
+	if (!s->code->store) {
+		free(s->code);
+		return err_set(e, ENOMEM, "riscv64: no memory for a CPU");
+	}
+	if (s == s->first)
+		mem_on_code_write(s->env->mem, code_written, s);
+	rv_code_unlink(s);
+	return 0;
+}
+
+void rv_code_free(struct rv *s)
+{
+	struct rv_code_store *store = s->code->store;
+	unsigned i;
+
+	if (s == s->first) {
+		mem_on_code_write(s->env->mem, NULL, NULL);
+		for (i = 0; i < store->npages; i++)
+			free(store->page[i]);
+		free(store);
+	}
+	free(s->code);
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef CPU_RISCV64_CODE_H
+#define CPU_RISCV64_CODE_H
+
+#include "core/mem.h"
+#include "cpu/riscv64/riscv64_dec.h"
+#include "cpu/riscv64/state.h"
+
+/*
+ * Decoded code.  Each page of guest RAM that was executed from has an array with one cell for
+ * each halfword, so that finding the next instruction, or the target of a branch inside the page,
+ * is adding to a pointer.  Cells are decoded when they are first executed.  The harts of a VM share
+ * the pages; a page is found by physical address, and for speed by virtual address in a small table
+ * of each hart.
+ *
+ * A page that has cells carries MEM_CODE: stores to it take the slow path and reset the cells that
+ * they overlap.
+ */
+struct rv_cell {
+	/* Executes the instruction and goes on; returns NULL when the hart has to come out, with pc
+	 * and left right. */
+	const struct rv_cell *(*fn)(struct rv *, const struct rv_cell *, int64_t left);
+	struct rv_args args;
+};
+
+enum { RV_PAGE_CELLS = MEM_PAGE / 2 };
+
+struct rv_page {
+	struct rv_cell cell[RV_PAGE_CELLS + 1]; /* the last one crosses into the next page */
+	uint64_t pa;
+	const uint8_t *host;
+	struct rv_page *hash_next; /* or the next free one */
+	unsigned writes;           /* stores since something was decoded here */
+	bool doomed;               /* too many: to be dropped when no hart is inside */
+};
+
+/* Pages of one VM; the oldest are dropped beyond this. */
+enum { RV_CODE_PAGES = 2048, RV_CODE_HASH = 1024 };
+
+struct rv_code_store {
+	struct rv_page *hash[RV_CODE_HASH];
+	struct rv_page *page[RV_CODE_PAGES]; /* all that were allocated */
+	struct rv_page *free;                /* dropped ones */
+	unsigned npages;
+	unsigned next_victim;
+	bool any_doomed;
+};
+
+enum { RV_FETCH_SIZE = 256, RV_SCRATCH_CELLS = 4 };
+
+struct rv_code {
+	struct rv_code_store *store;
+	struct {
+		uint64_t tag; /* virtual page | mode; RV_NO_TAG: none */
+		struct rv_page *page;
+	} fetch[RV_FETCH_SIZE];
+	/* One instruction that has no cell of its own, then the way on: what crosses a page, lies
+	 * in a page that PMP splits, or is to be executed alone. */
+	struct rv_cell scratch[RV_SCRATCH_CELLS];
+};
+
+/* interp.c: cells that stand for no instruction, and the table of those that do. */
+enum rv_cell_kind { RV_CELL_DECODE, RV_CELL_CROSS, RV_CELL_SPLIT };
+extern const struct rv_cell rv_special_cells[3];
+/* Fills in the cell for an instruction of len bytes.  near: a relative jump stays in its page. */
+void rv_cell_make(struct rv_cell *, uint32_t word, unsigned len, unsigned offset);
+void rv_cell_make_alone(struct rv_cell *, uint32_t word, unsigned len);
+
+/* code.c */
+int rv_code_new(struct rv *, struct err *);
+void rv_code_free(struct rv *);
+/* The page that va executes from, in the current mode; raises fetch exceptions.  NULL: it has no
+ * cells; use rv_code_scratch. */
+struct rv_page *rv_code_find(struct rv *, uint64_t va);
+/* The scratch cell with the instruction at va. */
+const struct rv_cell *rv_code_scratch(struct rv *, uint64_t va);
+/* Decodes the cell of the hart's current page. */
+void rv_code_decode(struct rv *, const struct rv_cell *);
+/* Drops doomed pages; no cell may be in use. */
+void rv_code_reap(struct rv *);
+
+/* The cell for va with the hart's page and pc_bias set for it. */
+static inline const struct rv_cell *rv_code_enter(struct rv *s, uint64_t va)
+{
+	struct rv_code *code = s->code;
+	unsigned n = va >> MEM_PAGE_BITS & (RV_FETCH_SIZE - 1);
+	struct rv_page *p;
+
+	if (likely(code->fetch[n].tag == ((va & ~(uint64_t)(MEM_PAGE - 1)) | s->mode))) {
+		p = code->fetch[n].page;
+	} else {
+		p = rv_code_find(s, va);
+		if (unlikely(!p))
+			return rv_code_scratch(s, va);
+	}
+	s->page = p;
+	s->pc_bias = (va & ~(uint64_t)(MEM_PAGE - 1)) - ((uintptr_t)p->cell >> 3);
+	return &p->cell[(va & (MEM_PAGE - 1)) >> 1];
+}
+
+#endif

@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The riscv64 CPU as a class: making harts, and their state as others see it.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/state.h"
+#include "cpu/riscv64/code.h"
+
+static struct rv *rv_of(struct cpu *cpu)
+{
+	return (struct rv *)cpu;
+}
+
+static void reset(struct cpu *cpu)
+{
+	struct rv *s = rv_of(cpu);
+
+	memset(s->x, 0, sizeof s->x);
+	memset(s->f, 0, sizeof s->f);
+	s->pc = 0;
+	s->left = 0;
+	s->count_end = 0;
+	s->halted = s->reserved = s->answered = false;
+	rv_csr_reset(s);
+	rv_flush(s, true, 0, true, 0);
+	rv_context_changed(s);
+	rv_attend(s, RV_ATT_LINES);
+}
+
+static struct cpu *new (const struct cpu_env *env, unsigned id, struct cpu *first, struct err *e)
+{
+	struct rv *s = aligned_alloc(64, (sizeof *s + 63) / 64 * 64);
+	struct rv *at;
+
+	if (!s) {
+		err_set(e, ENOMEM, "riscv64: no memory for a CPU");
+		return NULL;
+	}
+	memset(s, 0, sizeof *s);
+	s->env = env;
+	s->id = id;
+	s->first = first ? rv_of(first) : s;
+	if (rv_code_new(s, e) < 0) {
+		free(s);
+		return NULL;
+	}
+	if (first) {
+		for (at = s->first; at->next_hart; at = at->next_hart)
+			;
+		at->next_hart = s;
+	}
+	rv_init_timer(s);
+	reset((struct cpu *)s);
+	return (struct cpu *)s;
+}
+
+static void release(struct cpu *cpu)
+{
+	struct rv *s = rv_of(cpu), *at;
+
+	timer_set(&s->stimer, UINT64_MAX);
+	for (at = s->first; at && at->next_hart; at = at->next_hart)
+		if (at->next_hart == s) {
+			at->next_hart = s->next_hart;
+			break;
+		}
+	rv_code_free(s);
+	free(s);
+}
+
+static void run(struct cpu *cpu, struct exit *x, uint64_t turn)
+{
+	rv_run(rv_of(cpu), x, turn);
+}
+
+static void kick(struct cpu *cpu)
+{
+	rv_attend(rv_of(cpu), RV_ATT_KICK);
+}
+
+static void irq(struct cpu *cpu, unsigned line, bool level)
+{
+	struct rv *s = rv_of(cpu);
+	uint64_t bit = 1ull << (line & 63);
+
+	/* SSIP is no wire but a bit that software clears: raising it once is enough (attend). */
+	if (level)
+		atomic_fetch_or(&s->lines, bit);
+	else
+		atomic_fetch_and(&s->lines, ~bit);
+	if (!level && line == RV_LINE_SSIP)
+		s->mip &= ~bit;
+	rv_attend(s, RV_ATT_LINES);
+}
+
+static void fence(struct cpu *cpu, bool instructions)
+{
+	if (instructions)
+		rv_fence_i(rv_of(cpu));
+	else
+		rv_flush(rv_of(cpu), true, 0, true, 0);
+}
+
+static int get(struct cpu *cpu, unsigned groups, void *to)
+{
+	struct rv *s = rv_of(cpu);
+	struct rv_regs *r = to;
+
+	if (groups & RV_REGS_INT) {
+		memcpy(r->x, s->x, sizeof r->x);
+		r->pc = s->pc;
+		r->mode = s->mode;
+		r->halted = s->halted;
+	}
+	if (groups & RV_REGS_FP) {
+		memcpy(r->f, s->f, sizeof r->f);
+		r->fcsr = (uint32_t)(s->frm << 5 | s->fflags);
+	}
+	if (groups & RV_REGS_CSR)
+		rv_csr_get(s, r);
+	return 0;
+}
+
+static int set(struct cpu *cpu, unsigned groups, const void *from)
+{
+	struct rv *s = rv_of(cpu);
+	const struct rv_regs *r = from;
+
+	if (groups & RV_REGS_INT) {
+		if (r->mode != RV_U && r->mode != RV_S && r->mode != RV_M)
+			return -EINVAL;
+		memcpy(s->x, r->x, sizeof r->x);
+		s->x[0] = 0;
+		s->pc = r->pc & ~1ull;
+		s->mode = r->mode;
+		s->halted = r->halted;
+	}
+	if (groups & RV_REGS_FP) {
+		memcpy(s->f, r->f, sizeof r->f);
+		s->frm = r->fcsr >> 5 & 7;
+		s->fflags = r->fcsr & 31;
+	}
+	if (groups & RV_REGS_CSR)
+		rv_csr_set(s, r);
+	rv_context_changed(s);
+	rv_attend(s, RV_ATT_LINES);
+	return 0;
+}
+
+static const struct field regs[] = {
+	FIELD_ARRAY(struct rv_regs, x),
+	FIELD(struct rv_regs, pc),
+	FIELD(struct rv_regs, mode),
+	FIELD(struct rv_regs, halted),
+	FIELD_ARRAY(struct rv_regs, f),
+	FIELD(struct rv_regs, fcsr),
+	FIELD(struct rv_regs, mstatus),
+	FIELD(struct rv_regs, misa),
+	FIELD(struct rv_regs, medeleg),
+	FIELD(struct rv_regs, mideleg),
+	FIELD(struct rv_regs, mie),
+	FIELD(struct rv_regs, mip),
+	FIELD(struct rv_regs, mtvec),
+	FIELD(struct rv_regs, mcounteren),
+	FIELD(struct rv_regs, mscratch),
+	FIELD(struct rv_regs, mepc),
+	FIELD(struct rv_regs, mcause),
+	FIELD(struct rv_regs, mtval),
+	FIELD(struct rv_regs, menvcfg),
+	FIELD(struct rv_regs, mcountinhibit),
+	FIELD(struct rv_regs, mcycle),
+	FIELD(struct rv_regs, minstret),
+	FIELD(struct rv_regs, mseccfg),
+	FIELD_ARRAY(struct rv_regs, mstateen),
+	FIELD(struct rv_regs, stvec),
+	FIELD(struct rv_regs, scounteren),
+	FIELD(struct rv_regs, sscratch),
+	FIELD(struct rv_regs, sepc),
+	FIELD(struct rv_regs, scause),
+	FIELD(struct rv_regs, stval),
+	FIELD(struct rv_regs, satp),
+	FIELD(struct rv_regs, senvcfg),
+	FIELD(struct rv_regs, stimecmp),
+	FIELD_ARRAY(struct rv_regs, sstateen),
+	FIELD_ARRAY(struct rv_regs, pmpcfg),
+	FIELD_ARRAY(struct rv_regs, pmpaddr),
+	FIELD(struct rv_regs, mhartid),
+	FIELD_END,
+};
+
+const struct cpu_class cpu_riscv64 = {
+	.name = "riscv64",
+	.regs_size = sizeof(struct rv_regs),
+	.regs = regs,
+	.new = new,
+	.free = release,
+	.reset = reset,
+	.run = run,
+	.kick = kick,
+	.irq = irq,
+	.fence = fence,
+	.get = get,
+	.set = set,
+};

@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The interpreter: a handler for each instruction, made from the bodies in sem_*.h by the words in
+ * direct.h. A handler ends by calling the next cell's as a tail call (a jump), so straight-line
+ * code costs one indirect jump an instruction; without tail calls it returns the next cell to the
+ * loop in rv_run.
+ *
+ * Where taken jumps come together the handler looks at the budget and at `attention`, so no loop
+ * escapes them; straight-line code ends at the page's last cell, which looks too.
+ */
+#define RV_BODIES static ALWAYS_INLINE
+#include "cpu/riscv64/direct.h"
+#include "cpu/riscv64/sem.h"
+
+#if TAIL_CALLS
+#define GO(s, cell, left) MUSTTAIL return (cell)->fn((s), (cell), (left))
+#else
+#define GO(s, cell, l)                                                                             \
+	do {                                                                                       \
+		(s)->left = (l);                                                                   \
+		return (cell);                                                                     \
+	} while (0)
+#endif
+
+static ALWAYS_INLINE struct ctx begin(
+    struct rv *s, const struct rv_cell *cell, int64_t left, unsigned len)
+{
+	return (struct ctx){ .s = s, .cell = cell, .left = left, .len = len };
+}
+
+static ALWAYS_INLINE bool must_stop(const struct rv *s, int64_t left)
+{
+	return unlikely(left <= 0) ||
+	       unlikely(atomic_load_explicit(&s->attention, memory_order_relaxed));
+}
+
+static ALWAYS_INLINE const struct rv_cell *come_out(struct rv *s, uint64_t pc_, int64_t left)
+{
+	s->pc = pc_;
+	s->left = left;
+	return NULL;
+}
+
+/* The three ways on.  left is what remains after the instruction. */
+#define GO_NEXT(s, cell, len, left) GO(s, (cell) + (len) / 2, left)
+
+/* A relative jump inside the page; offsets are even, and a cell is 8 times as long as its code. */
+#define GO_NEAR(s, cell, c, left)                                                                  \
+	do {                                                                                       \
+		if (must_stop(s, left))                                                            \
+			return come_out(s, pc(&c) + (int64_t)(cell)->args.imm, left);              \
+		cell = (const void *)((const char *)(cell) + (intptr_t)(cell)->args.imm * 8);      \
+		GO(s, cell, left);                                                                 \
+	} while (0)
+
+/* To any address.  rv_code_enter may raise a fetch exception, which is the target's. */
+#define GO_FAR(s, cell, to, l)                                                                     \
+	do {                                                                                       \
+		(s)->pc = (to);                                                                    \
+		(s)->left = (l);                                                                   \
+		if (must_stop(s, l))                                                               \
+			return NULL;                                                               \
+		cell = rv_code_enter(s, (s)->pc);                                                  \
+		GO(s, cell, l);                                                                    \
+	} while (0)
+
+#define HANDLER(name)                                                                              \
+	static const struct rv_cell *name(struct rv *s, const struct rv_cell *cell, int64_t left)
+
+/* For each kind of instruction (see riscv64.dec) its handlers; near and far differ for relative
+ * jumps only. */
+#define MAKE_next(op, len)                                                                         \
+	HANDLER(near_##op##_##len)                                                                 \
+	{                                                                                          \
+		struct ctx c = begin(s, cell, left, len);                                          \
+		rv_##op(&c, &cell->args);                                                          \
+		GO_NEXT(s, cell, len, left - 1);                                                   \
+	}
+
+#define MAKE_end(op, len)                                                                          \
+	HANDLER(near_##op##_##len)                                                                 \
+	{                                                                                          \
+		struct ctx c = begin(s, cell, left, len);                                          \
+		sync_state(&c);                                                                    \
+		rv_##op(&c, &cell->args);                                                          \
+		return come_out(s, next_pc(&c), left - 1);                                         \
+	}
+
+#define MAKE_jump_to(op, len)                                                                      \
+	HANDLER(near_##op##_##len)                                                                 \
+	{                                                                                          \
+		struct ctx c = begin(s, cell, left, len);                                          \
+		rv_##op(&c, &cell->args);                                                          \
+		GO_FAR(s, cell, c.to, left - 1);                                                   \
+	}
+
+#define MAKE_branch(op, len)                                                                       \
+	HANDLER(near_##op##_##len)                                                                 \
+	{                                                                                          \
+		struct ctx c = begin(s, cell, left, len);                                          \
+		rv_##op(&c, &cell->args);                                                          \
+		if (!c.taken)                                                                      \
+			GO_NEXT(s, cell, len, left - 1);                                           \
+		GO_NEAR(s, cell, c, left - 1);                                                     \
+	}                                                                                          \
+	HANDLER(far_##op##_##len)                                                                  \
+	{                                                                                          \
+		struct ctx c = begin(s, cell, left, len);                                          \
+		rv_##op(&c, &cell->args);                                                          \
+		if (!c.taken)                                                                      \
+			GO_NEXT(s, cell, len, left - 1);                                           \
+		GO_FAR(s, cell, pc(&c) + (int64_t)cell->args.imm, left - 1);                       \
+	}
+
+#define MAKE_jump(op, len)                                                                         \
+	HANDLER(near_##op##_##len)                                                                 \
+	{                                                                                          \
+		struct ctx c = begin(s, cell, left, len);                                          \
+		rv_##op(&c, &cell->args);                                                          \
+		GO_NEAR(s, cell, c, left - 1);                                                     \
+	}                                                                                          \
+	HANDLER(far_##op##_##len)                                                                  \
+	{                                                                                          \
+		struct ctx c = begin(s, cell, left, len);                                          \
+		rv_##op(&c, &cell->args);                                                          \
+		GO_FAR(s, cell, pc(&c) + (int64_t)cell->args.imm, left - 1);                       \
+	}
+
+#define MAKE_2(op, kind) MAKE_##kind(op, 2)
+#define MAKE_4(op, kind) MAKE_##kind(op, 4)
+RV_OPS16(MAKE_2)
+RV_OPS(MAKE_4)
+
+#define far_next(op, len)    near_##op##_##len
+#define far_end(op, len)     near_##op##_##len
+#define far_jump_to(op, len) near_##op##_##len
+#define far_branch(op, len)  far_##op##_##len
+#define far_jump(op, len)    far_##op##_##len
+
+typedef const struct rv_cell *handler_fn(struct rv *, const struct rv_cell *, int64_t);
+
+/* [far][op] */
+static handler_fn *const handlers2[2][RV_NOPS] = {
+#define X(op, kind) [RV_OP_##op] = near_##op##_2,
+	{ RV_OPS16(X) },
+#undef X
+#define X(op, kind) [RV_OP_##op] = far_##kind(op, 2),
+	{ RV_OPS16(X) },
+#undef X
+};
+
+static handler_fn *const handlers4[2][RV_NOPS] = {
+#define X(op, kind) [RV_OP_##op] = near_##op##_4,
+	{ RV_OPS(X) },
+#undef X
+#define X(op, kind) [RV_OP_##op] = far_##kind(op, 4),
+	{ RV_OPS(X) },
+#undef X
+};
+
+static const bool is_relative[RV_NOPS] = {
+#define relative_next    false
+#define relative_end     false
+#define relative_jump_to false
+#define relative_branch  true
+#define relative_jump    true
+#define X(op, kind)      [RV_OP_##op] = relative_##kind,
+	RV_OPS(X)
+#undef X
+};
+
+static enum rv_op decode(struct rv_cell *cell, uint32_t word, unsigned len)
+{
+	return len == 2 ? rv_decode16((uint16_t)word, &cell->args) : rv_decode32(word, &cell->args);
+}
+
+void rv_cell_make(struct rv_cell *cell, uint32_t word, unsigned len, unsigned offset)
+{
+	enum rv_op op = decode(cell, word, len);
+	bool far = is_relative[op] && (uint64_t)(offset + (int64_t)cell->args.imm) >= MEM_PAGE;
+
+	cell->fn = (len == 2 ? handlers2 : handlers4)[far][op];
+}
+
+void rv_cell_make_alone(struct rv_cell *cell, uint32_t word, unsigned len)
+{
+	enum rv_op op = decode(cell, word, len);
+
+	cell->fn = (len == 2 ? handlers2 : handlers4)[1][op];
+}
+
+HANDLER(not_decoded)
+{
+	s->pc = s->pc_bias + ((uintptr_t)cell >> 3);
+	s->left = left;
+	rv_code_decode(s, cell);
+	GO(s, cell, left);
+}
+
+/* Behind the last halfword of a page, or behind a scratch cell. */
+HANDLER(cross)
+{
+	GO_FAR(s, cell, s->pc_bias + ((uintptr_t)cell >> 3), left);
+}
+
+/* The last halfword of a page holds the first half of an instruction. */
+HANDLER(split)
+{
+	s->pc = s->pc_bias + ((uintptr_t)cell >> 3);
+	s->left = left;
+	cell = rv_code_scratch(s, s->pc);
+	GO(s, cell, left);
+}
+
+const struct rv_cell rv_special_cells[3] = {
+	[RV_CELL_DECODE] = { .fn = not_decoded },
+	[RV_CELL_CROSS] = { .fn = cross },
+	[RV_CELL_SPLIT] = { .fn = split },
+};
+
+/* What has to be done between two instructions; false: come out with *x. */
+static bool attend(struct rv *s, struct exit *x)
+{
+	const uint64_t ssip = 1ull << RV_LINE_SSIP;
+	uint32_t why = atomic_exchange_explicit(&s->attention, 0, memory_order_acquire);
+
+	if (why & RV_ATT_EXIT) {
+		if (why & ~(uint32_t)RV_ATT_EXIT)
+			rv_attend(s, why & ~(uint32_t)RV_ATT_EXIT);
+		*x = s->exit;
+		return false;
+	}
+	if (why & RV_ATT_KICK) {
+		if (why & RV_ATT_LINES)
+			rv_attend(s, RV_ATT_LINES);
+		x->why = EXIT_KICKED;
+		return false;
+	}
+	if (why & RV_ATT_LINES) {
+		s->mip |= atomic_fetch_and(&s->lines, ~ssip) & ssip;
+		rv_interrupt(s);
+	}
+	return true;
+}
+
+/* Turns up to this many instructions are exact; longer ones may run over by the rest of a page. */
+enum { EXACT = 64 };
+
+/* Between two instructions: how many the next stretch may have; false when the turn is over. */
+static bool next_stretch(struct rv *s, bool exact)
+{
+	uint64_t retired = rv_retired(s);
+	int64_t all = s->left + s->turn_rest;
+
+	s->left = exact && all > 0 ? 1 : all;
+	s->turn_rest = all - s->left;
+	s->count_end = retired + (uint64_t)s->left;
+	return all > 0;
+}
+
+static void run(struct rv *s, struct exit *x, bool exact)
+{
+	const struct rv_cell *cell;
+
+	for (;;) {
+		if (atomic_load_explicit(&s->attention, memory_order_relaxed) && !attend(s, x))
+			return;
+		if (s->halted) {
+			x->why = EXIT_HALT;
+			return;
+		}
+		if (!next_stretch(s, exact)) {
+			x->why = EXIT_TURN;
+			return;
+		}
+		rv_code_reap(s);
+		/* A scratch cell leads to the next one through `cross`, which sees the empty
+		 * budget. */
+		cell = exact ? rv_code_scratch(s, s->pc) : rv_code_enter(s, s->pc);
+		while (cell)
+			cell = cell->fn(s, cell, s->left);
+	}
+}
+
+void rv_run(struct rv *s, struct exit *x, uint64_t turn)
+{
+	uint64_t retired = rv_retired(s);
+
+	s->left = turn && turn < INT64_MAX / 2 ? (int64_t)turn : INT64_MAX / 2;
+	s->turn_rest = 0;
+	s->count_end = retired + (uint64_t)s->left;
+	if (setjmp(s->trap) == RV_JMP_TRAP) {
+		/* An exception is no retired instruction, but takes its share of the turn: a
+		 * handler that faults for ever must not hang us. */
+		s->left--;
+		s->count_end--;
+		rv_trap(s, false, s->raised_cause, s->raised_tval);
+	}
+	run(s, x, turn && turn <= EXACT);
+	s->reserved = false;
+}

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The software engine with nothing but the interpreter: what hosts without a JIT have, and the
+ * other engines' measure.
+ */
+#include "engine/soft.h"
+
+const struct engine_class engine_interp = {
+	.name = "interp",
+	.about = "software CPU of our own, interpreter only: no executable memory needed",
+	.rank = 0,
+	SOFT_FUNCTIONS,
+};

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The software engine: guest CPUs of cpu/, in this process, on any host.
+ */
+#include "engine/soft.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/os.h"
+#include "core/mem.h"
+
+struct engine {
+	const struct cpu_class *cpu;
+	struct cpu_env env;
+	struct cpu *first; /* the VM's CPU 0, which owns what they share */
+};
+
+struct vcpu {
+	const struct cpu_class *class;
+	struct engine *engine;
+	struct cpu *cpu;
+};
+
+int soft_probe(const struct cpu_class *cpu, struct err *e)
+{
+	(void)cpu;
+	(void)e;
+	return 0;
+}
+
+struct engine *soft_new(const struct engine_env *env, struct err *e)
+{
+	struct engine *g = calloc(1, sizeof *g);
+
+	if (!g) {
+		err_set(e, ENOMEM, "soft: no memory for the engine");
+		return NULL;
+	}
+	g->cpu = env->cpu;
+	g->env = env->env;
+	return g;
+}
+
+void soft_free(struct engine *g)
+{
+	free(g);
+}
+
+void *soft_ram_new(struct engine *g, size_t len, struct err *e)
+{
+	(void)g;
+	return os_ram_new(len, e);
+}
+
+void soft_ram_free(struct engine *g, void *ram, size_t len)
+{
+	(void)g;
+	os_ram_free(ram, len);
+}
+
+int soft_map(struct engine *g, uint64_t gpa, void *hva, size_t len, struct err *e)
+{
+	return mem_map(g->env.mem, gpa, hva, len, e);
+}
+
+struct vcpu *soft_vcpu_new(struct engine *g, unsigned id, struct err *e)
+{
+	struct vcpu *v = calloc(1, sizeof *v);
+
+	if (!v) {
+		err_set(e, ENOMEM, "soft: no memory for CPU %u", id);
+		return NULL;
+	}
+	v->class = g->cpu;
+	v->engine = g;
+	v->cpu = g->cpu->new (&g->env, id, g->first, e);
+	if (!v->cpu) {
+		free(v);
+		return NULL;
+	}
+	if (!g->first)
+		g->first = v->cpu;
+	return v;
+}
+
+void soft_vcpu_free(struct vcpu *v)
+{
+	if (!v)
+		return;
+	if (v->cpu == v->engine->first)
+		v->engine->first = NULL;
+	v->class->free(v->cpu);
+	free(v);
+}
+
+void soft_vcpu_run(struct vcpu *v, struct exit *x, uint64_t turn)
+{
+	v->class->run(v->cpu, x, turn);
+}
+
+void soft_vcpu_reset(struct vcpu *v)
+{
+	v->class->reset(v->cpu);
+}
+
+void soft_vcpu_kick(struct vcpu *v)
+{
+	v->class->kick(v->cpu);
+}
+
+void soft_vcpu_irq(struct vcpu *v, unsigned line, bool level)
+{
+	v->class->irq(v->cpu, line, level);
+}
+
+void soft_vcpu_fence(struct vcpu *v, bool instructions)
+{
+	v->class->fence(v->cpu, instructions);
+}
+
+int soft_vcpu_get(struct vcpu *v, unsigned groups, void *regs)
+{
+	return v->class->get(v->cpu, groups, regs);
+}
+
+int soft_vcpu_set(struct vcpu *v, unsigned groups, const void *regs)
+{
+	return v->class->set(v->cpu, groups, regs);
+}
+
+const struct engine_class engine_soft = {
+	.name = "soft",
+	.about = "software CPU of our own, for any guest on any host",
+	.rank = 1,
+	SOFT_FUNCTIONS,
+};
