@@ -69,6 +69,12 @@ enum {
 	RV_ATT_EXIT = 4,  /* `exit` holds a reason to come out */
 };
 
+/* What a longjmp to `trap` says. */
+enum {
+	RV_JMP_TRAP = 1, /* an exception: raised_cause and raised_tval */
+	RV_JMP_RETRY = 2 /* `exit` asks for a value; the instruction starts again with it */
+};
+
 struct rv_code; /* cpu/riscv64/code.h: decoded pages */
 struct rv_page;
 
@@ -110,9 +116,15 @@ struct rv {
 	struct rv *first;     /* the VM's hart 0 (owner of code) */
 	struct rv *next_hart; /* all harts of the VM, from first on */
 	struct rv_code *code;
-	jmp_buf trap; /* where rv_raise goes: into rv_run */
+	jmp_buf trap; /* where rv_raise goes: into rv_run, with RV_JMP_x */
+	enum rv_cause raised_cause;
+	uint64_t raised_tval;
 	int64_t turn_rest; /* of the turn, beyond `left` */
 	struct rv_tlb tlbs[RV_NCTX];
+	/* Bits of entries that may be filled, so that a flush costs what there is to flush. */
+	uint64_t tlb_used[RV_NCTX][2][RV_TLB_SIZE / 64];
+	/* All superpages that the TLBs may hold pieces of are inside; none when lo > hi. */
+	uint64_t super_lo, super_hi;
 };
 
 /* mstatus */
@@ -234,6 +246,7 @@ uint64_t rv_csr(struct rv *, unsigned csr, enum rv_csr_op, uint64_t val, bool re
 /* Checks that mode may execute these; raise RV_ILLEGAL. */
 void rv_check_sfence(struct rv *);
 void rv_check_cbo(struct rv *, unsigned op); /* op: 0 inval, 1 clean, 2 flush, 4 zero */
+void rv_init_timer(struct rv *); /* once, before the first reset */
 void rv_csr_reset(struct rv *);
 /* regs.h <-> state */
 void rv_csr_get(struct rv *, struct rv_regs *);
