@@ -1,0 +1,118 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# guest.sh WHAT: fetch a real guest from Debian's archive into the cache, once, and print its folder.
+#   riscv64    trixie's kernel (vmlinux), its virtio and ext4 modules (modules/), busybox, and an
+#              initramfs with all of it (initrd.gz) whose init is tools/guest-init
+#   installer  trixie's netboot installer for riscv64: linux, initrd.gz
+#   firmware   trixie's OpenSBI and U-Boot for riscv64
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+cache=${LODGE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/lodge}
+suite=trixie arch=riscv64
+what=${1:-riscv64}
+out=$cache/guests/$what
+umask 022
+mkdir -p "$cache/guests"
+
+say() { echo "guest.sh: $*" >&2; }
+
+# Updates the index if it is older than a day, at most once a run.
+update() {
+	stamp=$cache/apt/$suite-$arch/updated
+	[ -z "$(find "$stamp" -mtime -1 2>/dev/null)" ] || return 0
+	say "reading Debian $suite's index for $arch"
+	"$here/apt-for.sh" $suite $arch apt-get -q update >&2 </dev/null
+	touch "$stamp"
+}
+
+# fetch PACKAGE: download and print the file's name.
+fetch() {
+	update
+	say "fetching $1"
+	(cd "$tmp" && "$here/apt-for.sh" $suite $arch apt-get -q download "$1" >&2 </dev/null && ls "$tmp/$1"_*.deb)
+}
+
+# unpack DEB PATTERN...: only these paths, into $tmp/x.
+unpack() {
+	deb=$1
+	shift
+	mkdir -p "$tmp/x"
+	dpkg-deb --fsys-tarfile "$deb" | tar -C "$tmp/x" -x --wildcards "$@"
+	rm -f "$deb"
+}
+
+kernel_package() {
+	update
+	"$here/apt-for.sh" $suite $arch apt-cache depends linux-image-$arch |
+		sed -n 's/^ *Depends: \(linux-image-[0-9].*\)$/\1/p' | head -n 1
+}
+
+make_riscv64() {
+	mods="virtio_mmio virtio_blk crc16 mbcache jbd2 ext4 rng-core virtio-rng crc32c_generic libcrc32c"
+	pkg=$(kernel_package)
+	[ -n "$pkg" ] || { say "no kernel package in $suite for $arch"; exit 1; }
+	deb=$(fetch "$pkg")
+	set --
+	for m in $mods; do set -- "$@" "*/$m.ko*"; done
+	mkdir -p "$tmp/x"
+	# Not every kernel has every module: tar complains about those that are not there.
+	dpkg-deb --fsys-tarfile "$deb" | tar -C "$tmp/x" -x --wildcards './boot/vmlinu*' "$@" 2>/dev/null || :
+	rm -f "$deb"
+	deb=$(fetch busybox-static)
+	unpack "$deb" './usr/bin/busybox'
+	mkdir -p "$tmp/out/modules"
+	mv "$tmp"/x/boot/vmlinu* "$tmp/out/vmlinux"
+	find "$tmp/x" -name '*.ko*' -exec mv {} "$tmp/out/modules/" \;
+	for m in "$tmp"/out/modules/*.xz; do [ ! -f "$m" ] || xz -d "$m"; done
+	mv "$tmp/x/usr/bin/busybox" "$tmp/out/busybox"
+	echo "$pkg" >"$tmp/out/version"
+}
+
+# The initramfs is made anew whenever guest-init is newer.
+make_initrd() {
+	root=$tmp/root
+	mkdir -p "$root/bin" "$root/dev" "$root/proc" "$root/sys" "$root/mnt" "$root/modules"
+	cp "$out/busybox" "$root/bin/busybox"
+	ln -s busybox "$root/bin/sh"
+	cp "$out"/modules/* "$root/modules/"
+	cp "$here/guest-init" "$root/init"
+	chmod 755 "$root/init" "$root/bin/busybox"
+	(cd "$root" && find . | LC_ALL=C sort | cpio -o -H newc -R 0:0 --quiet) | gzip -9n >"$tmp/initrd.gz"
+	mv "$tmp/initrd.gz" "$out/initrd.gz"
+}
+
+make_installer() {
+	deb=$(fetch debian-installer-13-netboot-riscv64)
+	unpack "$deb" '*/text/debian-installer/riscv64/linux' '*/text/debian-installer/riscv64/initrd.gz'
+	mkdir -p "$tmp/out"
+	find "$tmp/x" \( -name linux -o -name initrd.gz \) -type f -exec mv {} "$tmp/out/" \;
+}
+
+make_firmware() {
+	mkdir -p "$tmp/out"
+	deb=$(fetch opensbi)
+	unpack "$deb" '*/riscv64-linux-gnu/generic/*' './usr/lib/riscv64-linux-gnu/*' 2>/dev/null || :
+	deb=$(fetch u-boot-qemu)
+	unpack "$deb" '*qemu-riscv64*' 2>/dev/null || :
+	for f in fw_jump.bin fw_dynamic.bin fw_jump.elf fw_dynamic.elf; do
+		find "$tmp/x" -name $f -path '*64*' -exec cp {} "$tmp/out/$f" \;
+	done
+	for d in qemu-riscv64 qemu-riscv64_smode; do
+		find "$tmp/x" -path "*/$d/*" -name u-boot.bin -exec cp {} "$tmp/out/$d.bin" \;
+	done
+}
+
+case $what in
+riscv64 | installer | firmware) ;;
+*) say "want riscv64, installer or firmware"; exit 1 ;;
+esac
+tmp=$(mktemp -d "$cache/guests/tmp.XXXXXX")
+trap 'rm -rf "$tmp"' EXIT
+if [ ! -d "$out" ]; then
+	"make_$what"
+	mv "$tmp/out" "$out" 2>/dev/null || [ -d "$out" ]
+fi
+if [ "$what" = riscv64 ] && [ -z "$(find "$out/initrd.gz" -newer "$here/guest-init" 2>/dev/null)" ]; then
+	make_initrd
+fi
+echo "$out"
