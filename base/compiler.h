@@ -30,8 +30,9 @@ __extension__ typedef unsigned __int128 u128;
 #define TAIL_CALLS 1
 #define MUSTTAIL   __attribute__((musttail))
 #elif defined(__OPTIMIZE__) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-#define TAIL_CALLS 1 /* gcc before 15 has no attribute, but does it with -foptimize-sibling-calls  \
-		      */
+#define TAIL_CALLS                                                                                 \
+	1 /* gcc before 15 has no attribute, but does it with -foptimize-sibling-calls             \
+	   */
 #define MUSTTAIL
 #else
 #define TAIL_CALLS 0

@@ -246,7 +246,7 @@ uint64_t rv_csr(struct rv *, unsigned csr, enum rv_csr_op, uint64_t val, bool re
 /* Checks that mode may execute these; raise RV_ILLEGAL. */
 void rv_check_sfence(struct rv *);
 void rv_check_cbo(struct rv *, unsigned op); /* op: 0 inval, 1 clean, 2 flush, 4 zero */
-void rv_init_timer(struct rv *); /* once, before the first reset */
+void rv_init_timer(struct rv *);             /* once, before the first reset */
 void rv_csr_reset(struct rv *);
 /* regs.h <-> state */
 void rv_csr_get(struct rv *, struct rv_regs *);
