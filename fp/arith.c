@@ -116,23 +116,33 @@ static ALWAYS_INLINE uint64_t div(
 	    fmt, sign, a.exp - b.exp - less, divide(fmt, a.sig >> (1 - less), b.sig), env);
 }
 
-/* Bit by bit, as on paper: x is twice the remainder at each step, twice the root so far in s. All
- * are fractions of 2^60: x < 4 at first and a remainder is at most twice the root. */
-static ALWAYS_INLINE uint64_t root(enum fp_fmt fmt, uint64_t x)
+/*
+ * The integer part of the root of n >= 2^62. Newton's step never falls below that from any start;
+ * the start is a tangent at most a twelfth too high, so three steps come within a few units.
+ */
+static uint64_t root32(uint64_t n)
 {
-	const uint64_t last = UINT64_C(1) << (60 - fp_shapes[fmt].frac - 1);
-	uint64_t s = 0, r = 0;
+	uint64_t r = (n >> 31) / 3 + (UINT64_C(3) << 29);
 
-	for (uint64_t bit = UINT64_C(1) << 60; bit >= last; bit >>= 1) {
-		const uint64_t t = s + bit;
-		if (x >= t) {
-			x -= t;
-			s = t + bit;
-			r |= bit;
-		}
-		x <<= 1;
-	}
-	return r << 3 | (x != 0);
+	for (int i = 0; i < 3; i++)
+		r = (r + n / r) / 2;
+	while ((u128)r * r > n)
+		r--;
+	return r;
+}
+
+/* The root of n / 2^126, which is below 4, as a fraction of 2^63 with the rest jammed. */
+static ALWAYS_INLINE uint64_t root(enum fp_fmt fmt, u128 n)
+{
+	const uint64_t high = root32((uint64_t)(n >> 64));
+
+	if (fmt != FP_D)
+		return high << 32 | (high * high != (uint64_t)(n >> 64));
+	/* Less than 2^32 from the root, which is at least 2^63: one step comes within one. */
+	const uint64_t start = high << 32 | UINT32_MAX;
+	uint64_t r = (uint64_t)((start + n / start) / 2);
+	r -= (u128)r * r > n;
+	return r | ((u128)r * r != n);
 }
 
 static ALWAYS_INLINE uint64_t square_root(enum fp_fmt fmt, uint64_t bits, struct fp_env *env)
@@ -151,7 +161,7 @@ static ALWAYS_INLINE uint64_t square_root(enum fp_fmt fmt, uint64_t bits, struct
 		return fp_inf(fmt, false);
 
 	const int odd = a.exp & 1;
-	return fp_pack(fmt, false, (a.exp - odd) / 2, root(fmt, a.sig >> (3 - odd)), env);
+	return fp_pack(fmt, false, (a.exp - odd) / 2, root(fmt, (u128)a.sig << (63 + odd)), env);
 }
 
 static ALWAYS_INLINE u128 shift_jam_wide(u128 x, int n)

@@ -21,11 +21,13 @@ static ALWAYS_INLINE bool both_zero(enum fp_fmt fmt, uint64_t a, uint64_t b)
 /* Whether a and b have no order, with the flag for that: for any NaN if `all`. */
 static bool unordered(enum fp_fmt fmt, uint64_t a, uint64_t b, bool all, struct fp_env *env)
 {
-	const bool nan = fp_is_nan(fmt, a) || fp_is_nan(fmt, b);
+	const uint64_t inf = fp_inf(fmt, false), mask = fp_sign_bit(fmt) - 1;
 
-	if (nan && (all || fp_is_snan(fmt, a) || fp_is_snan(fmt, b)))
+	if (likely((a & mask) <= inf && (b & mask) <= inf))
+		return false;
+	if (all || fp_is_snan(fmt, a) || fp_is_snan(fmt, b))
 		env->flags |= FP_NV;
-	return nan;
+	return true;
 }
 
 static bool less(enum fp_fmt fmt, uint64_t a, uint64_t b, bool all, struct fp_env *env)
