@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Lodge.  GNU make.  `make` builds build/lodge; `make demo` boots a guest; `make check` tests.
-# Nothing here lists files: folders are globbed, tables are made by tools/list.sh.
+# Lodge.  GNU make.  `make` builds build/lodge, `make demo` boots a guest to a shell, `make check`
+# runs all tests, `make install` takes PREFIX and DESTDIR.  Nothing here lists files: folders are
+# globbed, and tools/list.sh makes the tables of devices, CPUs, engines and machines.
 
 CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
 O ?= build
 
+VERSION := $(shell sed -n 's/^.define LODGE_VERSION "\(.*\)"/\1/p' include/lodge.h)
 WARN = -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wundef -Wvla \
        -Wwrite-strings -Werror
-CPPFLAGS += -I. -I$O -D_GNU_SOURCE
+override CPPFLAGS += -I. -I$O -D_GNU_SOURCE
 ALL_CFLAGS = -std=c11 $(WARN) -fPIC -fvisibility=hidden -fno-strict-aliasing -pthread $(CFLAGS)
 LDLIBS += -lfdt -lz -lm -pthread
 
@@ -16,12 +18,12 @@ KINDS = dev cpu engine machine
 SRC = $(wildcard base/*.c fp/*.c core/*.c ir/*.c dev/*.c dev/*/*.c host/*.c cpu/*.c cpu/*/*.c \
 	engine/*.c machine/*.c lib/*.c)
 LISTS = $(KINDS:%=$O/%_list.c)
-DECS = $(wildcard cpu/*/*.dec)
-GEN = $(DECS:%.dec=$O/%_dec.h)
+GEN = $(patsubst %.dec,$O/%_dec.h,$(wildcard cpu/*/*.dec))
 OBJ = $(SRC:%.c=$O/%.o) $(LISTS:%.c=%.o)
 CMD = $(patsubst %.c,$O/%.o,$(wildcard cmd/*.c))
+TESTS = $(patsubst %.c,$O/%,$(shell find test -name '*_test.c'))
 
-all: $O/lodge $O/liblodge.a $O/liblodge.so
+all: $O/lodge $O/liblodge.a $O/liblodge.so $O/lodge.pc
 
 $O/lodge: $(CMD) $O/liblodge.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
@@ -29,6 +31,8 @@ $O/liblodge.a: $(OBJ)
 	rm -f $@ && $(AR) rcs $@ $^
 $O/liblodge.so: $(OBJ)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,-soname,liblodge.so.0 -o $@ $^ $(LDLIBS)
+$O/lodge.pc: lodge.pc.in include/lodge.h
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' lodge.pc.in > $@
 
 $O/%.o: %.c | $(GEN)
 	@mkdir -p $(@D)
@@ -40,11 +44,40 @@ $(LISTS): $O/%_list.c: $(SRC) tools/list.sh
 	sh tools/list.sh $* > $@
 $O/%_dec.h: %.dec tools/decgen.py
 	@mkdir -p $(@D)
-	python3 tools/decgen.py $< > $@
+	python3 tools/decgen.py $< > $@.new && mv $@.new $@
+
+# Tests: each test/**/NAME_test.c is a program; test/**/NAME_test.sh is run with the program's path.
+tests: $(TESTS) $O/test/no_wx
+$O/test/no_wx: $O/test/no_wx.o
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^
+$O/test/%_test: $O/test/%_test.o $O/liblodge.a
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+
+check:
+	@tools/deps.sh check
+	@tools/check.sh
+
+demo:
+	@tools/deps.sh demo
+	@$(MAKE) -s $O/lodge >&2
+	@tools/demo.sh $O/lodge
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig \
+	    $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/share/man/man1 \
+	    $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 755 $O/lodge $(DESTDIR)$(PREFIX)/bin/lodge
+	install -m 644 $O/liblodge.a $(DESTDIR)$(PREFIX)/lib/liblodge.a
+	install -m 755 $O/liblodge.so $(DESTDIR)$(PREFIX)/lib/liblodge.so.0
+	ln -sf liblodge.so.0 $(DESTDIR)$(PREFIX)/lib/liblodge.so
+	install -m 644 $O/lodge.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/lodge.pc
+	install -m 644 include/lodge.h $(DESTDIR)$(PREFIX)/include/lodge.h
+	install -m 644 doc/lodge.1 $(DESTDIR)$(PREFIX)/share/man/man1/lodge.1
+	install -m 644 doc/vm.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/vm.conf.5
 
 clean:
-	rm -rf $O
+	rm -rf $O build-*
 
-.PHONY: all clean
+.PHONY: all tests check demo install clean
 .SECONDARY:
--include $(OBJ:.o=.d) $(CMD:.o=.d)
+-include $(OBJ:.o=.d) $(CMD:.o=.d) $(TESTS:%=%.d)
