@@ -10,14 +10,28 @@
  * machine (lodge_bare_new: memory and CPUs, nothing else; lodge_vcpu_run comes back with every
  * access that is not memory) is for those who bring their own devices.
  *
- * Errors: functions return 0 or a negative errno value, pointers are NULL on failure; in both cases
- * the struct lodge_error that was passed (it may be NULL) holds one sentence for a person. Threads:
- * a machine belongs to the thread that runs it; only the functions marked "any thread" may be
- * called from others meanwhile.  Different machines are independent of each other.
+ * Errors.  Functions return 0 or a negative errno value, pointers are NULL on failure; in both
+ * cases the struct lodge_error that was passed (it may be NULL) holds the errno value and one
+ * sentence for a person.  What a guest does wrong is never an error.
+ *
+ * Ownership.  Who calls X_new calls X_free, on objects that nothing uses any more; X_free(NULL)
+ * does nothing.  Strings and buffers that are passed in are copied, unless a function says that
+ * they are kept.  Strings that come out belong to the library.
+ *
+ * Threads.  An object belongs to the thread that uses it; only the functions marked "any thread"
+ * may be called from others meanwhile.  Different objects are independent of each other; any number
+ * of machines may run in one process.  The library installs no signal handlers and never prints or
+ * exits.
  */
 
 #include <stddef.h>
 #include <stdint.h>
+
+#if defined(__GNUC__)
+#define LODGE_API __attribute__((visibility("default")))
+#else
+#define LODGE_API
+#endif
 
 #ifdef __cplusplus
 extern "C" {
@@ -25,11 +39,200 @@ extern "C" {
 
 #define LODGE_VERSION "0.1"
 
+/* Filled in by functions that fail; left alone by those that do not. */
 struct lodge_error {
-	char text[240];
+	int code;       /* an errno value, positive */
+	char text[240]; /* one sentence without a full stop or newline: names what was wrong */
 };
 
-const char *lodge_version(void);
+/* LODGE_VERSION as the library was built with it. */
+LODGE_API const char *lodge_version(void);
+
+/* What there is ------------------------------------------------------------------------------- */
+
+/* One engine (what runs guest CPUs) with one guest CPU. */
+struct lodge_engine {
+	const char *name; /* "interp": what the key engine takes */
+	const char *about;
+	const char *arch;    /* "riscv64" */
+	int usable;          /* this host can run that CPU with it */
+	const char *why_not; /* one sentence if it cannot, else "" */
+};
+
+/* Calls fn for each; what it is given is valid during the call. */
+LODGE_API void lodge_engines(void (*fn)(void *arg, const struct lodge_engine *), void *arg);
+
+/* A board that there is a model of. */
+struct lodge_board {
+	const char *name; /* "virt": what the key machine takes */
+	const char *arch;
+	const char *about;
+	unsigned max_cpus;
+};
+
+LODGE_API void lodge_boards(void (*fn)(void *arg, const struct lodge_board *), void *arg);
+
+/* Configurations ------------------------------------------------------------------------------ */
+
+/*
+ * What a machine is made of: keys with values, all text.  vm.conf(5) describes each.
+ */
+struct lodge_config;
+
+/* An empty one; NULL without memory. */
+LODGE_API struct lodge_config *lodge_config_new(void);
+LODGE_API void lodge_config_free(struct lodge_config *);
+
+/* lodge_config_set(c, "memory", "1G", &e).  "disk" adds a disk, any other key replaces the value
+ * that it had.  -EINVAL for an unknown key or a value that the key does not take; the text says
+ * what it does. */
+LODGE_API int lodge_config_set(
+    struct lodge_config *, const char *key, const char *value, struct lodge_error *);
+
+/* Takes the settings of a file in the form of vm.conf(5).  When it describes several VMs the one
+ * that the key "name" was set to is taken.  After a failure nothing has changed. */
+LODGE_API int lodge_config_read(struct lodge_config *, const char *path, struct lodge_error *);
+
+/* Fills in what was not given (defaults; the architecture from the kernel's file) and checks that
+ * all fits together.  lodge_machine_new does the same to its copy. */
+LODGE_API int lodge_config_finish(struct lodge_config *, struct lodge_error *);
+
+/* Writes it in the form that lodge_config_read takes, as snprintf does: at most size bytes with the
+ * zero byte; returns the length of the whole text without it.  (size_t)-1 without memory. */
+LODGE_API size_t lodge_config_print(const struct lodge_config *, char *text, size_t size);
+
+/* Each key with one line on it. */
+LODGE_API void lodge_config_keys(
+    void (*fn)(void *arg, const char *key, const char *about), void *arg);
+
+/* Machines ------------------------------------------------------------------------------------ */
+
+struct lodge_machine;
+
+enum lodge_level { LODGE_ERROR, LODGE_WARN, LODGE_INFO, LODGE_TRACE };
+
+/*
+ * What a machine calls.  Start from all zeroes: every member may be NULL.  All are called with
+ * arg, from any of the machine's threads but never two at a time for one member, and must not call
+ * back into the machine but for functions that are marked "any thread".
+ */
+struct lodge_hooks {
+	void *arg;
+	/* One line, without a newline, for a person. */
+	void (*log)(void *arg, enum lodge_level, const char *line);
+	/* What the guest prints on its console.  When this is set the key console has no effect,
+	 * and input comes by lodge_console_input. */
+	void (*console)(void *arg, const void *data, size_t len);
+	/* With console=stdio on a terminal: Ctrl-a and this key were typed (but Ctrl-a Ctrl-a,
+	 * which sends one Ctrl-a to the guest). */
+	void (*key)(void *arg, char key);
+};
+
+/* Builds all of it; config (finished or not) and hooks are copied.  Error codes: ENODEV, no engine
+ * on this host runs it; ENOMEM, the host has no memory for it; any other, the configuration (a file
+ * that is missing or not what it should be, a disk in use, ...). */
+LODGE_API struct lodge_machine *lodge_machine_new(
+    const struct lodge_config *, const struct lodge_hooks *, struct lodge_error *);
+LODGE_API void lodge_machine_free(struct lodge_machine *);
+
+/* One line on what it is, as snprintf: "riscv64 virt, engine interp, 512M, 1 CPU, kernel vmlinux".
+ */
+LODGE_API size_t lodge_machine_describe(const struct lodge_machine *, char *text, size_t size);
+
+/* How a run ended. */
+enum lodge_end {
+	LODGE_OFF,     /* the guest powered off */
+	LODGE_RESET,   /* it asked for a reset, and the configuration says reboot=no */
+	LODGE_CRASH,   /* it crashed, or said so */
+	LODGE_TIMEOUT, /* the configured time is over */
+	LODGE_STOPPED  /* lodge_machine_stop was called */
+};
+
+struct lodge_result {
+	enum lodge_end end;
+	unsigned code; /* what the guest gave with LODGE_OFF and LODGE_CRASH */
+	int status;    /* what the command lodge exits with for this (lodge(1), EXIT STATUS) */
+};
+
+/* Runs the machine on the calling thread until it ends.  After LODGE_STOPPED it may be run again
+ * and goes on where it was.  Fails only when the host or the engine does. */
+LODGE_API int lodge_machine_run(
+    struct lodge_machine *, struct lodge_result *, struct lodge_error *);
+
+/* Any thread, not from a signal handler: the run ends soon, or at once when it has not begun. */
+LODGE_API void lodge_machine_stop(struct lodge_machine *);
+
+/* Any thread: asks the guest to power off.  0 when the board has no such button. */
+LODGE_API int lodge_machine_power_button(struct lodge_machine *);
+
+/* Any thread, with hooks.console: gives the guest input.  0 or -ENOMEM. */
+LODGE_API int lodge_console_input(struct lodge_machine *, const void *data, size_t len);
+
+/* Bare machines ------------------------------------------------------------------------------- */
+
+/*
+ * Memory and CPUs on an engine.  Everything that is not memory comes out of lodge_vcpu_run.  One
+ * thread at a time runs CPUs of one machine.  test/lib/bare_test.c and doc/bare.c show it.
+ */
+struct lodge_bare;
+struct lodge_vcpu;
+
+/* arch: "riscv64".  engine: a name, or "auto" for the best.  -EINVAL: there is no such thing;
+ * ENODEV: not on this host. */
+LODGE_API struct lodge_bare *lodge_bare_new(
+    const char *arch, const char *engine, struct lodge_error *);
+LODGE_API void lodge_bare_free(struct lodge_bare *); /* its CPUs and memory go with it */
+
+/* Makes zeroed RAM at a guest physical address, before the first CPU is made.  gpa and len are
+ * multiples of 4096.  Returns where the host sees it; EEXIST when some of it is RAM already. */
+LODGE_API void *lodge_bare_map(
+    struct lodge_bare *, uint64_t gpa, uint64_t len, struct lodge_error *);
+
+/* To be called after the host wrote to RAM that the guest may have run as code. */
+LODGE_API void lodge_bare_written(struct lodge_bare *, uint64_t gpa, uint64_t len);
+
+/* The next CPU, numbered from 0, in its reset state; belongs to the machine. */
+LODGE_API struct lodge_vcpu *lodge_vcpu_new(struct lodge_bare *, struct lodge_error *);
+
+enum lodge_why {
+	LODGE_EXIT_KICKED,  /* lodge_vcpu_kick */
+	LODGE_EXIT_LIMIT,   /* as many instructions as were allowed have run */
+	LODGE_EXIT_READ,    /* reads what is not RAM: put the value into exit->value */
+	LODGE_EXIT_WRITE,   /* writes value to what is not RAM */
+	LODGE_EXIT_HALT,    /* waits for an interrupt; value: nanoseconds until its own timer, or
+			       UINT64_MAX */
+	LODGE_EXIT_DEBUG,   /* a breakpoint or single step */
+	LODGE_EXIT_SHUTDOWN /* the CPU cannot go on */
+};
+
+struct lodge_exit {
+	enum lodge_why why;
+	unsigned size; /* READ, WRITE: 1, 2, 4 or 8 bytes */
+	uint64_t addr; /* READ, WRITE: guest physical */
+	uint64_t value;
+};
+
+/* Runs until there is a reason not to, and says in *exit which.  The next call takes the answer to
+ * a READ out of the same struct (which starts as all zeroes).  limit: at most about that many
+ * instructions; 0: no limit.  Fails only when the engine does. */
+LODGE_API int lodge_vcpu_run(
+    struct lodge_vcpu *, struct lodge_exit *, uint64_t limit, struct lodge_error *);
+
+/* Any thread: the run comes back soon, or the next one at once, with LODGE_EXIT_KICKED. */
+LODGE_API void lodge_vcpu_kick(struct lodge_vcpu *);
+
+/* Any thread: the level of an interrupt input.  riscv64: line is a bit number of mip. */
+LODGE_API void lodge_vcpu_irq(struct lodge_vcpu *, unsigned line, int level);
+
+/* Registers by name, not while it runs.  riscv64: x0 to x31, pc, mode (0 U, 1 S, 3 M), f0 to f31,
+ * fcsr, and the CSRs by their names in the manual.  -ENOENT: no such register. */
+LODGE_API int lodge_vcpu_get_reg(
+    struct lodge_vcpu *, const char *name, uint64_t *value, struct lodge_error *);
+LODGE_API int lodge_vcpu_set_reg(
+    struct lodge_vcpu *, const char *name, uint64_t value, struct lodge_error *);
+/* Each register's name and size in bytes. */
+LODGE_API void lodge_vcpu_regs(
+    struct lodge_vcpu *, void (*fn)(void *arg, const char *name, unsigned size), void *arg);
 
 #ifdef __cplusplus
 }

@@ -52,6 +52,8 @@ int config_read(struct config *, const char *path, struct err *); /* a vm.conf *
 int config_finish(struct config *, struct err *);
 /* The effective configuration in the form that config_read takes. */
 void config_print(const struct config *, struct buf *);
+/* The categories of `trace` as bits for struct log. */
+uint32_t config_trace(const struct config *);
 /* Each key with one line on it, for help and the manual. */
 void config_keys(void (*fn)(void *arg, const char *key, const char *about), void *arg);
 

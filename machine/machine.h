@@ -14,6 +14,7 @@ struct block;
 struct config;
 struct machine;
 struct engine_class;
+struct events;
 struct loop;
 
 /*
@@ -49,6 +50,8 @@ enum machine_end {
 struct machine *machine_new(
     const struct config *, struct chr *console, const struct log *, struct err *);
 void machine_free(struct machine *);
+/* Where its console's host side posts input. */
+struct events *machine_events(struct machine *);
 
 /* Runs until the end; may be called again after MACHINE_STOPPED.  -errno and the reason when the
  * host fails. */

@@ -1,0 +1,545 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "machine/config.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "cpu/cpu.h"
+#include "engine/engine.h"
+#include "machine/machine.h"
+
+static const uint64_t MIB = 1 << 20;
+static const uint64_t MAX_MEMORY = 1ull << 40;
+static const uint64_t PAGE = 4096;
+static const unsigned MAX_CPUS = 8;
+
+/* How a key's value is read, kept and printed. */
+enum kind { TEXT, SIZE, COUNT, DURATION, NUMBER, YES_NO, NO_YES, DISK };
+
+struct key {
+	const char *name;
+	enum kind kind;
+	size_t offset;
+	/* TEXT: looks at the value before it is taken; may be NULL: anything but nothing. */
+	int (*check)(const char *key, const char *value, struct err *);
+	const char *about;
+};
+
+static int check_name(const char *key, const char *value, struct err *e)
+{
+	size_t n =
+	    strspn(value, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-");
+
+	if (isalnum((unsigned char)value[0]) && !value[n] && n <= 64)
+		return 0;
+	return err_set(e, EINVAL,
+	    "%s \"%s\": up to 64 letters, digits, '.', '_' and '-' are wanted, a letter or digit "
+	    "first",
+	    key, value);
+}
+
+/* Ends a message with what there is to choose from; the names come one by one. */
+static void add_choice(struct buf *b, const char *name)
+{
+	buf_printf(b, "%s%s", b->len ? ", " : "", name);
+}
+
+static int refuse(const char *key, const char *value, struct buf *choice, struct err *e)
+{
+	int rc = err_set(e, EINVAL, "%s \"%s\": there is %.*s", key, value, (int)choice->len,
+	    choice->data ? (const char *)choice->data : "");
+
+	buf_free(choice);
+	return rc;
+}
+
+static int check_arch(const char *key, const char *value, struct err *e)
+{
+	struct buf choice = { 0 };
+
+	if (cpu_find(value))
+		return 0;
+	for (const struct cpu_class *const *c = cpu_classes; *c; c++)
+		add_choice(&choice, (*c)->name);
+	return refuse(key, value, &choice, e);
+}
+
+static int check_machine(const char *key, const char *value, struct err *e)
+{
+	struct buf choice = { 0 };
+
+	for (const struct machine_class *const *m = machine_classes; *m; m++)
+		if (!strcmp((*m)->name, value))
+			return 0;
+	for (const struct machine_class *const *m = machine_classes; *m; m++)
+		add_choice(&choice, (*m)->name);
+	return refuse(key, value, &choice, e);
+}
+
+static int check_engine(const char *key, const char *value, struct err *e)
+{
+	struct buf choice = { 0 };
+
+	if (!strcmp(value, "auto") || engine_find(value))
+		return 0;
+	add_choice(&choice, "auto");
+	for (const struct engine_class *const *n = engine_classes; *n; n++)
+		add_choice(&choice, (*n)->name);
+	return refuse(key, value, &choice, e);
+}
+
+static int check_console(const char *key, const char *value, struct err *e)
+{
+	if (!strcmp(value, "stdio") || !strcmp(value, "pty") || !strcmp(value, "none"))
+		return 0;
+	if ((!strncmp(value, "unix:", 5) || !strncmp(value, "file:", 5)) && value[5])
+		return 0;
+	return err_set(
+	    e, EINVAL, "%s \"%s\": there is stdio, pty, unix:PATH, file:PATH, none", key, value);
+}
+
+/* false: there is a word in it that is not a category. */
+static bool parse_trace(const char *value, uint32_t *mask)
+{
+	char word[32];
+	size_t n;
+	int cat;
+
+	for (*mask = 0;; value += n + 1) {
+		n = strcspn(value, ",");
+		if (n >= sizeof(word))
+			return false;
+		memcpy(word, value, n);
+		word[n] = '\0';
+		cat = trace_find(word);
+		if (cat < 0)
+			return false;
+		*mask |= UINT32_C(1) << cat;
+		if (!value[n])
+			return true;
+	}
+}
+
+static int check_trace(const char *key, const char *value, struct err *e)
+{
+	struct buf choice = { 0 };
+	uint32_t mask;
+
+	if (parse_trace(value, &mask))
+		return 0;
+	for (int i = 0; i < TRACE_NCATS; i++)
+		add_choice(&choice, trace_name((enum trace_cat)i));
+	return refuse(key, value, &choice, e);
+}
+
+uint32_t config_trace(const struct config *c)
+{
+	uint32_t mask = 0;
+
+	if (c->trace)
+		parse_trace(c->trace, &mask);
+	return mask;
+}
+
+static int check_any(const char *key, const char *value, struct err *e)
+{
+	(void)key;
+	(void)value;
+	(void)e;
+	return 0;
+}
+
+#define AT(member) offsetof(struct config, member)
+
+/* In the order of printing. */
+static const struct key keys[] = {
+	{ "name", TEXT, AT(name), check_name, "what the VM is called" },
+	{ "arch", TEXT, AT(arch), check_arch, "guest CPU; default: what the kernel is made for" },
+	{ "machine", TEXT, AT(machine), check_machine, "board; default: the usual one of the CPU" },
+	{ "engine", TEXT, AT(engine), check_engine, "what runs the CPUs; default auto: the best" },
+	{ "memory", SIZE, AT(memory), NULL,
+	    "RAM: 512M, 2G; a plain number is in MiB; default 512M" },
+	{ "cpus", COUNT, AT(cpus), NULL, "number of CPUs, 1 to 8; default 1" },
+	{ "firmware", TEXT, AT(firmware), NULL,
+	    "a file, or none; default: the VM is the firmware" },
+	{ "kernel", TEXT, AT(kernel), NULL, "kernel or program file: ELF, Image, raw" },
+	{ "initrd", TEXT, AT(initrd), NULL, "initial RAM disk file" },
+	{ "cmdline", TEXT, AT(cmdline), check_any, "the kernel's command line" },
+	{ "disk", DISK, AT(disk), NULL,
+	    "FILE[,ro][,snapshot][,if=virtio]; up to 8, each one more disk" },
+	{ "console", TEXT, AT(console), check_console,
+	    "stdio, pty, unix:PATH, file:PATH, none; default stdio" },
+	{ "timeout", DURATION, AT(timeout_ns), NULL, "ends the run after 60s, 5m, 1h; 0: never" },
+	{ "exit-from-guest", YES_NO, AT(exit_from_guest), NULL,
+	    "yes: the exit status is the guest's own" },
+	{ "reboot", NO_YES, AT(no_reboot), NULL, "no: a reset ends the run (exit 3); default yes" },
+	{ "paused", YES_NO, AT(paused), NULL, "yes: do not start the guest yet" },
+	{ "deterministic", YES_NO, AT(deterministic), NULL,
+	    "yes: time counts instructions, random numbers come from seed" },
+	{ "seed", NUMBER, AT(seed), NULL, "for deterministic; default 0" },
+	{ "trace", TEXT, AT(trace), check_trace, "events to print: a list such as sbi,virtio" },
+};
+
+static void *at(struct config *c, const struct key *k)
+{
+	return (char *)c + k->offset;
+}
+
+static char **text_at(struct config *c, const struct key *k)
+{
+	return at(c, k);
+}
+
+/* The n-th string of a config, for those who own them all; NULL behind the last. */
+static char **string_of(struct config *c, unsigned n)
+{
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		if (keys[i].kind == TEXT && n-- == 0)
+			return text_at(c, &keys[i]);
+	if (n / 2 >= CONFIG_DISKS)
+		return NULL;
+	return n & 1 ? &c->disk[n / 2].bus : &c->disk[n / 2].path;
+}
+
+void config_init(struct config *c)
+{
+	*c = (struct config){ 0 };
+}
+
+void config_free(struct config *c)
+{
+	char **s;
+
+	for (unsigned n = 0; (s = string_of(c, n)); n++)
+		free(*s);
+	config_init(c);
+}
+
+int config_copy(struct config *to, const struct config *from, struct err *e)
+{
+	char **s;
+	int rc = 0;
+
+	*to = *from;
+	for (unsigned n = 0; (s = string_of(to, n)); n++) {
+		if (!*s)
+			continue;
+		*s = strdup(*s);
+		if (!*s)
+			rc = -ENOMEM;
+	}
+	if (rc) {
+		config_free(to);
+		err_set(e, ENOMEM, "configuration: no memory");
+	}
+	return rc;
+}
+
+static int set_text(char **text, const char *value, struct err *e)
+{
+	char *s = strdup(value);
+
+	if (!s)
+		return err_set(e, ENOMEM, "configuration: no memory");
+	free(*text);
+	*text = s;
+	return 0;
+}
+
+static int set_memory(struct config *c, const char *key, const char *value, struct err *e)
+{
+	uint64_t n;
+
+	if (!parse_u64(value, &n)) {
+		if (n > MAX_MEMORY / MIB)
+			n = MAX_MEMORY / MIB + 1;
+		n *= MIB;
+	} else if (parse_size(value, &n)) {
+		return err_set(
+		    e, EINVAL, "%s \"%s\": a size is wanted, such as 512M or 2G", key, value);
+	}
+	if (n < MIB || n > MAX_MEMORY || n % PAGE)
+		return err_set(
+		    e, EINVAL, "%s \"%s\": 1M to 1024G in steps of 4K are allowed", key, value);
+	c->memory = n;
+	return 0;
+}
+
+/* Takes the text before the next single comma off *rest; two commas are one that belongs to the
+ * text.  Writes in place. */
+static char *take_piece(char **rest)
+{
+	char *piece = *rest, *to = piece, *from = piece;
+
+	while (*from && (*from != ',' || from[1] == ',')) {
+		if (*from == ',')
+			from++;
+		*to++ = *from++;
+	}
+	*rest = *from ? from + 1 : NULL;
+	*to = '\0';
+	return piece;
+}
+
+static int set_disk_option(struct config_disk *d, const char *value, const char *o, struct err *e)
+{
+	if (!strcmp(o, "ro"))
+		d->readonly = true;
+	else if (!strcmp(o, "snapshot"))
+		d->snapshot = true;
+	else if (strcmp(o, "if=virtio"))
+		return err_set(e, EINVAL,
+		    "disk \"%s\": \"%s\" is not one of ro, snapshot, if=virtio (a comma in a "
+		    "file's "
+		    "name is written twice)",
+		    value, o);
+	return 0;
+}
+
+static int add_disk(struct config *c, const char *value, struct err *e)
+{
+	struct config_disk d = { 0 };
+	char *copy = NULL, *rest;
+	int rc;
+
+	if (c->ndisks == CONFIG_DISKS)
+		return err_set(e, EINVAL,
+		    "disk \"%s\": there are %d disks already, the most there "
+		    "can be",
+		    value, CONFIG_DISKS);
+	rc = set_text(&copy, value, e);
+	if (rc)
+		return rc;
+	rest = copy;
+	rc = set_text(&d.path, take_piece(&rest), e);
+	if (!rc && !*d.path)
+		rc = err_set(e, EINVAL, "disk \"%s\": a file is wanted", value);
+	while (!rc && rest)
+		rc = set_disk_option(&d, value, take_piece(&rest), e);
+	if (!rc)
+		rc = set_text(&d.bus, "virtio", e);
+	free(copy);
+	if (rc) {
+		free(d.path);
+		return rc;
+	}
+	c->disk[c->ndisks++] = d;
+	return 0;
+}
+
+static int set_yes_no(bool *b, bool yes, const char *key, const char *value, struct err *e)
+{
+	if (!strcmp(value, "yes"))
+		*b = yes;
+	else if (!strcmp(value, "no"))
+		*b = !yes;
+	else
+		return err_set(e, EINVAL, "%s \"%s\": yes or no is wanted", key, value);
+	return 0;
+}
+
+static int set_cpus(unsigned *cpus, const char *key, const char *value, struct err *e)
+{
+	uint64_t n;
+
+	if (parse_u64(value, &n) || n < 1 || n > MAX_CPUS)
+		return err_set(
+		    e, EINVAL, "%s \"%s\": a number from 1 to %u is wanted", key, value, MAX_CPUS);
+	*cpus = (unsigned)n;
+	return 0;
+}
+
+static int set_key(struct config *c, const struct key *k, const char *value, struct err *e)
+{
+	int rc;
+
+	switch (k->kind) {
+	case TEXT:
+		if (!k->check && !*value)
+			return err_set(e, EINVAL, "%s: a value is wanted", k->name);
+		rc = k->check ? k->check(k->name, value, e) : 0;
+		return rc ? rc : set_text(text_at(c, k), value, e);
+	case SIZE:
+		return set_memory(c, k->name, value, e);
+	case COUNT:
+		return set_cpus(at(c, k), k->name, value, e);
+	case DURATION:
+		if (parse_duration(value, at(c, k)))
+			return err_set(e, EINVAL,
+			    "%s \"%s\": a time is wanted, such as 60s, 5m, 1h, 500ms", k->name,
+			    value);
+		return 0;
+	case NUMBER:
+		if (parse_u64(value, at(c, k)))
+			return err_set(
+			    e, EINVAL, "%s \"%s\": a whole number is wanted", k->name, value);
+		return 0;
+	case YES_NO:
+	case NO_YES:
+		return set_yes_no(at(c, k), k->kind == YES_NO, k->name, value, e);
+	case DISK:
+		return add_disk(c, value, e);
+	}
+	return -EINVAL;
+}
+
+int config_set(struct config *c, const char *key, const char *value, struct err *e)
+{
+	struct buf names = { 0 };
+	int rc;
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		if (!strcmp(keys[i].name, key))
+			return set_key(c, &keys[i], value, e);
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		add_choice(&names, keys[i].name);
+	rc = err_set(e, EINVAL, "unknown key \"%.24s\": there is %.*s", key, (int)names.len,
+	    names.data ? (const char *)names.data : "");
+	buf_free(&names);
+	return rc;
+}
+
+void config_keys(void (*fn)(void *arg, const char *key, const char *about), void *arg)
+{
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		fn(arg, keys[i].name, keys[i].about);
+}
+
+static void print_quoted(struct buf *b, const char *s)
+{
+	buf_printf(b, "\"");
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c == '"' || c == '\\')
+			buf_printf(b, "\\%c", c);
+		else if (c == '\n')
+			buf_printf(b, "\\n");
+		else if (c < ' ' || c == 0x7f)
+			buf_printf(b, "\\x%02x", c);
+		else
+			buf_put(b, &c, 1);
+	}
+	buf_printf(b, "\"");
+}
+
+static void print_size(struct buf *b, uint64_t n)
+{
+	static const char suffix[] = "KMGT";
+	int i = -1;
+
+	while (i < 3 && n && n % 1024 == 0) {
+		n /= 1024;
+		i++;
+	}
+	if (i < 0)
+		buf_printf(b, "%" PRIu64, n);
+	else
+		buf_printf(b, "%" PRIu64 "%c", n, suffix[i]);
+}
+
+static void print_duration(struct buf *b, uint64_t ns)
+{
+	const uint64_t ms = ns / 1000000;
+
+	if (ms % 1000)
+		buf_printf(b, "%" PRIu64 "ms", ms);
+	else
+		buf_printf(b, "%" PRIu64 "s", ms / 1000);
+}
+
+static void print_disks(const struct config *c, const char *indent, struct buf *b)
+{
+	for (unsigned i = 0; i < c->ndisks; i++) {
+		const struct config_disk *d = &c->disk[i];
+
+		buf_printf(b, "%sdisk ", indent);
+		print_quoted(b, d->path);
+		buf_printf(b, "%s%s if=%s\n", d->readonly ? " ro" : "",
+		    d->snapshot ? " snapshot" : "", d->bus);
+	}
+}
+
+/* Whether the value differs from "not given". */
+static bool is_given(const struct config *c, const struct key *k)
+{
+	const char *p = (const char *)c + k->offset;
+
+	switch (k->kind) {
+	case TEXT:
+		return *(char *const *)(const void *)p;
+	case COUNT:
+		return *(const unsigned *)(const void *)p;
+	case YES_NO:
+	case NO_YES:
+		return *(const bool *)p;
+	case SIZE:
+	case DURATION:
+	case NUMBER:
+		return *(const uint64_t *)(const void *)p;
+	case DISK:
+		return c->ndisks;
+	}
+	return false;
+}
+
+static void print_value(const struct config *c, const struct key *k, struct buf *b)
+{
+	const void *p = (const char *)c + k->offset;
+
+	switch (k->kind) {
+	case TEXT:
+		print_quoted(b, *(char *const *)p);
+		break;
+	case SIZE:
+		print_size(b, *(const uint64_t *)p);
+		break;
+	case COUNT:
+		buf_printf(b, "%u", *(const unsigned *)p);
+		break;
+	case DURATION:
+		print_duration(b, *(const uint64_t *)p);
+		break;
+	case NUMBER:
+		buf_printf(b, "%" PRIu64, *(const uint64_t *)p);
+		break;
+	case YES_NO:
+		buf_printf(b, "yes");
+		break;
+	case NO_YES:
+		buf_printf(b, "no");
+		break;
+	case DISK:
+		break;
+	}
+}
+
+void config_print(const struct config *c, struct buf *b)
+{
+	const char *indent = c->name ? "\t" : "";
+
+	if (c->name) {
+		buf_printf(b, "vm ");
+		print_quoted(b, c->name);
+		buf_printf(b, " {\n");
+	}
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		if (!is_given(c, &keys[i]) || keys[i].offset == AT(name))
+			continue;
+		if (keys[i].kind == DISK) {
+			print_disks(c, indent, b);
+			continue;
+		}
+		buf_printf(b, "%s%s ", indent, keys[i].name);
+		print_value(c, &keys[i], b);
+		buf_printf(b, "\n");
+	}
+	if (c->name)
+		buf_printf(b, "}\n");
+}

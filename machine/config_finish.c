@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cpu/cpu.h"
+#include "machine/config.h"
+#include "machine/load.h"
+#include "machine/machine.h"
+
+static const uint64_t DEFAULT_MEMORY = 512ull << 20;
+
+static int set_default(char **text, const char *value, struct err *e)
+{
+	if (!*text)
+		*text = strdup(value);
+	return *text ? 0 : err_set(e, ENOMEM, "configuration: no memory");
+}
+
+/* Looks at one of the files that the CPUs will run: *arch becomes what it is made for, if it says
+ * and nothing else has said so yet. */
+static int look_at(
+    const struct config *c, const char *key, const char *path, const char **arch, struct err *e)
+{
+	const char *guess = NULL, *what = NULL;
+	int rc;
+
+	if (!path)
+		return 0;
+	rc = load_guess(path, &guess, &what, e);
+	if (rc || !guess)
+		return rc;
+	if (!cpu_find(guess))
+		return err_set(e, EINVAL, "%s %s is %s: there is no guest CPU %s here", key, path,
+		    what, guess);
+	if (c->arch && strcmp(c->arch, guess))
+		return err_set(
+		    e, EINVAL, "%s %s is %s, which is not for arch %s", key, path, what, c->arch);
+	if (!*arch)
+		*arch = guess;
+	return 0;
+}
+
+static const struct machine_class *find_machine(const char *arch, const char *name)
+{
+	for (const struct machine_class *const *m = machine_classes; *m; m++)
+		if ((!arch || !strcmp((*m)->arch, arch)) && (!name || !strcmp((*m)->name, name)))
+			return *m;
+	return NULL;
+}
+
+static int finish_arch(struct config *c, struct err *e)
+{
+	const char *firmware = c->firmware && strcmp(c->firmware, "none") ? c->firmware : NULL;
+	const char *arch = NULL;
+	int rc;
+
+	if (!c->kernel && !firmware)
+		return err_set(e, EINVAL,
+		    "nothing to run: a kernel (-k FILE) or a firmware (-b FILE) is wanted");
+	if (c->initrd && !c->kernel)
+		return err_set(
+		    e, EINVAL, "initrd %s: there is no kernel (-k FILE) to use it", c->initrd);
+	rc = look_at(c, "kernel", c->kernel, &arch, e);
+	if (!rc)
+		rc = look_at(c, "firmware", firmware, &arch, e);
+	if (rc)
+		return rc;
+	/* A board that is there for one CPU only says which as well. */
+	if (!arch && !c->arch && c->machine)
+		arch = find_machine(NULL, c->machine)->arch;
+	if (!arch && !c->arch)
+		return err_set(e, EINVAL,
+		    "%s does not say which CPU it is for: give one, such as -a %s",
+		    c->kernel ? c->kernel : firmware, cpu_classes[0]->name);
+	return c->arch ? 0 : set_default(&c->arch, arch, e);
+}
+
+int config_finish(struct config *c, struct err *e)
+{
+	const struct machine_class *m;
+	int rc = finish_arch(c, e);
+
+	if (rc)
+		return rc;
+	m = find_machine(c->arch, c->machine);
+	if (!m)
+		return err_set(e, EINVAL, "machine \"%s\": there is none for arch %s",
+		    c->machine ? c->machine : "", c->arch);
+	if (!c->memory)
+		c->memory = DEFAULT_MEMORY;
+	if (!c->cpus)
+		c->cpus = 1;
+	if (c->cpus > m->max_cpus)
+		return err_set(e, EINVAL, "cpus \"%u\": machine %s has at most %u", c->cpus,
+		    m->name, m->max_cpus);
+	rc = set_default(&c->machine, m->name, e);
+	if (!rc)
+		rc = set_default(&c->engine, "auto", e);
+	if (!rc)
+		rc = set_default(&c->console, "stdio", e);
+	return rc;
+}

@@ -1,0 +1,455 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Keys and their values, the grammar of vm.conf, what is guessed, and that what config_print writes
+ * config_read reads back. */
+/* clang-format off */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+/* clang-format on */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "machine/config.h"
+
+/* A file with this content; the name is good until the next call. */
+static const char *file_with(const void *data, size_t n)
+{
+	static char path[64];
+	int fd;
+
+	if (path[0])
+		unlink(path);
+	strcpy(path, "/tmp/lodge-config-XXXXXX");
+	fd = mkstemp(path);
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, data, n), (ssize_t)n);
+	close(fd);
+	return path;
+}
+
+static const char *text_file(const char *text)
+{
+	return file_with(text, strlen(text));
+}
+
+/* The smallest file that says riscv64: an ELF header. */
+static const char *elf_file(unsigned machine)
+{
+	unsigned char h[64] = { 0x7f, 'E', 'L', 'F', 2, 1, 1 };
+
+	h[16] = 2;
+	h[18] = (unsigned char)machine;
+	h[19] = (unsigned char)(machine >> 8);
+	h[20] = 1;
+	h[52] = 64;
+	return file_with(h, sizeof(h));
+}
+
+static void set(struct config *c, const char *key, const char *value)
+{
+	struct err e = { "" };
+
+	if (config_set(c, key, value, &e))
+		fail_msg("%s=%s: %s", key, value, e.text);
+}
+
+/* The reason names the key and the value that was refused. */
+static void refused(const char *key, const char *value, const char *reason)
+{
+	struct config c;
+	struct err e = { "" };
+
+	config_init(&c);
+	assert_int_equal(config_set(&c, key, value, &e), -EINVAL);
+	if (!strstr(e.text, key) || !strstr(e.text, reason) || strchr(e.text, '\n'))
+		fail_msg("%s=%s gave: %s", key, value, e.text);
+	config_free(&c);
+}
+
+static void keys_take_their_values(void **state)
+{
+	struct config c;
+
+	(void)state;
+	config_init(&c);
+	set(&c, "memory", "2G");
+	assert_true(c.memory == 2ull << 30);
+	set(&c, "memory", "64");
+	assert_true(c.memory == 64ull << 20);
+	set(&c, "cpus", "8");
+	assert_int_equal(c.cpus, 8);
+	set(&c, "timeout", "500ms");
+	assert_true(c.timeout_ns == 500000000);
+	set(&c, "reboot", "no");
+	assert_true(c.no_reboot);
+	set(&c, "reboot", "yes");
+	assert_false(c.no_reboot);
+	set(&c, "exit-from-guest", "yes");
+	assert_true(c.exit_from_guest);
+	set(&c, "cmdline", "");
+	assert_string_equal(c.cmdline, "");
+	set(&c, "console", "unix:/tmp/x");
+	set(&c, "trace", "sbi,virtio");
+	set(&c, "kernel", "a");
+	set(&c, "kernel", "b");
+	assert_string_equal(c.kernel, "b");
+	config_free(&c);
+}
+
+static void disks_are_added(void **state)
+{
+	struct config c;
+	struct err e;
+
+	(void)state;
+	config_init(&c);
+	set(&c, "disk", "x.img,ro,snapshot,if=virtio");
+	assert_string_equal(c.disk[0].path, "x.img");
+	assert_string_equal(c.disk[0].bus, "virtio");
+	assert_true(c.disk[0].readonly && c.disk[0].snapshot);
+	set(&c, "disk", "a,,b,,,ro");
+	assert_string_equal(c.disk[1].path, "a,b,");
+	assert_true(c.disk[1].readonly && !c.disk[1].snapshot);
+	for (int i = 2; i < CONFIG_DISKS; i++)
+		set(&c, "disk", "y");
+	assert_int_equal(config_set(&c, "disk", "z", &e), -EINVAL);
+	assert_int_equal(c.ndisks, CONFIG_DISKS);
+	config_free(&c);
+}
+
+static void bad_values_are_refused_by_name(void **state)
+{
+	(void)state;
+	refused("memory", "lots", "512M");
+	refused("memory", "0", "1M");
+	refused("memory", "4097K", "4K");
+	refused("memory", "99999999999", "1024G");
+	refused("cpus", "0", "1 to 8");
+	refused("cpus", "9", "1 to 8");
+	refused("cpus", "two", "1 to 8");
+	refused("timeout", "soon", "60s");
+	refused("seed", "-1", "number");
+	refused("paused", "maybe", "yes or no");
+	refused("kernel", "", "wanted");
+	refused("disk", "", "file");
+	refused("disk", "x,rw", "ro");
+	refused("disk", "x,if=ide", "if=virtio");
+	refused("console", "tcp:1", "unix:PATH");
+	refused("console", "file:", "file:PATH");
+	refused("engine", "kqemu", "auto");
+	refused("arch", "z80", "riscv64");
+	refused("machine", "toaster", "virt");
+	refused("trace", "sbi,nonsense", "exceptions");
+	refused("name", "a b", "letters");
+	refused("name", "-x", "letters");
+	refused("colour", "red", "memory");
+}
+
+static void about(void *arg, const char *key, const char *text)
+{
+	unsigned *n = arg;
+
+	assert_true(key[0] && text[0]);
+	(*n)++;
+}
+
+/* The list of keys in the message for an unknown key is not cut short. */
+static void unknown_key_lists_all(void **state)
+{
+	struct config c;
+	struct err e;
+	unsigned n = 0;
+
+	(void)state;
+	config_init(&c);
+	config_set(&c, "a-key-with-quite-a-long-name-that-nobody-knows", "", &e);
+	assert_non_null(strstr(e.text, ", trace"));
+	config_keys(about, &n);
+	assert_int_equal(n, 19);
+}
+
+static char *printed(const struct config *c)
+{
+	struct buf b = { 0 };
+
+	config_print(c, &b);
+	buf_put(&b, "", 1);
+	assert_false(b.failed);
+	return (char *)b.data;
+}
+
+static void same_after_round_trip(const struct config *c)
+{
+	struct config back;
+	struct err e = { "" };
+	char *once = printed(c), *twice;
+
+	config_init(&back);
+	if (config_read(&back, text_file(once), &e))
+		fail_msg("%s in:\n%s", e.text, once);
+	twice = printed(&back);
+	assert_string_equal(once, twice);
+	assert_int_equal(back.ndisks, c->ndisks);
+	for (unsigned i = 0; i < c->ndisks; i++)
+		assert_string_equal(back.disk[i].path, c->disk[i].path);
+	if (c->cmdline)
+		assert_string_equal(back.cmdline, c->cmdline);
+	assert_true(back.memory == c->memory && back.timeout_ns == c->timeout_ns);
+	free(once);
+	free(twice);
+	config_free(&back);
+}
+
+static void print_reads_back(void **state)
+{
+	struct config c;
+	char odd[256];
+
+	(void)state;
+	config_init(&c);
+	same_after_round_trip(&c);
+	for (int i = 0; i < 255; i++)
+		odd[i] = (char)(i + 1);
+	odd[255] = '\0';
+	set(&c, "cmdline", odd);
+	set(&c, "kernel", "/tmp/a \"b\"\\ #{}=");
+	set(&c, "disk", "a,, b,ro");
+	set(&c, "disk", "},snapshot");
+	set(&c, "memory", "1028K");
+	set(&c, "cpus", "3");
+	set(&c, "timeout", "1500ms");
+	set(&c, "reboot", "no");
+	set(&c, "paused", "yes");
+	set(&c, "deterministic", "yes");
+	set(&c, "exit-from-guest", "yes");
+	set(&c, "seed", "18446744073709551615");
+	set(&c, "trace", "mmu");
+	set(&c, "firmware", "none");
+	set(&c, "initrd", "i");
+	set(&c, "console", "file:a b");
+	set(&c, "engine", "interp");
+	set(&c, "arch", "riscv64");
+	same_after_round_trip(&c);
+	set(&c, "name", "web.1");
+	same_after_round_trip(&c);
+	config_free(&c);
+}
+
+static void file_forms(void **state)
+{
+	struct config c;
+	struct err e = { "" };
+	const char *text = "# a comment\n"
+			   "memory = 1G # with a word behind\n"
+			   "\tcpus\t2\n"
+			   "vm \"web\"\n"
+			   "{\n"
+			   "  kernel \"/k \\x41\\\"\\\\\\t\"\n"
+			   "  cmdline=console=ttyS0\n"
+			   "  disk \"a,b.img\" ro   snapshot\n"
+			   "  disk plain.img,ro\n"
+			   "  disk \"q\".img,if=virtio ro }\n"
+			   "timeout 5m";
+
+	(void)state;
+	config_init(&c);
+	if (config_read(&c, text_file(text), &e))
+		fail_msg("%s", e.text);
+	assert_string_equal(c.name, "web");
+	assert_true(c.memory == 1ull << 30);
+	assert_int_equal(c.cpus, 2);
+	assert_string_equal(c.kernel, "/k A\"\\\t");
+	assert_string_equal(c.cmdline, "console=ttyS0");
+	assert_int_equal(c.ndisks, 3);
+	assert_string_equal(c.disk[0].path, "a,b.img");
+	assert_true(c.disk[0].readonly && c.disk[0].snapshot);
+	assert_string_equal(c.disk[1].path, "plain.img");
+	assert_string_equal(c.disk[2].path, "q.img");
+	assert_true(c.disk[2].readonly);
+	assert_true(c.timeout_ns == 300000000000);
+	config_free(&c);
+}
+
+static void file_with_several_vms(void **state)
+{
+	const char *text = "cpus 2\nvm a { kernel \"ka\" }\nvm \"b\" {\n kernel kb\n}\n";
+	struct config c;
+	struct err e;
+
+	(void)state;
+	config_init(&c);
+	assert_int_equal(config_read(&c, text_file(text), &e), -EINVAL);
+	assert_non_null(strstr(e.text, "2 VMs"));
+	assert_null(c.kernel);
+	set(&c, "name", "c");
+	assert_int_equal(config_read(&c, text_file(text), &e), -EINVAL);
+	assert_non_null(strstr(e.text, "no vm \"c\""));
+	assert_int_equal(c.cpus, 0);
+	set(&c, "name", "b");
+	assert_int_equal(config_read(&c, text_file(text), &e), 0);
+	assert_string_equal(c.kernel, "kb");
+	assert_int_equal(c.cpus, 2);
+	config_free(&c);
+}
+
+static void file_errors_say_where(void **state)
+{
+	static const struct {
+		const char *text, *where, *what;
+	} bad[] = {
+		{ "cpus 1\ncolour red\n", ":2:", "colour" },
+		{ "cpus 99\n", ":1:", "1 to 8" },
+		{ "\n\nkernel\n", ":3:", "missing" },
+		{ "kernel \"abc\n\"", ":1:", "quote" },
+		{ "kernel \"\\q\"", ":1:", "escape" },
+		{ "kernel \"\\x00\"", ":1:", "escape" },
+		{ "kernel \"\\x4", ":1:", "escape" },
+		{ "kernel \"\\", ":1:", "escape" },
+		{ "kernel a b\n", ":1:", "quotes" },
+		{ "vm \"x\"\n cpus 1\n", ":2:", "{" },
+		{ "vm \"x\" {\n cpus 1\n", ":3:", "}" },
+		{ "vm { cpus 1 }\n", ":1:", "missing" },
+		{ "}\n", ":1:", "}" },
+		{ "vm a { vm b { } }\n", ":1:", "" },
+		{ "= 1\n", ":1:", "key" },
+		{ "cpus 1 { }\n", ":1:", "new line" },
+		/* In a block that would not be used, too. */
+		{ "vm a { cpus 0 }\nvm b { cpus 1 }\n", ":1:", "1 to 8" },
+	};
+	struct config c;
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		config_init(&c);
+		assert_int_equal(config_read(&c, text_file(bad[i].text), &e), -EINVAL);
+		if (!strstr(e.text, bad[i].where) || !strstr(e.text, bad[i].what))
+			fail_msg("%s gave: %s", bad[i].text, e.text);
+		assert_int_equal(c.cpus, 0);
+		assert_null(c.name);
+		config_free(&c);
+	}
+	config_init(&c);
+	assert_int_equal(config_read(&c, file_with("cpus 1\n\0cpus 2\n", 15), &e), -EINVAL);
+	assert_int_equal(config_read(&c, "/nonexistent/vm.conf", &e), -ENOENT);
+	assert_non_null(strstr(e.text, "/nonexistent/vm.conf"));
+}
+
+/* Every prefix of a good file, and the file with any one byte spoilt, is read or refused. */
+static void spoilt_files(void **state)
+{
+	const char *text = "vm \"w\\x41\" {\n\tdisk \"a\" ro,if=virtio # c\n\tmemory = 1G\n}\n";
+	const char spoil[] = { '"', '{', '}', '\\', '\n', '#', ' ', '\xff' };
+	char copy[128];
+	size_t n = strlen(text);
+	struct config c;
+
+	(void)state;
+	for (size_t i = 0; i < n * (sizeof(spoil) + 1); i++) {
+		size_t at = i % n, how = i / n;
+
+		strcpy(copy, text);
+		copy[at] = how ? spoil[how - 1] : '\0';
+		config_init(&c);
+		config_read(&c, text_file(copy), NULL);
+		config_free(&c);
+	}
+}
+
+static void copies_are_apart(void **state)
+{
+	struct config a, b;
+
+	(void)state;
+	config_init(&a);
+	set(&a, "kernel", "k");
+	set(&a, "disk", "d");
+	assert_int_equal(config_copy(&b, &a, NULL), 0);
+	assert_string_equal(b.kernel, "k");
+	assert_ptr_not_equal(a.disk[0].path, b.disk[0].path);
+	config_free(&a);
+	assert_string_equal(b.disk[0].path, "d");
+	config_free(&b);
+}
+
+static void finish_fills_in_and_guesses(void **state)
+{
+	struct config c;
+	struct err e = { "" };
+
+	(void)state;
+	config_init(&c);
+	set(&c, "kernel", elf_file(243));
+	if (config_finish(&c, &e))
+		fail_msg("%s", e.text);
+	assert_string_equal(c.arch, "riscv64");
+	assert_string_equal(c.machine, "virt");
+	assert_string_equal(c.engine, "auto");
+	assert_string_equal(c.console, "stdio");
+	assert_true(c.memory == 512ull << 20);
+	assert_int_equal(c.cpus, 1);
+	config_free(&c);
+}
+
+static void finish_refuses(void **state)
+{
+	struct config c;
+	struct err e;
+
+	(void)state;
+	config_init(&c);
+	assert_true(config_finish(&c, &e) < 0);
+	assert_non_null(strstr(e.text, "nothing to run"));
+	set(&c, "firmware", "none");
+	assert_true(config_finish(&c, &e) < 0);
+	set(&c, "kernel", "/nonexistent/k");
+	assert_int_equal(config_finish(&c, &e), -ENOENT);
+	assert_non_null(strstr(e.text, "/nonexistent/k"));
+	set(&c, "kernel", elf_file(183));
+	assert_int_equal(config_finish(&c, &e), -EINVAL);
+	assert_non_null(strstr(e.text, "aarch64"));
+	set(&c, "arch", "riscv64");
+	assert_int_equal(config_finish(&c, &e), -EINVAL);
+	set(&c, "kernel", file_with("", 0));
+	assert_true(config_finish(&c, &e) < 0);
+	config_free(&c);
+	config_init(&c);
+	set(&c, "kernel", text_file("some words, but no header"));
+	assert_int_equal(config_finish(&c, &e), -EINVAL);
+	assert_non_null(strstr(e.text, "-a riscv64"));
+	set(&c, "machine", "virt");
+	assert_int_equal(config_finish(&c, &e), 0);
+	config_free(&c);
+	config_init(&c);
+	set(&c, "firmware", elf_file(243));
+	set(&c, "initrd", "x");
+	assert_int_equal(config_finish(&c, &e), -EINVAL);
+	config_free(&c);
+	unlink(text_file(""));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(keys_take_their_values),
+		cmocka_unit_test(disks_are_added),
+		cmocka_unit_test(bad_values_are_refused_by_name),
+		cmocka_unit_test(unknown_key_lists_all),
+		cmocka_unit_test(print_reads_back),
+		cmocka_unit_test(file_forms),
+		cmocka_unit_test(file_with_several_vms),
+		cmocka_unit_test(file_errors_say_where),
+		cmocka_unit_test(spoilt_files),
+		cmocka_unit_test(copies_are_apart),
+		cmocka_unit_test(finish_fills_in_and_guesses),
+		cmocka_unit_test(finish_refuses),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
