@@ -3,6 +3,7 @@
 #define MACHINE_MACHINE_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -26,10 +27,11 @@ struct machine_class {
 	const char *arch; /* the cpu class: "riscv64" */
 	const char *about;
 	unsigned max_cpus;
+	size_t size; /* of the board's own state, in machine->board; starts as all zeroes */
 	/* Adds the RAM and the devices of the board to a machine that has its engine. */
 	int (*build)(struct machine *, struct err *);
 	/* Loads firmware, kernel, initrd; sets the CPUs' start state.  Called at start and at each
-	 * reset. */
+	 * reset, when devices and CPUs are in their power-on state. */
 	int (*boot)(struct machine *, struct err *);
 	/* A firmware call from a CPU (EXIT_CALL); NULL: there are none. */
 	void (*call)(struct machine *, unsigned cpu);
@@ -45,10 +47,16 @@ enum machine_end {
 	MACHINE_STOPPED /* machine_stop */
 };
 
-/* Builds all of it; the configuration is copied, chr (may be NULL) and log are kept and must
- * outlive it. */
-struct machine *machine_new(
-    const struct config *, struct chr *console, const struct log *, struct err *);
+/* What a machine gets from whoever makes it; all of it is kept, and outlives the machine. */
+struct machine_host {
+	struct events *events; /* what the console posts to; machine_new sets what posting wakes */
+	struct loop *loop;     /* run by a thread of the host's, for disks; may be NULL */
+	struct chr *console;   /* may be NULL */
+	const struct log *log; /* may be NULL */
+};
+
+/* Builds all of it; the configuration (finished) is copied. */
+struct machine *machine_new(const struct config *, const struct machine_host *, struct err *);
 void machine_free(struct machine *);
 /* Where its console's host side posts input. */
 struct events *machine_events(struct machine *);
