@@ -11,12 +11,9 @@
 #include "core/exit.h"
 
 struct chr;
-struct block;
 struct config;
-struct machine;
-struct engine_class;
 struct events;
-struct loop;
+struct machine;
 
 /*
  * A machine: a board as a table of devices, its CPUs on an engine, and how it boots.  The file
@@ -49,8 +46,7 @@ enum machine_end {
 
 /* What a machine gets from whoever makes it; all of it is kept, and outlives the machine. */
 struct machine_host {
-	struct events *events; /* what the console posts to; machine_new sets what posting wakes */
-	struct loop *loop;     /* run by a thread of the host's, for disks; may be NULL */
+	struct events *events; /* where the console posts its input, so it is made first */
 	struct chr *console;   /* may be NULL */
 	const struct log *log; /* may be NULL */
 };
@@ -58,8 +54,6 @@ struct machine_host {
 /* Builds all of it; the configuration (finished) is copied. */
 struct machine *machine_new(const struct config *, const struct machine_host *, struct err *);
 void machine_free(struct machine *);
-/* Where its console's host side posts input. */
-struct events *machine_events(struct machine *);
 
 /* Runs until the end; may be called again after MACHINE_STOPPED.  -errno and the reason when the
  * host fails. */
