@@ -200,7 +200,7 @@ enum rv_context rv_fetch_context(const struct rv *);
 struct rv_where {
 	uint64_t pa;
 	bool whole;
-	bool dirty; /* a store may go there without another walk */
+	uint8_t bits; /* log2 of the size of the page that the page table has there */
 };
 /* Walks the page table in this context and checks PMP for len bytes (which do not cross a page). 0,
  * or the exception code; no side effects but A and D bits. */

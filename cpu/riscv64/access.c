@@ -1,0 +1,310 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The slow paths of memory accesses, and the TLBs that keep most accesses off them.  Manual:
+ * volume II, 20240411, 3.6 (memory attributes) and 10.2.1 (SFENCE.VMA); volume I, 19 (CMO).
+ * RAM takes accesses of any alignment; devices take aligned ones of their sizes and no atomics.
+ */
+#include <string.h>
+
+#include "base/bytes.h"
+#include "core/bus.h"
+#include "core/mem.h"
+#include "cpu/riscv64/state.h"
+
+enum { CBO_BLOCK = 64, ASID_MASK = 0xffff };
+
+#define PAGE_MASK ((uint64_t)MEM_PAGE - 1)
+
+/* TLB ---------------------------------------------------------------------------------------- */
+
+static enum rv_context context(const struct rv *s)
+{
+	return (enum rv_context)(s->tlb - s->tlbs);
+}
+
+static unsigned slot_of(uint64_t va)
+{
+	return va >> MEM_PAGE_BITS & (RV_TLB_SIZE - 1);
+}
+
+static void tlb_fill(struct rv *s, bool store, uint64_t va, const uint8_t *host, unsigned bits)
+{
+	uint64_t page = va & ~PAGE_MASK, super = va >> bits << bits;
+	unsigned n = slot_of(va);
+	struct rv_tlb_entry *e = store ? &s->tlb->store[n] : &s->tlb->load[n];
+
+	e->tag = page;
+	e->addend = (uintptr_t)host - (uintptr_t)page;
+	s->tlb_used[context(s)][store][n / 64] |= 1ull << n % 64;
+	if (bits == MEM_PAGE_BITS)
+		return;
+	if (super < s->super_lo)
+		s->super_lo = super;
+	if ((super | ((1ull << bits) - 1)) > s->super_hi)
+		s->super_hi = super | ((1ull << bits) - 1);
+}
+
+/* Calls fn for each entry of one of the 2 * RV_NCTX tables that may be filled. */
+static void tlb_each(struct rv *s, unsigned ctx, bool store,
+    void (*fn)(struct rv_tlb_entry *, uintptr_t), uintptr_t arg)
+{
+	struct rv_tlb_entry *table = store ? s->tlbs[ctx].store : s->tlbs[ctx].load;
+	unsigned i, n;
+	uint64_t used;
+
+	for (i = 0; i < RV_TLB_SIZE / 64; i++)
+		for (used = s->tlb_used[ctx][store][i]; used; used &= ~(1ull << n)) {
+			n = 63 - clz64(used);
+			fn(&table[i * 64 + n], arg);
+		}
+}
+
+static void drop(struct rv_tlb_entry *e, uintptr_t arg)
+{
+	(void)arg;
+	e->tag = RV_NO_TAG;
+}
+
+static void drop_host_page(struct rv_tlb_entry *e, uintptr_t page)
+{
+	if ((uintptr_t)e->tag + e->addend == page)
+		e->tag = RV_NO_TAG;
+}
+
+static void drop_va(struct rv_tlb_entry *e, uint64_t va)
+{
+	if (e->tag == (va & ~PAGE_MASK))
+		e->tag = RV_NO_TAG;
+}
+
+static void flush_all(struct rv *s)
+{
+	unsigned ctx;
+
+	for (ctx = 0; ctx < RV_NCTX; ctx++) {
+		tlb_each(s, ctx, false, drop, 0);
+		tlb_each(s, ctx, true, drop, 0);
+	}
+	memset(s->tlb_used, 0, sizeof s->tlb_used);
+	s->super_lo = UINT64_MAX;
+	s->super_hi = 0;
+}
+
+static void flush_page(struct rv *s, uint64_t va)
+{
+	unsigned ctx, n = slot_of(va);
+
+	for (ctx = 0; ctx < RV_NCTX; ctx++) {
+		drop_va(&s->tlbs[ctx].load[n], va);
+		drop_va(&s->tlbs[ctx].store[n], va);
+	}
+}
+
+/* The TLBs hold one address space at a time.  An address in a superpage stands for all of it. */
+void rv_flush(struct rv *s, bool all, uint64_t va, bool all_asids, uint64_t asid)
+{
+	if (!all_asids && (asid & ASID_MASK) != (s->satp >> 44 & ASID_MASK))
+		return;
+	if (all || (va >= s->super_lo && va <= s->super_hi))
+		flush_all(s);
+	else
+		flush_page(s, va);
+	rv_code_unlink(s);
+}
+
+void rv_protect_code(struct rv *s, uint64_t pa)
+{
+	uintptr_t host = (uintptr_t)mem_at(s->env->mem, pa & ~PAGE_MASK, MEM_PAGE);
+	struct rv *hart;
+	unsigned ctx;
+
+	for (hart = s->first; hart; hart = hart->next_hart)
+		for (ctx = 0; ctx < RV_NCTX; ctx++)
+			tlb_each(hart, ctx, true, drop_host_page, host);
+}
+
+/* Access ------------------------------------------------------------------------------------- */
+
+static _Noreturn void access_fault(struct rv *s, enum rv_access access, uint64_t va)
+{
+	rv_raise(s, access == RV_LOAD ? RV_LOAD_ACCESS : RV_STORE_ACCESS, va);
+}
+
+/* Part of an access, in one page. */
+struct part {
+	uint8_t *host; /* NULL: it is for the bus */
+	uint64_t pa;
+	bool code; /* whoever writes tells mem_written */
+};
+
+/* Translates, or raises; fills the TLB. */
+static struct part locate(struct rv *s, uint64_t va, unsigned len, enum rv_access access)
+{
+	struct rv_where w;
+	int cause = rv_translate(s, context(s), va, len, access, &w);
+	struct part p = { NULL, w.pa, false };
+	const uint8_t *flags;
+	uint8_t *page;
+
+	if (cause)
+		rv_raise(s, cause, va);
+	flags = mem_flags(s->env->mem, w.pa);
+	if (!flags || (*flags & MEM_IO && bus_covers(s->env->bus, w.pa, len)))
+		return p;
+	p.code = *flags & MEM_CODE;
+	page = mem_at(s->env->mem, w.pa & ~PAGE_MASK, MEM_PAGE);
+	p.host = page + (w.pa & PAGE_MASK);
+	if (w.whole && !(*flags & MEM_IO) && !(access == RV_STORE && p.code))
+		tlb_fill(s, access == RV_STORE, va, page, w.bits);
+	return p;
+}
+
+/* The same where only RAM will do. */
+static struct part locate_ram(struct rv *s, uint64_t va, unsigned len, enum rv_access access)
+{
+	struct part p = locate(s, va, len, access);
+
+	if (!p.host)
+		access_fault(s, access, va);
+	return p;
+}
+
+static uint64_t low_bytes(uint64_t val, unsigned size)
+{
+	return val & UINT64_MAX >> (64 - 8 * size);
+}
+
+/* An exit that asks for a value ends this attempt: the instruction starts again with the answer. */
+static uint64_t bus_load(struct rv *s, uint64_t va, uint64_t pa, unsigned size)
+{
+	struct exit *x = &s->exit;
+	uint64_t val;
+
+	if (bus_read(s->env->bus, pa, &val, size))
+		return val;
+	if (!s->env->hole_exits)
+		access_fault(s, RV_LOAD, va);
+	if (s->answered && x->why == EXIT_READ && x->addr == pa && x->size == size) {
+		s->answered = false;
+		return low_bytes(x->val, size);
+	}
+	*x = (struct exit){ .why = EXIT_READ, .size = (uint8_t)size, .addr = pa };
+	rv_attend(s, RV_ATT_EXIT);
+	longjmp(s->trap, RV_JMP_RETRY);
+}
+
+static void bus_store(struct rv *s, uint64_t va, uint64_t pa, uint64_t val, unsigned size)
+{
+	val = low_bytes(val, size);
+	if (bus_write(s->env->bus, pa, val, size))
+		return;
+	if (!s->env->hole_exits)
+		access_fault(s, RV_STORE, va);
+	s->exit = (struct exit){ .why = EXIT_WRITE, .size = (uint8_t)size, .addr = pa, .val = val };
+	rv_attend(s, RV_ATT_EXIT);
+}
+
+/* How many bytes of an access are in its first page. */
+static unsigned first_part(uint64_t va, unsigned size)
+{
+	unsigned room = MEM_PAGE - (unsigned)(va & PAGE_MASK);
+
+	return size < room ? size : room;
+}
+
+uint64_t rv_load(struct rv *s, uint64_t va, unsigned size)
+{
+	unsigned n = first_part(va, size);
+	uint8_t bytes[8];
+	struct part p, q;
+
+	if (n < size) {
+		p = locate_ram(s, va, n, RV_LOAD);
+		q = locate_ram(s, va + n, size - n, RV_LOAD);
+		memcpy(bytes, p.host, n);
+		memcpy(bytes + n, q.host, size - n);
+		return get_le(bytes, size);
+	}
+	p = locate(s, va, size, RV_LOAD);
+	if (p.host)
+		return get_le(p.host, size);
+	if (va & (size - 1))
+		access_fault(s, RV_LOAD, va);
+	return bus_load(s, va, p.pa, size);
+}
+
+static void written(struct rv *s, const struct part *p, unsigned len)
+{
+	if (unlikely(p->code))
+		mem_written(s->env->mem, p->pa, len);
+}
+
+static void store_across(struct rv *s, uint64_t va, uint64_t val, unsigned size, unsigned n)
+{
+	struct part p = locate_ram(s, va, n, RV_STORE);
+	struct part q = locate_ram(s, va + n, size - n, RV_STORE);
+	uint8_t bytes[8];
+
+	put_le(bytes, val, size);
+	memcpy(p.host, bytes, n);
+	memcpy(q.host, bytes + n, size - n);
+	written(s, &p, n);
+	written(s, &q, size - n);
+}
+
+void rv_store(struct rv *s, uint64_t va, uint64_t val, unsigned size)
+{
+	unsigned n = first_part(va, size);
+	struct part p;
+
+	if (n < size) {
+		store_across(s, va, val, size, n);
+		return;
+	}
+	p = locate(s, va, size, RV_STORE);
+	if (p.host) {
+		put_le(p.host, val, size);
+		written(s, &p, size);
+		return;
+	}
+	if (va & (size - 1))
+		access_fault(s, RV_STORE, va);
+	bus_store(s, va, p.pa, val, size);
+}
+
+void *rv_atomic(struct rv *s, uint64_t va, unsigned size, bool for_lr, uint64_t *pa)
+{
+	enum rv_access access = for_lr ? RV_LOAD : RV_STORE;
+	struct part p;
+
+	if (va & (size - 1))
+		rv_raise(s, for_lr ? RV_LOAD_MISALIGNED : RV_STORE_MISALIGNED, va);
+	p = locate_ram(s, va, size, access);
+	if (!for_lr)
+		written(s, &p, size);
+	*pa = p.pa;
+	return p.host;
+}
+
+void rv_cbo_zero(struct rv *s, uint64_t va)
+{
+	struct part p = locate_ram(s, va & -(uint64_t)CBO_BLOCK, CBO_BLOCK, RV_STORE);
+
+	memset(p.host, 0, CBO_BLOCK);
+	written(s, &p, CBO_BLOCK);
+}
+
+/* These need what a load needs, and their faults are a store's (CMO, 2.5). */
+void rv_cbo_check(struct rv *s, uint64_t va)
+{
+	struct rv_where w;
+	int cause;
+
+	va &= -(uint64_t)CBO_BLOCK;
+	cause = rv_translate(s, context(s), va, CBO_BLOCK, RV_LOAD, &w);
+	if (cause)
+		rv_raise(s, cause == RV_LOAD_PAGE ? RV_STORE_PAGE : RV_STORE_ACCESS, va);
+	if (!s->env->hole_exits && !mem_flags(s->env->mem, w.pa) &&
+	    !bus_covers(s->env->bus, w.pa, CBO_BLOCK))
+		access_fault(s, RV_STORE, va);
+}
