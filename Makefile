@@ -14,7 +14,7 @@ override CPPFLAGS += -I. -I$O -D_GNU_SOURCE
 ALL_CFLAGS = -std=c11 $(WARN) -fPIC -fvisibility=hidden -fno-strict-aliasing -pthread $(CFLAGS)
 LDLIBS += -lfdt -lz -lm -pthread
 
-KINDS = dev cpu engine machine
+KINDS = dev dev/virtio cpu engine machine
 SRC = $(wildcard base/*.c fp/*.c core/*.c ir/*.c dev/*.c dev/*/*.c host/*.c cpu/*.c cpu/*/*.c \
 	engine/*.c machine/*.c lib/*.c)
 LISTS = $(KINDS:%=$O/%_list.c)

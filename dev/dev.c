@@ -59,6 +59,44 @@ void dev_reset(struct dev *d)
 	d->class->reset(d);
 }
 
+/* The i-th table of state: the class's own, then those of its parts. */
+static const struct field *state_table(struct dev *d, unsigned i, void **object)
+{
+	static const struct field none[] = { FIELD_END };
+
+	*object = d;
+	if (i == 0)
+		return d->class->fields ? d->class->fields : none;
+	return d->class->part ? d->class->part(d, i - 1, object) : NULL;
+}
+
+void dev_save(struct dev *d, struct buf *out)
+{
+	const struct field *f;
+	void *object;
+	unsigned i;
+
+	for (i = 0; (f = state_table(d, i, &object)); i++)
+		state_save(f, object, out);
+}
+
+int dev_load(struct dev *d, const uint8_t *data, size_t len, size_t *at, struct err *e)
+{
+	const struct field *f;
+	void *object;
+	unsigned i;
+	int rc;
+
+	for (i = 0; (f = state_table(d, i, &object)); i++) {
+		rc = state_load(f, object, data, len, at, e);
+		if (rc < 0)
+			return rc;
+	}
+	if (d->class->loaded)
+		d->class->loaded(d);
+	return 0;
+}
+
 void dev_fdt_irq(const struct dev *d, struct fdt *f)
 {
 	if (!d->pic)

@@ -54,6 +54,9 @@ struct dev_class {
 	    struct dev *d);          /* power-on state; called after init, with the lock not held */
 	void (*fini)(struct dev *d); /* may be NULL */
 	void (*loaded)(struct dev *d); /* after a restore: derived state and wires; may be NULL */
+	/* More state, of parts chosen at run time (a virtio device behind its transport): the i-th
+	 * table, and the object that it describes; NULL behind the last.  May be NULL. */
+	const struct field *(*part)(struct dev *d, unsigned i, void **object);
 	/* Adds this device's node to the device tree; may be NULL. */
 	void (*fdt)(struct dev *d, struct fdt *);
 	/* An interrupt controller's input line n; may be NULL. */
@@ -80,6 +83,10 @@ const struct dev_class *dev_find(const char *name);
 struct dev *dev_new(const struct dev_class *, const struct dev *where, struct err *);
 void dev_free(struct dev *); /* NULL is fine */
 void dev_reset(struct dev *);
+/* All of its state, at a moment when it waits for nothing from the host.  After a failed load the
+ * device must be reset. */
+void dev_save(struct dev *, struct buf *);
+int dev_load(struct dev *, const uint8_t *data, size_t len, size_t *at, struct err *);
 /* Writes interrupts and interrupt-parent into the open node; nothing when d has no pic.  A
  * controller's phandle is named like its class. */
 void dev_fdt_irq(const struct dev *d, struct fdt *);

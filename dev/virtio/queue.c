@@ -1,0 +1,219 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Source: VIRTIO version 1.2, section 2.6: what is the same for all formats of queues.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "core/mem.h"
+#include "dev/virtio/virtio.h"
+
+static struct mem *queue_mem(const struct virtio_queue *q)
+{
+	return q->v->dev->env->mem;
+}
+
+static bool size_ok(const struct virtio_queue *q, uint32_t size)
+{
+	return size && !(size & (size - 1)) && size <= q->v->class->queue_max[q - q->v->queue];
+}
+
+void virtq_set_size(struct virtio_queue *q, uint32_t size)
+{
+	const struct virtio *v = q->v;
+
+	if (q->ready || !size_ok(q, size)) {
+		TRACE(v->dev->env->log, virtio, "%s: queue size %u refused", v->class->name, size);
+		return;
+	}
+	q->size = (uint16_t)size;
+}
+
+void virtq_enable(struct virtio_queue *q, bool on)
+{
+	if (q->ready == on)
+		return;
+	q->life++;
+	q->ready = on;
+	q->next_avail = q->next_used = q->signalled = 0;
+	q->desc_mem = q->driver_mem = q->device_mem = NULL;
+	if (on && !q->ops->map(q))
+		q->desc_mem = NULL; /* found out at the first use */
+}
+
+void virtq_loaded(struct virtio_queue *q)
+{
+	if (!size_ok(q, q->size)) { /* not from us */
+		q->size = q->v->class->queue_max[q - q->v->queue];
+		q->ready = false;
+	}
+	q->life++;
+	if (!q->ready || !q->ops->map(q))
+		q->desc_mem = NULL;
+}
+
+/* Section 2.7.2. */
+void virtq_enable_legacy(struct virtio_queue *q, uint64_t base)
+{
+	uint64_t align = q->align ? q->align : 1;
+
+	virtq_enable(q, false);
+	q->desc = base;
+	q->driver = base + 16 * (uint64_t)q->size;
+	q->device = (q->driver + 6 + 2 * (uint64_t)q->size + align - 1) & ~(align - 1);
+	if (base)
+		virtq_enable(q, true);
+}
+
+/*
+ * Before DRIVER_OK a device must not touch the queues (section 3.1.1); legacy drivers often used
+ * them before (section 3.1.2).
+ */
+static bool queue_usable(struct virtio_queue *q)
+{
+	struct virtio *v = q->v;
+
+	if (!q->ready || (v->status & VIRTIO_NEEDS_RESET) ||
+	    !(v->legacy || (v->status & VIRTIO_DRIVER_OK)))
+		return false;
+	if (!q->desc_mem) {
+		virtio_break(v, "a queue is not in RAM");
+		return false;
+	}
+	return true;
+}
+
+bool virtq_pop(struct virtio_queue *q, struct virtq_chain *c)
+{
+	if (!queue_usable(q))
+		return false;
+	c->life = q->life;
+	c->nout = c->nin = 0;
+	c->out_len = c->in_len = 0;
+	return q->ops->pop(q, c);
+}
+
+void virtq_unpop(struct virtio_queue *q, const struct virtq_chain *c)
+{
+	if (virtq_is_current(q, c))
+		q->ops->unpop(q, c);
+}
+
+bool virtq_is_current(const struct virtio_queue *q, const struct virtq_chain *c)
+{
+	return q->ready && q->desc_mem && q->life == c->life;
+}
+
+void virtq_push(struct virtio_queue *q, const struct virtq_chain *c, uint32_t len)
+{
+	uint64_t left = len, n;
+	unsigned i;
+
+	for (i = c->nout; i < c->nout + c->nin && left; i++) {
+		n = c->iov[i].iov_len < left ? c->iov[i].iov_len : left;
+		mem_written(queue_mem(q), c->gpa[i], n);
+		left -= n;
+	}
+	if (virtq_is_current(q, c))
+		q->ops->push(q, c, len);
+}
+
+void virtq_interrupt(struct virtio_queue *q)
+{
+	if (queue_usable(q) && q->ops->wants_interrupt(q))
+		q->v->transport->interrupt(q->v, q);
+}
+
+/* How much of [gpa, gpa + len) is RAM in one piece from gpa on. */
+static uint32_t piece_len(const struct mem *m, uint64_t gpa, uint32_t len)
+{
+	uint32_t is = 0, not = len, mid;
+
+	if (mem_at(m, gpa, len))
+		return len;
+	while (not -is > 1) {
+		mid = is + (not -is) / 2;
+		if (mem_at(m, gpa, mid))
+			is = mid;
+		else
+			not = mid;
+	}
+	return is;
+}
+
+bool virtq_chain_add(
+    struct virtio_queue *q, struct virtq_chain *c, uint64_t gpa, uint32_t len, bool write)
+{
+	struct virtio *v = q->v;
+	unsigned i;
+	uint32_t n;
+
+	if (!write && c->nin) {
+		virtio_break(v, "a buffer to read behind one to write");
+		return false;
+	}
+	if (len > UINT32_MAX - c->out_len - c->in_len) {
+		virtio_break(v, "a chain of 4 GiB");
+		return false;
+	}
+	*(write ? &c->in_len : &c->out_len) += len;
+	for (; len; gpa += n, len -= n) {
+		n = piece_len(queue_mem(q), gpa, len);
+		i = c->nout + c->nin;
+		if (n == 0 || i == VIRTQ_IOV_MAX) {
+			virtio_break(v, n ? "a chain in too many pieces" : "a buffer not in RAM");
+			return false;
+		}
+		c->iov[i].iov_base = mem_at(queue_mem(q), gpa, n);
+		c->iov[i].iov_len = n;
+		c->gpa[i] = gpa;
+		if (write)
+			c->nin++;
+		else
+			c->nout++;
+	}
+	return true;
+}
+
+/* Copies between a flat buffer and iov, from the byte off on. */
+static size_t copy(const struct iovec *iov, unsigned n, size_t off, uint8_t *to_flat,
+    const uint8_t *from_flat, size_t len)
+{
+	size_t done = 0, part;
+
+	for (; n && done < len; n--, iov++) {
+		if (off >= iov->iov_len) {
+			off -= iov->iov_len;
+			continue;
+		}
+		part = iov->iov_len - off < len - done ? iov->iov_len - off : len - done;
+		if (to_flat)
+			memcpy(to_flat + done, (uint8_t *)iov->iov_base + off, part);
+		else
+			memcpy((uint8_t *)iov->iov_base + off, from_flat + done, part);
+		done += part;
+		off = 0;
+	}
+	return done;
+}
+
+size_t virtq_read(const struct virtq_chain *c, size_t off, void *to, size_t len)
+{
+	return copy(c->iov, c->nout, off, to, NULL, len);
+}
+
+size_t virtq_write(const struct virtq_chain *c, size_t off, const void *from, size_t len)
+{
+	return copy(c->iov + c->nout, c->nin, off, NULL, from, len);
+}
+
+void virtq_skip(struct iovec **iov, unsigned *n, size_t bytes)
+{
+	for (; *n && bytes >= (*iov)->iov_len; (*iov)++, (*n)--)
+		bytes -= (*iov)->iov_len;
+	assert(*n || bytes == 0);
+	if (bytes) {
+		(*iov)->iov_base = (uint8_t *)(*iov)->iov_base + bytes;
+		(*iov)->iov_len -= bytes;
+	}
+}
