@@ -6,6 +6,8 @@ A line of the text is one of
 
     prefix NAME
         what the names in the output begin with, and which struct holds the operands
+    include HEADER
+        says what PREFIX_SINK is
     fields FORMAT  operand=SLICES...
         SLICES: bits of the word, high part first, separated by commas: 31:25 or 7; 0*3 and 1*1 are
         that many constant bits; a leading s sign-extends.  operand==NUMBER is a constant.
@@ -15,6 +17,10 @@ A line of the text is one of
         an instruction of 16 or 32 bits (blanks between them do not count); '.' is an operand bit.
         With BASE it is a short form of that instruction and decodes to it.
         KIND: next (if not said), branch, jump, jump_to, end: where control goes after it.
+
+The body of an instruction is sem_NAME; PREFIX_BODIES, if defined, is how bodies are declared:
+`static`.
+PREFIX_NAMES makes the table of names.
 
 Of two lines that match one word, the one that fixes more bits wins; it must fix all bits that the
 other fixes.  Every operand bit must be read by the format."""
@@ -115,7 +121,7 @@ def extract(spec):
 
 
 def parse(path):
-    prefix, formats, insns = "", {}, []
+    prefix, header, formats, insns = "", "", {}, []
     with open(path, encoding="ascii") as f:
         for n, text in enumerate(f, 1):
             words = text.split("#")[0].split()
@@ -124,6 +130,8 @@ def parse(path):
             try:
                 if words[0] == "prefix":
                     prefix = words[1]
+                elif words[0] == "include":
+                    header = words[1]
                 elif words[0] == "fields":
                     formats[words[1]] = dict(w.split("=", 1) for w in words[2:])
                     used_bits(formats[words[1]])
@@ -134,7 +142,7 @@ def parse(path):
     for i in insns:
         if i.base not in (o.name for o in insns if o.base == o.name):
             sys.exit(f"{path}:{i.line}: {i.name}: no instruction {i.base}")
-    return prefix, formats, insns
+    return prefix, header, formats, insns
 
 
 def add(insn, others):
@@ -198,20 +206,23 @@ def args(name, fmt, prefix):
 
 
 def main(path):
-    prefix, formats, insns = parse(path)
+    prefix, header, formats, insns = parse(path)
     upper = prefix.upper()
     ops = [("illegal", "illegal", "end")]
     ops += [(i.name, ident(i.name), i.kind) for i in insns if i.base == i.name]
     out = [f"/* made by tools/decgen.py from {path}: do not edit */",
            f"#ifndef {upper}_DEC_H", f"#define {upper}_DEC_H", "#include <stdint.h>",
-           f"struct {prefix}_args {{", "\tint32_t imm;", "\tuint8_t rd, rs1, rs2, rs3;", "};",
+           f'#include "{header}"', f"struct {prefix}_args {{", "\tint32_t imm;", "\tuint8_t rd, rs1, rs2, rs3;", "};",
            f"#define {upper}_OPS(X) \\"]
     out += [f"\tX({c}, {kind}) \\" for _, c, kind in ops] + [""]
+    short = {ident(i.base) for i in insns if i.width == 16} | {"illegal"}
+    out += [f"#define {upper}_OPS16(X) /* those that 16 bits can say */ \\"]
+    out += [f"\tX({c}, {kind}) \\" for _, c, kind in ops if c in short] + [""]
     out += [f"enum {prefix}_op {{"] + [f"\t{upper}_OP_{c}," for _, c, _ in ops]
     out += [f"\t{upper}_NOPS", "};", f"#ifdef {upper}_NAMES",
             f"static const char *const {prefix}_names[] = {{"]
-    out += [f"\t\"{name}\"," for name, _, _ in ops] + ["};", "#endif", f"#ifdef {upper}_BODIES"]
-    out += [f"static void {prefix}_{c}(struct ctx *, const struct {prefix}_args *);"
+    out += [f"\t\"{name}\"," for name, _, _ in ops] + ["};", "#endif", f"#ifdef {upper}_BODIES", "struct ctx;"]
+    out += [f"{upper}_BODIES void sem_{c}(struct ctx *, const struct {prefix}_args *);"
             for _, c, _ in ops] + ["#endif"]
     out += [f"static inline int32_t {prefix}_rd(int32_t r)", "{",
             f"\treturn r ? r : {upper}_SINK;", "}"]

@@ -73,7 +73,7 @@ static ALWAYS_INLINE const struct rv_cell *come_out(struct rv *s, uint64_t pc_, 
 	HANDLER(near_##op##_##len)                                                                 \
 	{                                                                                          \
 		struct ctx c = begin(s, cell, left, len);                                          \
-		rv_##op(&c, &cell->args);                                                          \
+		sem_##op(&c, &cell->args);                                                         \
 		GO_NEXT(s, cell, len, left - 1);                                                   \
 	}
 
@@ -82,7 +82,7 @@ static ALWAYS_INLINE const struct rv_cell *come_out(struct rv *s, uint64_t pc_, 
 	{                                                                                          \
 		struct ctx c = begin(s, cell, left, len);                                          \
 		sync_state(&c);                                                                    \
-		rv_##op(&c, &cell->args);                                                          \
+		sem_##op(&c, &cell->args);                                                         \
 		return come_out(s, next_pc(&c), left - 1);                                         \
 	}
 
@@ -90,7 +90,7 @@ static ALWAYS_INLINE const struct rv_cell *come_out(struct rv *s, uint64_t pc_, 
 	HANDLER(near_##op##_##len)                                                                 \
 	{                                                                                          \
 		struct ctx c = begin(s, cell, left, len);                                          \
-		rv_##op(&c, &cell->args);                                                          \
+		sem_##op(&c, &cell->args);                                                         \
 		GO_FAR(s, cell, c.to, left - 1);                                                   \
 	}
 
@@ -98,7 +98,7 @@ static ALWAYS_INLINE const struct rv_cell *come_out(struct rv *s, uint64_t pc_, 
 	HANDLER(near_##op##_##len)                                                                 \
 	{                                                                                          \
 		struct ctx c = begin(s, cell, left, len);                                          \
-		rv_##op(&c, &cell->args);                                                          \
+		sem_##op(&c, &cell->args);                                                         \
 		if (!c.taken)                                                                      \
 			GO_NEXT(s, cell, len, left - 1);                                           \
 		GO_NEAR(s, cell, c, left - 1);                                                     \
@@ -106,7 +106,7 @@ static ALWAYS_INLINE const struct rv_cell *come_out(struct rv *s, uint64_t pc_, 
 	HANDLER(far_##op##_##len)                                                                  \
 	{                                                                                          \
 		struct ctx c = begin(s, cell, left, len);                                          \
-		rv_##op(&c, &cell->args);                                                          \
+		sem_##op(&c, &cell->args);                                                         \
 		if (!c.taken)                                                                      \
 			GO_NEXT(s, cell, len, left - 1);                                           \
 		GO_FAR(s, cell, pc(&c) + (int64_t)cell->args.imm, left - 1);                       \
@@ -116,13 +116,13 @@ static ALWAYS_INLINE const struct rv_cell *come_out(struct rv *s, uint64_t pc_, 
 	HANDLER(near_##op##_##len)                                                                 \
 	{                                                                                          \
 		struct ctx c = begin(s, cell, left, len);                                          \
-		rv_##op(&c, &cell->args);                                                          \
+		sem_##op(&c, &cell->args);                                                         \
 		GO_NEAR(s, cell, c, left - 1);                                                     \
 	}                                                                                          \
 	HANDLER(far_##op##_##len)                                                                  \
 	{                                                                                          \
 		struct ctx c = begin(s, cell, left, len);                                          \
-		rv_##op(&c, &cell->args);                                                          \
+		sem_##op(&c, &cell->args);                                                         \
 		GO_FAR(s, cell, pc(&c) + (int64_t)cell->args.imm, left - 1);                       \
 	}
 

@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The helpers of integer, atomic and system instructions; helpers.h says who calls them.  Manual
+ * volume I, 14, "B", "Zacas", "CMO".  Atomics take hosts that are little-endian, as all of
+ * cpu/riscv64 does for RAM that is shared with other harts.
+ */
+#include "cpu/riscv64/helpers.h"
+
+#define HELP(name) uint64_t rv_help_##name(struct rv *s, uint64_t a, uint64_t b, uint64_t d)
+
+/* What a helper does not use. */
+static inline void unused(const struct rv *s, uint64_t a, uint64_t b, uint64_t d)
+{
+	(void)s;
+	(void)a;
+	(void)b;
+	(void)d;
+}
+
+/* The carry-less product, bits 0 to 127. */
+static u128 clmul(uint64_t a, uint64_t b)
+{
+	u128 r = 0;
+	unsigned i;
+
+	for (i = 0; i < 64; i++)
+		if (b >> i & 1)
+			r ^= (u128)a << i;
+	return r;
+}
+
+HELP(clmul)
+{
+	unused(s, a, b, d);
+	return (uint64_t)clmul(a, b);
+}
+
+HELP(clmulh)
+{
+	unused(s, a, b, d);
+	return (uint64_t)(clmul(a, b) >> 64);
+}
+
+HELP(clmulr)
+{
+	unused(s, a, b, d);
+	return (uint64_t)(clmul(a, b) >> 63);
+}
+
+/* Each byte becomes all ones unless it is zero. */
+HELP(orc_b)
+{
+	const uint64_t low = 0x0101010101010101;
+
+	unused(s, a, b, d);
+	a |= a >> 4 & 0x0f0f0f0f0f0f0f0f;
+	a |= a >> 2 & 0x0303030303030303;
+	a |= a >> 1 & low;
+	return (a & low) * 0xff;
+}
+
+/* Reverses the bits of each byte. */
+HELP(brev8)
+{
+	unused(s, a, b, d);
+	a = (a & 0x5555555555555555) << 1 | (a >> 1 & 0x5555555555555555);
+	a = (a & 0x3333333333333333) << 2 | (a >> 2 & 0x3333333333333333);
+	return (a & 0x0f0f0f0f0f0f0f0f) << 4 | (a >> 4 & 0x0f0f0f0f0f0f0f0f);
+}
+
+static uint64_t sext32(uint64_t a)
+{
+	return (uint64_t)(int64_t)(int32_t)a;
+}
+
+/* The host's address of an atomic access; misaligned ones always trap (no Zam, misaligned atomicity
+ * granule of one). */
+static void *atomic_at(struct rv *s, uint64_t va, unsigned size, bool for_lr, uint64_t *pa)
+{
+	if (va & (size - 1))
+		rv_raise(s, for_lr ? RV_LOAD_MISALIGNED : RV_STORE_MISALIGNED, va);
+	return rv_atomic(s, va, size, for_lr, pa);
+}
+
+static void reserve(struct rv *s, uint64_t pa)
+{
+	s->reserved = true;
+	s->reserved_pa = pa;
+}
+
+/* Whether SC may store.  The reservation goes in any case. */
+static bool take_reservation(struct rv *s, uint64_t pa)
+{
+	bool held = s->reserved && s->reserved_pa == pa;
+
+	s->reserved = false;
+	return held;
+}
+
+HELP(lr_w)
+{
+	uint64_t pa, r;
+
+	unused(s, a, b, d);
+	r = sext32(atomic_load((_Atomic uint32_t *)atomic_at(s, a, 4, true, &pa)));
+	reserve(s, pa);
+	return r;
+}
+
+HELP(lr_d)
+{
+	uint64_t pa, r;
+
+	unused(s, a, b, d);
+	r = atomic_load((_Atomic uint64_t *)atomic_at(s, a, 8, true, &pa));
+	reserve(s, pa);
+	return r;
+}
+
+/* No ABA: reservations end with the hart's turn, and other harts run in other turns. */
+HELP(sc_w)
+{
+	uint64_t pa;
+	_Atomic uint32_t *p = atomic_at(s, a, 4, false, &pa);
+
+	unused(s, a, b, d);
+	if (!take_reservation(s, pa))
+		return 1;
+	atomic_store(p, (uint32_t)b);
+	return 0;
+}
+
+HELP(sc_d)
+{
+	uint64_t pa;
+	_Atomic uint64_t *p = atomic_at(s, a, 8, false, &pa);
+
+	unused(s, a, b, d);
+	if (!take_reservation(s, pa))
+		return 1;
+	atomic_store(p, b);
+	return 0;
+}
+
+/* AMOs that C has: fn(pointer, operand) gives the old value. */
+#define AMO(name, fn)                                                                              \
+	HELP(name##_w)                                                                             \
+	{                                                                                          \
+		uint64_t pa;                                                                       \
+		_Atomic uint32_t *p = atomic_at(s, a, 4, false, &pa);                              \
+                                                                                                   \
+		(void)d;                                                                           \
+		return sext32(fn(p, (uint32_t)b));                                                 \
+	}                                                                                          \
+	HELP(name##_d)                                                                             \
+	{                                                                                          \
+		uint64_t pa;                                                                       \
+		_Atomic uint64_t *p = atomic_at(s, a, 8, false, &pa);                              \
+                                                                                                   \
+		(void)d;                                                                           \
+		return fn(p, b);                                                                   \
+	}
+
+AMO(amoswap, atomic_exchange)
+AMO(amoadd, atomic_fetch_add)
+AMO(amoxor, atomic_fetch_xor)
+AMO(amoand, atomic_fetch_and)
+AMO(amoor, atomic_fetch_or)
+
+/* AMOs that C does not have: the operand is stored if `old` loses against it in this order. */
+#define AMO_PICK(name, int32, int64, order)                                                        \
+	HELP(name##_w)                                                                             \
+	{                                                                                          \
+		uint64_t pa;                                                                       \
+		_Atomic uint32_t *p = atomic_at(s, a, 4, false, &pa);                              \
+		uint32_t old = atomic_load(p);                                                     \
+                                                                                                   \
+		(void)d;                                                                           \
+		while ((int32)b order(int32) old &&                                                \
+		       !atomic_compare_exchange_weak(p, &old, (uint32_t)b))                        \
+			;                                                                          \
+		return sext32(old);                                                                \
+	}                                                                                          \
+	HELP(name##_d)                                                                             \
+	{                                                                                          \
+		uint64_t pa;                                                                       \
+		_Atomic uint64_t *p = atomic_at(s, a, 8, false, &pa);                              \
+		uint64_t old = atomic_load(p);                                                     \
+                                                                                                   \
+		(void)d;                                                                           \
+		while ((int64)b order(int64) old && !atomic_compare_exchange_weak(p, &old, b))     \
+			;                                                                          \
+		return old;                                                                        \
+	}
+
+AMO_PICK(amomin, int32_t, int64_t, <)
+AMO_PICK(amomax, int32_t, int64_t, >)
+AMO_PICK(amominu, uint32_t, uint64_t, <)
+AMO_PICK(amomaxu, uint32_t, uint64_t, >)
+
+/* a: address, b: what must be there, d: what to store. */
+HELP(amocas_w)
+{
+	uint64_t pa;
+	_Atomic uint32_t *p = atomic_at(s, a, 4, false, &pa);
+	uint32_t old = (uint32_t)b;
+
+	atomic_compare_exchange_strong(p, &old, (uint32_t)d);
+	return sext32(old);
+}
+
+HELP(amocas_d)
+{
+	uint64_t pa;
+	_Atomic uint64_t *p = atomic_at(s, a, 8, false, &pa);
+
+	atomic_compare_exchange_strong(p, &b, d);
+	return b;
+}
+
+/* b and d: the first registers of the pairs rd and rs2; the pair of x0 is zero and is not written.
+ * Atomic because one host thread runs all harts. */
+HELP(amocas_q)
+{
+	uint64_t pa;
+	uint64_t *p = atomic_at(s, a, 16, false, &pa);
+	const uint64_t old[2] = { p[0], p[1] };
+
+	if (old[0] == s->x[b] && old[1] == (b ? s->x[b + 1] : 0)) {
+		p[0] = s->x[d];
+		p[1] = d ? s->x[d + 1] : 0;
+	}
+	if (b) {
+		s->x[b] = old[0];
+		s->x[b + 1] = old[1];
+	}
+	return 0;
+}
+
+/* a: the operand; b: see RV_HELP_CSR_x. */
+HELP(csr)
+{
+	unsigned op = b >> RV_HELP_CSR_OP & 3;
+
+	(void)d;
+	return rv_csr(s, b & 0xfff, op, a, b & RV_HELP_CSR_READ, b & RV_HELP_CSR_WRITE);
+}
+
+/* a: address, b: which, as rv_check_cbo counts them. */
+HELP(cbo)
+{
+	(void)d;
+	rv_check_cbo(s, (unsigned)b);
+	rv_cbo_check(s, a);
+	return 0;
+}
+
+HELP(cbo_zero)
+{
+	unused(s, a, b, d);
+	rv_check_cbo(s, 4);
+	rv_cbo_zero(s, a);
+	return 0;
+}
+
+HELP(ecall)
+{
+	unused(s, a, b, d);
+	rv_ecall(s);
+	return 0;
+}
+
+HELP(fence_i)
+{
+	unused(s, a, b, d);
+	rv_fence_i(s);
+	return 0;
+}
+
+/* These two give the new pc. */
+HELP(mret)
+{
+	unused(s, a, b, d);
+	rv_mret(s);
+	return s->pc;
+}
+
+HELP(sret)
+{
+	unused(s, a, b, d);
+	rv_sret(s);
+	return s->pc;
+}
+
+HELP(wfi)
+{
+	unused(s, a, b, d);
+	rv_wfi(s);
+	return 0;
+}
+
+/* a: address, b: ASID; bits of d: 0 all addresses, 1 all ASIDs. */
+HELP(sfence_vma)
+{
+	rv_check_sfence(s);
+	rv_flush(s, d & 1, a, d & 2, b);
+	return 0;
+}
+
+/* SFENCE.W.INVAL and SFENCE.INVAL.IR; TVM is not for them. */
+HELP(sfence_inval)
+{
+	unused(s, a, b, d);
+	if (s->mode == RV_U)
+		rv_illegal(s);
+	return 0;
+}
