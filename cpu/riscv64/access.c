@@ -272,18 +272,22 @@ void rv_store(struct rv *s, uint64_t va, uint64_t val, unsigned size)
 	bus_store(s, va, p.pa, val, size);
 }
 
-void *rv_atomic(struct rv *s, uint64_t va, unsigned size, bool for_lr, uint64_t *pa)
+void *rv_atomic(struct rv *s, uint64_t va, unsigned size, bool for_lr, uint64_t *place)
 {
-	enum rv_access access = for_lr ? RV_LOAD : RV_STORE;
+	const struct rv_tlb_entry *e = (for_lr ? s->tlb->load : s->tlb->store) + slot_of(va);
+	uint8_t *host = (uint8_t *)(uintptr_t)(va + e->addend);
 	struct part p;
 
 	if (va & (size - 1))
 		rv_raise(s, for_lr ? RV_LOAD_MISALIGNED : RV_STORE_MISALIGNED, va);
-	p = locate_ram(s, va, size, access);
-	if (!for_lr)
-		written(s, &p, size);
-	*pa = p.pa;
-	return p.host;
+	if (e->tag != (va & ~PAGE_MASK)) {
+		p = locate_ram(s, va, size, for_lr ? RV_LOAD : RV_STORE);
+		if (!for_lr)
+			written(s, &p, size);
+		host = p.host;
+	}
+	*place = (uintptr_t)host;
+	return host;
 }
 
 void rv_cbo_zero(struct rv *s, uint64_t va)

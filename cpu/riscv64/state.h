@@ -77,6 +77,7 @@ enum {
 
 struct rv_code; /* cpu/riscv64/code.h: decoded pages */
 struct rv_page;
+struct rv_page;
 
 struct rv {
 	uint64_t x[33];
@@ -88,6 +89,8 @@ struct rv {
 	int64_t left;       /* instructions left in this turn; as pc */
 	uint64_t count_end; /* retired instructions when left is 0 */
 	uint64_t f[32];     /* NaN-boxed */
+	struct rv_page *page;	    /* that the interpreter is in, */
+	uint64_t pc_bias;	    /* and what makes a pc of a cell's address: see code.h */
 
 	bool reserved; /* LR: cleared by SC, traps' returns and the end of a turn */
 	uint64_t reserved_pa;
@@ -212,9 +215,9 @@ int rv_translate(
 uint64_t rv_load(struct rv *, uint64_t va, unsigned size);
 void rv_store(struct rv *, uint64_t va, uint64_t val, unsigned size);
 /* The host address of an aligned atomic access of 1, 2, 4, 8 or 16 bytes, which must be in RAM and
- * writable (for_lr: readable); raises otherwise.  *pa gets the physical address.  Code on that page
- * is told that it was written. */
-void *rv_atomic(struct rv *, uint64_t va, unsigned size, bool for_lr, uint64_t *pa);
+ * writable (for_lr: readable); raises otherwise.  *place gets the same number for the same byte of
+ * RAM, for reservations.  Code on that page is told that it was written. */
+void *rv_atomic(struct rv *, uint64_t va, unsigned size, bool for_lr, uint64_t *place);
 /* CBO.ZERO on the 64-byte block, and the check for the other CBOs (they have no effect besides). */
 void rv_cbo_zero(struct rv *, uint64_t va);
 void rv_cbo_check(struct rv *, uint64_t va);
