@@ -52,6 +52,8 @@ struct engine_class {
 	/* What another CPU's fence asks of this one: forget cached translations, or (instructions)
 	 * decoded code. */
 	void (*vcpu_fence)(struct vcpu *, bool instructions);
+	/* How many instructions it has run: between two runs the difference is what counts. */
+	uint64_t (*vcpu_retired)(struct vcpu *);
 	/* The state, in the form of cpu/ARCH/regs.h; groups: bits of the cpu class. */
 	int (*vcpu_get)(struct vcpu *, unsigned groups, void *regs);
 	int (*vcpu_set)(struct vcpu *, unsigned groups, const void *regs);

@@ -119,6 +119,11 @@ void soft_vcpu_fence(struct vcpu *v, bool instructions)
 	v->class->fence(v->cpu, instructions);
 }
 
+uint64_t soft_vcpu_retired(struct vcpu *v)
+{
+	return v->class->retired(v->cpu);
+}
+
 int soft_vcpu_get(struct vcpu *v, unsigned groups, void *regs)
 {
 	return v->class->get(v->cpu, groups, regs);

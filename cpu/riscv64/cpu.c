@@ -104,6 +104,11 @@ static void fence(struct cpu *cpu, bool instructions)
 		rv_flush(rv_of(cpu), true, 0, true, 0);
 }
 
+static uint64_t retired(struct cpu *cpu)
+{
+	return rv_retired(rv_of(cpu));
+}
+
 static int get(struct cpu *cpu, unsigned groups, void *to)
 {
 	struct rv *s = rv_of(cpu);
@@ -202,6 +207,7 @@ const struct cpu_class cpu_riscv64 = {
 	.kick = kick,
 	.irq = irq,
 	.fence = fence,
+	.retired = retired,
 	.get = get,
 	.set = set,
 };
