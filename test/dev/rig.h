@@ -216,4 +216,19 @@ static inline void rig_reload(struct dev *d)
 	buf_free(&b);
 }
 
+/* A tree whose root holds what d adds to it; f is new, and owns the tree. */
+static inline const void *rig_tree(struct fdt *f, struct dev *d)
+{
+	const void *tree;
+	size_t size;
+
+	assert_non_null(f);
+	fdt_begin(f, "%s", "");
+	d->class->fdt(d, f);
+	fdt_end(f);
+	tree = fdt_finish_tree(f, &size);
+	assert_non_null(tree);
+	return tree;
+}
+
 #endif
