@@ -9,7 +9,7 @@
 /* The result of an operation that has at least one NaN among its operands. */
 static uint64_t pick_nan(enum fp_fmt fmt, enum fp_kind a, enum fp_kind b, struct fp_env *env)
 {
-	if (a == FP_SNAN || b == FP_SNAN)
+	if (a == NUM_SNAN || b == NUM_SNAN)
 		env->flags |= FP_NV;
 	return fp_nan(fmt);
 }
@@ -26,11 +26,12 @@ static ALWAYS_INLINE uint64_t add_edge(enum fp_fmt fmt, struct fp_num a, uint64_
 {
 	if (fp_kind_is_nan(a.kind) || fp_kind_is_nan(b.kind))
 		return pick_nan(fmt, a.kind, b.kind, env);
-	if (a.kind == FP_INF && b.kind == FP_INF && a.sign != b.sign)
+	if (a.kind == NUM_INF && b.kind == NUM_INF && a.sign != b.sign)
 		return fp_invalid(fmt, env);
-	if (a.kind == FP_ZERO && b.kind == FP_ZERO && a.sign != b.sign)
+	if (a.kind == NUM_ZERO && b.kind == NUM_ZERO && a.sign != b.sign)
 		return cancelled(fmt, env);
-	return (a.kind == FP_INF || b.kind == FP_ZERO ? abits : bbits) & (2 * fp_sign_bit(fmt) - 1);
+	return (a.kind == NUM_INF || b.kind == NUM_ZERO ? abits : bbits) &
+	       (2 * fp_sign_bit(fmt) - 1);
 }
 
 static ALWAYS_INLINE uint64_t add(
@@ -38,7 +39,7 @@ static ALWAYS_INLINE uint64_t add(
 {
 	struct fp_num a = fp_unpack(fmt, abits), b = fp_unpack(fmt, bbits);
 
-	if (unlikely(a.kind != FP_FINITE || b.kind != FP_FINITE))
+	if (unlikely(a.kind != NUM_FINITE || b.kind != NUM_FINITE))
 		return add_edge(fmt, a, abits, b, bbits, env);
 	if (a.exp < b.exp || (a.exp == b.exp && a.sig < b.sig)) {
 		const struct fp_num t = a;
@@ -64,12 +65,12 @@ static ALWAYS_INLINE uint64_t mul(
 	const struct fp_num a = fp_unpack(fmt, abits), b = fp_unpack(fmt, bbits);
 	const bool sign = a.sign != b.sign;
 
-	if (unlikely(a.kind != FP_FINITE || b.kind != FP_FINITE)) {
+	if (unlikely(a.kind != NUM_FINITE || b.kind != NUM_FINITE)) {
 		if (fp_kind_is_nan(a.kind) || fp_kind_is_nan(b.kind))
 			return pick_nan(fmt, a.kind, b.kind, env);
-		if (a.kind != FP_INF && b.kind != FP_INF)
+		if (a.kind != NUM_INF && b.kind != NUM_INF)
 			return fp_zero(fmt, sign);
-		if (a.kind == FP_ZERO || b.kind == FP_ZERO)
+		if (a.kind == NUM_ZERO || b.kind == NUM_ZERO)
 			return fp_invalid(fmt, env);
 		return fp_inf(fmt, sign);
 	}
@@ -99,14 +100,14 @@ static ALWAYS_INLINE uint64_t div(
 	const struct fp_num a = fp_unpack(fmt, abits), b = fp_unpack(fmt, bbits);
 	const bool sign = a.sign != b.sign;
 
-	if (unlikely(a.kind != FP_FINITE || b.kind != FP_FINITE)) {
+	if (unlikely(a.kind != NUM_FINITE || b.kind != NUM_FINITE)) {
 		if (fp_kind_is_nan(a.kind) || fp_kind_is_nan(b.kind))
 			return pick_nan(fmt, a.kind, b.kind, env);
 		if (a.kind == b.kind)
 			return fp_invalid(fmt, env);
-		if (a.kind == FP_ZERO || b.kind == FP_INF)
+		if (a.kind == NUM_ZERO || b.kind == NUM_INF)
 			return fp_zero(fmt, sign);
-		if (b.kind == FP_ZERO && a.kind != FP_INF)
+		if (b.kind == NUM_ZERO && a.kind != NUM_INF)
 			env->flags |= FP_DZ;
 		return fp_inf(fmt, sign);
 	}
@@ -149,15 +150,15 @@ static ALWAYS_INLINE uint64_t square_root(enum fp_fmt fmt, uint64_t bits, struct
 {
 	const struct fp_num a = fp_unpack(fmt, bits);
 
-	if (unlikely(a.kind != FP_FINITE)) {
+	if (unlikely(a.kind != NUM_FINITE)) {
 		if (fp_kind_is_nan(a.kind))
 			return pick_nan(fmt, a.kind, a.kind, env);
-		if (a.kind == FP_ZERO)
+		if (a.kind == NUM_ZERO)
 			return fp_zero(fmt, a.sign);
 	}
 	if (a.sign)
 		return fp_invalid(fmt, env);
-	if (a.kind == FP_INF)
+	if (a.kind == NUM_INF)
 		return fp_inf(fmt, false);
 
 	const int odd = a.exp & 1;
@@ -179,20 +180,20 @@ static ALWAYS_INLINE uint64_t fma_edge(enum fp_fmt fmt, struct fp_num a, struct 
     struct fp_num c, uint64_t cbits, struct fp_env *env)
 {
 	const bool sign = a.sign != b.sign;
-	const bool inf = a.kind == FP_INF || b.kind == FP_INF;
+	const bool inf = a.kind == NUM_INF || b.kind == NUM_INF;
 
 	/* The manual chooses to signal here whatever c is. */
-	if (inf && (a.kind == FP_ZERO || b.kind == FP_ZERO))
+	if (inf && (a.kind == NUM_ZERO || b.kind == NUM_ZERO))
 		return fp_invalid(fmt, env);
 	if (fp_kind_is_nan(a.kind) || fp_kind_is_nan(b.kind) || fp_kind_is_nan(c.kind)) {
 		pick_nan(fmt, a.kind, b.kind, env);
 		return pick_nan(fmt, c.kind, c.kind, env);
 	}
-	if (inf && c.kind == FP_INF && sign != c.sign)
+	if (inf && c.kind == NUM_INF && sign != c.sign)
 		return fp_invalid(fmt, env);
 	if (inf)
 		return fp_inf(fmt, sign);
-	if (c.kind == FP_ZERO && sign != c.sign)
+	if (c.kind == NUM_ZERO && sign != c.sign)
 		return cancelled(fmt, env);
 	return cbits & (2 * fp_sign_bit(fmt) - 1);
 }
@@ -203,8 +204,8 @@ static ALWAYS_INLINE uint64_t fused(
 	const struct fp_num a = fp_unpack(fmt, abits), b = fp_unpack(fmt, bbits);
 	const struct fp_num c = fp_unpack(fmt, cbits);
 
-	if (unlikely(a.kind != FP_FINITE || b.kind != FP_FINITE || c.kind != FP_FINITE)) {
-		if (a.kind == FP_FINITE && b.kind == FP_FINITE && c.kind == FP_ZERO)
+	if (unlikely(a.kind != NUM_FINITE || b.kind != NUM_FINITE || c.kind != NUM_FINITE)) {
+		if (a.kind == NUM_FINITE && b.kind == NUM_FINITE && c.kind == NUM_ZERO)
 			return mul(fmt, abits, bbits, env);
 		return fma_edge(fmt, a, b, c, cbits, env);
 	}

@@ -97,13 +97,13 @@ unsigned fp_class(enum fp_fmt fmt, uint64_t bits)
 	const struct fp_num a = fp_unpack(fmt, bits);
 
 	switch (a.kind) {
-	case FP_SNAN:
+	case NUM_SNAN:
 		return 1u << 8;
-	case FP_QNAN:
+	case NUM_QNAN:
 		return 1u << 9;
-	case FP_INF:
+	case NUM_INF:
 		return a.sign ? 1u << 0 : 1u << 7;
-	case FP_ZERO:
+	case NUM_ZERO:
 		return a.sign ? 1u << 3 : 1u << 4;
 	default:
 		break;

@@ -11,13 +11,13 @@ static ALWAYS_INLINE uint64_t convert(
 	const struct fp_num a = fp_unpack(from, bits);
 
 	switch (a.kind) {
-	case FP_FINITE:
+	case NUM_FINITE:
 		return fp_pack(to, a.sign, a.exp, a.sig, env);
-	case FP_ZERO:
+	case NUM_ZERO:
 		return fp_zero(to, a.sign);
-	case FP_INF:
+	case NUM_INF:
 		return fp_inf(to, a.sign);
-	case FP_SNAN:
+	case NUM_SNAN:
 		return fp_invalid(to, env);
 	default:
 		return fp_nan(to);
@@ -92,9 +92,9 @@ uint64_t fp_to_int(
 	const uint64_t all = UINT64_MAX >> (64 - width);
 	const uint64_t limit = is_signed ? all / 2 + minus : minus ? 0 : all;
 
-	if (a.kind == FP_ZERO)
+	if (a.kind == NUM_ZERO)
 		return 0;
-	if (a.kind == FP_FINITE && a.exp < 64) {
+	if (a.kind == NUM_FINITE && a.exp < 64) {
 		bool inexact;
 		const uint64_t mag = to_magnitude(a, env->rm, &inexact);
 		if (mag <= limit) {
@@ -115,7 +115,7 @@ uint64_t fp_to_int_mod(uint64_t bits, struct fp_env *env)
 
 	fp_to_int(FP_D, bits, 32, true, &towards_zero);
 	env->flags = towards_zero.flags;
-	if (a.kind != FP_FINITE || a.exp < 0)
+	if (a.kind != NUM_FINITE || a.exp < 0)
 		return 0;
 	if (a.exp < 64)
 		mag = a.sig >> (63 - a.exp);
@@ -129,11 +129,11 @@ uint64_t fp_round(enum fp_fmt fmt, uint64_t bits, bool exact, struct fp_env *env
 	const struct fp_num a = fp_unpack(fmt, bits);
 	bool inexact;
 
-	if (a.kind == FP_SNAN)
+	if (a.kind == NUM_SNAN)
 		return fp_invalid(fmt, env);
-	if (a.kind == FP_QNAN)
+	if (a.kind == NUM_QNAN)
 		return fp_nan(fmt);
-	if (a.kind != FP_FINITE || a.exp >= fp_shapes[fmt].frac)
+	if (a.kind != NUM_FINITE || a.exp >= fp_shapes[fmt].frac)
 		return bits & (2 * fp_sign_bit(fmt) - 1);
 
 	const uint64_t mag = to_magnitude(a, env->rm, &inexact);

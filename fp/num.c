@@ -45,5 +45,5 @@ bool fp_is_nan(enum fp_fmt fmt, uint64_t a)
 
 bool fp_is_snan(enum fp_fmt fmt, uint64_t a)
 {
-	return fp_unpack(fmt, a).kind == FP_SNAN;
+	return fp_unpack(fmt, a).kind == NUM_SNAN;
 }

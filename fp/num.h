@@ -24,9 +24,9 @@ static const struct fp_shape fp_shapes[] = {
 };
 
 /* In an order that makes "is a NaN" one comparison. */
-enum fp_kind { FP_ZERO, FP_FINITE, FP_INF, FP_QNAN, FP_SNAN };
+enum fp_kind { NUM_ZERO, NUM_FINITE, NUM_INF, NUM_QNAN, NUM_SNAN };
 
-/* FP_FINITE: the value is sig / 2^63 * 2^exp and bit 63 of sig is set, also for subnormals; the
+/* NUM_FINITE: the value is sig / 2^63 * 2^exp and bit 63 of sig is set, also for subnormals; the
  * lowest 11 bits are zero in each format. sig and exp mean nothing for the other kinds. */
 struct fp_num {
 	enum fp_kind kind;
@@ -74,7 +74,7 @@ static ALWAYS_INLINE uint64_t fp_invalid(enum fp_fmt fmt, struct fp_env *env)
 
 static ALWAYS_INLINE bool fp_kind_is_nan(enum fp_kind kind)
 {
-	return kind >= FP_QNAN;
+	return kind >= NUM_QNAN;
 }
 
 /* The exponent field is all ones or all zeros. */
@@ -86,12 +86,12 @@ static ALWAYS_INLINE struct fp_num fp_unpack_edge(
 
 	if (exp != 0) {
 		if (frac == 0)
-			n.kind = FP_INF;
+			n.kind = NUM_INF;
 		else
-			n.kind = frac >> (width - 1) ? FP_QNAN : FP_SNAN;
+			n.kind = frac >> (width - 1) ? NUM_QNAN : NUM_SNAN;
 	} else if (frac != 0) {
 		const int shift = (int)clz64(frac);
-		n.kind = FP_FINITE;
+		n.kind = NUM_FINITE;
 		n.sig = frac << shift;
 		n.exp = 1 - fp_bias(fmt) + 63 - width - shift;
 	}
@@ -108,7 +108,7 @@ static ALWAYS_INLINE struct fp_num fp_unpack(enum fp_fmt fmt, uint64_t bits)
 	if (unlikely(exp == 0 || exp == fp_exp_max(fmt)))
 		return fp_unpack_edge(fmt, sign, exp, frac);
 	return (struct fp_num){
-		.kind = FP_FINITE,
+		.kind = NUM_FINITE,
 		.sign = sign,
 		.exp = exp - fp_bias(fmt),
 		.sig = UINT64_C(1) << 63 | frac << (63 - width),
