@@ -3,7 +3,7 @@
 #define CPU_RISCV64_CODE_H
 
 #include "core/mem.h"
-#include "cpu/riscv64/riscv64_dec.h"
+#include "cpu/riscv64/riscv64_dec.h" /* needs RV_SINK */
 #include "cpu/riscv64/state.h"
 
 /*

@@ -89,8 +89,8 @@ struct rv {
 	int64_t left;       /* instructions left in this turn; as pc */
 	uint64_t count_end; /* retired instructions when left is 0 */
 	uint64_t f[32];     /* NaN-boxed */
-	struct rv_page *page;	    /* that the interpreter is in, */
-	uint64_t pc_bias;	    /* and what makes a pc of a cell's address: see code.h */
+	struct rv_page *page; /* that the interpreter is in, */
+	uint64_t pc_bias;     /* and what makes a pc of a cell's address: see code.h */
 
 	bool reserved; /* LR: cleared by SC, traps' returns and the end of a turn */
 	uint64_t reserved_pa;
