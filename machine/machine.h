@@ -25,7 +25,7 @@ struct machine_class {
 	const char *about;
 	unsigned max_cpus;
 	size_t size; /* of the board's own state, in machine->board; starts as all zeroes */
-	/* Adds the RAM and the devices of the board to a machine that has its engine. */
+	/* Makes the engine, the RAM, the CPUs and the devices of the board (machine/build.h). */
 	int (*build)(struct machine *, struct err *);
 	/* Loads firmware, kernel, initrd; sets the CPUs' start state.  Called at start and at each
 	 * reset, when devices and CPUs are in their power-on state. */

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef MACHINE_BUILD_H
+#define MACHINE_BUILD_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/thread.h"
+#include "dev/dev.h"
+#include "engine/engine.h"
+#include "machine/config.h"
+#include "machine/machine.h"
+
+struct block;
+struct fdt;
+
+/*
+ * A machine from the inside: for machine.c, the boards, and what boards share.
+ *
+ * One thread, the one in machine_run, runs all CPUs in turns, and the devices with them; nothing
+ * here but what is said to be for any thread may be touched by others.
+ */
+enum { MACHINE_CPUS = 64, MACHINE_DEVS = 32, MACHINE_RAMS = 4 };
+enum { MACHINE_COUNT_SHIFT = 2 }; /* deterministic runs: an instruction takes 1 << 2 ns */
+
+struct machine_cpu {
+	struct vcpu *vcpu;
+	bool off;            /* the firmware holds it: it does not run */
+	atomic_bool halted;  /* its own thread writes it: it came back with EXIT_HALT */
+	atomic_bool alerted; /* since it was last run it got a reason to run (any thread) */
+	struct exit exit;
+};
+
+/* Why machine_run should look up from running CPUs: the first request counts. */
+struct machine_request {
+	bool made;
+	enum power power;
+	unsigned code;
+};
+
+struct machine {
+	const struct machine_class *class;
+	void *board; /* class->size bytes */
+	struct config config;
+	struct machine_host host;
+	struct dev_env env;
+	struct engine_env engine_env;
+	const struct engine_class *engine_class;
+	struct engine *engine;
+	struct machine_cpu cpu[MACHINE_CPUS];
+	unsigned ncpus;
+	struct {
+		void *hva;
+		size_t len;
+	} ram[MACHINE_RAMS];
+	unsigned nrams;
+	struct dev *dev[MACHINE_DEVS]; /* in the order of making */
+	unsigned ndevs;
+	struct block *disk[CONFIG_DISKS];
+	unsigned ndisks;
+
+	/* The run: run.c. */
+	unsigned next;       /* the CPU whose turn it is */
+	uint64_t turn;       /* instructions */
+	uint64_t turn_began; /* guest time */
+	bool turn_used;      /* the last turn went to its end */
+	uint64_t count;      /* instructions retired by all CPUs */
+	struct mutex lock;   /* for the rest: any thread */
+	struct cond wake;
+	bool woken; /* do not fall asleep: look around first */
+	bool stop;
+	struct machine_request request;
+};
+
+/*
+ * What boards call from build, in this order: devices drive lines of CPUs from their first reset
+ * on, and an engine may have to know all RAM before the first CPU.
+ */
+int machine_engine(struct machine *, bool firmware_calls, struct err *);
+int machine_ram(struct machine *, uint64_t base, uint64_t size, struct err *);
+
+int machine_cpus(struct machine *, struct err *);
+
+/* One line of a board's table. */
+struct machine_place {
+	const char *class;
+	uint64_t base;
+	unsigned irq; /* input of the interrupt controller; 0: none */
+	const char *id;
+	void *back;
+};
+/* Makes the device and adds it to the machine; pic: where its irq goes, or NULL. */
+struct dev *machine_place(
+    struct machine *, const struct machine_place *, struct dev *pic, struct err *);
+/* Opens the configured disks: machine->disk. */
+int machine_disks(struct machine *, struct err *);
+
+/* All devices' nodes. */
+void machine_fdt(struct machine *, struct fdt *);
+
+/* Any thread.  An input line of a CPU. */
+void machine_irq(struct machine *, unsigned cpu, unsigned line, bool level);
+/* Any thread: the run ends, or the machine boots again, before the next instructions. */
+void machine_power(struct machine *, enum power, unsigned code);
+
+#endif

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ELF programs of 64 bits, little-endian, linked to fixed addresses.  Source: System V ABI, edition
+ * 4.1, chapters 4 and 5 (and the 64-bit forms of the 2015 draft).
+ * Left out: relocation, and dynamic linking, which kernels do themselves.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "core/mem.h"
+#include "machine/load.h"
+
+/* Offsets in the file's structures. */
+enum { EHDR = 64, EI_CLASS = 4, EI_DATA = 5, EI_VERSION = 6, E_TYPE = 16, E_ENTRY = 24 };
+enum { E_PHOFF = 32, E_SHOFF = 40, E_PHENTSIZE = 54, E_PHNUM = 56, E_SHENTSIZE = 58, E_SHNUM = 60 };
+enum { PHDR = 56, P_TYPE = 0, P_OFFSET = 8, P_VADDR = 16, P_PADDR = 24, P_FILESZ = 32 };
+enum { P_MEMSZ = 40, PT_LOAD = 1 };
+enum { SHDR = 64, SH_TYPE = 4, SH_OFFSET = 24, SH_SIZE = 32, SH_LINK = 40, SHT_SYMTAB = 2 };
+enum { SYM = 24, ST_NAME = 0, ST_VALUE = 8 };
+enum { ET_EXEC = 2, ET_DYN = 3, CLASS64 = 2, LITTLE = 1 };
+
+/* More than any real kernel has. */
+enum { PHDRS_MAX = 256, SHDRS_MAX = 8192, SYMTAB_MAX = 256 << 20 };
+
+static int read_header(
+    struct load_file *f, uint8_t h[EHDR], const char *what, const char *path, struct err *e)
+{
+	unsigned type;
+	int rc = load_exactly(f, 0, h, EHDR, "ELF header", e);
+
+	if (rc < 0)
+		return rc;
+	if (h[EI_CLASS] != CLASS64 || h[EI_DATA] != LITTLE || h[EI_VERSION] != 1)
+		return err_set(
+		    e, EINVAL, "%s %s is no 64-bit little-endian ELF program", what, path);
+	type = (unsigned)get_le(h + E_TYPE, 2);
+	if (type != ET_EXEC && type != ET_DYN)
+		return err_set(e, EINVAL,
+		    "%s %s is an ELF file of type %u, not a program that can be started", what,
+		    path, type);
+	return 0;
+}
+
+/* Reads a table of n entries; the caller frees it. */
+static uint8_t *read_table(
+    struct load_file *f, uint64_t off, uint64_t size, const char *part, struct err *e)
+{
+	uint8_t *table = malloc(size ? size : 1);
+
+	if (!table) {
+		err_set(e, ENOMEM, "no memory for the %s", part);
+		return NULL;
+	}
+	if (load_exactly(f, off, table, size, part, e) < 0) {
+		free(table);
+		return NULL;
+	}
+	return table;
+}
+
+static int load_segment(struct load *l, struct load_file *f, const uint8_t *p, struct err *e)
+{
+	uint64_t at = get_le(p + P_PADDR, 8), filesz = get_le(p + P_FILESZ, 8);
+	uint64_t memsz = get_le(p + P_MEMSZ, 8);
+	uint8_t *to;
+	int rc;
+
+	if (filesz > memsz)
+		return err_set(e, EINVAL, "%s %s: a segment at %#" PRIx64 " is larger than itself",
+		    l->what, l->path, at);
+	if (!memsz)
+		return 0;
+	to = load_room(l, at, memsz, e);
+	if (!to)
+		return -EINVAL;
+	rc = load_exactly(f, get_le(p + P_OFFSET, 8), to, filesz, "segment", e);
+	if (rc < 0)
+		return rc;
+	memset(to + filesz, 0, memsz - filesz);
+	mem_written(l->mem, at, memsz);
+	if (at < l->low)
+		l->low = at;
+	if (at + memsz > l->high)
+		l->high = at + memsz;
+	return 0;
+}
+
+/* A kernel that is linked to virtual addresses has its entry among them. */
+static uint64_t physical_entry(uint64_t entry, const uint8_t *p, unsigned n)
+{
+	uint64_t vaddr;
+
+	for (; n; n--, p += PHDR) {
+		vaddr = get_le(p + P_VADDR, 8);
+		if (get_le(p + P_TYPE, 4) == PT_LOAD && entry >= vaddr &&
+		    entry - vaddr < get_le(p + P_MEMSZ, 8))
+			return entry - vaddr + get_le(p + P_PADDR, 8);
+	}
+	return entry;
+}
+
+int load_elf(struct load *l, struct load_file *f, struct err *e)
+{
+	uint8_t h[EHDR], *phdrs;
+	unsigned n, i;
+	int rc = read_header(f, h, l->what, l->path, e);
+
+	if (rc < 0)
+		return rc;
+	n = (unsigned)get_le(h + E_PHNUM, 2);
+	if (!n || n > PHDRS_MAX || get_le(h + E_PHENTSIZE, 2) != PHDR)
+		return err_set(e, EINVAL, "%s %s is an ELF file without a usable program header",
+		    l->what, l->path);
+	phdrs = read_table(f, get_le(h + E_PHOFF, 8), n * PHDR, "program header", e);
+	if (!phdrs)
+		return -EINVAL;
+	l->low = UINT64_MAX;
+	l->high = 0;
+	for (i = 0; rc == 0 && i < n; i++)
+		if (get_le(phdrs + i * PHDR + P_TYPE, 4) == PT_LOAD)
+			rc = load_segment(l, f, phdrs + i * PHDR, e);
+	l->entry = physical_entry(get_le(h + E_ENTRY, 8), phdrs, n);
+	free(phdrs);
+	if (rc < 0)
+		return rc;
+	if (l->entry < l->low || l->entry >= l->high)
+		return err_set(e, EINVAL,
+		    "%s %s: its entry %#" PRIx64 " is outside of what it loads", l->what, l->path,
+		    get_le(h + E_ENTRY, 8));
+	return 0;
+}
+
+/* Symbols -------------------------------------------------------------------------------------- */
+
+struct table {
+	uint8_t *data;
+	uint64_t size;
+};
+
+static int read_section(
+    struct load_file *f, const uint8_t *s, struct table *t, const char *part, struct err *e)
+{
+	t->size = get_le(s + SH_SIZE, 8);
+	if (t->size > SYMTAB_MAX)
+		return err_set(e, EINVAL, "the %s is larger than any real one", part);
+	t->data = read_table(f, get_le(s + SH_OFFSET, 8), t->size, part, e);
+	return t->data ? 0 : -EINVAL;
+}
+
+static void find_symbols(
+    const struct table *syms, const struct table *strs, struct load_symbol *want, size_t n)
+{
+	const uint8_t *s = syms->data;
+	const char *name;
+	uint64_t at, left;
+
+	for (left = syms->size / SYM; left; left--, s += SYM) {
+		at = get_le(s + ST_NAME, 4);
+		if (at >= strs->size)
+			continue;
+		name = (const char *)strs->data + at;
+		for (size_t i = 0; i < n; i++)
+			if (strnlen(name, strs->size - at) < strs->size - at &&
+			    !strcmp(name, want[i].name))
+				want[i].address = get_le(s + ST_VALUE, 8);
+	}
+}
+
+static int read_symbols(struct load_file *f, const uint8_t *shdrs, unsigned nshdrs,
+    struct load_symbol *want, size_t n, struct err *e)
+{
+	struct table syms = { 0 }, strs = { 0 };
+	const uint8_t *s = shdrs;
+	uint64_t link;
+	unsigned i;
+	int rc;
+
+	for (i = 0; i < nshdrs && get_le(s + SH_TYPE, 4) != SHT_SYMTAB; i++)
+		s += SHDR;
+	if (i == nshdrs)
+		return 0;
+	link = get_le(s + SH_LINK, 4);
+	if (link >= nshdrs)
+		return 0; /* a symbol table without names */
+	rc = read_section(f, s, &syms, "symbol table", e);
+	if (!rc)
+		rc = read_section(f, shdrs + link * SHDR, &strs, "table of names", e);
+	if (!rc)
+		find_symbols(&syms, &strs, want, n);
+	free(syms.data);
+	free(strs.data);
+	return rc;
+}
+
+static int symbols_of(struct load_file *f, const char *what, const char *path,
+    struct load_symbol *want, size_t n, struct err *e)
+{
+	uint8_t h[EHDR] = { 0 }, *shdrs;
+	unsigned nshdrs;
+	int64_t got = load_read(f, 0, h, EHDR, e);
+	int rc;
+
+	if (got < 0 || memcmp(h, "\177ELF", 4))
+		return got < 0 ? (int)got : 0;
+	rc = read_header(f, h, what, path, e);
+	if (rc < 0)
+		return rc;
+	nshdrs = (unsigned)get_le(h + E_SHNUM, 2);
+	if (!nshdrs || nshdrs > SHDRS_MAX || get_le(h + E_SHENTSIZE, 2) != SHDR)
+		return 0; /* stripped of its sections */
+	shdrs = read_table(f, get_le(h + E_SHOFF, 8), nshdrs * SHDR, "section header", e);
+	if (!shdrs)
+		return -EINVAL;
+	rc = read_symbols(f, shdrs, nshdrs, want, n, e);
+	free(shdrs);
+	return rc;
+}
+
+int load_symbols(
+    const char *what, const char *path, struct load_symbol *want, size_t n, struct err *e)
+{
+	struct load_file *f = load_open(what, path, true, e);
+	int rc;
+
+	for (size_t i = 0; i < n; i++)
+		want[i].address = 0;
+	if (!f)
+		return -EINVAL;
+	rc = symbols_of(f, what, path, want, n, e);
+	load_close(f);
+	return rc;
+}

@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Making machines.
+ */
+#include "machine/machine.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/block.h"
+#include "core/clock.h"
+#include "core/event.h"
+#include "core/mem.h"
+#include "host/block.h"
+#include "machine/build.h"
+#include "machine/run.h"
+
+/* Deterministic runs begin on the first of January 2025. */
+static const uint64_t FIXED_WALL_NS = 1735689600ull * 1000000000;
+
+int machine_ram(struct machine *m, uint64_t base, uint64_t size, struct err *e)
+{
+	const struct engine_class *c = m->engine_class;
+	void *hva;
+
+	assert(m->nrams < MACHINE_RAMS);
+	if (size > SIZE_MAX / 2)
+		return err_set(e, ENOMEM, "memory: this host cannot give so much");
+	hva = c->ram_new(m->engine, (size_t)size, e);
+	if (!hva)
+		return -ENOMEM;
+	m->ram[m->nrams].hva = hva;
+	m->ram[m->nrams++].len = (size_t)size;
+	return c->map(m->engine, base, hva, (size_t)size, e);
+}
+
+struct dev *machine_place(
+    struct machine *m, const struct machine_place *p, struct dev *pic, struct err *e)
+{
+	const struct dev_class *class = dev_find(p->class);
+	struct dev where = {
+		.env = &m->env,
+		.base = p->base,
+		.pic = pic,
+		.irq_no = p->irq,
+		.back = p->back,
+		.id = p->id,
+	};
+	struct dev *d;
+
+	assert(m->ndevs < MACHINE_DEVS);
+	if (!class) {
+		err_set(
+		    e, ENOENT, "machine %s: this build has no device %s", m->class->name, p->class);
+		return NULL;
+	}
+	d = dev_new(class, &where, e);
+	if (d)
+		m->dev[m->ndevs++] = d;
+	return d;
+}
+
+int machine_disks(struct machine *m, struct err *e)
+{
+	const struct config_disk *d;
+
+	for (; m->ndisks < m->config.ndisks; m->ndisks++) {
+		d = &m->config.disk[m->ndisks];
+		m->disk[m->ndisks] = block_open(d->path, d->readonly, d->snapshot, e);
+		if (!m->disk[m->ndisks])
+			return -EINVAL;
+	}
+	return 0;
+}
+
+void machine_fdt(struct machine *m, struct fdt *f)
+{
+	for (unsigned i = 0; i < m->ndevs; i++)
+		if (m->dev[i]->class->fdt)
+			m->dev[i]->class->fdt(m->dev[i], f);
+}
+
+void machine_irq(struct machine *m, unsigned cpu, unsigned line, bool level)
+{
+	assert(cpu < m->ncpus);
+	m->engine_class->vcpu_irq(m->cpu[cpu].vcpu, line, level);
+	if (level)
+		machine_alert(m, &m->cpu[cpu]);
+}
+
+static void env_irq(void *machine, unsigned cpu, unsigned line, bool level)
+{
+	machine_irq(machine, cpu, line, level);
+}
+
+static void env_power(void *machine, enum power power, unsigned code)
+{
+	machine_power(machine, power, code);
+}
+
+static void wake(void *machine)
+{
+	machine_wake(machine);
+}
+
+static int find_class(struct machine *m, struct err *e)
+{
+	const struct machine_class *const *c;
+	const char *arch = m->config.arch, *name = m->config.machine;
+
+	for (c = machine_classes; *c; c++)
+		if (!strcmp((*c)->arch, arch) && !strcmp((*c)->name, name))
+			break;
+	m->class = *c;
+	if (!m->class)
+		return err_set(e, EINVAL, "machine %s: there is none for %s", name, arch);
+	if (m->config.cpus < 1 || m->config.cpus > m->class->max_cpus)
+		return err_set(e, EINVAL, "machine %s has 1 to %u CPUs, not %u", name,
+		    m->class->max_cpus, m->config.cpus);
+	m->board = calloc(1, m->class->size ? m->class->size : 1);
+	return m->board ? 0 : err_set(e, ENOMEM, "machine %s: no memory", name);
+}
+
+/* ENODEV is for an engine that this host does not have. */
+static int find_engine(struct machine *m, struct err *e)
+{
+	const struct cpu_class *cpu = cpu_find(m->class->arch);
+	const char *name = m->config.engine;
+
+	if (!cpu)
+		return err_set(e, EINVAL, "machine %s: this build has no CPU %s", m->class->name,
+		    m->class->arch);
+	m->engine_env.cpu = cpu;
+	if (!strcmp(name, "auto")) {
+		m->engine_class = engine_best(cpu, e);
+		return m->engine_class ? 0 : -ENODEV;
+	}
+	m->engine_class = engine_find(name);
+	if (!m->engine_class)
+		return err_set(e, EINVAL, "engine %s: there is none of this name", name);
+	return m->engine_class->probe(cpu, e) < 0 ? -ENODEV : 0;
+}
+
+static int make_core(struct machine *m, struct err *e)
+{
+	m->env = (struct dev_env){
+		.mem = mem_new(),
+		.bus = bus_new(),
+		.clock = clock_new(),
+		.events = m->host.events,
+		.log = m->host.log,
+		.ncpu = m->config.cpus,
+		.cpu_irq = env_irq,
+		.power = env_power,
+		.machine = m,
+	};
+	if (!m->env.mem || !m->env.bus || !m->env.clock)
+		return err_set(e, ENOMEM, "machine %s: no memory", m->class->name);
+	m->engine_env.env = (struct cpu_env){
+		.mem = m->env.mem,
+		.bus = m->env.bus,
+		.clock = m->env.clock,
+		.log = m->host.log,
+	};
+	events_on_post(m->host.events, wake, m);
+	if (m->config.deterministic) {
+		clock_by_count(m->env.clock, &m->count, MACHINE_COUNT_SHIFT);
+		events_fix(m->host.events, m->config.seed, FIXED_WALL_NS, m->env.clock);
+	}
+	return 0;
+}
+
+int machine_engine(struct machine *m, bool firmware_calls, struct err *e)
+{
+	m->engine_env.env.firmware_calls = firmware_calls;
+	m->engine = m->engine_class->new (&m->engine_env, e);
+	return m->engine ? 0 : -ENOMEM;
+}
+
+int machine_cpus(struct machine *m, struct err *e)
+{
+	struct vcpu *v;
+
+	for (; m->ncpus < m->config.cpus; m->ncpus++) {
+		v = m->engine_class->vcpu_new(m->engine, m->ncpus, e);
+		if (!v)
+			return -ENOMEM;
+		m->cpu[m->ncpus].vcpu = v;
+	}
+	return 0;
+}
+
+struct machine *machine_new(
+    const struct config *config, const struct machine_host *host, struct err *e)
+{
+	struct machine *m = calloc(1, sizeof *m);
+	int rc;
+
+	if (!m) {
+		err_set(e, ENOMEM, "machine: no memory");
+		return NULL;
+	}
+	mutex_init(&m->lock);
+	cond_init(&m->wake);
+	config_init(&m->config);
+	m->host = *host;
+	rc = config_copy(&m->config, config, e);
+	if (!rc)
+		rc = find_class(m, e);
+	if (!rc)
+		rc = find_engine(m, e);
+	if (!rc)
+		rc = make_core(m, e);
+	if (!rc)
+		rc = m->class->build(m, e);
+	if (!rc)
+		rc = machine_boot(m, e);
+	if (!rc)
+		return m;
+	machine_free(m);
+	return NULL;
+}
+
+void machine_free(struct machine *m)
+{
+	if (!m)
+		return;
+	if (m->env.clock)
+		events_on_post(m->host.events, NULL, NULL);
+	while (m->ndevs)
+		dev_free(m->dev[--m->ndevs]);
+	while (m->ndisks)
+		block_free(m->disk[--m->ndisks]);
+	while (m->ncpus)
+		m->engine_class->vcpu_free(m->cpu[--m->ncpus].vcpu);
+	while (m->nrams) {
+		m->nrams--;
+		m->engine_class->ram_free(m->engine, m->ram[m->nrams].hva, m->ram[m->nrams].len);
+	}
+	if (m->engine)
+		m->engine_class->free(m->engine);
+	clock_free(m->env.clock);
+	bus_free(m->env.bus);
+	mem_free(m->env.mem);
+	free(m->board);
+	config_free(&m->config);
+	cond_fini(&m->wake);
+	mutex_fini(&m->lock);
+	free(m);
+}
+
+bool machine_power_button(struct machine *m)
+{
+	(void)m; /* no board has one so far */
+	return false;
+}
