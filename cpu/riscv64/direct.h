@@ -20,6 +20,8 @@ struct ctx {
 	unsigned len; /* of the instruction */
 	bool taken;   /* branch: whether */
 	uint64_t to;  /* jump_to: where */
+	bool fast;    /* a TLB miss does not fill: it sets miss, and the body has no effect */
+	bool miss;
 };
 
 #include "ir/ops_direct.h"
@@ -49,7 +51,8 @@ static ALWAYS_INLINE val get(const struct ctx *c, unsigned r)
 
 static ALWAYS_INLINE void put(const struct ctx *c, unsigned r, val v)
 {
-	c->s->x[r] = v;
+	if (!c->miss)
+		c->s->x[r] = v;
 }
 
 static ALWAYS_INLINE void trap(const struct ctx *c, enum rv_cause cause, val tval)
@@ -70,23 +73,33 @@ static ALWAYS_INLINE void illegal(const struct ctx *c)
 	rv_illegal(c->s);
 }
 
-/* Memory: the TLB in line, the rest in mmu.c. */
-static ALWAYS_INLINE val load(const struct ctx *c, unsigned size, val va)
+/* Memory: the TLB in line, the rest in access.c.  A handler tries its body with `fast` first, in
+ * which nothing but a register or a store follows the one access; so the common path calls nothing
+ * and needs no stack. */
+static ALWAYS_INLINE val load(struct ctx *c, unsigned size, val va)
 {
 	const struct rv_tlb_entry *e = &c->s->tlb->load[va >> MEM_PAGE_BITS & (RV_TLB_SIZE - 1)];
 
 	if (likely((va & (~(uint64_t)(MEM_PAGE - 1) | (size - 1))) == e->tag))
 		return get_le((const void *)(uintptr_t)(va + e->addend), size);
+	if (c->fast) {
+		c->miss = true;
+		return 0;
+	}
 	sync_state(c);
 	return rv_load(c->s, va, size);
 }
 
-static ALWAYS_INLINE void store(const struct ctx *c, unsigned size, val va, val v)
+static ALWAYS_INLINE void store(struct ctx *c, unsigned size, val va, val v)
 {
 	const struct rv_tlb_entry *e = &c->s->tlb->store[va >> MEM_PAGE_BITS & (RV_TLB_SIZE - 1)];
 
 	if (likely((va & (~(uint64_t)(MEM_PAGE - 1) | (size - 1))) == e->tag)) {
 		put_le((void *)(uintptr_t)(va + e->addend), v, size);
+		return;
+	}
+	if (c->fast) {
+		c->miss = true;
 		return;
 	}
 	sync_state(c);
@@ -125,6 +138,8 @@ static ALWAYS_INLINE val get_f_raw(const struct ctx *c, unsigned r)
 
 static ALWAYS_INLINE void put_f_raw(const struct ctx *c, unsigned r, val v)
 {
+	if (c->miss)
+		return;
 	c->s->f[r] = v;
 	c->s->mstatus |= MSTATUS_FS;
 }

@@ -65,20 +65,29 @@ static ALWAYS_INLINE const struct rv_cell *come_out(struct rv *s, uint64_t pc_, 
 	} while (0)
 
 #define HANDLER(name)                                                                              \
-	static const struct rv_cell *name(struct rv *s, const struct rv_cell *cell, int64_t left)
+	const struct rv_cell *name(struct rv *s, const struct rv_cell *cell, int64_t left)
 
 /* For each kind of instruction (see riscv64.dec) its handlers; near and far differ for relative
  * jumps only. */
 #define MAKE_next(op, len)                                                                         \
-	HANDLER(near_##op##_##len)                                                                 \
+	static NOINLINE HANDLER(slow_##op##_##len)                                                 \
 	{                                                                                          \
 		struct ctx c = begin(s, cell, left, len);                                          \
 		sem_##op(&c, &cell->args);                                                         \
 		GO_NEXT(s, cell, len, left - 1);                                                   \
+	}                                                                                          \
+	static HANDLER(near_##op##_##len)                                                          \
+	{                                                                                          \
+		struct ctx c = begin(s, cell, left, len);                                          \
+		c.fast = true;                                                                     \
+		sem_##op(&c, &cell->args);                                                         \
+		if (unlikely(c.miss))                                                              \
+			MUSTTAIL return slow_##op##_##len(s, cell, left);                          \
+		GO_NEXT(s, cell, len, left - 1);                                                   \
 	}
 
 #define MAKE_end(op, len)                                                                          \
-	HANDLER(near_##op##_##len)                                                                 \
+	static HANDLER(near_##op##_##len)                                                          \
 	{                                                                                          \
 		struct ctx c = begin(s, cell, left, len);                                          \
 		sync_state(&c);                                                                    \
@@ -87,7 +96,7 @@ static ALWAYS_INLINE const struct rv_cell *come_out(struct rv *s, uint64_t pc_, 
 	}
 
 #define MAKE_jump_to(op, len)                                                                      \
-	HANDLER(near_##op##_##len)                                                                 \
+	static HANDLER(near_##op##_##len)                                                          \
 	{                                                                                          \
 		struct ctx c = begin(s, cell, left, len);                                          \
 		sem_##op(&c, &cell->args);                                                         \
@@ -95,7 +104,7 @@ static ALWAYS_INLINE const struct rv_cell *come_out(struct rv *s, uint64_t pc_, 
 	}
 
 #define MAKE_branch(op, len)                                                                       \
-	HANDLER(near_##op##_##len)                                                                 \
+	static HANDLER(near_##op##_##len)                                                          \
 	{                                                                                          \
 		struct ctx c = begin(s, cell, left, len);                                          \
 		sem_##op(&c, &cell->args);                                                         \
@@ -103,7 +112,7 @@ static ALWAYS_INLINE const struct rv_cell *come_out(struct rv *s, uint64_t pc_, 
 			GO_NEXT(s, cell, len, left - 1);                                           \
 		GO_NEAR(s, cell, c, left - 1);                                                     \
 	}                                                                                          \
-	HANDLER(far_##op##_##len)                                                                  \
+	static HANDLER(far_##op##_##len)                                                           \
 	{                                                                                          \
 		struct ctx c = begin(s, cell, left, len);                                          \
 		sem_##op(&c, &cell->args);                                                         \
@@ -113,13 +122,13 @@ static ALWAYS_INLINE const struct rv_cell *come_out(struct rv *s, uint64_t pc_, 
 	}
 
 #define MAKE_jump(op, len)                                                                         \
-	HANDLER(near_##op##_##len)                                                                 \
+	static HANDLER(near_##op##_##len)                                                          \
 	{                                                                                          \
 		struct ctx c = begin(s, cell, left, len);                                          \
 		sem_##op(&c, &cell->args);                                                         \
 		GO_NEAR(s, cell, c, left - 1);                                                     \
 	}                                                                                          \
-	HANDLER(far_##op##_##len)                                                                  \
+	static HANDLER(far_##op##_##len)                                                           \
 	{                                                                                          \
 		struct ctx c = begin(s, cell, left, len);                                          \
 		sem_##op(&c, &cell->args);                                                         \
@@ -189,7 +198,7 @@ void rv_cell_make_alone(struct rv_cell *cell, uint32_t word, unsigned len)
 	cell->fn = (len == 2 ? handlers2 : handlers4)[1][op];
 }
 
-HANDLER(not_decoded)
+static HANDLER(not_decoded)
 {
 	s->pc = s->pc_bias + ((uintptr_t)cell >> 3);
 	s->left = left;
@@ -198,13 +207,13 @@ HANDLER(not_decoded)
 }
 
 /* Behind the last halfword of a page, or behind a scratch cell. */
-HANDLER(cross)
+static HANDLER(cross)
 {
 	GO_FAR(s, cell, s->pc_bias + ((uintptr_t)cell >> 3), left);
 }
 
 /* The last halfword of a page holds the first half of an instruction. */
-HANDLER(split)
+static HANDLER(split)
 {
 	s->pc = s->pc_bias + ((uintptr_t)cell >> 3);
 	s->left = left;
