@@ -165,21 +165,29 @@ static void run_one(struct loop_io *io, unsigned events)
 		io->fn(io->arg, events & (io->events | OS_POLL_HUP));
 }
 
-/* The descriptors that are always ready; true when there are some. */
-static bool run_always(struct loop *l)
+/* One for which the poller cannot wait, so nothing may be waited for. */
+static bool is_ready(const struct loop_io *io)
 {
-	bool any = false;
+	return io->always && io->events && !io->dead;
+}
 
+static bool any_ready(const struct loop *l)
+{
+	for (const struct loop_io *io = l->ios; io; io = io->next)
+		if (is_ready(io))
+			return true;
+	return false;
+}
+
+static void run_ready(struct loop *l)
+{
 	/* A callback may remove any of them.  If `next` goes, the walk ends among the dead ones,
 	 * and the rest get their turn in the next round. */
 	for (struct loop_io *io = l->ios, *next; io; io = next) {
 		next = io->next;
-		if (io->dead || !io->always || !io->events)
-			continue;
-		any = true;
-		io->fn(io->arg, io->events);
+		if (is_ready(io))
+			io->fn(io->arg, io->events);
 	}
-	return any;
 }
 
 static void run_calls(struct loop *l)
@@ -204,10 +212,9 @@ static void drain(int fd)
 void loop_run(struct loop *l)
 {
 	struct os_event ev[32];
-	bool busy = false;
 
 	while (!atomic_load(&l->stop)) {
-		int n = os_poll_wait(l->poll, ev, ARRAY_LEN(ev), busy ? 0 : -1);
+		int n = os_poll_wait(l->poll, ev, ARRAY_LEN(ev), any_ready(l) ? 0 : -1);
 
 		for (int i = 0; i < n; i++) {
 			struct loop_io *io = ev[i].ptr;
@@ -217,7 +224,7 @@ void loop_run(struct loop *l)
 			else
 				drain(l->wake[0]);
 		}
-		busy = run_always(l);
+		run_ready(l);
 		run_calls(l);
 		free_ios(&l->dead);
 	}

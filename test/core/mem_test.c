@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/mem.h"
+#include "test/cmocka.h"
+
+enum { P = MEM_PAGE };
+
+/* RAM at 2 pages from BASE, 1 page behind that in other host memory, 1 page at the very top. */
+enum { BASE = 0x80000000 };
+
+struct fixture {
+	struct mem *m;
+	uint8_t *low, *high, *top;
+};
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof *f);
+
+	f->m = mem_new();
+	f->low = calloc(2, P);
+	f->high = calloc(1, P);
+	f->top = calloc(1, P);
+	assert_int_equal(mem_map(f->m, -(uint64_t)P, f->top, P, NULL), 0);
+	assert_int_equal(mem_map(f->m, BASE + 2 * (uint64_t)P, f->high, P, NULL), 0);
+	assert_int_equal(mem_map(f->m, BASE, f->low, 2 * P, NULL), 0);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	mem_free(f->m);
+	free(f->low);
+	free(f->high);
+	free(f->top);
+	free(f);
+	return 0;
+}
+
+static void addresses_are_found_within_one_piece(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_ptr_equal(mem_at(f->m, BASE, 1), f->low);
+	assert_ptr_equal(mem_at(f->m, BASE + 5, 2 * P - 5), f->low + 5);
+	assert_null(mem_at(f->m, BASE, 2 * P + 1));
+	assert_null(mem_at(f->m, BASE + 2 * P - 1, 2));
+	assert_ptr_equal(mem_at(f->m, BASE + 2 * P, P), f->high);
+	assert_null(mem_at(f->m, BASE - 1, 1));
+	assert_null(mem_at(f->m, BASE + 3 * P, 1));
+	assert_null(mem_at(f->m, BASE, 0));
+}
+
+static void ranges_never_wrap(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t b[16] = { 0 };
+
+	assert_ptr_equal(mem_at(f->m, UINT64_MAX, 1), f->top + P - 1);
+	assert_null(mem_at(f->m, UINT64_MAX, 2));
+	assert_null(mem_at(f->m, BASE, UINT64_MAX));
+	assert_null(mem_at(f->m, BASE + 1, UINT64_MAX - BASE));
+	assert_int_equal(mem_read(f->m, UINT64_MAX - 7, b, 8), 0);
+	assert_int_equal(mem_read(f->m, UINT64_MAX - 7, b, 9), -EFAULT);
+	assert_int_equal(mem_read(f->m, BASE, b, UINT64_MAX), -EFAULT);
+	assert_int_equal(mem_write(f->m, UINT64_MAX, b, 2), -EFAULT);
+}
+
+static void copies_cross_pieces(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t b[8];
+
+	assert_int_equal(mem_write(f->m, BASE + 2 * P - 4, "abcdefgh", 8), 0);
+	assert_memory_equal(f->low + 2 * P - 4, "abcd", 4);
+	assert_memory_equal(f->high, "efgh", 4);
+	assert_int_equal(mem_read(f->m, BASE + 2 * P - 4, b, 8), 0);
+	assert_memory_equal(b, "abcdefgh", 8);
+	assert_int_equal(mem_read(f->m, 0, b, 0), 0);
+}
+
+static void failed_copies_do_nothing(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t b[8] = "12345678";
+
+	assert_int_equal(mem_write(f->m, BASE + 3 * P - 4, "abcdefgh", 8), -EFAULT);
+	assert_int_equal(f->high[P - 4], 0);
+	assert_int_equal(mem_read(f->m, BASE + 3 * P - 4, b, 8), -EFAULT);
+	assert_memory_equal(b, "12345678", 8);
+}
+
+struct written {
+	int calls;
+	uint64_t gpa, len;
+};
+
+static void note(void *arg, uint64_t gpa, uint64_t len)
+{
+	struct written *w = arg;
+
+	if (w->calls++ == 0)
+		w->gpa = gpa;
+	w->len += len;
+}
+
+static void only_writes_to_code_are_told(void **state)
+{
+	struct fixture *f = *state;
+	struct written w = { 0 };
+
+	mem_written(f->m, BASE, 100);
+	mem_on_code_write(f->m, note, &w);
+	*mem_flags(f->m, BASE + P + 17) |= MEM_CODE;
+	*mem_flags(f->m, BASE + 2 * P) |= MEM_CODE;
+	*mem_flags(f->m, UINT64_MAX) |= MEM_CODE;
+	mem_written(f->m, BASE, P);
+	assert_int_equal(w.calls, 0);
+	assert_int_equal(mem_write(f->m, BASE + P - 2, "abcd", 4), 0);
+	assert_int_equal(w.calls, 1);
+	assert_int_equal(w.gpa, BASE + P);
+	assert_int_equal(w.len, 2);
+	w = (struct written){ 0 };
+	mem_written(f->m, BASE + P + 1, 2 * P);
+	assert_int_equal(w.calls, 2);
+	assert_int_equal(w.gpa, BASE + P + 1);
+	assert_int_equal(w.len, 2 * P - 1);
+	w = (struct written){ 0 };
+	mem_written(f->m, -(uint64_t)P, P);
+	assert_int_equal(w.calls, 1);
+	assert_int_equal(w.len, P);
+	assert_null(mem_flags(f->m, 0));
+}
+
+static void bad_maps_are_refused(void **state)
+{
+	struct fixture *f = *state;
+	struct err e;
+
+	assert_int_equal(mem_map(f->m, 0, f->low, 0, &e), -EINVAL);
+	assert_int_equal(mem_map(f->m, 1, f->low, P, &e), -EINVAL);
+	assert_int_equal(mem_map(f->m, 0, f->low, P + 1, &e), -EINVAL);
+	assert_int_equal(mem_map(f->m, -(uint64_t)P, f->low, 2 * P, &e), -EINVAL);
+	assert_int_equal(mem_map(f->m, BASE + P, f->low, P, &e), -EEXIST);
+	assert_int_equal(mem_map(f->m, BASE - P, f->low, 2 * P, &e), -EEXIST);
+	assert_non_null(strstr(e.text, "0x80000000"));
+}
+
+static void check_order(void *arg, uint64_t gpa, void *hva, uint64_t len)
+{
+	uint64_t *seen = arg;
+
+	assert_non_null(hva);
+	assert_true(gpa >= *seen);
+	*seen = gpa + len - 1;
+}
+
+static void pieces_are_listed_in_order(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t seen = 0;
+
+	mem_each(f->m, check_order, &seen);
+	assert_true(seen == UINT64_MAX);
+	mem_free(NULL);
+}
+
+int main(void)
+{
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(addresses_are_found_within_one_piece),
+		TEST(ranges_never_wrap),
+		TEST(copies_cross_pieces),
+		TEST(failed_copies_do_nothing),
+		TEST(only_writes_to_code_are_told),
+		TEST(bad_maps_are_refused),
+		TEST(pieces_are_listed_in_order),
+	};
+#undef TEST
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
