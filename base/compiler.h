@@ -11,8 +11,11 @@
 #define NOINLINE        __attribute__((noinline))
 #define ALWAYS_INLINE   inline __attribute__((always_inline))
 
-/* Leading zeros of x != 0. */
-#define clz64(x) ((unsigned)__builtin_clzll(x))
+/* Leading and trailing zeros of x != 0. */
+#define clz64(x)    ((unsigned)__builtin_clzll(x))
+#define ctz64(x)    ((unsigned)__builtin_ctzll(x))
+#define popcnt64(x) ((unsigned)__builtin_popcountll(x))
+#define bswap64(x)  __builtin_bswap64(x)
 
 /* Every 64-bit host has it, and no other is supported. */
 __extension__ typedef unsigned __int128 u128;

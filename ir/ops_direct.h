@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/compiler.h"
+
 /*
  * The words of which instruction bodies are made, in the form that computes at once: the
  * interpreter's.  ir/ops_ir.h has the same words in the form that builds IR; a body is compiled
@@ -43,9 +45,7 @@ static inline val mul(struct ctx *c, val a, val b)
 static inline val mulhu(struct ctx *c, val a, val b)
 {
 	(void)c;
-	uint64_t al = (uint32_t)a, ah = a >> 32, bl = (uint32_t)b, bh = b >> 32;
-	uint64_t mid = ah * bl + (al * bl >> 32);
-	return ah * bh + (mid >> 32) + ((al * bh + (uint32_t)mid) >> 32);
+	return (uint64_t)((u128)a * b >> 64);
 }
 
 static inline val mulh(struct ctx *c, val a, val b)
@@ -132,7 +132,7 @@ static inline val sar(struct ctx *c, val a, val n)
 	return (uint64_t)((int64_t)a >> n);
 }
 
-/* The low `bits` (32 or 64) of a, extended. */
+/* The low `bits` (8, 16, 32 or 64) of a, extended. */
 static inline val sext(struct ctx *c, unsigned bits, val a)
 {
 	(void)c;
@@ -183,7 +183,7 @@ static inline val ltu(struct ctx *c, val a, val b)
 }
 
 /* a if cond is not zero, else b. */
-static inline val select(struct ctx *c, val cond, val a, val b)
+static inline val choose(struct ctx *c, val cond, val a, val b)
 {
 	(void)c;
 	return cond ? a : b;
@@ -193,24 +193,24 @@ static inline val select(struct ctx *c, val cond, val a, val b)
 static inline val clz(struct ctx *c, unsigned bits, val a)
 {
 	a = zext(c, bits, a);
-	return a ? (unsigned)__builtin_clzll(a) - (64 - bits) : bits;
+	return a ? clz64(a) - (64 - bits) : bits;
 }
 
 static inline val ctz(struct ctx *c, unsigned bits, val a)
 {
 	a = zext(c, bits, a);
-	return a ? (unsigned)__builtin_ctzll(a) : bits;
+	return a ? ctz64(a) : bits;
 }
 
 static inline val popcnt(struct ctx *c, unsigned bits, val a)
 {
-	return (unsigned)__builtin_popcountll(zext(c, bits, a));
+	return popcnt64(zext(c, bits, a));
 }
 
 static inline val bswap(struct ctx *c, unsigned bits, val a)
 {
 	(void)c;
-	return __builtin_bswap64(a) >> (64 - bits);
+	return bswap64(a) >> (64 - bits);
 }
 
 /* All earlier accesses before all later ones. */

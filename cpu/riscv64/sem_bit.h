@@ -112,25 +112,25 @@ static void sem_sext_h(struct ctx *c, const struct rv_args *a)
 static void sem_min(struct ctx *c, const struct rv_args *a)
 {
 	val x = get(c, a->rs1), y = get(c, a->rs2);
-	put(c, a->rd, select(c, lts(c, x, y), x, y));
+	put(c, a->rd, choose(c, lts(c, x, y), x, y));
 }
 
 static void sem_minu(struct ctx *c, const struct rv_args *a)
 {
 	val x = get(c, a->rs1), y = get(c, a->rs2);
-	put(c, a->rd, select(c, ltu(c, x, y), x, y));
+	put(c, a->rd, choose(c, ltu(c, x, y), x, y));
 }
 
 static void sem_max(struct ctx *c, const struct rv_args *a)
 {
 	val x = get(c, a->rs1), y = get(c, a->rs2);
-	put(c, a->rd, select(c, lts(c, x, y), y, x));
+	put(c, a->rd, choose(c, lts(c, x, y), y, x));
 }
 
 static void sem_maxu(struct ctx *c, const struct rv_args *a)
 {
 	val x = get(c, a->rs1), y = get(c, a->rs2);
-	put(c, a->rd, select(c, ltu(c, x, y), y, x));
+	put(c, a->rd, choose(c, ltu(c, x, y), y, x));
 }
 
 static void sem_rol(struct ctx *c, const struct rv_args *a)

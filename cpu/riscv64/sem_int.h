@@ -282,10 +282,10 @@ static void sem_remuw(struct ctx *c, const struct rv_args *a)
 
 static void sem_czero_eqz(struct ctx *c, const struct rv_args *a)
 {
-	put(c, a->rd, select(c, get(c, a->rs2), get(c, a->rs1), imm(c, 0)));
+	put(c, a->rd, choose(c, get(c, a->rs2), get(c, a->rs1), imm(c, 0)));
 }
 
 static void sem_czero_nez(struct ctx *c, const struct rv_args *a)
 {
-	put(c, a->rd, select(c, get(c, a->rs2), imm(c, 0), get(c, a->rs1)));
+	put(c, a->rd, choose(c, get(c, a->rs2), imm(c, 0), get(c, a->rs1)));
 }

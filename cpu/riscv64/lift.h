@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef CPU_RISCV64_LIFT_H
+#define CPU_RISCV64_LIFT_H
+
+#include "ir/ir.h"
+
+/*
+ * From RISC-V instructions to IR, with the same bodies that the interpreter executes.  The block is
+ * good for any state: privilege and FS are looked at when it runs.
+ */
+struct ctx {
+	struct ir_block *ir;
+	uint64_t pc;   /* of the current instruction */
+	unsigned len;  /* its bytes */
+	uint32_t word; /* its bits */
+	bool fp_on;    /* an earlier instruction of the block has seen that FS is not off */
+	bool fp_dirty; /* the same has set it to dirty */
+};
+
+/* What IR means by slots and helpers here; the state is a struct rv. */
+extern const struct ir_guest rv_ir_guest;
+
+enum rv_slot {
+	RV_SLOT_X,                  /* 32 of them */
+	RV_SLOT_F = RV_SLOT_X + 32, /* 32 of them */
+	RV_SLOT_MSTATUS = RV_SLOT_F + 32,
+	RV_SLOT_FRM,
+	RV_NSLOTS
+};
+
+/* A block that starts at pc. */
+void rv_lift_begin(struct ctx *, struct ir_block *, uint64_t pc);
+/* Appends an instruction (16 bits, if that is what the low ones say); false when it was the last
+ * that the block can have: it has ended or is full. */
+bool rv_lift(struct ctx *, uint32_t word);
+/* Ends the block, with an exit to the next instruction unless it has an end. */
+void rv_lift_end(struct ctx *);
+
+#endif

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Executes IR as it is written: the oracle for everything that makes it faster.  The operations
+ * without effects are the words of ir/ops_direct.h.
+ */
+#include <assert.h>
+#include <stddef.h>
+
+#include "ir/ir.h"
+#include "ir/ops_direct.h"
+
+uint64_t ir_eval(enum ir_opcode op, enum ir_type type, uint64_t a, uint64_t b, uint64_t c)
+{
+	unsigned bits = ir_bits(type);
+
+	switch (op) {
+	case IR_add:
+		return add(NULL, a, b);
+	case IR_sub:
+		return sub(NULL, a, b);
+	case IR_mul:
+		return mul(NULL, a, b);
+	case IR_mulh:
+		return mulh(NULL, a, b);
+	case IR_mulhu:
+		return mulhu(NULL, a, b);
+	case IR_mulhsu:
+		return mulhsu(NULL, a, b);
+	case IR_divs:
+		return divs(NULL, a, b);
+	case IR_divu:
+		return divu(NULL, a, b);
+	case IR_rems:
+		return rems(NULL, a, b);
+	case IR_remu:
+		return remu(NULL, a, b);
+	case IR_and:
+		return and_(NULL, a, b);
+	case IR_or:
+		return or_(NULL, a, b);
+	case IR_xor:
+		return xor_(NULL, a, b);
+	case IR_not:
+		return not_(NULL, a);
+	case IR_shl:
+		return shl(NULL, a, b);
+	case IR_shr:
+		return shr(NULL, a, b);
+	case IR_sar:
+		return sar(NULL, a, b);
+	case IR_rol:
+		return rol(NULL, bits, a, b);
+	case IR_ror:
+		return ror(NULL, bits, a, b);
+	case IR_eq:
+		return eq(NULL, a, b);
+	case IR_ne:
+		return ne(NULL, a, b);
+	case IR_lts:
+		return lts(NULL, a, b);
+	case IR_ltu:
+		return ltu(NULL, a, b);
+	case IR_choose:
+		return choose(NULL, a, b, c);
+	case IR_sext:
+		return sext(NULL, bits, a);
+	case IR_zext:
+		return zext(NULL, bits, a);
+	case IR_clz:
+		return clz(NULL, bits, a);
+	case IR_ctz:
+		return ctz(NULL, bits, a);
+	case IR_popcnt:
+		return popcnt(NULL, bits, a);
+	case IR_bswap:
+		return bswap(NULL, bits, a);
+	default:
+		assert(!"an operation without effects");
+		return 0;
+	}
+}
+
+static uint64_t get_slot(const void *state, const struct ir_slot *s)
+{
+	const void *at = (const char *)state + s->offset;
+
+	switch (s->size) {
+	case 1:
+		return *(const uint8_t *)at;
+	case 2:
+		return *(const uint16_t *)at;
+	case 4:
+		return *(const uint32_t *)at;
+	default:
+		return *(const uint64_t *)at;
+	}
+}
+
+static void put_slot(void *state, const struct ir_slot *s, uint64_t v)
+{
+	void *at = (char *)state + s->offset;
+
+	switch (s->size) {
+	case 1:
+		*(uint8_t *)at = (uint8_t)v;
+		break;
+	case 2:
+		*(uint16_t *)at = (uint16_t)v;
+		break;
+	case 4:
+		*(uint32_t *)at = (uint32_t)v;
+		break;
+	default:
+		*(uint64_t *)at = v;
+	}
+}
+
+/* Operations with effects on the guest that stay in the block. */
+static uint64_t run_effect(
+    const struct ir_op *o, const struct ir_guest *g, void *state, const uint64_t v[3])
+{
+	switch (o->op) {
+	case IR_get:
+		return get_slot(state, &g->slots[o->k]);
+	case IR_put:
+		put_slot(state, &g->slots[o->k], v[0]);
+		return 0;
+	case IR_ld:
+		return g->load(state, v[0], ir_bits(o->type) / 8);
+	case IR_st:
+		g->store(state, v[0], v[1], ir_bits(o->type) / 8);
+		return 0;
+	case IR_fence:
+		fence(NULL);
+		return 0;
+	case IR_call:
+		return g->call(state, (unsigned)o->k, v[0], v[1], v[2]);
+	case IR_trap:
+		g->trap(state, (unsigned)o->k, v[0]);
+		return 0;
+	case IR_trap_if:
+		if (v[0])
+			g->trap(state, (unsigned)o->k, v[1]);
+		return 0;
+	default:
+		return ir_eval(o->op, o->type, v[0], v[1], v[2]);
+	}
+}
+
+void ir_run(const struct ir_block *b, const struct ir_guest *g, void *state)
+{
+	uint64_t value[IR_BLOCK_OPS];
+	uint64_t pc = 0;
+	unsigned n, begun = 0; /* instructions since `at` was told */
+
+	value[0] = 0;
+	for (n = 1;; n++) {
+		const struct ir_op *o = &b->op[n];
+		const uint64_t v[3] = { value[o->a], value[o->b], value[o->c] };
+
+		value[n] = 0;
+		if (ir_infos[o->op].effects & IR_FAULTS || o->op == IR_call) {
+			g->at(state, pc, begun - 1);
+			begun = 1;
+		}
+		switch (o->op) {
+		case IR_insn:
+			pc = (uint64_t)o->k;
+			begun++;
+			break;
+		case IR_imm:
+			value[n] = (uint64_t)o->k;
+			break;
+		case IR_side:
+			if (!v[0])
+				break;
+			g->at(state, (uint64_t)o->k, begun);
+			return;
+		case IR_exit:
+			g->at(state, (uint64_t)o->k, begun);
+			return;
+		case IR_exit_to:
+			g->at(state, v[0], begun);
+			return;
+		default:
+			value[n] = run_effect(o, g, state, v);
+		}
+	}
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef IR_IR_H
+#define IR_IR_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+struct buf;
+
+/*
+ * Intermediate representation: what guest instructions mean, between a guest CPU's bodies
+ * (ir/ops_ir.h) and whoever executes it.  A block is a flat array of operations with one entry and
+ * any number of ways out.  A value is the number of the operation that made it, so a block is in
+ * SSA form by construction; guest registers are reached by get and put alone, so there are no
+ * phis.  Blocks belong to their makers; nothing here is shared between threads.
+ */
+
+enum ir_opcode {
+#define OP(name, ...) IR_##name,
+#include "ir/ops.def"
+	IR_NOPCODES
+};
+
+enum ir_type { IR_I8, IR_I16, IR_I32, IR_I64 };
+
+static inline unsigned ir_bits(enum ir_type t)
+{
+	return 8u << t;
+}
+
+static inline enum ir_type ir_type_of(unsigned bits)
+{
+	return bits == 8 ? IR_I8 : bits == 16 ? IR_I16 : bits == 32 ? IR_I32 : IR_I64;
+}
+
+enum ir_effects {
+	IR_READS = 1,  /* a guest register */
+	IR_WRITES = 2, /* a guest register */
+	IR_MEMORY = 4, /* its order with other memory accesses matters */
+	IR_FAULTS =
+	    8, /* may raise an exception: the state must be that of the instruction's start */
+	IR_LEAVES = 16, /* may go on outside */
+	IR_ENDS = 32    /* always does, and nothing follows it */
+};
+
+struct ir_op {
+	uint8_t op;       /* enum ir_opcode */
+	uint8_t type;     /* enum ir_type */
+	uint16_t a, b, c; /* values */
+	int64_t k;
+};
+
+/* What can be known about an opcode. */
+enum ir_types { IR_TYPES_ALL, IR_TYPES_ROT, IR_TYPES_W64 };
+enum ir_k { IR_K_NONE, IR_K_CONST, IR_K_SLOT, IR_K_PC, IR_K_CAUSE, IR_K_HELPER };
+
+struct ir_info {
+	const char *name;
+	uint8_t operands;
+	bool result;
+	enum ir_types types;
+	enum ir_k k;
+	unsigned effects;
+};
+
+extern const struct ir_info ir_infos[IR_NOPCODES];
+
+/* The most that one guest instruction may need, and a block may have. */
+enum { IR_INSN_OPS = 64, IR_BLOCK_OPS = 2048 };
+
+struct ir_block {
+	unsigned n;
+	bool ended;
+	struct ir_op op[IR_BLOCK_OPS];
+};
+
+/* What IR has to know about a guest CPU; `state` is its struct. */
+struct ir_slot {
+	const char *name;
+	uint32_t offset; /* in the state */
+	uint8_t size;    /* 1, 2, 4, 8 bytes; values are zero-extended */
+};
+
+enum ir_call {
+	IR_CALL_PURE = 0,  /* the result follows from the arguments */
+	IR_CALL_STATE = 1, /* reads and writes slots, but none of the general registers */
+	IR_CALL_FAULT = 2, /* the same, and may fault, or look at pc and counters */
+	IR_CALL_REGS = 4   /* the same, and reads and writes all registers */
+};
+
+struct ir_helper {
+	const char *name;
+	unsigned effects; /* enum ir_call */
+};
+
+struct ir_guest {
+	const struct ir_slot *slots;
+	const struct ir_helper *helpers;
+	unsigned nslots, nhelpers;
+	/* For the IR interpreter.  Those that fault do not come back. */
+	uint64_t (*load)(void *state, uint64_t addr, unsigned size);
+	void (*store)(void *state, uint64_t addr, uint64_t val, unsigned size);
+	uint64_t (*call)(void *state, unsigned helper, uint64_t a, uint64_t b, uint64_t c);
+	void (*trap)(void *state, unsigned cause, uint64_t value);
+	/* Comes before all of these, and last: the instruction at pc is next, and that many more
+	 * have retired since the last time. */
+	void (*at)(void *state, uint64_t pc, unsigned retired);
+};
+
+/* build.c: makes blocks.  Operations behind the end are dropped (value 0). */
+void ir_begin(struct ir_block *);
+/* Whether another guest instruction fits, with an exit behind it. */
+bool ir_has_room(const struct ir_block *);
+/* Appends, or finds a simpler form; the number of the value. */
+uint16_t ir_emit(struct ir_block *, struct ir_op);
+
+/* check.c: 0, or -EINVAL and what is wrong with which operation. */
+int ir_check(const struct ir_block *, const struct ir_guest *, struct err *);
+
+/* print.c: one line an operation. */
+void ir_print(const struct ir_block *, const struct ir_guest *, struct buf *out);
+
+/* interp.c: executes a block that passes ir_check. */
+void ir_run(const struct ir_block *, const struct ir_guest *, void *state);
+/* The result of an operation without effects. */
+uint64_t ir_eval(enum ir_opcode, enum ir_type, uint64_t a, uint64_t b, uint64_t c);
+
+#endif
