@@ -128,7 +128,7 @@ struct lodge_hooks {
 	void (*key)(void *arg, char key);
 };
 
-/* Builds all of it; config (finished or not) and hooks are copied.  Error codes: ENODEV, no engine
+/* Builds all of it; config (finished or not) and hooks are copied.  Error codes: ENOTSUP, no engine
  * on this host runs it; ENOMEM, the host has no memory for it; any other, the configuration (a file
  * that is missing or not what it should be, a disk in use, ...). */
 LODGE_API struct lodge_machine *lodge_machine_new(
@@ -138,6 +138,12 @@ LODGE_API void lodge_machine_free(struct lodge_machine *);
 /* One line on what it is, as snprintf: "riscv64 virt, engine interp, 512M, 1 CPU, kernel vmlinux".
  */
 LODGE_API size_t lodge_machine_describe(const struct lodge_machine *, char *text, size_t size);
+
+/* Where its console is, as snprintf: "stdio", "/dev/pts/3", "unix:PATH", "" with hooks.console. */
+LODGE_API size_t lodge_machine_console(const struct lodge_machine *, char *text, size_t size);
+
+/* Whether the configuration says paused=yes: then whoever runs it waits first. */
+LODGE_API int lodge_machine_paused(const struct lodge_machine *);
 
 /* How a run ended. */
 enum lodge_end {
@@ -177,8 +183,8 @@ LODGE_API int lodge_console_input(struct lodge_machine *, const void *data, size
 struct lodge_bare;
 struct lodge_vcpu;
 
-/* arch: "riscv64".  engine: a name, or "auto" for the best.  -EINVAL: there is no such thing;
- * ENODEV: not on this host. */
+/* arch: "riscv64".  engine: a name, or "auto" for the best.  EINVAL: there is no such thing;
+ * ENOTSUP: not on this host. */
 LODGE_API struct lodge_bare *lodge_bare_new(
     const char *arch, const char *engine, struct lodge_error *);
 LODGE_API void lodge_bare_free(struct lodge_bare *); /* its CPUs and memory go with it */

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef CMD_CMD_H
+#define CMD_CMD_H
+
+#include "base/compiler.h"
+
+/* What the command lodge exits with besides what a run gives (lodge(1), EXIT STATUS). */
+enum { STATUS_OK = 0, STATUS_USAGE = 1, STATUS_HOST = 2 };
+
+/* The commands: argv[0] is the command's name. They return the exit status. */
+int cmd_run(int argc, char **argv);
+int cmd_help(int argc, char **argv);
+int cmd_engines(int argc, char **argv);
+int cmd_machines(int argc, char **argv);
+
+/* "lodge: " and one line on standard error; returns status. */
+int complain(int status, const char *fmt, ...) PRINTF(2, 3);
+
+#endif

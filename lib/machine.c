@@ -1,0 +1,293 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "machine/machine.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "base/log.h"
+#include "base/loop.h"
+#include "base/os.h"
+#include "base/thread.h"
+#include "core/event.h"
+#include "cpu/cpu.h"
+#include "engine/engine.h"
+#include "host/chr.h"
+#include "lib/console.h"
+#include "lib/lib.h"
+
+struct lodge_machine {
+	struct config config;
+	struct lodge_hooks hooks;
+	struct log log;
+	struct mutex log_lock; /* one line at a time */
+	struct machine *machine;
+
+	struct events *events;
+	struct loop *loop;
+	struct thread io; /* runs the loop */
+	bool io_started;
+	struct console console;
+
+	/* The run's time limit. */
+	struct mutex lock;
+	struct cond over;
+	bool running, late;
+	uint64_t deadline; /* of os_clock_ns; 0: not running yet, or none */
+};
+
+static void write_log(void *arg, enum log_level level, const char *line)
+{
+	struct lodge_machine *m = arg;
+
+	mutex_lock(&m->log_lock);
+	m->hooks.log(m->hooks.arg, (enum lodge_level)level, line);
+	mutex_unlock(&m->log_lock);
+}
+
+static void *run_loop(void *arg)
+{
+	struct lodge_machine *m = arg;
+
+	loop_run(m->loop);
+	return NULL;
+}
+
+static int choose_engine(struct config *c, struct err *e)
+{
+	const struct engine_class *engine;
+	int rc;
+
+	engine = lib_engine(c->engine, cpu_find(c->arch), e, &rc);
+	return engine ? config_set(c, "engine", engine->name, e) : rc;
+}
+
+static int configure(struct lodge_machine *m, const struct config *c, struct err *e)
+{
+	int rc = config_copy(&m->config, c, e);
+
+	if (!rc)
+		rc = config_finish(&m->config, e);
+	if (!rc)
+		rc = choose_engine(&m->config, e);
+	m->log.trace = config_trace(&m->config);
+	return rc;
+}
+
+/* lodge_machine_free undoes this, however far it came. */
+static int build(struct lodge_machine *m, struct err *e)
+{
+	struct machine_host host;
+	int rc;
+
+	m->events = events_new();
+	m->loop = m->events ? loop_new(e) : NULL;
+	if (!m->loop)
+		return -ENOMEM;
+	rc = console_open(&m->console, &m->hooks, m->config.console, m->loop, m->events, e);
+	if (rc)
+		return rc;
+	host = (struct machine_host){ m->events, m->console.chr, &m->log };
+	m->machine = machine_new(&m->config, &host, e);
+	if (!m->machine)
+		return -EINVAL;
+	rc = thread_start(&m->io, "lodge-io", run_loop, m);
+	if (rc)
+		return err_set(e, -rc, "cannot start a thread: %s", strerror(-rc));
+	m->io_started = true;
+	return 0;
+}
+
+struct lodge_machine *lodge_machine_new(
+    const struct lodge_config *c, const struct lodge_hooks *hooks, struct lodge_error *error)
+{
+	struct lodge_machine *m = calloc(1, sizeof(*m));
+	struct err e = { "no memory" };
+	int rc;
+
+	if (!m) {
+		lib_fail(error, -ENOMEM, &e);
+		return NULL;
+	}
+	mutex_init(&m->log_lock);
+	mutex_init(&m->lock);
+	cond_init(&m->over);
+	if (hooks)
+		m->hooks = *hooks;
+	if (m->hooks.log)
+		m->log = (struct log){ .write = write_log, .arg = m };
+	rc = configure(m, &c->c, &e);
+	if (!rc)
+		rc = build(m, &e);
+	if (rc) {
+		lib_fail(error, rc, &e);
+		lodge_machine_free(m);
+		return NULL;
+	}
+	return m;
+}
+
+void lodge_machine_free(struct lodge_machine *m)
+{
+	if (!m)
+		return;
+	if (m->io_started) {
+		loop_stop(m->loop);
+		thread_join(&m->io);
+	}
+	machine_free(m->machine);
+	console_close(&m->console);
+	if (m->loop)
+		loop_free(m->loop);
+	events_free(m->events);
+	config_free(&m->config);
+	cond_fini(&m->over);
+	mutex_fini(&m->lock);
+	mutex_fini(&m->log_lock);
+	free(m);
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+size_t lodge_machine_describe(const struct lodge_machine *m, char *text, size_t size)
+{
+	const struct config *c = &m->config;
+	const char *kernel = c->kernel ? c->kernel : c->firmware;
+	struct buf b = { 0 };
+	uint64_t kib = c->memory >> 10;
+
+	buf_printf(&b, "%s %s, engine %s, %llu%c, %u CPU%s, %s %s", c->arch, c->machine, c->engine,
+	    (unsigned long long)(kib % 1024 ? kib : kib >> 10), kib % 1024 ? 'K' : 'M', c->cpus,
+	    c->cpus > 1 ? "s" : "", c->kernel ? "kernel" : "firmware", base_name(kernel));
+	return lib_give(&b, text, size);
+}
+
+size_t lodge_machine_console(const struct lodge_machine *m, char *text, size_t size)
+{
+	char name[200] = "";
+	struct buf b = { 0 };
+
+	if (m->console.host)
+		chr_describe(m->console.host, name, sizeof(name));
+	buf_printf(&b, "%s", name);
+	return lib_give(&b, text, size);
+}
+
+int lodge_machine_paused(const struct lodge_machine *m)
+{
+	return m->config.paused;
+}
+
+/* Ends the run when its time is over; until then, waits for its end. */
+static void *watch(void *arg)
+{
+	struct lodge_machine *m = arg;
+	uint64_t now;
+
+	mutex_lock(&m->lock);
+	while (m->running && (now = os_clock_ns()) < m->deadline)
+		cond_wait_for(&m->over, &m->lock, m->deadline - now);
+	m->late = m->running;
+	mutex_unlock(&m->lock);
+	if (m->late)
+		lodge_machine_stop(m);
+	return NULL;
+}
+
+static int start_watch(struct lodge_machine *m, struct thread *t, struct err *e)
+{
+	int rc;
+
+	if (!m->deadline)
+		m->deadline = os_clock_ns() + m->config.timeout_ns;
+	m->running = true;
+	rc = thread_start(t, "lodge-timeout", watch, m);
+	return rc ? err_set(e, -rc, "cannot start a thread: %s", strerror(-rc)) : 0;
+}
+
+static void stop_watch(struct lodge_machine *m, struct thread *t)
+{
+	mutex_lock(&m->lock);
+	m->running = false;
+	cond_broadcast(&m->over);
+	mutex_unlock(&m->lock);
+	thread_join(t);
+}
+
+/* A guest's code as an exit status has 8 bits; one that does not fit must not turn into success. */
+static int guest_status(unsigned code)
+{
+	return code > 255 ? 255 : (int)code;
+}
+
+static struct lodge_result make_result(
+    const struct lodge_machine *m, enum machine_end end, unsigned code)
+{
+	struct lodge_result r = { .code = code };
+	bool own = m->config.exit_from_guest;
+
+	switch (end) {
+	case MACHINE_OFF:
+		r.end = LODGE_OFF;
+		r.status = own ? guest_status(code) : 0;
+		break;
+	case MACHINE_RESET:
+		r.end = LODGE_RESET;
+		r.status = 3;
+		break;
+	case MACHINE_CRASH:
+		r.end = LODGE_CRASH;
+		r.status = own && code ? guest_status(code) : 3;
+		break;
+	case MACHINE_STOPPED:
+		r.end = m->late ? LODGE_TIMEOUT : LODGE_STOPPED;
+		r.status = m->late ? 4 : 0;
+		break;
+	}
+	return r;
+}
+
+int lodge_machine_run(
+    struct lodge_machine *m, struct lodge_result *result, struct lodge_error *error)
+{
+	struct thread watcher;
+	struct err e = { "" };
+	enum machine_end end = MACHINE_STOPPED;
+	unsigned code = 0;
+	int rc = 0;
+
+	if (m->config.timeout_ns)
+		rc = start_watch(m, &watcher, &e);
+	if (rc)
+		return lib_fail(error, rc, &e);
+	rc = machine_run(m->machine, &end, &code, &e);
+	if (m->config.timeout_ns)
+		stop_watch(m, &watcher);
+	if (rc)
+		return lib_fail(error, rc, &e);
+	*result = make_result(m, end, code);
+	return 0;
+}
+
+void lodge_machine_stop(struct lodge_machine *m)
+{
+	/* The guest may be waiting for a reader of its console who does not read. */
+	console_unblock(&m->console);
+	machine_stop(m->machine);
+}
+
+int lodge_machine_power_button(struct lodge_machine *m)
+{
+	return machine_power_button(m->machine);
+}
+
+int lodge_console_input(struct lodge_machine *m, const void *data, size_t len)
+{
+	return console_input(&m->console, data, len);
+}
