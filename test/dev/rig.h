@@ -198,18 +198,32 @@ static inline size_t rig_type(struct rig *r, const char *text)
 	return chr_input(&r->chr.chr, (const uint8_t *)text, strlen(text));
 }
 
+/* The i-th table of d's state, and its object; NULL behind the last. */
+static inline const struct field *rig_fields(struct dev *d, unsigned i, void **object)
+{
+	*object = d;
+	if (i == 0 && d->class->fields)
+		return d->class->fields;
+	return d->class->part ? d->class->part(d, i - (d->class->fields != NULL), object) : NULL;
+}
+
 /* Saves d, resets it, and loads it again: what is not in its fields is lost. */
 static inline void rig_reload(struct dev *d)
 {
+	const struct field *fields;
 	struct buf b = { 0 };
 	struct err e = { "" };
+	void *object;
 	size_t at = 0;
+	unsigned i;
 
-	state_save(d->class->fields, d, &b);
+	for (i = 0; (fields = rig_fields(d, i, &object)); i++)
+		state_save(fields, object, &b);
 	assert_false(b.failed);
 	dev_reset(d);
-	if (state_load(d->class->fields, d, b.data, b.len, &at, &e) < 0)
-		fail_msg("%s", e.text);
+	for (i = 0; (fields = rig_fields(d, i, &object)); i++)
+		if (state_load(fields, object, b.data, b.len, &at, &e) < 0)
+			fail_msg("%s", e.text);
 	assert_int_equal(at, b.len);
 	if (d->class->loaded)
 		d->class->loaded(d);

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Whatever a guest writes to a register or a ring, a device neither reads nor writes what is not
+ * its own: the sanitizers tell.  Each class, in every variant that a test can give a host side to,
+ * gets random accesses while timers fire, input arrives, disk requests end late, and the device is
+ * reset and reloaded.  LODGE_SEED repeats a run.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <time.h>
+
+#include "base/bytes.h"
+#include "core/block.h"
+#include "dev/virtio/virtio.h"
+#include "test/dev/rig.h"
+
+enum { ROUNDS = 12, STEPS = 1500, REGIONS = 4, LATE = 64, DISK = 1 << 16 };
+enum { BASE = 0x10000000, RING = 0x4000, RING_SIZE = 8 };
+
+struct late_disk {
+	struct block block;
+	struct block_req *req[LATE];
+	unsigned n;
+	uint8_t data[DISK];
+};
+
+struct region {
+	uint64_t base, size;
+};
+
+struct fuzz {
+	uint64_t random;
+	struct rig *r;
+	struct late_disk disk;
+	struct region region[REGIONS];
+	unsigned nregions;
+};
+
+/* splitmix64 */
+static uint64_t any(struct fuzz *f)
+{
+	uint64_t z = f->random += 0x9e3779b97f4a7c15;
+
+	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
+	z = (z ^ z >> 27) * 0x94d049bb133111eb;
+	return z ^ z >> 31;
+}
+
+static uint64_t below(struct fuzz *f, uint64_t n)
+{
+	return any(f) % n;
+}
+
+/* Small numbers as often as large ones. */
+static uint64_t some(struct fuzz *f)
+{
+	return any(f) >> below(f, 64);
+}
+
+static void move(struct late_disk *d, const struct block_req *req)
+{
+	uint8_t *at = d->data + req->off;
+	int i;
+
+	for (i = 0; i < req->niov; i++) {
+		if (req->op == BLOCK_READ)
+			memcpy(req->iov[i].iov_base, at, req->iov[i].iov_len);
+		else
+			memcpy(at, req->iov[i].iov_base, req->iov[i].iov_len);
+		at += req->iov[i].iov_len;
+	}
+}
+
+static void disk_finish(struct late_disk *d, unsigned i, int rc)
+{
+	struct block_req *req = d->req[i];
+
+	d->req[i] = d->req[--d->n];
+	if (rc == 0 && (req->op == BLOCK_READ || req->op == BLOCK_WRITE))
+		move(d, req);
+	req->done(req, rc);
+}
+
+static void disk_submit(struct block *b, struct block_req *req)
+{
+	struct late_disk *d = CONTAINER_OF(b, struct late_disk, block);
+
+	if (d->n == LATE) {
+		req->done(req, -EIO);
+		return;
+	}
+	d->req[d->n++] = req;
+	if (req->off % 1024 == 0)
+		disk_finish(d, d->n - 1, 0);
+}
+
+static void add_region(void *arg, const char *name, uint64_t base, uint64_t size)
+{
+	struct fuzz *f = arg;
+
+	(void)name;
+	assert_true(f->nregions < REGIONS);
+	f->region[f->nregions++] = (struct region){ base, size };
+}
+
+static uint64_t some_value(struct fuzz *f)
+{
+	switch (below(f, 4)) {
+	case 0:
+		return RIG_RAM + below(f, RIG_RAM_SIZE);
+	case 1:
+		return 1ull << below(f, 64);
+	default:
+		return some(f);
+	}
+}
+
+static void access_bus(struct fuzz *f)
+{
+	const struct region *g = &f->region[below(f, f->nregions)];
+	unsigned size = 1u << below(f, 4);
+	uint64_t off = some(f), val = some_value(f);
+
+	if (below(f, 2)) /* aims at tables, which start at round numbers, and at their ends */
+		off = (off & 0x3c) + (1ull << below(f, 24)) - (below(f, 2) ? 8 : 0);
+	off %= g->size;
+	if (below(f, 8)) /* the bus refuses the others anyway */
+		off &= ~(uint64_t)(size - 1);
+	if (below(f, 3))
+		bus_write(f->r->env.bus, g->base + off, val, size);
+	else
+		bus_read(f->r->env.bus, g->base + off, &val, size);
+}
+
+static uint64_t some_ram(struct fuzz *f)
+{
+	return RIG_RAM + (below(f, 16) ? below(f, RIG_RAM_SIZE) : some(f));
+}
+
+/* A ring as a driver would make it, or nearly so. */
+static void fill_ring(struct fuzz *f, unsigned queue)
+{
+	uint8_t *ring = f->r->ram + queue * RING, *avail = ring + 0x1000;
+	unsigned i;
+
+	for (i = 0; i < RING_SIZE; i++) {
+		put_le(ring + 16 * i, some_ram(f), 8);
+		put_le(ring + 16 * i + 8, below(f, 8) ? some(f) & 0xfff : some(f), 4);
+		put_le(ring + 16 * i + 12, below(f, 16) ? below(f, 4) : some(f), 2);
+		put_le(ring + 16 * i + 14, below(f, 16) ? (i + 1) % RING_SIZE : some(f), 2);
+		put_le(avail + 4 + 2 * i, below(f, 32) ? below(f, RING_SIZE) : some(f), 2);
+	}
+	put_le(ring, RIG_RAM + 0x80000, 8); /* often a good header for a disk */
+	put_le(ring + 8, 16, 4);
+	put_le(f->r->ram + 0x80000, below(f, 16), 4);
+	put_le(f->r->ram + 0x80008, below(f, 256), 8);
+}
+
+static void set_reg(struct fuzz *f, unsigned reg, uint64_t val)
+{
+	bus_write(f->r->env.bus, BASE + reg, (uint32_t)val, 4);
+}
+
+/* Brings a virtio device up with all that it offers: VIRTIO 1.2, section 3.1.1. */
+static void start_virtio(struct fuzz *f)
+{
+	static const unsigned area[] = { 0x80, 0x90, 0xa0 };
+	uint64_t half, offered;
+	unsigned queue, i;
+
+	set_reg(f, 0x70, 0);
+	set_reg(f, 0x70, 3);
+	for (half = 0; half < 2; half++) {
+		set_reg(f, 0x14, half);
+		set_reg(f, 0x24, half);
+		bus_read(f->r->env.bus, BASE + 0x10, &offered, 4);
+		set_reg(f, 0x20, offered);
+	}
+	set_reg(f, 0x70, 11);
+	set_reg(f, 0x28, 4096);
+	for (queue = 0; queue < 2; queue++) {
+		fill_ring(f, queue);
+		set_reg(f, 0x30, queue);
+		set_reg(f, 0x38, RING_SIZE);
+		for (i = 0; i < ARRAY_LEN(area); i++)
+			set_reg(f, area[i], RIG_RAM + queue * RING + 0x1000 * i);
+		set_reg(f, 0x44, 1);
+		set_reg(f, 0x3c, 4096);
+		set_reg(f, 0x40, (RIG_RAM + queue * RING) / 4096);
+	}
+	set_reg(f, 0x70, 15);
+}
+
+static void notify_virtio(struct fuzz *f)
+{
+	unsigned queue = (unsigned)below(f, 2);
+	uint8_t *idx = f->r->ram + queue * RING + 0x1002;
+
+	if (below(f, 4) == 0)
+		fill_ring(f, queue);
+	put_le(idx, get_le(idx, 2) + below(f, RING_SIZE + 1), 2);
+	set_reg(f, 0x50, queue);
+}
+
+static void type_some(struct fuzz *f)
+{
+	uint8_t text[64];
+	size_t i, n = below(f, sizeof text);
+
+	for (i = 0; i < n; i++)
+		text[i] = (uint8_t)any(f);
+	chr_input(&f->r->chr.chr, text, n);
+}
+
+static void step(struct fuzz *f, struct dev *d, bool virtio)
+{
+	uint64_t what = below(f, 100);
+	struct irq in;
+
+	if (what < 4) {
+		rig_advance(f->r, some(f) >> 24);
+	} else if (what < 8) {
+		type_some(f);
+	} else if (what < 12 && f->disk.n) {
+		disk_finish(&f->disk, (unsigned)below(f, f->disk.n), below(f, 4) ? 0 : -EIO);
+	} else if (what < 16 && d->class->input) {
+		in = d->class->input(d, (unsigned)some(f));
+		irq_set(&in, any(f) & 1);
+	} else if (what < 40 && virtio) {
+		notify_virtio(f);
+	} else if (what < 41) {
+		dev_reset(d);
+		if (virtio)
+			start_virtio(f);
+	} else if (what < 42 && !f->disk.n) {
+		rig_reload(d);
+	} else if (what < 50) {
+		put_le(f->r->ram + below(f, RIG_RAM_SIZE / 8) * 8, some_value(f), 8);
+	} else {
+		access_bus(f);
+	}
+}
+
+/* One life of one device; false if it cannot be made. */
+static bool fuzz_once(const struct dev_class *class, const char *id, bool disk, uint64_t seed)
+{
+	static const struct block_ops ops = { disk_submit, NULL };
+	struct fuzz *f = calloc(1, sizeof *f);
+	struct dev where = { .base = BASE, .irq_no = 1, .id = id };
+	bool virtio = !strncmp(class->name, "virtio", 6);
+	unsigned i;
+
+	assert_non_null(f);
+	f->random = seed;
+	f->r = rig_new();
+	f->r->env.ncpu = RIG_CPUS;
+	f->disk.block = (struct block){ .ops = &ops, .size = DISK, .discard = true };
+	where.env = &f->r->env;
+	where.pic = &f->r->pic;
+	where.back = disk ? (void *)&f->disk.block : &f->r->chr.chr;
+	f->r->dev[0] = dev_new(class, &where, NULL);
+	if (!f->r->dev[0]) {
+		rig_free(f->r);
+		free(f);
+		return false;
+	}
+	f->r->ndevs = 1;
+	bus_each(f->r->env.bus, add_region, f);
+	for (i = 0; i < STEPS && f->nregions; i++)
+		step(f, f->r->dev[0], virtio);
+	while (f->disk.n)
+		disk_finish(&f->disk, 0, 0);
+	rig_free(f->r);
+	free(f);
+	return true;
+}
+
+static void fuzz_class(const struct dev_class *class, const char *id, bool disk, uint64_t seed)
+{
+	unsigned i;
+
+	for (i = 0; i < ROUNDS; i++) {
+		if (!fuzz_once(class, id, disk, seed + i)) {
+			print_message("%s %s: left out\n", class->name, id);
+			return;
+		}
+	}
+}
+
+static void fuzz_virtio(const struct dev_class *class, uint64_t seed)
+{
+	const struct virtio_class *const *v;
+	char id[64];
+	bool disk;
+
+	for (v = virtio_classes; *v; v++) {
+		disk = !strcmp((*v)->name, "virtio_blk");
+		fuzz_class(class, (*v)->name, disk, seed);
+		snprintf(id, sizeof id, "%s,legacy", (*v)->name);
+		fuzz_class(class, id, disk, seed);
+	}
+}
+
+static void devices_survive_a_mad_guest(void **state)
+{
+	const char *text = getenv("LODGE_SEED");
+	uint64_t seed = text ? strtoull(text, NULL, 0) : (uint64_t)time(NULL);
+	const struct dev_class *const *c;
+
+	(void)state;
+	print_message("LODGE_SEED=%llu\n", (unsigned long long)seed);
+	for (c = dev_classes; *c; c++) {
+		fuzz_class(*c, "", false, seed);
+		if (!strcmp((*c)->name, "plic"))
+			fuzz_class(*c, "s-only", false, seed);
+		if (!strcmp((*c)->name, "htif"))
+			fuzz_class(*c, "0x10000008", false, seed);
+		if (!strcmp((*c)->name, "virtio_mmio"))
+			fuzz_virtio(*c, seed);
+	}
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(devices_survive_a_mad_guest),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
