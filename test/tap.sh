@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# tap.sh: for test/**/*_test.sh, which source it: results as TAP, a scratch folder, and guests.
+# $LODGE is the program under test.
+: "${LODGE:=build/lodge}"
+tests=0 failed=0
+tmp=$(mktemp -d "${TMPDIR:-/tmp}/lodge-test.XXXXXX")
+trap 'rm -rf "$tmp"' EXIT
+
+# ok STATUS TEXT: one result.
+ok() {
+	tests=$((tests + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $tests - $2"
+	else
+		failed=1
+		echo "not ok $tests - $2"
+	fi
+}
+
+# is GOT WANTED TEXT
+is() {
+	[ "$1" = "$2" ]
+	ok $? "$3"
+	[ "$1" = "$2" ] || printf '#   got    %s\n#   wanted %s\n' "$1" "$2"
+}
+
+# has FILE PATTERN TEXT: an extended regular expression is in the file.
+has() {
+	grep -Eq -- "$2" "$1"
+	ok $? "$3" || :
+	grep -Eq -- "$2" "$1" || { echo "#   no '$2' in the last lines:"; tail -n 15 "$1" | sed 's/^/#   | /'; }
+}
+
+skip() {
+	tests=$((tests + 1))
+	echo "ok $tests - $1 # SKIP $2"
+}
+
+# Ends the script with everything skipped.
+skip_all() {
+	skip "$1" "$2"
+	finish
+}
+
+finish() {
+	echo "1..$tests"
+	exit $failed
+}
+
+# guest WHAT: the folder of a guest (tools/guest.sh), or the whole script is skipped.
+guest() {
+	guest_dir=$(tools/guest.sh "$1" 2>"$tmp/guest.log") || {
+		sed 's/^/# /' "$tmp/guest.log" | tail -n 5
+		skip_all "$1" "this guest cannot be fetched here"
+	}
+}
