@@ -1,0 +1,254 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A guest that writes anything anywhere.  Every register access and every ring is a mixture of what
+ * a driver does and of nonsense; the sanitizers, and the red zones around the rig's RAM, see what
+ * goes wrong.  What must hold besides: a reset makes the device usable again.
+ * LODGE_SEED repeats a run, LODGE_ROUNDS makes it longer.
+ */
+#include <stdio.h>
+#include <time.h>
+
+#include "test/dev/virtio_disk.h"
+
+struct fuzz {
+	struct vrig *vr;
+	uint64_t seed;
+	bool legacy;
+};
+
+static struct disk disk;
+
+/* xorshift64*, by S. Vigna. */
+static uint64_t rnd(struct fuzz *f, uint64_t below)
+{
+	f->seed ^= f->seed >> 12;
+	f->seed ^= f->seed << 25;
+	f->seed ^= f->seed >> 27;
+	return (f->seed * 0x2545f4914f6cdd1dull >> 16) % below;
+}
+
+static bool one_in(struct fuzz *f, unsigned n)
+{
+	return rnd(f, n) == 0;
+}
+
+/* Mostly RAM; the edges of it and of the address space more often than by chance. */
+static uint64_t some_addr(struct fuzz *f)
+{
+	static const uint64_t edges[] = { 0, VR_BASE, RIG_RAM - 1, RIG_RAM, RIG_RAM + RIG_RAM_SIZE,
+		RIG_RAM + RIG_RAM_SIZE - 1, UINT32_MAX, 1ull << 63, UINT64_MAX };
+
+	if (one_in(f, 32))
+		return edges[rnd(f, ARRAY_LEN(edges))] + rnd(f, 33) - 16;
+	if (one_in(f, 8))
+		return VR_RINGS + rnd(f, 2 * VR_RING);
+	return VR_DATA + rnd(f, 0x10000);
+}
+
+static uint32_t some_len(struct fuzz *f)
+{
+	static const uint32_t often[] = { 0, 1, 16, 16, 17, 20, 32, 48, 512, 513, 1024, 4096,
+		UINT32_MAX, 1u << 31 };
+
+	return one_in(f, 4) ? (uint32_t)rnd(f, 0x20000) : often[rnd(f, ARRAY_LEN(often) - 1)];
+}
+
+static void some_table(struct fuzz *f, uint8_t *table, unsigned n)
+{
+	unsigned i, flags;
+
+	for (i = 0; i < n; i++) {
+		flags = (one_in(f, 2) ? VR_WRITE : 0) | (one_in(f, 3) ? 0 : VR_NEXT) |
+			(one_in(f, 6) ? VR_INDIRECT : 0);
+		if (one_in(f, 40))
+			flags = (unsigned)rnd(f, 0x10000);
+		vr_put_desc(table, i, some_addr(f), some_len(f), flags,
+		    one_in(f, 20) ? (unsigned)rnd(f, 0x10000) : (unsigned)rnd(f, n));
+	}
+}
+
+/* Headers of disk requests, so that some of them are good. */
+static void some_data(struct fuzz *f)
+{
+	uint8_t *p = vr_at(f->vr, VR_DATA);
+	unsigned i;
+
+	for (i = 0; i < 0x10000; i += 16) {
+		put_le(p + i, rnd(f, 15), 4);
+		put_le(p + i + 8, one_in(f, 8) ? f->seed : rnd(f, 140), 8);
+	}
+}
+
+/* A chain as disk drivers make it, with one number wrong now and then. */
+static void some_request(struct fuzz *f, uint16_t i, uint16_t size)
+{
+	unsigned a = (i + 1u) % size, b = (i + 2u) % size;
+	bool reads = one_in(f, 2);
+
+	vr_desc(f->vr, 0, i, VR_DATA + 16 * rnd(f, 0x1000), 16, VR_NEXT, a);
+	vr_desc(f->vr, 0, a, some_addr(f), one_in(f, 2) ? 512 : some_len(f),
+	    VR_NEXT | (reads ? VR_WRITE : 0), b);
+	vr_desc(f->vr, 0, b, some_addr(f), 1 + (uint32_t)rnd(f, 2), VR_WRITE, 0);
+	vr_offer(f->vr, 0, i);
+}
+
+static void some_ring(struct fuzz *f, unsigned queue)
+{
+	struct vring *q = &f->vr->q[queue];
+	uint16_t head = (uint16_t)rnd(f, q->size);
+
+	if (one_in(f, 2)) {
+		some_request(f, head, q->size);
+		return;
+	}
+	if (one_in(f, 2))
+		some_table(f, vr_at(f->vr, q->desc), q->size);
+	else
+		some_table(f, vr_at(f->vr, VR_DATA), 64);
+	if (one_in(f, 16))
+		q->avail_idx += (uint16_t)rnd(f, 2u * q->size);
+	if (one_in(f, 64))
+		q->avail_idx = (uint16_t)rnd(f, 0x10000);
+	vr_offer(f->vr, queue, one_in(f, 32) ? (uint16_t)rnd(f, 0x10000) : head);
+}
+
+static void some_access(struct fuzz *f)
+{
+	static const uint16_t regs[] = { R_DRIVER_FEATURES, R_QUEUE_SEL, R_QUEUE_NUM, R_QUEUE_ALIGN,
+		R_QUEUE_PFN, R_QUEUE_READY, R_NOTIFY, R_NOTIFY, R_ACK, R_DESC, R_DESC + 4, R_DRIVER,
+		R_DEVICE, R_STATUS };
+	unsigned size = 1u << rnd(f, 4);
+	uint64_t off = rnd(f, one_in(f, 4) ? 0x1000 : 0x180) / size * size;
+	uint64_t val = one_in(f, 2) ? rnd(f, 4) : f->seed;
+
+	if (one_in(f, 2)) {
+		off = regs[rnd(f, ARRAY_LEN(regs) - 1)];
+		size = 4;
+		val = one_in(f, 2) ? val : some_addr(f);
+	}
+	if (off == R_STATUS && !one_in(f, 16))
+		return; /* or it would do nothing but reset */
+	if (one_in(f, 3))
+		rig_read(f->vr->r, VR_BASE + off, size);
+	else
+		rig_write(f->vr->r, VR_BASE + off, val, size);
+}
+
+static void start(struct fuzz *f)
+{
+	uint64_t features = vr_offered(f->vr);
+	uint16_t size = (uint16_t)(1u << (2 + rnd(f, 5)));
+
+	if (one_in(f, 2))
+		features &= ~(F_EVENT | (one_in(f, 2) ? F_INDIRECT : 0));
+	if (f->legacy)
+		vr_start_legacy(f->vr, (uint32_t)features, size);
+	else
+		vr_start(f->vr, features, size);
+	if (!f->vr->q[1].size)
+		f->vr->q[1] = f->vr->q[0];
+}
+
+static void some_step(struct fuzz *f)
+{
+	unsigned what = (unsigned)rnd(f, 16);
+
+	if (what < 8) {
+		some_ring(f, (unsigned)rnd(f, VR_QUEUES));
+		vr_kick(f->vr, (unsigned)rnd(f, VR_QUEUES));
+	} else if (what < 10) {
+		some_access(f);
+	} else if (what < 12 && disk.nwaiting) {
+		disk_answer(&disk, (unsigned)rnd(f, disk.nwaiting));
+	} else if (what == 12) {
+		rig_type(f->vr->r, "some input");
+	} else if (what == 13 && vr_broken(f->vr)) {
+		start(f);
+	} else if (what == 14 && one_in(f, 16)) {
+		some_data(f);
+	} else if (what == 15) {
+		disk.slow = one_in(f, 2);
+		disk.fail = one_in(f, 4) ? -EIO : 0;
+	}
+}
+
+static void answer_all(void)
+{
+	while (disk.nwaiting)
+		disk_answer(&disk, 0);
+}
+
+/* After all that, a driver that does it right is served. */
+static void expect_service(struct fuzz *f)
+{
+	struct vrig *vr = f->vr;
+
+	disk.slow = false;
+	if (f->legacy)
+		vr_start_legacy(vr, 0, 8);
+	else
+		vr_start(vr, 0, 8);
+	memset(vr_at(vr, VR_DATA), 0, 32);
+	vr_desc(vr, 0, 0, VR_DATA, 16, VR_NEXT, 1);
+	vr_desc(vr, 0, 1, VR_DATA + 16, 1, VR_WRITE, 0);
+	vr_offer(vr, 0, 0);
+	vr_kick(vr, 0);
+	rig_type(vr->r, "x");
+	assert_false(vr_broken(vr));
+	assert_int_equal(vr_used(vr, 0, NULL), 0);
+}
+
+static void survive(const char *id)
+{
+	const char *seed = getenv("LODGE_SEED"), *rounds = getenv("LODGE_ROUNDS");
+	struct fuzz f = { .seed = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL) };
+	unsigned n = rounds ? (unsigned)strtoul(rounds, NULL, 0) : 20, i, j;
+
+	printf("%s: LODGE_SEED=%llu\n", id, (unsigned long long)f.seed);
+	f.seed = (f.seed + 1) * 0x9e3779b97f4a7c15ull | 1;
+	f.legacy = strchr(id, ',');
+	for (i = 0; i < n; i++) {
+		disk_init(&disk);
+		f.vr = vrig_new(id, strstr(id, "blk") ? &disk.b : NULL);
+		some_data(&f);
+		start(&f);
+		for (j = 0; j < 1000; j++)
+			some_step(&f);
+		answer_all();
+		vr_reload(f.vr);
+		expect_service(&f);
+		vrig_free(f.vr);
+	}
+}
+
+static void virtio_blk_survives(void **state)
+{
+	(void)state;
+	survive("virtio_blk");
+	survive("virtio_blk,legacy");
+}
+
+static void virtio_console_survives(void **state)
+{
+	(void)state;
+	survive("virtio_console");
+	survive("virtio_console,legacy");
+}
+
+static void virtio_rng_survives(void **state)
+{
+	(void)state;
+	survive("virtio_rng");
+	survive("virtio_rng,legacy");
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(virtio_blk_survives),
+		cmocka_unit_test(virtio_console_survives),
+		cmocka_unit_test(virtio_rng_survives),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
