@@ -15,7 +15,9 @@
 #include "test/dev/rig.h"
 
 enum { ROUNDS = 12, STEPS = 1500, REGIONS = 4, LATE = 64, DISK = 1 << 16 };
-enum { BASE = 0x10000000, RING = 0x4000, RING_SIZE = 8 };
+enum { BASE = 0x10000000 };
+/* Rings are in the first pages of RAM, in the layout of legacy devices. */
+enum { RING = 0x2000, RING_SIZE = 8, AVAIL = 16 * RING_SIZE, USED = 0x1000, NEXT = 1, WRITE = 2 };
 
 struct late_disk {
 	struct block block;
@@ -103,13 +105,26 @@ static void add_region(void *arg, const char *name, uint64_t base, uint64_t size
 	f->region[f->nregions++] = (struct region){ base, size };
 }
 
+/* One of a few places in RAM, so that what is put there is found again. */
+static uint64_t some_place(struct fuzz *f)
+{
+	return RIG_RAM + 0x40000 + below(f, 16) * MEM_PAGE;
+}
+
 static uint64_t some_value(struct fuzz *f)
 {
-	switch (below(f, 4)) {
+	static const uint64_t known[] = { 1, 2, 64, 93, 0x3333, 0x5555, 0x7777, 1ull << 56,
+		0x101ull << 48 | 'x' };
+
+	switch (below(f, 6)) {
 	case 0:
 		return RIG_RAM + below(f, RIG_RAM_SIZE);
 	case 1:
+		return some_place(f);
+	case 2:
 		return 1ull << below(f, 64);
+	case 3:
+		return known[below(f, ARRAY_LEN(known))];
 	default:
 		return some(f);
 	}
@@ -117,12 +132,14 @@ static uint64_t some_value(struct fuzz *f)
 
 static void access_bus(struct fuzz *f)
 {
+	static const uint32_t table[] = { 0, 0x20, 0x40, 0x80, 0x100, 0x1000, 0x2000, 0x2080,
+		0x4000, 0xbff8, 0x200000, 0x201000 };
 	const struct region *g = &f->region[below(f, f->nregions)];
 	unsigned size = 1u << below(f, 4);
 	uint64_t off = some(f), val = some_value(f);
 
-	if (below(f, 2)) /* aims at tables, which start at round numbers, and at their ends */
-		off = (off & 0x3c) + (1ull << below(f, 24)) - (below(f, 2) ? 8 : 0);
+	if (below(f, 4))
+		off = (off & 0x1c) + table[below(f, ARRAY_LEN(table))];
 	off %= g->size;
 	if (below(f, 8)) /* the bus refuses the others anyway */
 		off &= ~(uint64_t)(size - 1);
@@ -132,28 +149,37 @@ static void access_bus(struct fuzz *f)
 		bus_read(f->r->env.bus, g->base + off, &val, size);
 }
 
-static uint64_t some_ram(struct fuzz *f)
+static void put_block(struct fuzz *f)
 {
-	return RIG_RAM + (below(f, 16) ? below(f, RIG_RAM_SIZE) : some(f));
+	uint8_t *at = f->r->ram + (some_place(f) - RIG_RAM);
+	unsigned i;
+
+	for (i = 0; i < 8; i++)
+		put_le(at + 8 * i, some_value(f), 8);
+	if (below(f, 2)) { /* the header of a request to a disk */
+		put_le(at, below(f, 16), 4);
+		put_le(at + 8, below(f, DISK / 512 + 2), 8);
+	}
 }
 
-/* A ring as a driver would make it, or nearly so. */
+/* Chains as a driver would make them, or nearly so: from the first descriptor on, first buffers to
+ * read, then those to write. */
 static void fill_ring(struct fuzz *f, unsigned queue)
 {
-	uint8_t *ring = f->r->ram + queue * RING, *avail = ring + 0x1000;
+	uint8_t *desc = f->r->ram + queue * RING, *avail = desc + AVAIL;
+	uint64_t cut = 1 + below(f, RING_SIZE), addr, len, flags;
 	unsigned i;
 
 	for (i = 0; i < RING_SIZE; i++) {
-		put_le(ring + 16 * i, some_ram(f), 8);
-		put_le(ring + 16 * i + 8, below(f, 8) ? some(f) & 0xfff : some(f), 4);
-		put_le(ring + 16 * i + 12, below(f, 16) ? below(f, 4) : some(f), 2);
-		put_le(ring + 16 * i + 14, below(f, 16) ? (i + 1) % RING_SIZE : some(f), 2);
-		put_le(avail + 4 + 2 * i, below(f, 32) ? below(f, RING_SIZE) : some(f), 2);
+		addr = below(f, 64) ? some_place(f) : some(f);
+		len = i == 0 ? 16 : below(f, 2) ? 512 * below(f, 6) : some(f) & 0xfff;
+		flags = (i < RING_SIZE - 1 && below(f, 4) ? NEXT : 0) | (i >= cut ? WRITE : 0);
+		put_le(desc + 16 * i, addr, 8);
+		put_le(desc + 16 * i + 8, below(f, 64) ? len : some(f), 4);
+		put_le(desc + 16 * i + 12, below(f, 64) ? flags : some(f), 2);
+		put_le(desc + 16 * i + 14, below(f, 64) ? i + 1 : some(f), 2);
+		put_le(avail + 4 + 2 * i, below(f, 64) ? below(f, RING_SIZE) / 3 : some(f), 2);
 	}
-	put_le(ring, RIG_RAM + 0x80000, 8); /* often a good header for a disk */
-	put_le(ring + 8, 16, 4);
-	put_le(f->r->ram + 0x80000, below(f, 16), 4);
-	put_le(f->r->ram + 0x80008, below(f, 256), 8);
 }
 
 static void set_reg(struct fuzz *f, unsigned reg, uint64_t val)
@@ -164,9 +190,8 @@ static void set_reg(struct fuzz *f, unsigned reg, uint64_t val)
 /* Brings a virtio device up with all that it offers: VIRTIO 1.2, section 3.1.1. */
 static void start_virtio(struct fuzz *f)
 {
-	static const unsigned area[] = { 0x80, 0x90, 0xa0 };
-	uint64_t half, offered;
-	unsigned queue, i;
+	uint64_t half, offered, ring;
+	unsigned queue;
 
 	set_reg(f, 0x70, 0);
 	set_reg(f, 0x70, 3);
@@ -174,19 +199,22 @@ static void start_virtio(struct fuzz *f)
 		set_reg(f, 0x14, half);
 		set_reg(f, 0x24, half);
 		bus_read(f->r->env.bus, BASE + 0x10, &offered, 4);
-		set_reg(f, 0x20, offered);
+		set_reg(f, 0x20, below(f, 8) ? offered : offered & any(f));
 	}
 	set_reg(f, 0x70, 11);
 	set_reg(f, 0x28, 4096);
+	memset(f->r->ram, 0, 2 * RING);
 	for (queue = 0; queue < 2; queue++) {
+		ring = RIG_RAM + queue * RING;
 		fill_ring(f, queue);
 		set_reg(f, 0x30, queue);
 		set_reg(f, 0x38, RING_SIZE);
-		for (i = 0; i < ARRAY_LEN(area); i++)
-			set_reg(f, area[i], RIG_RAM + queue * RING + 0x1000 * i);
+		set_reg(f, 0x80, ring);
+		set_reg(f, 0x90, ring + AVAIL);
+		set_reg(f, 0xa0, ring + USED);
 		set_reg(f, 0x44, 1);
 		set_reg(f, 0x3c, 4096);
-		set_reg(f, 0x40, (RIG_RAM + queue * RING) / 4096);
+		set_reg(f, 0x40, ring / 4096);
 	}
 	set_reg(f, 0x70, 15);
 }
@@ -194,11 +222,13 @@ static void start_virtio(struct fuzz *f)
 static void notify_virtio(struct fuzz *f)
 {
 	unsigned queue = (unsigned)below(f, 2);
-	uint8_t *idx = f->r->ram + queue * RING + 0x1002;
+	uint8_t *ring = f->r->ram + queue * RING;
+	uint64_t idx = get_le(ring + AVAIL + 2, 2), used = get_le(ring + USED + 2, 2);
 
 	if (below(f, 4) == 0)
 		fill_ring(f, queue);
-	put_le(idx, get_le(idx, 2) + below(f, RING_SIZE + 1), 2);
+	if (below(f, 64) == 0 || (uint16_t)(idx - used) < RING_SIZE)
+		put_le(ring + AVAIL + 2, idx + 1, 2);
 	set_reg(f, 0x50, queue);
 }
 
@@ -224,7 +254,7 @@ static void step(struct fuzz *f, struct dev *d, bool virtio)
 	} else if (what < 12 && f->disk.n) {
 		disk_finish(&f->disk, (unsigned)below(f, f->disk.n), below(f, 4) ? 0 : -EIO);
 	} else if (what < 16 && d->class->input) {
-		in = d->class->input(d, (unsigned)some(f));
+		in = d->class->input(d, (unsigned)below(f, 100));
 		irq_set(&in, any(f) & 1);
 	} else if (what < 40 && virtio) {
 		notify_virtio(f);
@@ -235,7 +265,7 @@ static void step(struct fuzz *f, struct dev *d, bool virtio)
 	} else if (what < 42 && !f->disk.n) {
 		rig_reload(d);
 	} else if (what < 50) {
-		put_le(f->r->ram + below(f, RIG_RAM_SIZE / 8) * 8, some_value(f), 8);
+		put_block(f);
 	} else {
 		access_bus(f);
 	}
