@@ -81,7 +81,7 @@ static ALWAYS_INLINE uint64_t mul(
 	return fp_pack(fmt, sign, a.exp + b.exp + carry, sig << (1 - carry), env);
 }
 
-/* a / b for b / 2 < a < b, as a fraction of 2^64 with the rest jammed. */
+/* a / b for b / 2 <= a < b, as a fraction of 2^64 with the rest jammed. */
 static ALWAYS_INLINE uint64_t divide(enum fp_fmt fmt, uint64_t a, uint64_t b)
 {
 	if (fmt == FP_D) {

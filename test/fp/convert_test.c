@@ -187,8 +187,8 @@ static uint64_t integer_of(
 /* Mostly near what fits into integers. */
 static uint64_t number(enum fp_fmt fmt, uint64_t *seed)
 {
-	const uint64_t a = ref_operand(fmt, seed), r = ref_random(seed),
-		       ulp = UINT64_C(1) << ref_fmt[fmt].frac;
+	const uint64_t ulp = UINT64_C(1) << ref_fmt[fmt].frac;
+	const uint64_t a = ref_operand(fmt, seed), r = ref_random(seed);
 	const uint64_t exp = ref_one(fmt) - 4 * ulp + r % (fmt == FP_H ? 20 : 72) * ulp;
 
 	if (r >> 62 == 0)
