@@ -28,7 +28,8 @@ static int open_failed(int errnum, const char *path, bool write, struct err *e)
 {
 	if (errnum == ENOENT)
 		return err_set(e, ENOENT, "disk %s: there is no such file", path);
-	if (write && (errnum == EACCES || errnum == EROFS) && access(path, R_OK) == 0)
+	if (write && (errnum == EACCES || errnum == EROFS) &&
+	    faccessat(AT_FDCWD, path, R_OK, AT_EACCESS) == 0)
 		return err_set(
 		    e, errnum, "disk %s can be read but not written: add ,ro or ,snapshot", path);
 	return err_set(e, errnum, "disk %s cannot be opened: %s", path, strerror(errnum));

@@ -130,8 +130,8 @@ struct chr *chr_unix_open(const char *path, struct loop *l, struct events *ev, s
 		return NULL;
 	}
 	if (strlen(path) == 0 || strlen(path) >= sizeof u->addr.sun_path) {
-		err_set(e, ENAMETOOLONG, "unix:%s: a socket's path has 1 to %zu bytes", path,
-		    sizeof u->addr.sun_path - 1);
+		err_set(e, ENAMETOOLONG, "a socket's path has 1 to %zu bytes, unlike unix:%s",
+		    sizeof u->addr.sun_path - 1, path);
 		free(u);
 		return NULL;
 	}
