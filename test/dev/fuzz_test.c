@@ -22,7 +22,7 @@ enum { RING = 0x2000, RING_SIZE = 8, AVAIL = 16 * RING_SIZE, USED = 0x1000, NEXT
 struct late_disk {
 	struct block block;
 	struct block_req *req[LATE];
-	unsigned n;
+	unsigned n, submits;
 	uint8_t data[DISK];
 };
 
@@ -92,7 +92,7 @@ static void disk_submit(struct block *b, struct block_req *req)
 		return;
 	}
 	d->req[d->n++] = req;
-	if (req->off % 1024 == 0)
+	if (d->submits++ % 2) /* the others end late */
 		disk_finish(d, d->n - 1, 0);
 }
 
@@ -108,7 +108,7 @@ static void add_region(void *arg, const char *name, uint64_t base, uint64_t size
 /* One of a few places in RAM, so that what is put there is found again. */
 static uint64_t some_place(struct fuzz *f)
 {
-	return RIG_RAM + 0x40000 + below(f, 16) * MEM_PAGE;
+	return RIG_RAM + 0x40000 + below(f, 8) * MEM_PAGE;
 }
 
 static uint64_t some_value(struct fuzz *f)
@@ -167,18 +167,22 @@ static void put_block(struct fuzz *f)
 static void fill_ring(struct fuzz *f, unsigned queue)
 {
 	uint8_t *desc = f->r->ram + queue * RING, *avail = desc + AVAIL;
-	uint64_t cut = 1 + below(f, RING_SIZE), addr, len, flags;
+	uint64_t cut = below(f, 3) ? 1 : 1 + below(f, RING_SIZE), addr, len, flags;
 	unsigned i;
 
 	for (i = 0; i < RING_SIZE; i++) {
-		addr = below(f, 64) ? some_place(f) : some(f);
-		len = i == 0 ? 16 : below(f, 2) ? 512 * below(f, 6) : some(f) & 0xfff;
-		flags = (i < RING_SIZE - 1 && below(f, 4) ? NEXT : 0) | (i >= cut ? WRITE : 0);
+		addr = below(f, 500) ? some_place(f) : some(f);
+		len = i == 0 || !below(f, 4) ? 16
+		      : below(f, 2)          ? 512 * below(f, 6)
+					     : some(f) & 0xfff;
+		flags = i >= cut ? WRITE : 0;
+		if (i == 0 || (i < RING_SIZE - 1 && below(f, 4)))
+			flags |= NEXT;
 		put_le(desc + 16 * i, addr, 8);
-		put_le(desc + 16 * i + 8, below(f, 64) ? len : some(f), 4);
-		put_le(desc + 16 * i + 12, below(f, 64) ? flags : some(f), 2);
-		put_le(desc + 16 * i + 14, below(f, 64) ? i + 1 : some(f), 2);
-		put_le(avail + 4 + 2 * i, below(f, 64) ? below(f, RING_SIZE) / 3 : some(f), 2);
+		put_le(desc + 16 * i + 8, below(f, 500) ? len : some(f), 4);
+		put_le(desc + 16 * i + 12, below(f, 500) ? flags : some(f), 2);
+		put_le(desc + 16 * i + 14, below(f, 500) ? i + 1 : some(f), 2);
+		put_le(avail + 4 + 2 * i, below(f, 500) ? below(f, 8) == 0 : some(f), 2);
 	}
 }
 
@@ -223,13 +227,16 @@ static void notify_virtio(struct fuzz *f)
 {
 	unsigned queue = (unsigned)below(f, 2);
 	uint8_t *ring = f->r->ram + queue * RING;
-	uint64_t idx = get_le(ring + AVAIL + 2, 2), used = get_le(ring + USED + 2, 2);
+	uint64_t idx = get_le(ring + AVAIL + 2, 2), used = get_le(ring + USED + 2, 2), status;
 
 	if (below(f, 4) == 0)
 		fill_ring(f, queue);
-	if (below(f, 64) == 0 || (uint16_t)(idx - used) < RING_SIZE)
+	if (below(f, 500) == 0 || (uint16_t)(idx - used) < RING_SIZE)
 		put_le(ring + AVAIL + 2, idx + 1, 2);
 	set_reg(f, 0x50, queue);
+	bus_read(f->r->env.bus, BASE + 0x70, &status, 4);
+	if (status & 0x40 && below(f, 2)) /* it gave up */
+		start_virtio(f);
 }
 
 static void type_some(struct fuzz *f)
@@ -244,28 +251,28 @@ static void type_some(struct fuzz *f)
 
 static void step(struct fuzz *f, struct dev *d, bool virtio)
 {
-	uint64_t what = below(f, 100);
+	uint64_t what = below(f, 1000);
 	struct irq in;
 
-	if (what < 4) {
+	if (what < 40) {
 		rig_advance(f->r, some(f) >> 24);
-	} else if (what < 8) {
+	} else if (what < 80) {
 		type_some(f);
-	} else if (what < 12 && f->disk.n) {
+	} else if (what < 120 && f->disk.n) {
 		disk_finish(&f->disk, (unsigned)below(f, f->disk.n), below(f, 4) ? 0 : -EIO);
-	} else if (what < 16 && d->class->input) {
+	} else if (what < 160 && d->class->input) {
 		in = d->class->input(d, (unsigned)below(f, 100));
 		irq_set(&in, any(f) & 1);
-	} else if (what < 40 && virtio) {
-		notify_virtio(f);
-	} else if (what < 41) {
-		dev_reset(d);
-		if (virtio)
-			start_virtio(f);
-	} else if (what < 42 && !f->disk.n) {
+	} else if (what < 170 && !f->disk.n) {
 		rig_reload(d);
-	} else if (what < 50) {
+	} else if (what < 172) {
+		dev_reset(d);
+	} else if (what < 300) {
 		put_block(f);
+	} else if (what < 800 && virtio) {
+		notify_virtio(f);
+	} else if (what < 820 && virtio) {
+		start_virtio(f);
 	} else {
 		access_bus(f);
 	}
