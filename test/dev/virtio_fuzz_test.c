@@ -204,7 +204,7 @@ static void survive(const char *id)
 	struct fuzz f = { .seed = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL) };
 	unsigned n = rounds ? (unsigned)strtoul(rounds, NULL, 0) : 20, i, j;
 
-	printf("%s: LODGE_SEED=%llu\n", id, (unsigned long long)f.seed);
+	printf("# %s: LODGE_SEED=%llu\n", id, (unsigned long long)f.seed);
 	f.seed = (f.seed + 1) * 0x9e3779b97f4a7c15ull | 1;
 	f.legacy = strchr(id, ',');
 	for (i = 0; i < n; i++) {
