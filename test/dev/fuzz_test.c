@@ -56,7 +56,9 @@ static uint64_t below(struct fuzz *f, uint64_t n)
 /* Small numbers as often as large ones. */
 static uint64_t some(struct fuzz *f)
 {
-	return any(f) >> below(f, 64);
+	uint64_t val = any(f);
+
+	return val >> below(f, 64);
 }
 
 static void move(struct late_disk *d, const struct block_req *req)
@@ -253,13 +255,15 @@ static void step(struct fuzz *f, struct dev *d, bool virtio)
 {
 	uint64_t what = below(f, 1000);
 	struct irq in;
+	int rc;
 
 	if (what < 40) {
 		rig_advance(f->r, some(f) >> 24);
 	} else if (what < 80) {
 		type_some(f);
 	} else if (what < 120 && f->disk.n) {
-		disk_finish(&f->disk, (unsigned)below(f, f->disk.n), below(f, 4) ? 0 : -EIO);
+		rc = below(f, 4) ? 0 : -EIO;
+		disk_finish(&f->disk, (unsigned)below(f, f->disk.n), rc);
 	} else if (what < 160 && d->class->input) {
 		in = d->class->input(d, (unsigned)below(f, 100));
 		irq_set(&in, any(f) & 1);
