@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ELF programs of 64 bits, little-endian, linked to fixed addresses.  Source: System V ABI, edition
- * 4.1, chapters 4 and 5 (and the 64-bit forms of the 2015 draft).
- * Left out: relocation, and dynamic linking, which kernels do themselves.
+ * ELF programs of 64 bits, little-endian.  Source: System V ABI, edition 4.1, chapters 4 and 5 (and
+ * the 64-bit forms of the 2015 draft).  One that can run anywhere (ET_DYN) and is linked to
+ * addresses without RAM goes to where a raw file would.
+ * Left out: relocation, which kernels and firmware do themselves, and dynamic linking.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -21,6 +22,7 @@ enum { P_MEMSZ = 40, PT_LOAD = 1 };
 enum { SHDR = 64, SH_TYPE = 4, SH_OFFSET = 24, SH_SIZE = 32, SH_LINK = 40, SHT_SYMTAB = 2 };
 enum { SYM = 24, ST_NAME = 0, ST_VALUE = 8 };
 enum { ET_EXEC = 2, ET_DYN = 3, CLASS64 = 2, LITTLE = 1 };
+enum { ALIGN = 2 << 20 };
 
 /* More than any real kernel has. */
 enum { PHDRS_MAX = 256, SHDRS_MAX = 8192, SYMTAB_MAX = 256 << 20 };
@@ -61,9 +63,10 @@ static uint8_t *read_table(
 	return table;
 }
 
-static int load_segment(struct load *l, struct load_file *f, const uint8_t *p, struct err *e)
+static int load_segment(
+    struct load *l, struct load_file *f, const uint8_t *p, uint64_t bias, struct err *e)
 {
-	uint64_t at = get_le(p + P_PADDR, 8), filesz = get_le(p + P_FILESZ, 8);
+	uint64_t at = get_le(p + P_PADDR, 8) + bias, filesz = get_le(p + P_FILESZ, 8);
 	uint64_t memsz = get_le(p + P_MEMSZ, 8);
 	uint8_t *to;
 	int rc;
@@ -102,9 +105,27 @@ static uint64_t physical_entry(uint64_t entry, const uint8_t *p, unsigned n)
 	return entry;
 }
 
+/* What is to be added to addresses: a multiple of the largest page, as code counts on its
+ * alignment.
+ */
+static uint64_t bias_of(const struct load *l, const uint8_t *h, const uint8_t *p, unsigned n)
+{
+	uint64_t low = UINT64_MAX, at;
+
+	for (; n; n--, p += PHDR) {
+		at = get_le(p + P_PADDR, 8);
+		if (get_le(p + P_TYPE, 4) == PT_LOAD && get_le(p + P_MEMSZ, 8) && at < low)
+			low = at;
+	}
+	if (get_le(h + E_TYPE, 2) != ET_DYN || (low >= l->base && low - l->base < l->size))
+		return 0;
+	return l->raw_at - (low & ~(uint64_t)(ALIGN - 1));
+}
+
 int load_elf(struct load *l, struct load_file *f, struct err *e)
 {
 	uint8_t h[EHDR], *phdrs;
+	uint64_t bias;
 	unsigned n, i;
 	int rc = read_header(f, h, l->what, l->path, e);
 
@@ -117,12 +138,13 @@ int load_elf(struct load *l, struct load_file *f, struct err *e)
 	phdrs = read_table(f, get_le(h + E_PHOFF, 8), n * PHDR, "program header", e);
 	if (!phdrs)
 		return -EINVAL;
+	bias = bias_of(l, h, phdrs, n);
 	l->low = UINT64_MAX;
 	l->high = 0;
 	for (i = 0; rc == 0 && i < n; i++)
 		if (get_le(phdrs + i * PHDR + P_TYPE, 4) == PT_LOAD)
-			rc = load_segment(l, f, phdrs + i * PHDR, e);
-	l->entry = physical_entry(get_le(h + E_ENTRY, 8), phdrs, n);
+			rc = load_segment(l, f, phdrs + i * PHDR, bias, e);
+	l->entry = physical_entry(get_le(h + E_ENTRY, 8), phdrs, n) + bias;
 	free(phdrs);
 	if (rc < 0)
 		return rc;

@@ -62,6 +62,7 @@ static void add_cpu(struct fdt *f, unsigned id)
 	fdt_u32(f, "riscv,cboz-block-size", CACHE_BLOCK);
 	snprintf(handle, sizeof handle, "cpu%u-intc", id);
 	fdt_begin(f, "interrupt-controller");
+	fdt_u32(f, "#address-cells", 0);
 	fdt_u32(f, "#interrupt-cells", 1);
 	fdt_empty(f, "interrupt-controller");
 	fdt_str(f, "compatible", "riscv,cpu-intc");
