@@ -39,7 +39,16 @@ struct uart {
 	bool overrun;
 	bool tx_empty; /* the transmitter became empty, and nobody has seen it in IIR */
 	uint8_t rx[FIFO_SIZE], rx_first, rx_len;
+	uint8_t polls; /* reads of LSR in a row that found nothing, up to POLLS */
 };
+
+/*
+ * The host's input waits until the guest listens: it has the receive interrupt on, or it reads LSR
+ * again and again.  Real lines do not wait, but drivers clear the FIFO when they open the port, and
+ * what was typed ahead, or piped in from the start, would be lost.  A driver that only sends
+ * reads LSR once or twice for each character.
+ */
+enum { POLLS = 8 };
 
 static const struct field uart_fields[] = {
 	FIELD_ARRAY(struct uart, divisor),
@@ -54,6 +63,7 @@ static const struct field uart_fields[] = {
 	FIELD_ARRAY(struct uart, rx),
 	FIELD(struct uart, rx_first),
 	FIELD(struct uart, rx_len),
+	FIELD(struct uart, polls),
 	FIELD_END,
 };
 
@@ -146,6 +156,8 @@ static uint8_t read_lsr(struct uart *u)
 {
 	unsigned lsr = LSR_THRE | LSR_TEMT;
 
+	if (!u->rx_len && u->polls < POLLS && ++u->polls == POLLS)
+		chr_room(u->dev.back);
 	lsr |= u->rx_len ? LSR_DR : 0;
 	lsr |= u->overrun ? LSR_OE : 0;
 	u->overrun = false;
@@ -188,6 +200,7 @@ static uint8_t read_reg(struct uart *u, uint64_t reg)
 
 static void write_thr(struct uart *u, uint8_t c)
 {
+	u->polls = 0;
 	if (u->mcr & MCR_LOOP)
 		rx_put(u, c);
 	else
@@ -200,6 +213,9 @@ static void write_ier(struct uart *u, uint8_t val)
 	if (~u->ier & val & IER_TX)
 		u->tx_empty = true; /* it is, and the interrupt is asked for anew */
 	u->ier = val & IER_ALL;
+	u->polls = 0;
+	if (u->ier & IER_RX)
+		chr_room(u->dev.back);
 }
 
 static void write_fcr(struct uart *u, uint8_t val)
@@ -275,7 +291,9 @@ static size_t uart_room(void *dev)
 {
 	const struct uart *u = dev;
 
-	return u->mcr & MCR_LOOP ? 0 : rx_size(u) - u->rx_len;
+	if (u->mcr & MCR_LOOP || !(u->ier & IER_RX || u->polls == POLLS))
+		return 0;
+	return rx_size(u) - u->rx_len;
 }
 
 static void uart_input(void *dev, const uint8_t *data, size_t n)
@@ -317,7 +335,7 @@ static void uart_reset(struct dev *d)
 	read_msr(u);
 	u->overrun = false;
 	u->tx_empty = false;
-	u->rx_first = 0;
+	u->rx_first = u->polls = 0;
 	rx_clear(u);
 	update_irq(u);
 	mutex_unlock(&d->lock);

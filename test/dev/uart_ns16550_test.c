@@ -160,6 +160,7 @@ static void fifo_keeps_the_order_across_its_end(void **state)
 	struct rig *r = *state;
 	unsigned i, j;
 
+	set(r, IER, 1);
 	set(r, FCR, 1);
 	for (i = 0; i < 10; i++) {
 		assert_int_equal(rig_type(r, "0123456789a"), 11);
@@ -173,6 +174,7 @@ static void switching_the_fifos_clears_them(void **state)
 {
 	struct rig *r = *state;
 
+	set(r, IER, 1);
 	set(r, FCR, 1);
 	rig_type(r, "abc");
 	r->chr.rooms = 0;
@@ -215,6 +217,7 @@ static void loopback_keeps_the_host_out(void **state)
 {
 	struct rig *r = *state;
 
+	set(r, IER, 1);
 	set(r, MCR, 0x10);
 	set(r, THR, 'z');
 	assert_int_equal(r->chr.len, 0);
@@ -291,8 +294,35 @@ static void reading_nothing_is_harmless(void **state)
 	for (int i = 0; i < 40; i++)
 		get(r, RBR);
 	assert_int_equal(get(r, LSR), 0x60);
+	set(r, IER, 1);
 	rig_type(r, "a");
 	assert_int_equal(get(r, RBR), 'a');
+}
+
+/* What comes before a driver opens the port, and clears the FIFO, is for the driver. */
+static void input_waits_until_somebody_listens(void **state)
+{
+	struct rig *r = *state;
+	unsigned i;
+
+	assert_int_equal(rig_type(r, "a"), 0);
+	for (i = 0; i < 100; i++) {
+		get(r, LSR); /* as a driver that sends does */
+		set(r, THR, 'x');
+	}
+	assert_int_equal(rig_type(r, "a"), 0);
+	r->chr.rooms = 0;
+	set(r, IER, 1);
+	assert_int_equal(r->chr.rooms, 1);
+	assert_int_equal(rig_type(r, "a"), 1);
+	assert_int_equal(get(r, RBR), 'a');
+	set(r, IER, 0);
+	assert_int_equal(rig_type(r, "b"), 0);
+	for (i = 0; i < 8; i++)
+		assert_int_equal(get(r, LSR), 0x60); /* as firmware that waits for a key does */
+	assert_int_equal(r->chr.rooms, 3);           /* one for `a`, one for these */
+	assert_int_equal(rig_type(r, "b"), 1);
+	assert_int_equal(get(r, LSR), 0x61);
 }
 
 static void state_survives_save_and_restore(void **state)
@@ -358,6 +388,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(modem_lines_follow_in_loopback, make, drop),
 		cmocka_unit_test_setup_teardown(modem_changes_add_up_until_read, make, drop),
 		cmocka_unit_test_setup_teardown(reading_nothing_is_harmless, make, drop),
+		cmocka_unit_test_setup_teardown(input_waits_until_somebody_listens, make, drop),
 		cmocka_unit_test_setup_teardown(state_survives_save_and_restore, make, drop),
 		cmocka_unit_test_setup_teardown(
 		    reset_drops_the_interrupt_and_the_input, make, drop),
