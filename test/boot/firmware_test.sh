@@ -14,15 +14,15 @@ for kind in jump dynamic; do
 	has "$tmp/out" 'GUEST-READY riscv64 2 CPU' "fw_$kind starts both harts"
 done
 
-printf 'version\npoweroff\n' | $LODGE run -q -m 256M --timeout 60s -b "$fw/qemu-riscv64.bin" >"$tmp/out" 2>"$tmp/err"
+printf 'version\npoweroff\n' | $LODGE run -q -m 256M --timeout 60s -a riscv64 -b "$fw/qemu-riscv64.bin" >"$tmp/out" 2>"$tmp/err"
 is $? 0 "U-Boot in M mode obeys poweroff"
 has "$tmp/out" 'U-Boot 20[0-9][0-9]' "and prints its banner"
 
-printf 'version\npoweroff\n' | $LODGE run -q -m 256M --timeout 60s -b "$fw/fw_jump.bin" -k "$fw/qemu-riscv64_smode.bin" \
+printf 'version\npoweroff\n' | $LODGE run -q -m 256M --timeout 60s -a riscv64 -b "$fw/fw_jump.bin" -k "$fw/qemu-riscv64_smode.bin" \
 	>"$tmp/out" 2>"$tmp/err"
 is $? 0 "U-Boot in S mode under OpenSBI obeys poweroff"
 has "$tmp/out" 'U-Boot 20[0-9][0-9]' "and prints its banner"
 
-printf 'version\npoweroff\n' | $LODGE run -q -m 256M --timeout 60s -k "$fw/qemu-riscv64_smode.bin" >"$tmp/out" 2>"$tmp/err"
+printf 'version\npoweroff\n' | $LODGE run -q -m 256M --timeout 60s -a riscv64 -k "$fw/qemu-riscv64_smode.bin" >"$tmp/out" 2>"$tmp/err"
 is $? 0 "U-Boot in S mode under our own SBI obeys poweroff"
 finish
