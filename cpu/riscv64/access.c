@@ -174,23 +174,36 @@ static uint64_t low_bytes(uint64_t val, unsigned size)
 	return val & UINT64_MAX >> (64 - 8 * size);
 }
 
-/* An exit that asks for a value ends this attempt: the instruction starts again with the answer. */
+/* Comes out with this access and ends the attempt: the instruction starts again, and then the
+ * access has been answered. */
+static _Noreturn void come_out(struct rv *s, struct exit x)
+{
+	s->exit = x;
+	rv_attend(s, RV_ATT_EXIT);
+	longjmp(s->trap, RV_JMP_RETRY);
+}
+
+static bool is_answered(struct rv *s, enum exit_why why, uint64_t pa, unsigned size)
+{
+	const struct exit *x = &s->exit;
+
+	if (!s->answered || x->why != why || x->addr != pa || x->size != size)
+		return false;
+	s->answered = false;
+	return true;
+}
+
 static uint64_t bus_load(struct rv *s, uint64_t va, uint64_t pa, unsigned size)
 {
-	struct exit *x = &s->exit;
 	uint64_t val;
 
 	if (bus_read(s->env->bus, pa, &val, size))
 		return val;
 	if (!s->env->hole_exits)
 		access_fault(s, RV_LOAD, va);
-	if (s->answered && x->why == EXIT_READ && x->addr == pa && x->size == size) {
-		s->answered = false;
-		return low_bytes(x->val, size);
-	}
-	*x = (struct exit){ .why = EXIT_READ, .size = (uint8_t)size, .addr = pa };
-	rv_attend(s, RV_ATT_EXIT);
-	longjmp(s->trap, RV_JMP_RETRY);
+	if (!is_answered(s, EXIT_READ, pa, size))
+		come_out(s, (struct exit){ .why = EXIT_READ, .size = (uint8_t)size, .addr = pa });
+	return low_bytes(s->exit.val, size);
 }
 
 static void bus_store(struct rv *s, uint64_t va, uint64_t pa, uint64_t val, unsigned size)
@@ -200,8 +213,9 @@ static void bus_store(struct rv *s, uint64_t va, uint64_t pa, uint64_t val, unsi
 		return;
 	if (!s->env->hole_exits)
 		access_fault(s, RV_STORE, va);
-	s->exit = (struct exit){ .why = EXIT_WRITE, .size = (uint8_t)size, .addr = pa, .val = val };
-	rv_attend(s, RV_ATT_EXIT);
+	if (!is_answered(s, EXIT_WRITE, pa, size))
+		come_out(s, (struct exit){
+				.why = EXIT_WRITE, .size = (uint8_t)size, .addr = pa, .val = val });
 }
 
 /* How many bytes of an access are in its first page. */

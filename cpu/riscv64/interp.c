@@ -295,6 +295,10 @@ void rv_run(struct rv *s, struct exit *x, uint64_t turn)
 {
 	uint64_t retired = rv_retired(s);
 
+	if ((x->why == EXIT_READ || x->why == EXIT_WRITE) && x->why == s->exit.why) {
+		s->exit.val = x->val;
+		s->answered = true;
+	}
 	s->left = turn && turn < INT64_MAX / 2 ? (int64_t)turn : INT64_MAX / 2;
 	s->turn_rest = 0;
 	s->count_end = retired + (uint64_t)s->left;
