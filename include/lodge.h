@@ -178,7 +178,7 @@ LODGE_API int lodge_console_input(struct lodge_machine *, const void *data, size
 
 /*
  * Memory and CPUs on an engine.  Everything that is not memory comes out of lodge_vcpu_run.  One
- * thread at a time runs CPUs of one machine.  test/lib/bare_test.c and doc/bare.c show it.
+ * thread at a time runs CPUs of one machine.  test/lib/bare_test.c shows all of it.
  */
 struct lodge_bare;
 struct lodge_vcpu;

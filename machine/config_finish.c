@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "cpu/cpu.h"
 #include "machine/config.h"
 #include "machine/load.h"
@@ -15,6 +16,19 @@ static int set_default(char **text, const char *value, struct err *e)
 	if (!*text)
 		*text = strdup(value);
 	return *text ? 0 : err_set(e, ENOMEM, "configuration: no memory");
+}
+
+static int no_such_cpu(const char *key, const char *path, const char *what, struct err *e)
+{
+	struct buf names = { 0 };
+	int rc;
+
+	for (const struct cpu_class *const *c = cpu_classes; *c; c++)
+		buf_printf(&names, "%s%s", names.len ? ", " : "", (*c)->name);
+	rc = err_set(e, EINVAL, "%s %s is %s: guest CPUs are %.*s", key, path, what, (int)names.len,
+	    names.data ? (const char *)names.data : "");
+	buf_free(&names);
+	return rc;
 }
 
 /* Looks at one of the files that the CPUs will run: *arch becomes what it is made for, if it says
@@ -31,8 +45,7 @@ static int look_at(
 	if (rc || !guess)
 		return rc;
 	if (!cpu_find(guess))
-		return err_set(e, EINVAL, "%s %s is %s: there is no guest CPU %s here", key, path,
-		    what, guess);
+		return no_such_cpu(key, path, what, e);
 	if (c->arch && strcmp(c->arch, guess))
 		return err_set(
 		    e, EINVAL, "%s %s is %s, which is not for arch %s", key, path, what, c->arch);

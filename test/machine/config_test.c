@@ -1,13 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Keys and their values, the grammar of vm.conf, what is guessed, and that what config_print writes
  * config_read reads back. */
-/* clang-format off */
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <cmocka.h>
-/* clang-format on */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +9,7 @@
 
 #include "base/buf.h"
 #include "machine/config.h"
+#include "test/cmocka.h"
 
 /* A file with this content; the name is good until the next call. */
 static const char *file_with(const void *data, size_t n)
@@ -409,11 +403,12 @@ static void finish_refuses(void **state)
 	set(&c, "firmware", "none");
 	assert_true(config_finish(&c, &e) < 0);
 	set(&c, "kernel", "/nonexistent/k");
-	assert_int_equal(config_finish(&c, &e), -ENOENT);
+	assert_true(config_finish(&c, &e) < 0);
 	assert_non_null(strstr(e.text, "/nonexistent/k"));
 	set(&c, "kernel", elf_file(183));
 	assert_int_equal(config_finish(&c, &e), -EINVAL);
 	assert_non_null(strstr(e.text, "aarch64"));
+	assert_non_null(strstr(e.text, "riscv64"));
 	set(&c, "arch", "riscv64");
 	assert_int_equal(config_finish(&c, &e), -EINVAL);
 	set(&c, "kernel", file_with("", 0));
