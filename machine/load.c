@@ -148,6 +148,11 @@ int load_exactly(
 	return 0;
 }
 
+int load_refuse(const struct load_file *f, const char *part, const char *why, struct err *e)
+{
+	return err_set(e, EINVAL, "%s %s: its %s is %s", f->what, f->path, part, why);
+}
+
 void *load_room(const struct load *l, uint64_t at, uint64_t len, struct err *e)
 {
 	void *room = NULL;
@@ -225,7 +230,7 @@ static const struct {
 	{ 0x9026, 0, "alpha", "an ELF program for Alpha" },
 };
 
-enum { HEAD = 1024 };
+enum { HEAD = 1024, ELF_MACHINE_END = 20 };
 
 static struct kind elf_kind(const uint8_t *head)
 {
@@ -272,6 +277,8 @@ static int look(struct load_file *f, struct kind *k, struct err *e)
 		    "%s %s is a compressed EFI program; the Image inside it is what can be started",
 		    f->what, f->path);
 	*k = kind_of(head);
+	if (k->format == LOAD_ELF && n < ELF_MACHINE_END)
+		return load_refuse(f, "ELF header", "cut short", e);
 	return 0;
 }
 

@@ -68,6 +68,8 @@ int64_t load_read(struct load_file *, uint64_t off, void *, uint64_t len, struct
 /* All of len bytes, or a reason that calls them `part`. */
 int load_exactly(
     struct load_file *, uint64_t off, void *, uint64_t len, const char *part, struct err *);
+/* -EINVAL and "kernel PATH: its PART is WHY". */
+int load_refuse(const struct load_file *, const char *part, const char *why, struct err *);
 /* The host address of [at, at + len), or NULL and a reason. */
 void *load_room(const struct load *, uint64_t at, uint64_t len, struct err *);
 

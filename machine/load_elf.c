@@ -53,7 +53,7 @@ static uint8_t *read_table(
 	uint8_t *table = malloc(size ? size : 1);
 
 	if (!table) {
-		err_set(e, ENOMEM, "no memory for the %s", part);
+		load_refuse(f, part, "too large for this host's memory", e);
 		return NULL;
 	}
 	if (load_exactly(f, off, table, size, part, e) < 0) {
@@ -167,7 +167,7 @@ static int read_section(
 {
 	t->size = get_le(s + SH_SIZE, 8);
 	if (t->size > SYMTAB_MAX)
-		return err_set(e, EINVAL, "the %s is larger than any real one", part);
+		return load_refuse(f, part, "larger than any real one", e);
 	t->data = read_table(f, get_le(s + SH_OFFSET, 8), t->size, part, e);
 	return t->data ? 0 : -EINVAL;
 }
