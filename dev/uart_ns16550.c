@@ -7,6 +7,7 @@
  * cannot happen.  DMA mode and line settings are kept but do nothing.
  */
 #include "core/chr.h"
+#include "core/clock.h"
 #include "dev/dev.h"
 #include "dev/fdt.h"
 
@@ -40,14 +41,17 @@ struct uart {
 	bool tx_empty; /* the transmitter became empty, and nobody has seen it in IIR */
 	uint8_t rx[FIFO_SIZE], rx_first, rx_len;
 	uint8_t polls; /* reads of LSR in a row that found nothing, up to POLLS */
+	bool opened;   /* the receive interrupt has been on for OPEN_NS */
+	struct timer open;
 };
 
 /*
- * The host's input waits until the guest listens: it has the receive interrupt on, or it reads LSR
- * again and again.  Real lines do not wait, but drivers clear the FIFO when they open the port, and
- * what was typed ahead, or piped in from the start, would be lost.  A driver that only sends
- * reads LSR once or twice for each character.
+ * The host's input waits until the guest listens: it has had the receive interrupt on for a moment,
+ * or it reads LSR again and again.  Real lines do not wait, but drivers clear the FIFO and read RBR
+ * "for luck" when they open the port, and what was typed ahead, or piped in from the start, would
+ * be lost.  A driver that only sends reads LSR once or twice for each character.
  */
+enum { OPEN_NS = 10000000 };
 enum { POLLS = 8 };
 
 static const struct field uart_fields[] = {
@@ -64,6 +68,7 @@ static const struct field uart_fields[] = {
 	FIELD(struct uart, rx_first),
 	FIELD(struct uart, rx_len),
 	FIELD(struct uart, polls),
+	FIELD(struct uart, opened),
 	FIELD_END,
 };
 
@@ -214,8 +219,20 @@ static void write_ier(struct uart *u, uint8_t val)
 		u->tx_empty = true; /* it is, and the interrupt is asked for anew */
 	u->ier = val & IER_ALL;
 	u->polls = 0;
-	if (u->ier & IER_RX)
-		chr_room(u->dev.back);
+	if (!(u->ier & IER_RX)) {
+		u->opened = false;
+		timer_set(&u->open, UINT64_MAX);
+	} else if (!u->opened && u->open.when == UINT64_MAX) {
+		timer_set(&u->open, clock_now(u->dev.env->clock) + OPEN_NS);
+	}
+}
+
+static void open_now(void *arg)
+{
+	struct uart *u = arg;
+
+	u->opened = true;
+	chr_room(u->dev.back);
 }
 
 static void write_fcr(struct uart *u, uint8_t val)
@@ -291,7 +308,7 @@ static size_t uart_room(void *dev)
 {
 	const struct uart *u = dev;
 
-	if (u->mcr & MCR_LOOP || !(u->ier & IER_RX || u->polls == POLLS))
+	if (u->mcr & MCR_LOOP || !(u->opened || u->polls == POLLS))
 		return 0;
 	return rx_size(u) - u->rx_len;
 }
@@ -315,12 +332,14 @@ static int uart_init(struct dev *d, struct err *e)
 
 	if (rc < 0)
 		return rc;
+	timer_init(&((struct uart *)d)->open, d->env->clock, &d->lock, open_now, d);
 	chr_attach(d->back, &uart_sink, d, &d->lock);
 	return 0;
 }
 
 static void uart_fini(struct dev *d)
 {
+	timer_set(&((struct uart *)d)->open, UINT64_MAX);
 	chr_attach(d->back, NULL, NULL, NULL);
 }
 
@@ -336,6 +355,8 @@ static void uart_reset(struct dev *d)
 	u->overrun = false;
 	u->tx_empty = false;
 	u->rx_first = u->polls = 0;
+	u->opened = false;
+	timer_set(&u->open, UINT64_MAX);
 	rx_clear(u);
 	update_irq(u);
 	mutex_unlock(&d->lock);
@@ -349,6 +370,7 @@ static void uart_loaded(struct dev *d)
 	u->rx_first %= FIFO_SIZE;
 	if (u->rx_len > rx_size(u))
 		u->rx_len = (uint8_t)rx_size(u);
+	u->opened |= u->ier & IER_RX;
 	update_irq(u);
 	chr_room(d->back);
 	mutex_unlock(&d->lock);
