@@ -158,12 +158,15 @@ static void holes_come_out_as_exits(void **state)
 	assert_int_equal(atomic_load(&r->s->attention), 0);
 	assert_int_equal(rig_load(r, RIG_HOLE + 4, 4, NULL), RIG_RETRY); /* once only */
 	atomic_store(&r->s->attention, 0);
-	assert_int_equal(rig_store(r, RIG_HOLE, 2, 0xabcdef), RIG_OK);
+	assert_int_equal(rig_store(r, RIG_HOLE, 2, 0xabcdef), RIG_RETRY);
 	assert_true(atomic_load(&r->s->attention) & RV_ATT_EXIT);
 	assert_int_equal(x->why, EXIT_WRITE);
 	assert_int_equal(x->addr, RIG_HOLE);
 	assert_int_equal(x->size, 2);
 	assert_int_equal(x->val, 0xcdef);
+	r->s->answered = true; /* it has been written */
+	assert_int_equal(rig_store(r, RIG_HOLE, 2, 0xabcdef), RIG_OK);
+	assert_false(r->s->answered);
 	assert_int_equal(rig_load(r, RIG_HOLE + 1, 4, NULL), RV_LOAD_ACCESS);
 }
 
