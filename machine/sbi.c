@@ -379,7 +379,7 @@ static struct sbi_ret dbcn(struct call *c)
  * 12.3 to 12.6 (Sv39 to Sv57). */
 static bool translate(const struct call *c, uint64_t va, uint64_t *pa)
 {
-	enum { PTE_V = 1, PTE_R = 2, PTE_X = 8, SV39 = 8 };
+	enum { PTE_V = 1, PTE_R = 2, PTE_X = 8, SV39 = 8, SV57 = 10 };
 	struct machine *m = c->sbi->machine;
 	struct rv_regs r;
 	uint8_t raw[8];
@@ -389,8 +389,8 @@ static bool translate(const struct call *c, uint64_t va, uint64_t *pa)
 	m->engine_class->vcpu_get(cpu_of(c, c->hart)->vcpu, RV_REGS_CSR, &r);
 	mode = r.satp >> 60;
 	*pa = va;
-	if (mode < SV39)
-		return true;
+	if (mode < SV39 || mode > SV57)
+		return !mode;
 	table = (r.satp & 0xfffffffffff) << 12;
 	for (level = mode - SV39 + 3; level--;) {
 		shift = 12 + 9 * level;
