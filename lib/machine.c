@@ -2,6 +2,7 @@
 #include "machine/machine.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -158,13 +159,18 @@ static const char *base_name(const char *path)
 size_t lodge_machine_describe(const struct lodge_machine *m, char *text, size_t size)
 {
 	const struct config *c = &m->config;
-	const char *kernel = c->kernel ? c->kernel : c->firmware;
+	const char *file = c->kernel ? c->kernel : c->firmware;
+	uint64_t amount = c->memory >> 10;
+	const char *unit = "KMG";
 	struct buf b = { 0 };
-	uint64_t kib = c->memory >> 10;
 
-	buf_printf(&b, "%s %s, engine %s, %llu%c, %u CPU%s, %s %s", c->arch, c->machine, c->engine,
-	    (unsigned long long)(kib % 1024 ? kib : kib >> 10), kib % 1024 ? 'K' : 'M', c->cpus,
-	    c->cpus > 1 ? "s" : "", c->kernel ? "kernel" : "firmware", base_name(kernel));
+	while (unit[1] && amount % 1024 == 0) {
+		amount >>= 10;
+		unit++;
+	}
+	buf_printf(&b, "%s %s, engine %s, %" PRIu64 "%c, %u CPU%s, %s %s", c->arch, c->machine,
+	    c->engine, amount, *unit, c->cpus, c->cpus > 1 ? "s" : "",
+	    c->kernel ? "kernel" : "firmware", base_name(file));
 	return lib_give(&b, text, size);
 }
 

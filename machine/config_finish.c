@@ -37,13 +37,16 @@ static int look_at(
     const struct config *c, const char *key, const char *path, const char **arch, struct err *e)
 {
 	const char *guess = NULL, *what = NULL;
+	struct err why;
 	int rc;
 
 	if (!path)
 		return 0;
-	rc = load_guess(path, &guess, &what, e);
-	if (rc || !guess)
-		return rc;
+	rc = load_guess(path, &guess, &what, &why);
+	if (rc)
+		return err_set(e, -rc, "%s: %s", key, why.text);
+	if (!guess)
+		return 0;
 	if (!cpu_find(guess))
 		return no_such_cpu(key, path, what, e);
 	if (c->arch && strcmp(c->arch, guess))
