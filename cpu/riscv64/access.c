@@ -304,24 +304,36 @@ void *rv_atomic(struct rv *s, uint64_t va, unsigned size, bool for_lr, uint64_t 
 	return host;
 }
 
-void rv_cbo_zero(struct rv *s, uint64_t va)
-{
-	struct part p = locate_ram(s, va & -(uint64_t)CBO_BLOCK, CBO_BLOCK, RV_STORE);
-
-	memset(p.host, 0, CBO_BLOCK);
-	written(s, &p, CBO_BLOCK);
-}
-
-/* These need what a load needs, and their faults are a store's (CMO, 2.5). */
-void rv_cbo_check(struct rv *s, uint64_t va)
+/* Where the block around va is.  Faults are a store's, and name va as it is (CMO, 2.5.3). */
+static struct rv_where cbo_locate(struct rv *s, uint64_t va, enum rv_access access)
 {
 	struct rv_where w;
-	int cause;
+	int cause = rv_translate(s, context(s), va & -(uint64_t)CBO_BLOCK, CBO_BLOCK, access, &w);
 
-	va &= -(uint64_t)CBO_BLOCK;
-	cause = rv_translate(s, context(s), va, CBO_BLOCK, RV_LOAD, &w);
+	if (cause == RV_LOAD_PAGE || cause == RV_STORE_PAGE)
+		rv_raise(s, RV_STORE_PAGE, va);
 	if (cause)
-		rv_raise(s, cause == RV_LOAD_PAGE ? RV_STORE_PAGE : RV_STORE_ACCESS, va);
+		access_fault(s, RV_STORE, va);
+	return w;
+}
+
+void rv_cbo_zero(struct rv *s, uint64_t va)
+{
+	struct rv_where w = cbo_locate(s, va, RV_STORE);
+	void *host = mem_at(s->env->mem, w.pa, CBO_BLOCK);
+
+	if (!host ||
+	    (*mem_flags(s->env->mem, w.pa) & MEM_IO && bus_covers(s->env->bus, w.pa, CBO_BLOCK)))
+		access_fault(s, RV_STORE, va);
+	memset(host, 0, CBO_BLOCK);
+	mem_written(s->env->mem, w.pa, CBO_BLOCK);
+}
+
+/* These need what a load needs. */
+void rv_cbo_check(struct rv *s, uint64_t va)
+{
+	struct rv_where w = cbo_locate(s, va, RV_LOAD);
+
 	if (!s->env->hole_exits && !mem_flags(s->env->mem, w.pa) &&
 	    !bus_covers(s->env->bus, w.pa, CBO_BLOCK))
 		access_fault(s, RV_STORE, va);
