@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Completion of lodge(1) for bash.  What there is comes from the program itself.
+
+_lodge()
+{
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} lodge=${COMP_WORDS[0]}
+
+	COMPREPLY=()
+	if ((COMP_CWORD == 1)); then
+		mapfile -t COMPREPLY < <(compgen -W 'run engines machines help --help --version' -- "$cur")
+		return
+	fi
+	case ${COMP_WORDS[1]} in
+	run) ;;
+	help)
+		mapfile -t COMPREPLY < <(compgen -W 'run keys' -- "$cur")
+		return
+		;;
+	*) return ;;
+	esac
+	case $prev in
+	-a | --arch)
+		mapfile -t COMPREPLY < <(compgen -W "$("$lodge" machines | awk '{ print $2 }')" -- "$cur")
+		;;
+	-M | --machine)
+		mapfile -t COMPREPLY < <(compgen -W "$("$lodge" machines | awk '{ print $1 }')" -- "$cur")
+		;;
+	-E | --engine)
+		mapfile -t COMPREPLY < <(compgen -W "auto $("$lodge" engines | awk '{ print $1 }')" -- "$cur")
+		;;
+	-C | --console)
+		mapfile -t COMPREPLY < <(compgen -W 'stdio pty none unix: file:' -- "$cur")
+		;;
+	-o | --option)
+		mapfile -t COMPREPLY < <(compgen -S = -W "$("$lodge" help keys | awk 'NR > 2 { print $1 }')" -- "$cur")
+		compopt -o nospace
+		;;
+	-b | --firmware | -k | --kernel | -i | --initrd | -d | --disk | -f | --config)
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		;;
+	-m | --memory | -c | --cpus | -p | --cmdline | --timeout | --seed | --trace) ;;
+	*)
+		[[ $cur != -* ]] ||
+			mapfile -t COMPREPLY < <(compgen -W "$("$lodge" help run | grep -o -- '--[a-z-]*' | sort -u)" -- "$cur")
+		;;
+	esac
+}
+
+complete -F _lodge lodge
