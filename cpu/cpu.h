@@ -42,7 +42,7 @@ struct cpu_class {
 	void (*kick)(struct cpu *);
 	void (*irq)(struct cpu *, unsigned line, bool level);
 	void (*fence)(struct cpu *, bool instructions); /* see engine_class.vcpu_fence */
-	uint64_t (*retired)(struct cpu *); /* see engine_class.vcpu_retired */
+	uint64_t (*retired)(struct cpu *);              /* see engine_class.vcpu_retired */
 	int (*get)(struct cpu *, unsigned groups, void *regs);
 	int (*set)(struct cpu *, unsigned groups, const void *regs);
 };
