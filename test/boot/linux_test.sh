@@ -39,8 +39,18 @@ linux --no-reboot -- 'echo c > /proc/sysrq-trigger'
 is $rc 3 "exit status 3 at a panic with panic=-1 and --no-reboot"
 has "$tmp/out" 'Kernel panic' "and it was a panic"
 
-linux -- 'reboot -f & sleep 100'
-has "$tmp/out" 'GUEST-READY' "the machine that reboots comes up"
+$LODGE run -q -m 256M --timeout 300s -k "$guest_dir/vmlinux" -i "$guest_dir/initrd.gz" \
+	-p "console=ttyS0 quiet lodge.run=reboot_-f" >"$tmp/out" 2>"$tmp/err" </dev/null &
+pid=$!
+for i in $(seq 300); do
+	[ "$(grep -c GUEST-READY "$tmp/out" 2>/dev/null)" != 2 ] || break
+	kill -0 $pid 2>/dev/null || break
+	sleep 1
+done
+kill $pid
+wait $pid 2>/dev/null
+is "$(grep -c GUEST-READY "$tmp/out")" 2 "a machine that reboots comes up again"
+
 $LODGE run -q -m 256M --timeout 15s -k "$guest_dir/vmlinux" -i "$guest_dir/initrd.gz" \
 	-p "console=ttyS0 quiet lodge.run=sleep_1000" >"$tmp/out" 2>"$tmp/err" </dev/null
 is $? 4 "exit status 4 at --timeout"
