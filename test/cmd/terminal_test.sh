@@ -27,10 +27,13 @@ class Terminal:
         args = [lodge, "run", "-a", "riscv64", "-b", "none", "-m", "16M", "-k", kernel] + list(options)
         self.pid = os.fork()
         if not self.pid:
-            os.setsid()
-            for fd in 0, 1, 2:
-                os.dup2(slave, fd)
-            os.execv(lodge, args)
+            try:
+                os.setsid()
+                for fd in 0, 1, 2:
+                    os.dup2(slave, fd)
+                os.execv(lodge, args)
+            finally:
+                os._exit(127)
 
     def wait_for(self, want):
         end = time.monotonic() + 20
