@@ -5,12 +5,14 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "base/log.h"
 #include "cpu/cpu.h"
+#include "dev/dev.h"
 #include "engine/engine.h"
 #include "machine/machine.h"
 
@@ -20,7 +22,7 @@ static const uint64_t PAGE = 4096;
 static const unsigned MAX_CPUS = 8;
 
 /* How a key's value is read, kept and printed. */
-enum kind { TEXT, SIZE, COUNT, DURATION, NUMBER, YES_NO, NO_YES, DISK };
+enum kind { TEXT, SIZE, COUNT, DURATION, NUMBER, YES_NO, NO_YES, DISK, DEVICE };
 
 struct key {
 	const char *name;
@@ -173,6 +175,8 @@ static const struct key keys[] = {
 	{ "cmdline", TEXT, AT(cmdline), check_any, "the kernel's command line" },
 	{ "disk", DISK, AT(disk), NULL,
 	    "FILE[,ro][,snapshot][,if=virtio]; up to 8, each one more disk" },
+	{ "device", DEVICE, AT(device), NULL,
+	    "NAME[,addr=ADDRESS][,irq=N]: one more device; up to 8" },
 	{ "console", TEXT, AT(console), check_console,
 	    "stdio, pty, unix:PATH, file:PATH, none; default stdio" },
 	{ "timeout", DURATION, AT(timeout_ns), NULL, "ends the run after 60s, 5m, 1h; 0: never" },
@@ -202,6 +206,9 @@ static char **string_of(struct config *c, unsigned n)
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
 		if (keys[i].kind == TEXT && n-- == 0)
 			return text_at(c, &keys[i]);
+	if (n < CONFIG_DEVICES)
+		return &c->device[n];
+	n -= CONFIG_DEVICES;
 	if (n / 2 >= CONFIG_DISKS)
 		return NULL;
 	return n & 1 ? &c->disk[n / 2].bus : &c->disk[n / 2].path;
@@ -333,6 +340,61 @@ static int add_disk(struct config *c, const char *value, struct err *e)
 	return 0;
 }
 
+static int set_device_option(
+    struct config_device *d, const char *value, const char *o, struct err *e)
+{
+	uint64_t n;
+
+	if (!strncmp(o, "addr=", 5) && !parse_u64(o + 5, &n) && n && n % PAGE == 0)
+		d->addr = n;
+	else if (!strncmp(o, "irq=", 4) && !parse_u64(o + 4, &n) && n && n < 1024)
+		d->irq = (unsigned)n;
+	else
+		return err_set(e, EINVAL,
+		    "device \"%s\": \"%s\" is not one of addr=ADDRESS (in steps of 0x1000), irq=N",
+		    value, o);
+	return 0;
+}
+
+int config_device(struct config_device *d, const char *value, struct err *e)
+{
+	struct buf choice = { 0 };
+	size_t n = strcspn(value, ",");
+	char option[40];
+
+	*d = (struct config_device){ 0 };
+	if (n < sizeof d->name)
+		memcpy(d->name, value, n);
+	if (!dev_find(d->name)) {
+		for (const struct dev_class *const *c = dev_classes; *c; c++)
+			add_choice(&choice, (*c)->name);
+		return refuse("device", value, &choice, e);
+	}
+	for (value += n; *value; value += n) {
+		n = strcspn(++value, ",");
+		snprintf(option, sizeof option, "%.*s", (int)(n < 39 ? n : 39), value);
+		if (set_device_option(d, d->name, option, e) < 0)
+			return -EINVAL;
+	}
+	return 0;
+}
+
+static int add_device(struct config *c, const char *value, struct err *e)
+{
+	struct config_device d;
+	int rc;
+
+	if (c->ndevices == CONFIG_DEVICES)
+		return err_set(e, EINVAL,
+		    "device \"%s\": there are %d devices already, the most there can be", value,
+		    CONFIG_DEVICES);
+	rc = config_device(&d, value, e);
+	if (!rc)
+		rc = set_text(&c->device[c->ndevices], value, e);
+	c->ndevices += !rc;
+	return rc;
+}
+
 static int set_yes_no(bool *b, bool yes, const char *key, const char *value, struct err *e)
 {
 	if (!strcmp(value, "yes"))
@@ -385,6 +447,8 @@ static int set_key(struct config *c, const struct key *k, const char *value, str
 		return set_yes_no(at(c, k), k->kind == YES_NO, k->name, value, e);
 	case DISK:
 		return add_disk(c, value, e);
+	case DEVICE:
+		return add_device(c, value, e);
 	}
 	return -EINVAL;
 }
@@ -466,6 +530,15 @@ static void print_disks(const struct config *c, const char *indent, struct buf *
 	}
 }
 
+static void print_devices(const struct config *c, const char *indent, struct buf *b)
+{
+	for (unsigned i = 0; i < c->ndevices; i++) {
+		buf_printf(b, "%sdevice ", indent);
+		print_quoted(b, c->device[i]);
+		buf_printf(b, "\n");
+	}
+}
+
 /* Whether the value differs from "not given". */
 static bool is_given(const struct config *c, const struct key *k)
 {
@@ -485,6 +558,8 @@ static bool is_given(const struct config *c, const struct key *k)
 		return *(const uint64_t *)(const void *)p;
 	case DISK:
 		return c->ndisks;
+	case DEVICE:
+		return c->ndevices;
 	}
 	return false;
 }
@@ -516,6 +591,7 @@ static void print_value(const struct config *c, const struct key *k, struct buf 
 		buf_printf(b, "no");
 		break;
 	case DISK:
+	case DEVICE:
 		break;
 	}
 }
@@ -534,6 +610,10 @@ void config_print(const struct config *c, struct buf *b)
 			continue;
 		if (keys[i].kind == DISK) {
 			print_disks(c, indent, b);
+			continue;
+		}
+		if (keys[i].kind == DEVICE) {
+			print_devices(c, indent, b);
 			continue;
 		}
 		buf_printf(b, "%s%s ", indent, keys[i].name);

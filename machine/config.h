@@ -13,7 +13,7 @@ struct buf;
  * What a VM is made of, as the command line, vm.conf and the API give it.  Strings are owned by
  * the config; NULL means not given (the defaults are filled in by config_finish).
  */
-enum { CONFIG_DISKS = 8 };
+enum { CONFIG_DISKS = 8, CONFIG_DEVICES = 8 };
 
 struct config_disk {
 	char *path;
@@ -30,6 +30,8 @@ struct config {
 	char *kernel, *initrd, *cmdline;
 	struct config_disk disk[CONFIG_DISKS];
 	unsigned ndisks;
+	char *device[CONFIG_DEVICES]; /* see config_device */
+	unsigned ndevices;
 	char *console;       /* "stdio", "pty", "unix:PATH", "file:PATH", "none" */
 	uint64_t timeout_ns; /* 0: none */
 	bool exit_from_guest;
@@ -50,6 +52,13 @@ int config_set(struct config *, const char *key, const char *value, struct err *
 int config_read(struct config *, const char *path, struct err *); /* a vm.conf */
 /* Defaults and guesses (architecture from the kernel file), and whether all fits together. */
 int config_finish(struct config *, struct err *);
+/* A device in addition to the board's own: "NAME[,addr=ADDRESS][,irq=N]"; what is not said is 0. */
+struct config_device {
+	char name[32];
+	uint64_t addr;
+	unsigned irq;
+};
+int config_device(struct config_device *, const char *value, struct err *);
 /* The effective configuration in the form that config_read takes. */
 void config_print(const struct config *, struct buf *);
 /* The categories of `trace` as bits for struct log. */

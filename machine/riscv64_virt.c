@@ -31,8 +31,11 @@ enum {
 	VIRTIO = 0x10001000,
 	VIRTIO_STEP = 0x1000,
 	VIRTIO_SLOTS = 8,
+	/* Where QEMU's board has nothing: for devices that the configuration adds. */
+	EXTRA = 0x10100000,
+	EXTRA_STEP = 0x10000,
 };
-enum { VIRTIO_IRQ = 1, UART_IRQ = 10, RTC_IRQ = 11 };
+enum { VIRTIO_IRQ = 1, UART_IRQ = 10, RTC_IRQ = 11, EXTRA_IRQ = 64, LAST_IRQ = 95 };
 
 static const uint64_t RAM = 0x80000000;
 static const uint64_t KERNEL = 0x80200000;    /* behind 2 MiB for firmware */
@@ -118,6 +121,28 @@ static int place_htif(struct machine *m, struct err *e)
 	return machine_place(m, &p, NULL, e) ? 0 : -EINVAL;
 }
 
+static int place_extra(struct machine *m, struct dev *plic, struct err *e)
+{
+	struct config_device d;
+
+	for (unsigned i = 0; i < m->config.ndevices; i++) {
+		if (config_device(&d, m->config.device[i], e) < 0)
+			return -EINVAL;
+		if (d.irq > LAST_IRQ)
+			return err_set(e, EINVAL, "device \"%s\": irq %u: this board has 1 to %u",
+			    d.name, d.irq, LAST_IRQ);
+		const struct machine_place p = {
+			.class = d.name,
+			.base = d.addr ? d.addr : EXTRA + i * EXTRA_STEP,
+			.irq = d.irq ? d.irq : EXTRA_IRQ + i,
+			.id = "",
+		};
+		if (!machine_place(m, &p, plic, e))
+			return -EINVAL;
+	}
+	return 0;
+}
+
 static int place_devices(struct machine *m, struct err *e)
 {
 	struct virt *v = m->board;
@@ -142,7 +167,9 @@ static int place_devices(struct machine *m, struct err *e)
 	/* After the UART: it is HTIF that such a program reads its console from. */
 	if (v->tohost && place_htif(m, e) < 0)
 		return -EINVAL;
-	return place_virtio(m, pic, e);
+	if (place_virtio(m, pic, e) < 0)
+		return -EINVAL;
+	return place_extra(m, pic, e);
 }
 
 static int virt_build(struct machine *m, struct err *e)

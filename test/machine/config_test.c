@@ -117,6 +117,34 @@ static void disks_are_added(void **state)
 	config_free(&c);
 }
 
+static void devices_are_added(void **state)
+{
+	struct config c;
+	struct config_device d;
+	struct err e;
+
+	(void)state;
+	config_init(&c);
+	set(&c, "device", "rtc_goldfish");
+	set(&c, "device", "sifive_test,irq=40,addr=0x10200000");
+	assert_int_equal(c.ndevices, 2);
+	assert_int_equal(config_device(&d, c.device[0], &e), 0);
+	assert_string_equal(d.name, "rtc_goldfish");
+	assert_int_equal(d.addr, 0);
+	assert_int_equal(d.irq, 0);
+	assert_int_equal(config_device(&d, c.device[1], &e), 0);
+	assert_int_equal(d.addr, 0x10200000);
+	assert_int_equal(d.irq, 40);
+	for (unsigned i = 2; i < CONFIG_DEVICES; i++)
+		set(&c, "device", "sifive_test");
+	assert_int_equal(config_set(&c, "device", "sifive_test", &e), -EINVAL);
+	config_free(&c);
+	refused("device", "walrus", "rtc_goldfish");
+	refused("device", "rtc_goldfish,", "irq=N");
+	refused("device", "rtc_goldfish,irq=0", "irq=N");
+	refused("device", "rtc_goldfish,addr=17", "0x1000");
+}
+
 static void bad_values_are_refused_by_name(void **state)
 {
 	(void)state;
@@ -165,7 +193,7 @@ static void unknown_key_lists_all(void **state)
 	config_set(&c, "a-key-with-quite-a-long-name-that-nobody-knows", "", &e);
 	assert_non_null(strstr(e.text, ", trace"));
 	config_keys(about, &n);
-	assert_int_equal(n, 19);
+	assert_int_equal(n, 20);
 }
 
 static char *printed(const struct config *c)
@@ -211,6 +239,7 @@ static void print_reads_back(void **state)
 	for (int i = 0; i < 255; i++)
 		odd[i] = (char)(i + 1);
 	odd[255] = '\0';
+	set(&c, "device", "rtc_goldfish,irq=9");
 	set(&c, "cmdline", odd);
 	set(&c, "kernel", "/tmp/a \"b\"\\ #{}=");
 	set(&c, "disk", "a,, b,ro");
@@ -434,6 +463,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keys_take_their_values),
 		cmocka_unit_test(disks_are_added),
+		cmocka_unit_test(devices_are_added),
 		cmocka_unit_test(bad_values_are_refused_by_name),
 		cmocka_unit_test(unknown_key_lists_all),
 		cmocka_unit_test(print_reads_back),
