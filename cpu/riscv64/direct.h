@@ -175,7 +175,7 @@ static ALWAYS_INLINE val round_mode(const struct ctx *c, unsigned rm)
 
 static ALWAYS_INLINE val call(const struct ctx *c, enum rv_help h, val a, val b, val d)
 {
-	if (rv_helpers[h].flags)
+	if (rv_helpers[h].flags & (RV_HELP_F | RV_HELP_G))
 		sync_state(c);
 	return rv_helpers[h].fn(c->s, a, b, d);
 }
