@@ -65,7 +65,9 @@ demo:
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig \
 	    $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/share/man/man1 \
-	    $(DESTDIR)$(PREFIX)/share/man/man5
+	    $(DESTDIR)$(PREFIX)/share/man/man5 \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions \
+	    $(DESTDIR)$(PREFIX)/share/zsh/site-functions
 	install -m 755 $O/lodge $(DESTDIR)$(PREFIX)/bin/lodge
 	install -m 644 $O/liblodge.a $(DESTDIR)$(PREFIX)/lib/liblodge.a
 	install -m 755 $O/liblodge.so $(DESTDIR)$(PREFIX)/lib/liblodge.so.0
@@ -74,6 +76,9 @@ install: all
 	install -m 644 include/lodge.h $(DESTDIR)$(PREFIX)/include/lodge.h
 	install -m 644 doc/lodge.1 $(DESTDIR)$(PREFIX)/share/man/man1/lodge.1
 	install -m 644 doc/vm.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/vm.conf.5
+	install -m 644 share/completion/lodge.bash \
+	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lodge
+	install -m 644 share/completion/_lodge $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_lodge
 
 clean:
 	rm -rf $O build-*
