@@ -30,6 +30,7 @@
 	X(zbb)                                                                                     \
 	X(zbc)                                                                                     \
 	X(zbkb)                                                                                    \
+	X(zbkx)                                                                                    \
 	X(zbs)                                                                                     \
 	X(smstateen)                                                                               \
 	X(ssstateen)                                                                               \

@@ -68,6 +68,32 @@ HELP(brev8)
 	return (a & 0x0f0f0f0f0f0f0f0f) << 4 | (a >> 4 & 0x0f0f0f0f0f0f0f0f);
 }
 
+/* Each element of b, of `bits` bits, picks one of a; those that point beyond give zero. */
+static uint64_t permute(uint64_t a, uint64_t b, unsigned bits)
+{
+	const uint64_t mask = (1u << bits) - 1;
+	uint64_t r = 0, index;
+
+	for (unsigned at = 0; at < 64; at += bits) {
+		index = b >> at & mask;
+		if (index < 64 / bits)
+			r |= (a >> index * bits & mask) << at;
+	}
+	return r;
+}
+
+HELP(xperm4)
+{
+	unused(s, a, b, d);
+	return permute(a, b, 4);
+}
+
+HELP(xperm8)
+{
+	unused(s, a, b, d);
+	return permute(a, b, 8);
+}
+
 static uint64_t sext32(uint64_t a)
 {
 	return (uint64_t)(int64_t)(int32_t)a;

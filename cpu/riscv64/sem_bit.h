@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Bodies: Zba, Zbb, Zbc, Zbs, Zbkb.  Manual volume I, "B" and "Scalar cryptography" 3.1.
+ * Bodies: Zba, Zbb, Zbc, Zbs, Zbkb, Zbkx.  Manual volume I, "B" and "Scalar cryptography" 3.1.
  * Included after the words of either form; see ir/ops_direct.h.
  */
 
@@ -178,6 +178,16 @@ static void sem_orc_b(struct ctx *c, const struct rv_args *a)
 static void sem_brev8(struct ctx *c, const struct rv_args *a)
 {
 	put(c, a->rd, call(c, RV_HELP_brev8, get(c, a->rs1), imm(c, 0), imm(c, 0)));
+}
+
+static void sem_xperm4(struct ctx *c, const struct rv_args *a)
+{
+	put(c, a->rd, call(c, RV_HELP_xperm4, get(c, a->rs1), get(c, a->rs2), imm(c, 0)));
+}
+
+static void sem_xperm8(struct ctx *c, const struct rv_args *a)
+{
+	put(c, a->rd, call(c, RV_HELP_xperm8, get(c, a->rs1), get(c, a->rs2), imm(c, 0)));
 }
 
 static void sem_clmul(struct ctx *c, const struct rv_args *a)
