@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Lodge.  GNU make.  `make` builds build/lodge, `make demo` boots a guest to a shell, `make check`
-# runs all tests, `make install` takes PREFIX and DESTDIR.  Nothing here lists files: folders are
-# globbed, and tools/list.sh makes the tables of devices, CPUs, engines and machines.
+# runs all tests, `make bench` measures, `make install` takes PREFIX and DESTDIR.  Nothing here
+# lists files: folders are globbed, and tools/list.sh makes the tables of devices, virtio devices,
+# CPUs, engines and machines.
 
 CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
@@ -62,6 +63,10 @@ demo:
 	@$(MAKE) -s $O/lodge >&2
 	@tools/demo.sh $O/lodge
 
+bench: $O/lodge
+	@tools/deps.sh check
+	@bench/bench.py
+
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig \
 	    $(DESTDIR)$(PREFIX)/include $(DESTDIR)$(PREFIX)/share/man/man1 \
@@ -83,6 +88,6 @@ install: all
 clean:
 	rm -rf $O build-*
 
-.PHONY: all tests check demo install clean
+.PHONY: all tests check demo bench install clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(CMD:.o=.d) $(TESTS:%=%.d)
