@@ -10,7 +10,7 @@
  * naming the file, option or device; the caller owns it (usually on its stack) and may pass NULL.
  */
 struct err {
-	char text[240];
+	char text[400];
 };
 
 /* Writes the text, if e is not NULL, and returns -errnum, so that callers write return err_set().

@@ -42,7 +42,7 @@ extern "C" {
 /* Filled in by functions that fail; left alone by those that do not. */
 struct lodge_error {
 	int code;       /* an errno value, positive */
-	char text[240]; /* one sentence without a full stop or newline: names what was wrong */
+	char text[400]; /* one sentence without a full stop or newline: names what was wrong */
 };
 
 /* LODGE_VERSION as the library was built with it. */

@@ -106,6 +106,20 @@ static int check_console(const char *key, const char *value, struct err *e)
 	    e, EINVAL, "%s \"%s\": there is stdio, pty, unix:PATH, file:PATH, none", key, value);
 }
 
+static int check_console_device(const char *key, const char *value, struct err *e)
+{
+	if (!strcmp(value, "uart") || !strcmp(value, "virtio"))
+		return 0;
+	return err_set(e, EINVAL, "%s \"%s\": there is uart, virtio", key, value);
+}
+
+static int check_virtio(const char *key, const char *value, struct err *e)
+{
+	if (!strcmp(value, "modern") || !strcmp(value, "legacy"))
+		return 0;
+	return err_set(e, EINVAL, "%s \"%s\": there is modern, legacy", key, value);
+}
+
 /* false: there is a word in it that is not a category. */
 static bool parse_trace(const char *value, uint32_t *mask)
 {
@@ -179,6 +193,10 @@ static const struct key keys[] = {
 	    "NAME[,addr=ADDRESS][,irq=N]: one more device; up to 8" },
 	{ "console", TEXT, AT(console), check_console,
 	    "stdio, pty, unix:PATH, file:PATH, none; default stdio" },
+	{ "console-device", TEXT, AT(console_device), check_console_device,
+	    "uart (ttyS0) or virtio (hvc0): what the console is for the guest; default uart" },
+	{ "virtio", TEXT, AT(virtio), check_virtio,
+	    "modern or legacy: what virtio devices look like; default modern" },
 	{ "timeout", DURATION, AT(timeout_ns), NULL, "ends the run after 60s, 5m, 1h; 0: never" },
 	{ "exit-from-guest", YES_NO, AT(exit_from_guest), NULL,
 	    "yes: the exit status is the guest's own" },

@@ -32,8 +32,10 @@ struct config {
 	unsigned ndisks;
 	char *device[CONFIG_DEVICES]; /* see config_device */
 	unsigned ndevices;
-	char *console;       /* "stdio", "pty", "unix:PATH", "file:PATH", "none" */
-	uint64_t timeout_ns; /* 0: none */
+	char *console;        /* "stdio", "pty", "unix:PATH", "file:PATH", "none" */
+	char *console_device; /* "uart" or "virtio": what of the board it is the line of */
+	char *virtio;         /* "modern" or "legacy": the interface of virtio-mmio devices */
+	uint64_t timeout_ns;  /* 0: none */
 	bool exit_from_guest;
 	bool paused;        /* -S */
 	bool no_reboot;     /* a reset ends the run */

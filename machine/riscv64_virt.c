@@ -92,13 +92,46 @@ static int choose_mode(struct machine *m, struct err *e)
 	return 0;
 }
 
+static bool is_set_to(const char *value, const char *word)
+{
+	return value && !strcmp(value, word);
+}
+
+static bool has_virtio_console(const struct machine *m)
+{
+	return is_set_to(m->config.console_device, "virtio");
+}
+
+/* Disks first, so that their names in the guest do not depend on the rest. */
 static int place_virtio(struct machine *m, struct dev *plic, struct err *e)
 {
+	static const struct {
+		const char *modern, *legacy;
+	} ids[] = {
+		{ "", "" },
+		{ "virtio_blk", "virtio_blk,legacy" },
+		{ "virtio_rng", "virtio_rng,legacy" },
+		{ "virtio_console", "virtio_console,legacy" },
+	};
+	enum { NOTHING, BLK, RNG, CONSOLE } slot[VIRTIO_SLOTS] = { NOTHING };
+	const bool legacy = is_set_to(m->config.virtio, "legacy");
+	const unsigned wanted = m->ndisks + has_virtio_console(m);
 	struct machine_place p = { "virtio_mmio", VIRTIO, VIRTIO_IRQ, "", NULL };
 
+	if (wanted > VIRTIO_SLOTS)
+		return err_set(
+		    e, EINVAL, "console-device virtio: %u disks leave no slot for it", m->ndisks);
+	for (unsigned i = 0; i < m->ndisks; i++)
+		slot[i] = BLK;
+	if (has_virtio_console(m))
+		slot[m->ndisks] = CONSOLE;
+	if (wanted < VIRTIO_SLOTS)
+		slot[wanted] = RNG;
 	for (unsigned i = 0; i < VIRTIO_SLOTS; i++) {
-		p.id = i < m->ndisks ? "virtio_blk" : i == m->ndisks ? "virtio_rng" : "";
-		p.back = i < m->ndisks ? m->disk[i] : NULL;
+		p.id = legacy ? ids[slot[i]].legacy : ids[slot[i]].modern;
+		p.back = slot[i] == BLK       ? (void *)m->disk[i]
+			 : slot[i] == CONSOLE ? (void *)m->host.console
+					      : NULL;
 		if (!machine_place(m, &p, plic, e))
 			return -EINVAL;
 		p.base += VIRTIO_STEP;
@@ -152,7 +185,8 @@ static int place_devices(struct machine *m, struct err *e)
 	const struct machine_place others[] = {
 		{ "sifive_test", TEST, 0, "", NULL },
 		{ "rtc_goldfish", RTC, RTC_IRQ, "", NULL },
-		{ "uart_ns16550", UART, UART_IRQ, "", m->host.console },
+		{ "uart_ns16550", UART, UART_IRQ, "",
+		    has_virtio_console(m) ? NULL : m->host.console },
 	};
 	struct dev *pic = machine_place(m, &plic, NULL, e);
 
@@ -266,7 +300,8 @@ static void add_chosen(struct machine *m, const struct plan *p, struct fdt *f)
 		fdt_u64(f, "linux,initrd-start", p->initrd_start);
 		fdt_u64(f, "linux,initrd-end", p->initrd_end);
 	}
-	fdt_str(f, "stdout-path", "/soc/serial@10000000");
+	if (!has_virtio_console(m))
+		fdt_str(f, "stdout-path", "/soc/serial@10000000");
 	fdt_cells(f, "rng-seed", seed, ARRAY_LEN(seed));
 	fdt_end(f);
 }

@@ -5,6 +5,7 @@
  */
 #include "base/bytes.h"
 #include "core/chr.h"
+#include "core/clock.h"
 #include "dev/virtio/virtio.h"
 
 #define F_EMERG_WRITE (1ull << 2)
@@ -15,6 +16,21 @@ enum { CONFIG_MAX_PORTS = 4, CONFIG_EMERG_WRITE = 8, CONFIG_SIZE = 12 };
 /* All that is written of one request, so that a guest cannot keep us busy for long by naming the
  * same memory many times; drivers send a page at a time. */
 enum { REQUEST_MAX = 1 << 20 };
+
+/*
+ * Input waits for a moment after the driver has offered its first buffer: Linux drops what comes
+ * before it has made a terminal of the port, so that what was piped in from the start would be
+ * lost.
+ */
+enum { OPEN_NS = 10000000 };
+
+struct console {
+	struct virtio v;
+	bool opened;
+	struct timer open;
+};
+
+static const struct field console_fields[] = { FIELD(struct console, opened), FIELD_END };
 
 /* The next buffer for input; those without space are given back empty. */
 static bool rx_pop(struct virtio_queue *q, struct virtq_chain *c)
@@ -30,14 +46,26 @@ static bool rx_pop(struct virtio_queue *q, struct virtq_chain *c)
 /* A buffer is taken only when there is input for it: none is in our hands when state is saved. */
 static size_t console_room(void *dev)
 {
-	struct virtio *v = dev;
-	struct virtio_queue *q = &v->queue[QUEUE_RX];
+	struct console *con = dev;
+	struct virtio_queue *q = &con->v.queue[QUEUE_RX];
 	struct virtq_chain c;
 
 	if (!rx_pop(q, &c))
 		return 0;
 	virtq_unpop(q, &c);
-	return c.in_len;
+	if (con->opened)
+		return c.in_len;
+	if (con->open.when == UINT64_MAX)
+		timer_set(&con->open, clock_now(con->v.dev->env->clock) + OPEN_NS);
+	return 0;
+}
+
+static void open_now(void *arg)
+{
+	struct console *con = arg;
+
+	con->opened = true;
+	chr_room(con->v.dev->back);
 }
 
 static void console_input(void *dev, const uint8_t *data, size_t n)
@@ -95,15 +123,26 @@ static void console_config_write(struct virtio *v, unsigned off, uint64_t val, u
 static int console_init(struct virtio *v, struct err *e)
 {
 	static const struct chr_sink sink = { console_room, console_input };
+	struct console *con = (struct console *)v;
 
 	(void)e;
+	timer_init(&con->open, v->dev->env->clock, &v->dev->lock, open_now, con);
 	v->offered |= F_EMERG_WRITE;
 	chr_attach(v->dev->back, &sink, v, &v->dev->lock);
 	return 0;
 }
 
+static void console_fini(struct virtio *v)
+{
+	timer_set(&((struct console *)v)->open, UINT64_MAX);
+}
+
 static void console_reset(struct virtio *v)
 {
+	struct console *con = (struct console *)v;
+
+	con->opened = false;
+	timer_set(&con->open, UINT64_MAX);
 	put_le(v->config + CONFIG_MAX_PORTS, 1, 4);
 }
 
@@ -113,8 +152,10 @@ const struct virtio_class virtio_console = {
 	.id = 3,
 	.config_size = CONFIG_SIZE,
 	.queue_max = { [QUEUE_RX] = 64, [QUEUE_TX] = 64 },
-	.size = sizeof(struct virtio),
+	.size = sizeof(struct console),
+	.fields = console_fields,
 	.init = console_init,
+	.fini = console_fini,
 	.reset = console_reset,
 	.notify = console_notify,
 	.config_write = console_config_write,

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# What a guest flushed to its disk is there after kill -9 of Lodge; a snapshot leaves the file alone; a read-only disk is one.
+# What a guest flushed to its disk is there after kill -9 of Lodge; a snapshot leaves the file alone; a read-only disk is one;
+# entropy and console over virtio, and the old register layout.
 . test/tap.sh
 PATH=$PATH:/usr/sbin:/sbin
 command -v mkfs.ext4 >/dev/null || skip_all "disks" "no e2fsprogs here"
@@ -48,4 +49,13 @@ has "$tmp/out" 'GUEST-DONE [1-9]' "the guest sees the failure"
 
 linux 'head -c 32 /dev/hwrng | wc -c; cat /sys/class/misc/hw_random/rng_current' -d "$disk,ro"
 has "$tmp/out" '^32' "virtio entropy feeds /dev/hwrng"
+
+linux 'mount -t ext4 /dev/vda /mnt && ls /mnt && umount /mnt && head -c 16 /dev/hwrng | wc -c' -d "$disk,snapshot" -o virtio=legacy
+has "$tmp/out" '^lost\+found|^f' "the disk works through version 1 of the registers"
+has "$tmp/out" '^16' "and so does entropy"
+linux 'echo to the host >/dev/hvc0' -o console-device=virtio
+has "$tmp/out" '^to the host' "virtio console writes to the host"
+echo "typed on the host" | $LODGE run -q -m 256M --timeout 300s -o console-device=virtio -k "$guest_dir/vmlinux" \
+	-i "$guest_dir/initrd.gz" -p "console=ttyS0 quiet lodge.run=read_x</dev/hvc0;echo_got_\$x>/dev/hvc0" >"$tmp/out" 2>"$tmp/err"
+has "$tmp/out" '^got typed on the host' "and reads from it"
 finish

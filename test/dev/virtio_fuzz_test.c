@@ -193,6 +193,7 @@ static void expect_service(struct fuzz *f)
 	vr_desc(vr, 0, 1, VR_DATA + 16, 1, VR_WRITE, 0);
 	vr_offer(vr, 0, 0);
 	vr_kick(vr, 0);
+	rig_advance(vr->r, 10000000); /* a console's input waits for a moment */
 	rig_type(vr->r, "x");
 	assert_false(vr_broken(vr));
 	assert_int_equal(vr_used(vr, 0, NULL), 0);
