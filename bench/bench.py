@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """bench.py [-n RUNS] [WORKLOAD...]: Lodge beside other emulators, in turn, on the same guests.
 
-Workloads: mix (bench/bare/mix.c, bare metal), boot (Debian's kernel to user land and power off).
+Workloads: mix (bench/bare/mix.c, bare metal), boot (Debian's kernel to user land).
 Peers: every engine of $LODGE (build/lodge), qemu-system-riscv64 ($QEMU), spike ($SPIKE), as far as they are
-there.  Figures are user+system seconds of the process, which a busy machine disturbs least; medians.
+there; for spike's boot $SPIKE_FIRMWARE names an OpenSBI fw_jump.elf.  Figures are user+system seconds of the process, which a busy machine disturbs least; medians.
 Prints the table of doc/performance.md."""
 import argparse, os, pathlib, shutil, statistics, subprocess, sys, tempfile, time
 
@@ -16,16 +16,20 @@ spike = shutil.which(os.environ.get("SPIKE", "spike"))
 fdt_kernel = "console=ttyS0 quiet lodge.run=true"
 
 
-def run(command):
-    """CPU seconds, wall seconds, peak KiB; None when it failed."""
-    with tempfile.TemporaryFile() as out:
-        start = time.monotonic()
-        p = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT)
-        _, status, usage = os.wait4(p.pid, 0)
-        wall = time.monotonic() - start
-        out.seek(0)
-        text = out.read().decode(errors="replace")
-    return (usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss, text, status)
+def run(command, until):
+    """CPU seconds, wall seconds, peak KiB, output, status; ended when it prints `until`."""
+    start = time.monotonic()
+    p = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+    text = b""
+    while chunk := os.read(p.stdout.fileno(), 65536):
+        text += chunk
+        if until and until in text:
+            p.kill()
+            break
+    _, status, usage = os.wait4(p.pid, 0)
+    p.stdout.close()
+    wall = time.monotonic() - start
+    return (usage.ru_utime + usage.ru_stime, wall, usage.ru_maxrss, text.decode(errors="replace"), status)
 
 
 def build_mix(folder):
@@ -44,7 +48,7 @@ def mix(folder):
         peers["qemu"] = [qemu, "-M", "spike", "-nographic", "-bios", "none", "-kernel", elf]
     if spike:
         peers["spike"] = [spike, "--isa=rv64gc", elf]
-    return peers, lambda text, status: status == 0
+    return peers, None, lambda text, status: status == 0
 
 
 def boot(folder):
@@ -58,7 +62,7 @@ def boot(folder):
     firmware = os.environ.get("SPIKE_FIRMWARE")  # an fw_jump.elf
     if spike and firmware:
         peers["spike"] = [spike, "-m256", f"--kernel={kernel}", f"--initrd={initrd}", f"--bootargs={fdt_kernel}", firmware]
-    return peers, lambda text, status: "GUEST-DONE 0" in text
+    return peers, b"GUEST-DONE 0", lambda text, status: "GUEST-DONE 0" in text
 
 
 def engines():
@@ -66,11 +70,11 @@ def engines():
     return [e for e in ("soft", "interp") if e in out]
 
 
-def measure(name, peers, good, runs):
+def measure(name, peers, until, good, runs):
     figures = {p: [] for p in peers}
     for _ in range(runs):
         for peer, command in peers.items():
-            r = run(command)
+            r = run(command, until)
             if not good(r[3], r[4]):
                 sys.exit(f"bench.py: {name} on {peer} failed: {' '.join(map(str, command))}\n{r[3][-500:]}")
             figures[peer].append(r)
