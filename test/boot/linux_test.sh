@@ -51,6 +51,10 @@ kill $pid
 wait $pid 2>/dev/null
 is "$(grep -c GUEST-READY "$tmp/out")" 2 "a machine that reboots comes up again"
 
+linux -o device=rng_timeriomem,addr=0x10200000 -- 'ls /sys/firmware/devicetree/base/soc; devmem 0x10200000 32'
+has "$tmp/out" 'rng@10200000' "a device that the configuration adds is in the device tree"
+has "$tmp/out" '^0x[0-9A-F]{8}' "and answers"
+
 $LODGE run -q -m 256M --timeout 15s -k "$guest_dir/vmlinux" -i "$guest_dir/initrd.gz" \
 	-p "console=ttyS0 quiet lodge.run=sleep_1000" >"$tmp/out" 2>"$tmp/err" </dev/null
 is $? 4 "exit status 4 at --timeout"
