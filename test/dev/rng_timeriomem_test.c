@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <libfdt.h>
+
 #include "test/dev/rig.h"
 
 enum { BASE = 0x10100000 };
@@ -47,11 +49,31 @@ static void writes_and_other_sizes_mean_nothing(void **state)
 	assert_false(bus_write(r->env.bus, BASE, 0, 2));
 }
 
+static void node_has_what_the_binding_requires(void **state)
+{
+	struct rig *r = *state;
+	struct fdt *f = fdt_new();
+	const void *tree = rig_tree(f, r->dev[0]), *p;
+	int node = fdt_path_offset(tree, "/rng@10100000"), len;
+
+	assert_true(node >= 0);
+	assert_string_equal(fdt_getprop(tree, node, "compatible", NULL), "timeriomem_rng");
+	p = fdt_getprop(tree, node, "reg", &len);
+	assert_int_equal(len, 16);
+	assert_memory_equal(p, "\0\0\0\0\x10\x10\0\0\0\0\0\0\0\0\0\4", 16);
+	p = fdt_getprop(tree, node, "period", &len);
+	assert_int_equal(len, 4);
+	assert_memory_equal(p, "\0\0\0\1", 4);
+	assert_null(fdt_getprop(tree, node, "interrupts", NULL));
+	fdt_free(f);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(each_read_gives_a_new_word, make, drop),
 		cmocka_unit_test_setup_teardown(writes_and_other_sizes_mean_nothing, make, drop),
+		cmocka_unit_test_setup_teardown(node_has_what_the_binding_requires, make, drop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
