@@ -55,7 +55,15 @@ has "$tmp/out" '^lost\+found|^f' "the disk works through version 1 of the regist
 has "$tmp/out" '^16' "and so does entropy"
 linux 'echo to the host >/dev/hvc0' -o console-device=virtio
 has "$tmp/out" '^to the host' "virtio console writes to the host"
-echo "typed on the host" | $LODGE run -q -m 256M --timeout 300s -o console-device=virtio -k "$guest_dir/vmlinux" \
-	-i "$guest_dir/initrd.gz" -p "console=ttyS0 quiet lodge.run=read_x</dev/hvc0;echo_got_\$x>/dev/hvc0" >"$tmp/out" 2>"$tmp/err"
+# Linux may drop what comes before a port is open, so the host types when the guest says that it is.
+: >"$tmp/out"
+{
+	for i in $(seq 300); do
+		grep -q ready "$tmp/out" && break
+		sleep 1
+	done
+	echo "typed on the host"
+} | $LODGE run -q -m 256M --timeout 300s -o console-device=virtio -k "$guest_dir/vmlinux" -i "$guest_dir/initrd.gz" \
+	-p "console=ttyS0 quiet lodge.run=exec_3<>/dev/hvc0;echo_ready>&3;read_x<&3;echo_got_\$x>&3" >"$tmp/out" 2>"$tmp/err"
 has "$tmp/out" '^got typed on the host' "and reads from it"
 finish
