@@ -10,7 +10,8 @@
 
 /*
  * What differs between operating systems.  os_posix.c holds what is the same everywhere; os_linux.c
- * and os_bsd.c compile to nothing on the other.  All functions may be called from any thread.
+ * and os_bsd.c compile to nothing on the other; os_code.c has memory for generated code.  All
+ * functions may be called from any thread.
  */
 
 uint64_t os_clock_ns(void);            /* monotonic, from an arbitrary start */
@@ -23,6 +24,17 @@ void os_random(void *buf, size_t len); /* from the kernel's generator; never fai
 void *os_ram_new(size_t len, struct err *);
 void os_ram_free(void *, size_t len);
 void os_ram_discard(void *, size_t len);
+
+/* Memory for generated code, zeroed and page aligned, not reserved: what is written through rw runs
+ * at the same offset of rx.  0 or -errno and the reason.  Freeing what is all zeroes does nothing.
+ */
+struct os_code {
+	uint8_t *rw;
+	const uint8_t *rx;
+	size_t size; /* whole pages */
+};
+int os_code_new(size_t size, struct os_code *, struct err *);
+void os_code_free(struct os_code *);
 
 /* A file's exclusive (write) or shared lock against other processes and other descriptors of this
  * one.  0, or -EAGAIN when another holds it. */
