@@ -90,9 +90,51 @@ enum ir_call {
 	IR_CALL_REGS = 4   /* the same, and reads and writes all registers */
 };
 
+/* What a back end may do itself instead of calling a helper.  It gives the same result and floating
+ * point flags as RISC-V's instructions, or calls after all.  Values are as helpers have them: bit
+ * patterns with zeroes above the format.  rm: a rounding mode of fp/fp.h, or 7: the dynamic one. */
+enum ir_inline {
+	IR_INLINE_NONE,
+	IR_INLINE_FP_GUARD, /* does nothing where floating point is on and can be done in line */
+	IR_INLINE_FADD,     /* a, b, rm */
+	IR_INLINE_FSUB,
+	IR_INLINE_FMUL,
+	IR_INLINE_FDIV,
+	IR_INLINE_FSQRT, /* a, rm */
+	IR_INLINE_FMA,   /* a * b + c, dynamic rm */
+	IR_INLINE_FMIN,
+	IR_INLINE_FMAX,
+	IR_INLINE_FEQ,
+	IR_INLINE_FLT,
+	IR_INLINE_FLE,
+	IR_INLINE_FLTQ, /* quiet */
+	IR_INLINE_FLEQ,
+	IR_INLINE_FSGNJ, /* a with the sign of b, its opposite, or changed by it */
+	IR_INLINE_FSGNJN,
+	IR_INLINE_FSGNJX,
+	IR_INLINE_FROUND, /* a, rm */
+	IR_INLINE_FROUNDNX,
+	IR_INLINE_FROM_I64, /* a, rm */
+	IR_INLINE_FROM_U64,
+	IR_INLINE_TO_I32, /* a, rm; 32-bit results are sign-extended */
+	IR_INLINE_TO_U32,
+	IR_INLINE_TO_I64,
+	IR_INLINE_TO_U64,
+	IR_INLINE_FWIDEN,  /* a, rm: 32 to 64 bits */
+	IR_INLINE_FNARROW, /* a, rm: 64 to 32 bits */
+	IR_INLINE_FBOX,    /* ones above */
+	IR_INLINE_FUNBOX,  /* the low half if there are ones above, else the canonical NaN */
+	IR_INLINE_CLMUL,
+	IR_INLINE_CLMULH,
+	IR_INLINE_CLMULR,
+	IR_NINLINES
+};
+
 struct ir_helper {
 	const char *name;
 	unsigned effects; /* enum ir_call */
+	uint8_t inl;      /* enum ir_inline */
+	uint8_t bits;     /* of its result, or of what it compares or converts to an integer */
 };
 
 struct ir_guest {

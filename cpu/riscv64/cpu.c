@@ -8,6 +8,7 @@
 
 #include "core/state.h"
 #include "cpu/riscv64/code.h"
+#include "cpu/riscv64/host_fp.h"
 
 static struct rv *rv_of(struct cpu *cpu)
 {
@@ -147,6 +148,7 @@ static int set(struct cpu *cpu, unsigned groups, const void *from)
 		memcpy(s->f, r->f, sizeof r->f);
 		s->frm = r->fcsr >> 5 & 7;
 		s->fflags = r->fcsr & 31;
+		rv_fp_changed(s);
 	}
 	if (groups & RV_REGS_CSR)
 		rv_csr_set(s, r);

@@ -7,6 +7,7 @@
  */
 #include <string.h>
 
+#include "cpu/riscv64/host_fp.h"
 #include "cpu/riscv64/state.h"
 
 /* Those with code here. */
@@ -157,6 +158,7 @@ static void write_mstatus(struct rv *s, uint64_t val, uint64_t writable)
 	s->mstatus = (old & ~writable) | (val & writable);
 	if ((s->mstatus ^ old) & MSTATUS_MXR)
 		rv_flush(s, true, 0, true, 0);
+	rv_fp_changed(s);
 	rv_context_changed(s);
 	attend_pending(s);
 }
@@ -198,13 +200,14 @@ static void write_satp(struct rv *s, uint64_t val)
 
 static void write_fcsr(struct rv *s, unsigned csr, uint64_t val)
 {
-	if (csr != FRM)
-		s->fflags = val & 31;
+	s->fflags = csr == FRM ? rv_fflags(s) : val & 31;
 	if (csr == FCSR)
 		val >>= 5;
 	if (csr != FFLAGS)
 		s->frm = val & 7;
 	s->mstatus |= MSTATUS_FS;
+	rv_host_set(s);
+	rv_fp_changed(s);
 }
 
 /* Instructions ------------------------------------------------------------------------------- */
@@ -274,13 +277,13 @@ static bool read_csr(struct rv *s, unsigned csr, uint64_t *val)
 #undef LINES
 #undef FIXED
 	case FFLAGS:
-		*val = s->fflags;
+		*val = rv_fflags(s);
 		return true;
 	case FRM:
 		*val = s->frm;
 		return true;
 	case FCSR:
-		*val = (uint64_t)s->frm << 5 | s->fflags;
+		*val = (uint64_t)s->frm << 5 | rv_fflags(s);
 		return true;
 	case SSTATUS:
 		*val = read_mstatus(s) & SSTATUS_READABLE;
@@ -477,7 +480,7 @@ void rv_csr_reset(struct rv *s)
 #undef FIXED
 	atomic_fetch_and(&s->lines, ~BIT(RV_LINE_SSIP));
 	s->mode = RV_M;
-	s->fflags = s->frm = 0;
+	s->fflags = s->frm = s->fp_fast = 0;
 	s->mstatus = s->mip = s->menvcfg = s->senvcfg = s->satp = 0;
 	s->mcountinhibit = 0;
 	s->mcycle_delta = s->minstret_delta = -rv_retired(s);

@@ -91,16 +91,19 @@ static inline void jump_to(struct ctx *c, val to)
 	emit(c, (struct ir_op){ .op = IR_exit_to, .type = IR_I64, .a = to.n });
 }
 
-/* Instructions that could change FS end the block, so one look at it is enough. */
+static inline val call(struct ctx *c, enum rv_help h, val a, val b, val d)
+{
+	return emit(c,
+	    (struct ir_op){ .op = IR_call, .type = IR_I64, .a = a.n, .b = b.n, .c = d.n, .k = h });
+}
+
+/* Instructions that could change FS or frm end the block, so one look at each is enough. */
 static inline void fp_on(struct ctx *c)
 {
-	val fs;
-
 	if (c->fp_on)
 		return;
 	c->fp_on = true;
-	fs = and_(c, get_slot(c, RV_SLOT_MSTATUS), imm(c, MSTATUS_FS));
-	trap_if(c, eq(c, fs, imm(c, 0)), RV_ILLEGAL, imm(c, c->word));
+	call(c, RV_HELP_fp_on, imm(c, 0), imm(c, 0), imm(c, 0));
 }
 
 static inline val get_f_raw(struct ctx *c, unsigned r)
@@ -111,49 +114,46 @@ static inline val get_f_raw(struct ctx *c, unsigned r)
 static inline void put_f_raw(struct ctx *c, unsigned r, val v)
 {
 	put_slot(c, RV_SLOT_F + (int)r, v);
-	if (c->fp_dirty)
-		return;
-	c->fp_dirty = true;
-	put_slot(c, RV_SLOT_MSTATUS, or_(c, get_slot(c, RV_SLOT_MSTATUS), imm(c, MSTATUS_FS)));
 }
 
-/* A value that is not NaN-boxed counts as the canonical NaN. */
 static inline val get_f(struct ctx *c, enum fp_fmt fmt, unsigned r)
 {
-	unsigned bits = 16u << fmt;
-	val v = get_f_raw(c, r), boxed;
+	val v = get_f_raw(c, r);
 
 	if (fmt == FP_D)
 		return v;
-	boxed = eq(c, sar(c, v, imm(c, bits)), imm(c, -1));
-	return choose(c, boxed, zext(c, bits, v), imm(c, fmt == FP_S ? 0x7fc00000 : 0x7e00));
+	return call(c, fmt == FP_S ? RV_HELP_unbox_s : RV_HELP_unbox_h, v, imm(c, 0), imm(c, 0));
 }
 
 static inline void put_f(struct ctx *c, enum fp_fmt fmt, unsigned r, val v)
 {
 	if (fmt != FP_D)
-		v = or_(c, v, imm(c, -1ll * (1ll << (16u << fmt))));
+		v = call(c, fmt == FP_S ? RV_HELP_box_s : RV_HELP_box_h, v, imm(c, 0), imm(c, 0));
 	put_f_raw(c, r, v);
+}
+
+static inline val sign_of(struct ctx *c, enum fp_fmt fmt, enum rv_sign op, val magnitude, val sign)
+{
+	static const enum rv_help helpers[][3] = {
+		{ RV_HELP_sgnj_h, RV_HELP_sgnj_s, RV_HELP_sgnj_d },
+		{ RV_HELP_sgnjn_h, RV_HELP_sgnjn_s, RV_HELP_sgnjn_d },
+		{ RV_HELP_sgnjx_h, RV_HELP_sgnjx_s, RV_HELP_sgnjx_d },
+	};
+
+	if (op == RV_SGNJ && magnitude.n == sign.n)
+		return magnitude;
+	return call(c, helpers[op][fmt], magnitude, sign, imm(c, 0));
 }
 
 static inline val round_mode(struct ctx *c, unsigned rm)
 {
-	val v;
-
-	if (rm != 7) {
-		if (rm > FP_RMM)
-			illegal(c);
-		return imm(c, rm);
+	if (rm != RV_RM_DYN && rm > FP_RMM)
+		illegal(c);
+	if (rm == RV_RM_DYN && !c->fp_dyn) {
+		c->fp_dyn = true;
+		call(c, RV_HELP_fp_dyn, imm(c, 0), imm(c, 0), imm(c, 0));
 	}
-	v = get_slot(c, RV_SLOT_FRM);
-	trap_if(c, ltu(c, imm(c, FP_RMM), v), RV_ILLEGAL, imm(c, c->word));
-	return v;
-}
-
-static inline val call(struct ctx *c, enum rv_help h, val a, val b, val d)
-{
-	return emit(c,
-	    (struct ir_op){ .op = IR_call, .type = IR_I64, .a = a.n, .b = b.n, .c = d.n, .k = h });
+	return imm(c, rm);
 }
 
 #endif

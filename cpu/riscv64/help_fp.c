@@ -4,15 +4,19 @@
  * Manual volume I, 20, 21, "Zfh", "Zfa".
  */
 #include "cpu/riscv64/helpers.h"
+#include "cpu/riscv64/host_fp.h"
 
-/* Takes the flags of a finished operation; new ones make FS dirty. */
+/* Takes the flags of a finished operation: FS is dirty already. */
 static uint64_t done(struct rv *s, const struct fp_env *e, uint64_t r)
 {
-	if (e->flags & ~s->fflags) {
-		s->fflags |= e->flags;
-		s->mstatus |= MSTATUS_FS;
-	}
+	s->fflags |= e->flags;
 	return r;
+}
+
+/* A rounding mode as the instruction has it. */
+static uint8_t mode_of(const struct rv *s, uint64_t rm)
+{
+	return rm == RV_RM_DYN ? s->frm : (uint8_t)rm;
 }
 
 /* The helper for one format: rounds by mode, gives expr, an expression in a, b, d, f and &e. */
@@ -20,7 +24,7 @@ static uint64_t done(struct rv *s, const struct fp_env *e, uint64_t r)
 	uint64_t rv_help_##name##_##format(struct rv *s, uint64_t a, uint64_t b, uint64_t d)       \
 	{                                                                                          \
 		const enum fp_fmt f = fmt;                                                         \
-		struct fp_env e = { .rm = (uint8_t)(mode) };                                       \
+		struct fp_env e = { .rm = mode_of(s, mode) };                                      \
 		uint64_t r = (expr);                                                               \
                                                                                                    \
 		(void)b;                                                                           \
@@ -84,3 +88,49 @@ uint64_t rv_help_fcvtmod(struct rv *s, uint64_t a, uint64_t b, uint64_t d)
 	(void)d;
 	return done(s, &e, r);
 }
+
+uint64_t rv_help_fp_on(struct rv *s, uint64_t a, uint64_t b, uint64_t d)
+{
+	(void)a;
+	(void)b;
+	(void)d;
+	if (!(s->mstatus & MSTATUS_FS))
+		rv_illegal(s);
+	s->mstatus |= MSTATUS_FS;
+	rv_fp_changed(s);
+	return 0;
+}
+
+uint64_t rv_help_fp_dyn(struct rv *s, uint64_t a, uint64_t b, uint64_t d)
+{
+	(void)a;
+	(void)b;
+	(void)d;
+	if (s->frm > FP_RMM)
+		rv_illegal(s);
+	return 0;
+}
+
+#define PURE(name, format, fmt, expr)                                                              \
+	uint64_t rv_help_##name##_##format(struct rv *s, uint64_t a, uint64_t b, uint64_t d)       \
+	{                                                                                          \
+		const enum fp_fmt f = fmt;                                                         \
+                                                                                                   \
+		(void)s;                                                                           \
+		(void)b;                                                                           \
+		(void)d;                                                                           \
+		return expr;                                                                       \
+	}
+
+#define EACH_PURE(name, expr)                                                                      \
+	PURE(name, h, FP_H, expr)                                                                  \
+	PURE(name, s, FP_S, expr)                                                                  \
+	PURE(name, d, FP_D, expr)
+
+EACH_PURE(sgnj, rv_sign(f, RV_SGNJ, a, b))
+EACH_PURE(sgnjn, rv_sign(f, RV_SGNJN, a, b))
+EACH_PURE(sgnjx, rv_sign(f, RV_SGNJX, a, b))
+PURE(unbox, h, FP_H, rv_unbox(f, a))
+PURE(unbox, s, FP_S, rv_unbox(f, a))
+PURE(box, h, FP_H, rv_box(f, a))
+PURE(box, s, FP_S, rv_box(f, a))

@@ -36,6 +36,37 @@ static const struct {
 #include "cpu/riscv64/helpers.def"
 };
 
+/* The instruction's rm field that means frm; helpers take either this or a mode. */
+enum { RV_RM_DYN = 7 };
+
+/* Floating-point registers hold NaN-boxed values (unprivileged ISA, 20.2): the value of a narrow
+ * one, and back. */
+static ALWAYS_INLINE uint64_t rv_unbox(enum fp_fmt fmt, uint64_t v)
+{
+	if (fmt == FP_S)
+		return v >> 32 == UINT32_MAX ? (uint32_t)v : 0x7fc00000;
+	if (fmt == FP_H)
+		return v >> 16 == UINT64_MAX >> 16 ? (uint16_t)v : 0x7e00;
+	return v;
+}
+
+static ALWAYS_INLINE uint64_t rv_box(enum fp_fmt fmt, uint64_t v)
+{
+	return fmt == FP_D ? v : v | ~0ull << (16u << fmt);
+}
+
+/* FSGNJ, FSGNJN, FSGNJX. */
+enum rv_sign { RV_SGNJ, RV_SGNJN, RV_SGNJX };
+
+static ALWAYS_INLINE uint64_t rv_sign(enum fp_fmt fmt, enum rv_sign op, uint64_t a, uint64_t b)
+{
+	uint64_t bit = 1ull << ((16u << fmt) - 1);
+
+	if (op == RV_SGNJX)
+		return a ^ (b & bit);
+	return (a & (bit - 1)) | ((op == RV_SGNJ ? b : ~b) & bit);
+}
+
 /* How RV_HELP_csr gets its b: the number and these. */
 enum { RV_HELP_CSR_OP = 12, RV_HELP_CSR_READ = 1 << 14, RV_HELP_CSR_WRITE = 1 << 15 };
 

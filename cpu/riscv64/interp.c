@@ -10,6 +10,7 @@
  */
 #define RV_BODIES static ALWAYS_INLINE
 #include "cpu/riscv64/direct.h"
+#include "cpu/riscv64/host_fp.h"
 #include "cpu/riscv64/sem.h"
 
 #if TAIL_CALLS
@@ -302,6 +303,7 @@ void rv_run(struct rv *s, struct exit *x, uint64_t turn)
 	s->left = turn && turn < INT64_MAX / 2 ? (int64_t)turn : INT64_MAX / 2;
 	s->turn_rest = 0;
 	s->count_end = retired + (uint64_t)s->left;
+	rv_host_enter(s);
 	if (setjmp(s->trap) == RV_JMP_TRAP) {
 		/* An exception is no retired instruction, but takes its share of the turn: a
 		 * handler that faults for ever must not hang us. */
@@ -310,5 +312,6 @@ void rv_run(struct rv *s, struct exit *x, uint64_t turn)
 		rv_trap(s, false, s->raised_cause, s->raised_tval);
 	}
 	run(s, x, turn && turn <= EXACT);
+	rv_host_leave(s);
 	s->reserved = false;
 }

@@ -79,7 +79,8 @@ static_assert((int)RV_HELP_P == IR_CALL_PURE && (int)RV_HELP_S == IR_CALL_STATE 
     "helpers.def and IR mean the same effects");
 
 static const struct ir_helper helpers[RV_NHELPERS] = {
-#define HELPER(name, effects) { #name, RV_HELP_##effects },
+#define HELPER(name, effects)                   { #name, RV_HELP_##effects, IR_INLINE_NONE, 0 },
+#define HELPER_INLINE(name, effects, how, bits) { #name, RV_HELP_##effects, IR_INLINE_##how, bits },
 #include "cpu/riscv64/helpers.def"
 };
 

@@ -13,8 +13,8 @@ struct ctx {
 	uint64_t pc;   /* of the current instruction */
 	unsigned len;  /* its bytes */
 	uint32_t word; /* its bits */
-	bool fp_on;    /* an earlier instruction of the block has seen that FS is not off */
-	bool fp_dirty; /* the same has set it to dirty */
+	bool fp_on;    /* an earlier instruction of the block has made FS dirty */
+	bool fp_dyn;   /* the same has seen that frm is a rounding mode */
 };
 
 /* What IR means by slots and helpers here; the state is a struct rv. */

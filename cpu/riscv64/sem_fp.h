@@ -4,11 +4,6 @@
  * Included after the words of either form; see ir/ops_direct.h.
  */
 
-static inline val sign_bit(struct ctx *c, enum fp_fmt f)
-{
-	return imm(c, f == FP_D ? INT64_MIN : f == FP_S ? 1ll << 31 : 1 << 15);
-}
-
 /* fd = h(fs1, fs2, rounding mode) */
 static inline void fp_arith(struct ctx *c, const struct rv_args *a, enum fp_fmt f, enum rv_help h)
 {
@@ -80,18 +75,18 @@ static inline void fp_fused(
 	round_mode(c, a->imm);
 	val x = get_f(c, f, a->rs1), y = get_f(c, f, a->rs2), z = get_f(c, f, a->rs3);
 	if (minus_product)
-		x = xor_(c, x, sign_bit(c, f));
+		x = sign_of(c, f, RV_SGNJN, x, x);
 	if (minus_addend)
-		z = xor_(c, z, sign_bit(c, f));
+		z = sign_of(c, f, RV_SGNJN, z, z);
 	put_f(c, f, a->rd, call(c, fma_helper(f, a->imm), x, y, z));
 }
 
-/* fd = magnitude with the sign of sign. */
-static inline void fp_put_sign(
-    struct ctx *c, const struct rv_args *a, enum fp_fmt f, val magnitude, val sign)
+/* fd = fs1 with a sign that fs2 helps to choose */
+static inline void fp_sign(struct ctx *c, const struct rv_args *a, enum fp_fmt f, enum rv_sign op)
 {
-	val bit = sign_bit(c, f);
-	put_f(c, f, a->rd, or_(c, and_(c, magnitude, not_(c, bit)), and_(c, sign, bit)));
+	fp_on(c);
+	val x = get_f(c, f, a->rs1);
+	put_f(c, f, a->rd, sign_of(c, f, op, x, a->rs1 == a->rs2 ? x : get_f(c, f, a->rs2)));
 }
 
 /* Memory and bit moves do not look at NaN boxes. */
@@ -212,21 +207,17 @@ static void sem_fcvt_h_d(struct ctx *c, const struct rv_args *a)
 
 static void sem_fsgnj_h(struct ctx *c, const struct rv_args *a)
 {
-	fp_on(c);
-	fp_put_sign(c, a, FP_H, get_f(c, FP_H, a->rs1), get_f(c, FP_H, a->rs2));
+	fp_sign(c, a, FP_H, RV_SGNJ);
 }
 
 static void sem_fsgnjn_h(struct ctx *c, const struct rv_args *a)
 {
-	fp_on(c);
-	fp_put_sign(c, a, FP_H, get_f(c, FP_H, a->rs1), not_(c, get_f(c, FP_H, a->rs2)));
+	fp_sign(c, a, FP_H, RV_SGNJN);
 }
 
 static void sem_fsgnjx_h(struct ctx *c, const struct rv_args *a)
 {
-	fp_on(c);
-	val x = get_f(c, FP_H, a->rs1);
-	fp_put_sign(c, a, FP_H, x, xor_(c, x, get_f(c, FP_H, a->rs2)));
+	fp_sign(c, a, FP_H, RV_SGNJX);
 }
 
 static void sem_fmin_h(struct ctx *c, const struct rv_args *a)
@@ -414,21 +405,17 @@ static void sem_fcvt_s_d(struct ctx *c, const struct rv_args *a)
 
 static void sem_fsgnj_s(struct ctx *c, const struct rv_args *a)
 {
-	fp_on(c);
-	fp_put_sign(c, a, FP_S, get_f(c, FP_S, a->rs1), get_f(c, FP_S, a->rs2));
+	fp_sign(c, a, FP_S, RV_SGNJ);
 }
 
 static void sem_fsgnjn_s(struct ctx *c, const struct rv_args *a)
 {
-	fp_on(c);
-	fp_put_sign(c, a, FP_S, get_f(c, FP_S, a->rs1), not_(c, get_f(c, FP_S, a->rs2)));
+	fp_sign(c, a, FP_S, RV_SGNJN);
 }
 
 static void sem_fsgnjx_s(struct ctx *c, const struct rv_args *a)
 {
-	fp_on(c);
-	val x = get_f(c, FP_S, a->rs1);
-	fp_put_sign(c, a, FP_S, x, xor_(c, x, get_f(c, FP_S, a->rs2)));
+	fp_sign(c, a, FP_S, RV_SGNJX);
 }
 
 static void sem_fmin_s(struct ctx *c, const struct rv_args *a)
@@ -616,21 +603,17 @@ static void sem_fcvt_d_s(struct ctx *c, const struct rv_args *a)
 
 static void sem_fsgnj_d(struct ctx *c, const struct rv_args *a)
 {
-	fp_on(c);
-	fp_put_sign(c, a, FP_D, get_f(c, FP_D, a->rs1), get_f(c, FP_D, a->rs2));
+	fp_sign(c, a, FP_D, RV_SGNJ);
 }
 
 static void sem_fsgnjn_d(struct ctx *c, const struct rv_args *a)
 {
-	fp_on(c);
-	fp_put_sign(c, a, FP_D, get_f(c, FP_D, a->rs1), not_(c, get_f(c, FP_D, a->rs2)));
+	fp_sign(c, a, FP_D, RV_SGNJN);
 }
 
 static void sem_fsgnjx_d(struct ctx *c, const struct rv_args *a)
 {
-	fp_on(c);
-	val x = get_f(c, FP_D, a->rs1);
-	fp_put_sign(c, a, FP_D, x, xor_(c, x, get_f(c, FP_D, a->rs2)));
+	fp_sign(c, a, FP_D, RV_SGNJX);
 }
 
 static void sem_fmin_d(struct ctx *c, const struct rv_args *a)

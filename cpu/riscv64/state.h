@@ -85,6 +85,7 @@ struct rv {
 	_Atomic uint32_t attention; /* RV_ATT_x; any thread sets */
 	uint8_t mode;               /* RV_U, RV_S, RV_M */
 	uint8_t fflags, frm;
+	uint8_t fp_fast; /* 1: FS is dirty and the host has frm's rounding mode, see host_fp.h */
 	uint64_t pc;        /* right in helpers and slow paths; stale while the interpreter runs */
 	int64_t left;       /* instructions left in this turn; as pc */
 	uint64_t count_end; /* retired instructions when left is 0 */
@@ -123,6 +124,8 @@ struct rv {
 	enum rv_cause raised_cause;
 	uint64_t raised_tval;
 	int64_t turn_rest; /* of the turn, beyond `left` */
+	bool host_fp;        /* the host's floating-point environment is the guest's */
+	uint32_t host_mxcsr; /* and what it was before */
 	struct rv_tlb tlbs[RV_NCTX];
 	/* Bits of entries that may be filled, so that a flush costs what there is to flush. */
 	uint64_t tlb_used[RV_NCTX][2][RV_TLB_SIZE / 64];
