@@ -16,7 +16,7 @@ ALL_CFLAGS = -std=c11 $(WARN) -fPIC -fvisibility=hidden -fno-strict-aliasing -pt
 LDLIBS += -lfdt -lz -lm -pthread
 
 KINDS = dev dev/virtio cpu engine machine
-SRC = $(wildcard base/*.c fp/*.c core/*.c ir/*.c dev/*.c dev/*/*.c host/*.c cpu/*.c cpu/*/*.c \
+SRC = $(wildcard base/*.c fp/*.c core/*.c ir/*.c jit/*.c jit/*/*.c dev/*.c dev/*/*.c host/*.c cpu/*.c cpu/*/*.c \
 	engine/*.c machine/*.c lib/*.c)
 LISTS = $(KINDS:%=$O/%_list.c)
 GEN = $(patsubst %.dec,$O/%_dec.h,$(wildcard cpu/*/*.dec))

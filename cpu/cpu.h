@@ -23,6 +23,9 @@ struct cpu_env {
 	struct clock *clock;
 	const struct log *log;
 	bool firmware_calls; /* calls to firmware come out as EXIT_CALL: the VM is the firmware */
+	bool jit;            /* make host code, where there is a generator for this host */
+	bool baseline;       /* without instructions that old hosts do not have */
+	unsigned heat;       /* how often code is interpreted before it is compiled */
 	bool hole_exits;     /* accesses that nobody answers come out as EXIT_READ and EXIT_WRITE */
 };
 

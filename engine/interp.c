@@ -5,9 +5,15 @@
  */
 #include "engine/soft.h"
 
+static struct engine *new (const struct engine_env *env, struct err *e)
+{
+	return soft_new(env, false, e);
+}
+
 const struct engine_class engine_interp = {
 	.name = "interp",
 	.about = "software CPU of our own, interpreter only: no executable memory needed",
 	.rank = 0,
 	SOFT_FUNCTIONS,
+	.new = new,
 };

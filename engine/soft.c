@@ -29,7 +29,7 @@ int soft_probe(const struct cpu_class *cpu, struct err *e)
 	return 0;
 }
 
-struct engine *soft_new(const struct engine_env *env, struct err *e)
+struct engine *soft_new(const struct engine_env *env, bool jit, struct err *e)
 {
 	struct engine *g = calloc(1, sizeof *g);
 
@@ -39,6 +39,8 @@ struct engine *soft_new(const struct engine_env *env, struct err *e)
 	}
 	g->cpu = env->cpu;
 	g->env = env->env;
+	g->env.jit = jit;
+	g->env.heat = 16;
 	return g;
 }
 
@@ -134,9 +136,15 @@ int soft_vcpu_set(struct vcpu *v, unsigned groups, const void *regs)
 	return v->class->set(v->cpu, groups, regs);
 }
 
+static struct engine *new (const struct engine_env *env, struct err *e)
+{
+	return soft_new(env, true, e);
+}
+
 const struct engine_class engine_soft = {
 	.name = "soft",
 	.about = "software CPU of our own, for any guest on any host",
 	.rank = 1,
 	SOFT_FUNCTIONS,
+	.new = new,
 };

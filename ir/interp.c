@@ -147,7 +147,7 @@ static uint64_t run_effect(
 	}
 }
 
-void ir_run(const struct ir_block *b, const struct ir_guest *g, void *state)
+void ir_run(const struct ir_block *b, const struct ir_guest *g, uint64_t base, void *state)
 {
 	uint64_t value[IR_BLOCK_OPS];
 	uint64_t pc = 0;
@@ -165,21 +165,25 @@ void ir_run(const struct ir_block *b, const struct ir_guest *g, void *state)
 		}
 		switch (o->op) {
 		case IR_insn:
-			pc = (uint64_t)o->k;
+			pc = base + (uint64_t)o->k;
 			begun++;
 			break;
 		case IR_imm:
 			value[n] = (uint64_t)o->k;
 			break;
+		case IR_pc:
+			value[n] = base + (uint64_t)o->k;
+			break;
 		case IR_side:
 			if (!v[0])
 				break;
-			g->at(state, (uint64_t)o->k, begun);
+			g->at(state, base + (uint64_t)o->k, begun);
 			return;
 		case IR_exit:
-			g->at(state, (uint64_t)o->k, begun);
+			g->at(state, base + (uint64_t)o->k, begun);
 			return;
 		case IR_exit_to:
+		case IR_resume:
 			g->at(state, v[0], begun);
 			return;
 		default:

@@ -164,8 +164,8 @@ int ir_check(const struct ir_block *, const struct ir_guest *, struct err *);
 /* print.c: one line an operation. */
 void ir_print(const struct ir_block *, const struct ir_guest *, struct buf *out);
 
-/* interp.c: executes a block that passes ir_check. */
-void ir_run(const struct ir_block *, const struct ir_guest *, void *state);
+/* interp.c: executes a block that passes ir_check; its pcs are offsets from base. */
+void ir_run(const struct ir_block *, const struct ir_guest *, uint64_t base, void *state);
 /* The result of an operation without effects. */
 uint64_t ir_eval(enum ir_opcode, enum ir_type, uint64_t a, uint64_t b, uint64_t c);
 

@@ -46,7 +46,7 @@ static void tlb_fill(struct rv *s, bool store, uint64_t va, const uint8_t *host,
 
 /* Calls fn for each entry of one of the 2 * RV_NCTX tables that may be filled. */
 static void tlb_each(struct rv *s, unsigned ctx, bool store,
-    void (*fn)(struct rv_tlb_entry *, uintptr_t), uintptr_t arg)
+    void (*fn)(struct rv_tlb_entry *, unsigned n, uintptr_t), uintptr_t arg)
 {
 	struct rv_tlb_entry *table = store ? s->tlbs[ctx].store : s->tlbs[ctx].load;
 	unsigned i, n;
@@ -55,26 +55,26 @@ static void tlb_each(struct rv *s, unsigned ctx, bool store,
 	for (i = 0; i < RV_TLB_SIZE / 64; i++)
 		for (used = s->tlb_used[ctx][store][i]; used; used &= ~(1ull << n)) {
 			n = 63 - clz64(used);
-			fn(&table[i * 64 + n], arg);
+			fn(&table[i * 64 + n], i * 64 + n, arg);
 		}
 }
 
-static void drop(struct rv_tlb_entry *e, uintptr_t arg)
+static void drop(struct rv_tlb_entry *e, unsigned n, uintptr_t arg)
 {
 	(void)arg;
-	e->tag = RV_NO_TAG;
+	e->tag = RV_NO_TAG(n);
 }
 
-static void drop_host_page(struct rv_tlb_entry *e, uintptr_t page)
+static void drop_host_page(struct rv_tlb_entry *e, unsigned n, uintptr_t page)
 {
 	if ((uintptr_t)e->tag + e->addend == page)
-		e->tag = RV_NO_TAG;
+		e->tag = RV_NO_TAG(n);
 }
 
-static void drop_va(struct rv_tlb_entry *e, uint64_t va)
+static void drop_va(struct rv_tlb_entry *e, unsigned n, uint64_t va)
 {
 	if (e->tag == (va & ~PAGE_MASK))
-		e->tag = RV_NO_TAG;
+		e->tag = RV_NO_TAG(n);
 }
 
 static void flush_all(struct rv *s)
@@ -95,8 +95,8 @@ static void flush_page(struct rv *s, uint64_t va)
 	unsigned ctx, n = slot_of(va);
 
 	for (ctx = 0; ctx < RV_NCTX; ctx++) {
-		drop_va(&s->tlbs[ctx].load[n], va);
-		drop_va(&s->tlbs[ctx].store[n], va);
+		drop_va(&s->tlbs[ctx].load[n], n, va);
+		drop_va(&s->tlbs[ctx].store[n], n, va);
 	}
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/bytes.h"
 #include "core/mem.h"
+#include "cpu/riscv64/jit.h"
 
 /* Stores to a page with code before it is taken for data: then its cells go. */
 enum { TOO_MANY_WRITES = 64 };
@@ -38,7 +39,8 @@ void rv_code_unlink(struct rv *s)
 	unsigned i;
 
 	for (i = 0; i < RV_FETCH_SIZE; i++)
-		s->code->fetch[i].tag = RV_NO_TAG;
+		s->code->fetch[i].tag = UINT64_MAX;
+	rv_jit_unlink(s);
 }
 
 /* Takes a page out of the store's hash and of every hart's table. */
@@ -51,7 +53,7 @@ static void drop(struct rv *s, struct rv_page *p)
 	while (*at != p)
 		at = &(*at)->hash_next;
 	*at = p->hash_next;
-	if (flags)
+	if (flags && !rv_jit_has_page(s, p->pa))
 		*flags &= (uint8_t)~MEM_CODE;
 	for (hart = s->first; hart; hart = hart->next_hart)
 		rv_code_unlink(hart);
@@ -70,6 +72,7 @@ void rv_code_reap(struct rv *s)
 	for (i = 0; i < store->npages; i++)
 		if (store->page[i]->doomed) {
 			store->page[i]->doomed = false;
+			rv_jit_written(s, store->page[i]->pa, MEM_PAGE);
 			drop(s, store->page[i]);
 		}
 }
@@ -222,8 +225,12 @@ static void code_written(void *arg, uint64_t gpa, uint64_t len)
 	unsigned first, last, i;
 	struct rv *hart;
 
-	if (!p)
+	rv_jit_written(s, gpa, len);
+	if (!p) {
+		if (!rv_jit_has_page(s, gpa))
+			*mem_flags(s->env->mem, gpa) &= (uint8_t)~MEM_CODE;
 		return;
+	}
 	first = (gpa & (MEM_PAGE - 1)) / 2;
 	last = (unsigned)(((gpa & (MEM_PAGE - 1)) + len - 1) / 2);
 	/* A 32-bit instruction may begin one halfword before. */

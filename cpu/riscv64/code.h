@@ -51,7 +51,7 @@ enum { RV_FETCH_SIZE = 256, RV_SCRATCH_CELLS = 4 };
 struct rv_code {
 	struct rv_code_store *store;
 	struct {
-		uint64_t tag; /* virtual page | mode; RV_NO_TAG: none */
+		uint64_t tag; /* virtual page | mode; all ones: none */
 		struct rv_page *page;
 	} fetch[RV_FETCH_SIZE];
 	/* One instruction that has no cell of its own, then the way on: what crosses a page, lies
@@ -79,20 +79,23 @@ void rv_code_decode(struct rv *, const struct rv_cell *);
 /* Drops doomed pages; no cell may be in use. */
 void rv_code_reap(struct rv *);
 
+/* The page that va executes from, or NULL as above. */
+static inline struct rv_page *rv_code_page(struct rv *s, uint64_t va)
+{
+	unsigned n = va >> MEM_PAGE_BITS & (RV_FETCH_SIZE - 1);
+
+	if (likely(s->code->fetch[n].tag == ((va & ~(uint64_t)(MEM_PAGE - 1)) | s->mode)))
+		return s->code->fetch[n].page;
+	return rv_code_find(s, va);
+}
+
 /* The cell for va with the hart's page and pc_bias set for it. */
 static inline const struct rv_cell *rv_code_enter(struct rv *s, uint64_t va)
 {
-	struct rv_code *code = s->code;
-	unsigned n = va >> MEM_PAGE_BITS & (RV_FETCH_SIZE - 1);
-	struct rv_page *p;
+	struct rv_page *p = rv_code_page(s, va);
 
-	if (likely(code->fetch[n].tag == ((va & ~(uint64_t)(MEM_PAGE - 1)) | s->mode))) {
-		p = code->fetch[n].page;
-	} else {
-		p = rv_code_find(s, va);
-		if (unlikely(!p))
-			return rv_code_scratch(s, va);
-	}
+	if (unlikely(!p))
+		return rv_code_scratch(s, va);
 	s->page = p;
 	s->pc_bias = (va & ~(uint64_t)(MEM_PAGE - 1)) - ((uintptr_t)p->cell >> 3);
 	return &p->cell[(va & (MEM_PAGE - 1)) >> 1];

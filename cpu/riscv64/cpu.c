@@ -9,6 +9,7 @@
 #include "core/state.h"
 #include "cpu/riscv64/code.h"
 #include "cpu/riscv64/host_fp.h"
+#include "cpu/riscv64/jit.h"
 
 static struct rv *rv_of(struct cpu *cpu)
 {
@@ -44,7 +45,9 @@ static struct cpu *new (const struct cpu_env *env, unsigned id, struct cpu *firs
 	s->env = env;
 	s->id = id;
 	s->first = first ? rv_of(first) : s;
-	if (rv_code_new(s, e) < 0) {
+	memset(s->jump, 0xff, sizeof s->jump);
+	if (rv_jit_new(s, e) < 0 || rv_code_new(s, e) < 0) {
+		rv_jit_free(s);
 		free(s);
 		return NULL;
 	}
@@ -69,6 +72,7 @@ static void release(struct cpu *cpu)
 			break;
 		}
 	rv_code_free(s);
+	rv_jit_free(s);
 	free(s);
 }
 

@@ -124,6 +124,12 @@ static ALWAYS_INLINE void jump_to(struct ctx *c, val to)
 	c->to = to;
 }
 
+/* The same, in another mode perhaps. */
+static ALWAYS_INLINE void resume(struct ctx *c, val to)
+{
+	c->to = to;
+}
+
 /* Floating point.  Every instruction makes FS dirty, as the manual allows (volume II, 3.1.6.6), so
  * that those which follow need not. */
 static ALWAYS_INLINE void fp_on(const struct ctx *c)

@@ -23,12 +23,12 @@ static inline void put_slot(struct ctx *c, int slot, val v)
 
 static inline val pc(struct ctx *c)
 {
-	return imm(c, (int64_t)c->pc);
+	return emit(c, (struct ir_op){ .op = IR_pc, .type = IR_I64, .k = c->pc });
 }
 
 static inline val next_pc(struct ctx *c)
 {
-	return imm(c, (int64_t)(c->pc + c->len));
+	return emit(c, (struct ir_op){ .op = IR_pc, .type = IR_I64, .k = c->pc + c->len });
 }
 
 static inline val get(struct ctx *c, unsigned r)
@@ -73,22 +73,27 @@ static inline void branch(struct ctx *c, val cond, int32_t offset)
 	emit(c, (struct ir_op){ .op = IR_side,
 		    .type = IR_I64,
 		    .a = cond.n,
-		    .k = (int64_t)(c->pc + (uint64_t)(int64_t)offset) });
+		    .k = c->pc + offset });
 }
 
-static inline void exit_at(struct ctx *c, uint64_t to)
+static inline void exit_at(struct ctx *c, int64_t to)
 {
-	emit(c, (struct ir_op){ .op = IR_exit, .type = IR_I64, .k = (int64_t)to });
+	emit(c, (struct ir_op){ .op = IR_exit, .type = IR_I64, .k = to });
 }
 
 static inline void jump(struct ctx *c, int32_t offset)
 {
-	exit_at(c, c->pc + (uint64_t)(int64_t)offset);
+	exit_at(c, c->pc + offset);
 }
 
 static inline void jump_to(struct ctx *c, val to)
 {
 	emit(c, (struct ir_op){ .op = IR_exit_to, .type = IR_I64, .a = to.n });
+}
+
+static inline void resume(struct ctx *c, val to)
+{
+	emit(c, (struct ir_op){ .op = IR_resume, .type = IR_I64, .a = to.n });
 }
 
 static inline val call(struct ctx *c, enum rv_help h, val a, val b, val d)

@@ -11,6 +11,7 @@
 #define RV_BODIES static ALWAYS_INLINE
 #include "cpu/riscv64/direct.h"
 #include "cpu/riscv64/host_fp.h"
+#include "cpu/riscv64/jit.h"
 #include "cpu/riscv64/sem.h"
 
 #if TAIL_CALLS
@@ -256,13 +257,13 @@ static bool attend(struct rv *s, struct exit *x)
 /* Turns up to this many instructions are exact; longer ones may run over by the rest of a page. */
 enum { EXACT = 64 };
 
-/* Between two instructions: how many the next stretch may have; false when the turn is over. */
-static bool next_stretch(struct rv *s, bool exact)
+/* Between two instructions: what of the turn comes next, at most `most`; false when it is over. */
+static bool next_slice(struct rv *s, int64_t most)
 {
 	uint64_t retired = rv_retired(s);
 	int64_t all = s->left + s->turn_rest;
 
-	s->left = exact && all > 0 ? 1 : all;
+	s->left = all > most ? most : all;
 	s->turn_rest = all - s->left;
 	s->count_end = retired + (uint64_t)s->left;
 	return all > 0;
@@ -279,7 +280,7 @@ static void run(struct rv *s, struct exit *x, bool exact)
 			x->why = EXIT_HALT;
 			return;
 		}
-		if (!next_stretch(s, exact)) {
+		if (!next_slice(s, exact ? 1 : INT64_MAX)) {
 			x->why = EXIT_TURN;
 			return;
 		}
@@ -287,6 +288,40 @@ static void run(struct rv *s, struct exit *x, bool exact)
 		/* A scratch cell leads to the next one through `cross`, which sees the empty
 		 * budget. */
 		cell = exact ? rv_code_scratch(s, s->pc) : rv_code_enter(s, s->pc);
+		while (cell)
+			cell = cell->fn(s, cell, s->left);
+	}
+}
+
+/* Compiled code looks at `attention` only when its instructions are used up. */
+enum { SLICE = 20000 };
+
+/* As run, with compiled code where there is some.  What is not compiled goes up to the next taken
+ * jump; the last instructions of the turn one by one. */
+static void run_compiled(struct rv *s, struct exit *x)
+{
+	const struct rv_cell *cell;
+	const void *host;
+
+	for (;;) {
+		if (atomic_load_explicit(&s->attention, memory_order_relaxed) && !attend(s, x))
+			return;
+		if (s->halted) {
+			x->why = EXIT_HALT;
+			return;
+		}
+		if (!next_slice(s, SLICE)) {
+			x->why = EXIT_TURN;
+			return;
+		}
+		rv_code_reap(s);
+		host = s->left < EXACT ? NULL : rv_jit_find(s);
+		if (host) {
+			rv_jit_run(s, host);
+			continue;
+		}
+		cell = s->left < EXACT ? rv_code_scratch(s, s->pc) : rv_code_enter(s, s->pc);
+		next_slice(s, 1);
 		while (cell)
 			cell = cell->fn(s, cell, s->left);
 	}
@@ -311,7 +346,10 @@ void rv_run(struct rv *s, struct exit *x, uint64_t turn)
 		s->count_end--;
 		rv_trap(s, false, s->raised_cause, s->raised_tval);
 	}
-	run(s, x, turn && turn <= EXACT);
+	if (s->jit && !(turn && turn <= EXACT))
+		run_compiled(s, x);
+	else
+		run(s, x, turn && turn <= EXACT);
 	rv_host_leave(s);
 	s->reserved = false;
 }

@@ -27,7 +27,7 @@ static const uint8_t kinds[RV_NOPS] = {
 #undef X
 };
 
-void rv_lift_begin(struct ctx *c, struct ir_block *ir, uint64_t start)
+void rv_lift_begin(struct ctx *c, struct ir_block *ir, int64_t start)
 {
 	*c = (struct ctx){ .ir = ir, .pc = start };
 	ir_begin(ir);
@@ -41,11 +41,11 @@ bool rv_lift(struct ctx *c, uint32_t word)
 	c->len = (word & 3) == 3 ? 4 : 2;
 	c->word = c->len == 2 ? word & 0xffff : word;
 	op = c->len == 2 ? rv_decode16(c->word, &args) : rv_decode32(c->word, &args);
-	emit(c, (struct ir_op){ .op = IR_insn, .type = IR_I64, .k = (int64_t)c->pc });
+	emit(c, (struct ir_op){ .op = IR_insn, .type = IR_I64, .k = c->pc });
 	bodies[op](c, &args);
 	c->pc += c->len;
 	if (kinds[op] == KIND_end)
-		exit_at(c, c->pc);
+		resume(c, pc(c));
 	return !c->ir->ended && ir_has_room(c->ir);
 }
 
@@ -70,8 +70,6 @@ void rv_lift_end(struct ctx *c)
 static const struct ir_slot slots[RV_NSLOTS] = {
 	ALL_32(X_SLOT),
 	ALL_32(F_SLOT),
-	{ "mstatus", offsetof(struct rv, mstatus), 8 },
-	{ "frm", offsetof(struct rv, frm), 1 },
 };
 
 static_assert((int)RV_HELP_P == IR_CALL_PURE && (int)RV_HELP_S == IR_CALL_STATE &&

@@ -10,7 +10,7 @@
  */
 struct ctx {
 	struct ir_block *ir;
-	uint64_t pc;   /* of the current instruction */
+	int64_t pc;    /* of the current instruction, from the start of its page */
 	unsigned len;  /* its bytes */
 	uint32_t word; /* its bits */
 	bool fp_on;    /* an earlier instruction of the block has made FS dirty */
@@ -23,13 +23,11 @@ extern const struct ir_guest rv_ir_guest;
 enum rv_slot {
 	RV_SLOT_X,                  /* 32 of them */
 	RV_SLOT_F = RV_SLOT_X + 32, /* 32 of them */
-	RV_SLOT_MSTATUS = RV_SLOT_F + 32,
-	RV_SLOT_FRM,
-	RV_NSLOTS
+	RV_NSLOTS = RV_SLOT_F + 32,
 };
 
-/* A block that starts at pc. */
-void rv_lift_begin(struct ctx *, struct ir_block *, uint64_t pc);
+/* A block that starts at that offset in its page. */
+void rv_lift_begin(struct ctx *, struct ir_block *, int64_t pc);
 /* Appends an instruction (16 bits, if that is what the low ones say); false when it was the last
  * that the block can have: it has ended or is full. */
 bool rv_lift(struct ctx *, uint32_t word);

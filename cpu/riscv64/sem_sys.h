@@ -75,13 +75,13 @@ static void sem_csrrci(struct ctx *c, const struct rv_args *a)
 static void sem_mret(struct ctx *c, const struct rv_args *a)
 {
 	(void)a;
-	jump_to(c, call(c, RV_HELP_mret, imm(c, 0), imm(c, 0), imm(c, 0)));
+	resume(c, call(c, RV_HELP_mret, imm(c, 0), imm(c, 0), imm(c, 0)));
 }
 
 static void sem_sret(struct ctx *c, const struct rv_args *a)
 {
 	(void)a;
-	jump_to(c, call(c, RV_HELP_sret, imm(c, 0), imm(c, 0), imm(c, 0)));
+	resume(c, call(c, RV_HELP_sret, imm(c, 0), imm(c, 0), imm(c, 0)));
 }
 
 static void sem_wfi(struct ctx *c, const struct rv_args *a)

@@ -11,6 +11,7 @@
 #include "core/clock.h"
 #include "cpu/cpu.h"
 #include "cpu/riscv64/regs.h"
+#include "jit/jit.h"
 
 /*
  * A hart on the software engine.  Manual: The RISC-V Instruction Set Manual, volume I
@@ -22,12 +23,13 @@
 enum { RV_SINK = 32 };
 
 /* Software TLB.  Loads and stores apart.  An entry matches when the page of the access is tag; the
- * byte is then at host address va + addend.  tag RV_NO_TAG matches nothing.  A store entry exists
+ * byte is then at host address va + addend.  tag RV_NO_TAG(n) in entry n matches nothing: it is of
+ * another index, so that the page offset of its difference to an address says so, too.  A store entry exists
  * only for pages that are writable, whose PTE is dirty, and that hold no decoded code and no bus
  * region; a load entry only for pages without a bus region; both only where PMP allows the whole
  * page. */
 enum { RV_TLB_BITS = 9, RV_TLB_SIZE = 1 << RV_TLB_BITS };
-#define RV_NO_TAG UINT64_MAX
+#define RV_NO_TAG(n) ((n) == RV_TLB_SIZE - 1 ? 0 : UINT64_MAX)
 
 struct rv_tlb_entry {
 	uint64_t tag;
@@ -77,17 +79,21 @@ enum {
 
 struct rv_code; /* cpu/riscv64/code.h: decoded pages */
 struct rv_page;
-struct rv_page;
+struct rv_jit;  /* cpu/riscv64/jit.h */
 
 struct rv {
-	uint64_t x[33];
-	struct rv_tlb *tlb;         /* of the current data context: &tlbs[n] */
+	/* What compiled code uses most comes first: there its instructions are shorter. */
+	int64_t left;               /* instructions left in this turn; as pc */
+	uint64_t base;              /* where compiled code believes its page to be */
 	_Atomic uint32_t attention; /* RV_ATT_x; any thread sets */
 	uint8_t mode;               /* RV_U, RV_S, RV_M */
 	uint8_t fflags, frm;
 	uint8_t fp_fast; /* 1: FS is dirty and the host has frm's rounding mode, see host_fp.h */
-	uint64_t pc;        /* right in helpers and slow paths; stale while the interpreter runs */
-	int64_t left;       /* instructions left in this turn; as pc */
+	uint64_t x[33];
+	uint64_t pc;         /* right in helpers and slow paths; stale while instructions run */
+	struct rv_tlb *tlb;  /* of the current data context: &tlbs[n] */
+	struct jit_jump *jumps; /* of the current mode, */
+	uint64_t jump_mark;     /* and what is added to tags for the data context */
 	uint64_t count_end; /* retired instructions when left is 0 */
 	uint64_t f[32];     /* NaN-boxed */
 	struct rv_page *page; /* that the interpreter is in, */
@@ -120,6 +126,7 @@ struct rv {
 	struct rv *first;     /* the VM's hart 0 (owner of code) */
 	struct rv *next_hart; /* all harts of the VM, from first on */
 	struct rv_code *code;
+	struct rv_jit *jit; /* the VM's; NULL: interpreter only */
 	jmp_buf trap; /* where rv_raise goes: into rv_run, with RV_JMP_x */
 	enum rv_cause raised_cause;
 	uint64_t raised_tval;
@@ -129,6 +136,9 @@ struct rv {
 	struct rv_tlb tlbs[RV_NCTX];
 	/* Bits of entries that may be filled, so that a flush costs what there is to flush. */
 	uint64_t tlb_used[RV_NCTX][2][RV_TLB_SIZE / 64];
+	/* Where compiled code goes on, by mode (U, S, M), and what of it may be filled. */
+	struct jit_jump jump[3][JIT_JUMPS];
+	uint64_t jump_used[3][JIT_JUMPS / 64];
 	/* All superpages that the TLBs may hold pieces of are inside; none when lo > hi. */
 	uint64_t super_lo, super_hi;
 };

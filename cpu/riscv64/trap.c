@@ -7,7 +7,7 @@
 #include <inttypes.h>
 
 #include "base/log.h"
-#include "cpu/riscv64/state.h"
+#include "cpu/riscv64/jit.h"
 
 enum { VECTORED = 1 }; /* MODE of mtvec and stvec */
 
@@ -181,4 +181,5 @@ void rv_ecall(struct rv *s)
 void rv_context_changed(struct rv *s)
 {
 	s->tlb = &s->tlbs[rv_data_context(s)];
+	rv_jit_context_changed(s);
 }

@@ -111,7 +111,7 @@ static int run(struct ir_block *b, struct toy *t)
 		fail_msg("%s", e.text);
 	how = setjmp(t->trap);
 	if (!how)
-		ir_run(b, &guest, t);
+		ir_run(b, &guest, 0, t);
 	return how;
 }
 

@@ -21,6 +21,8 @@ static inline uint32_t step_fetch(struct rv *s, uint64_t va)
 	return (uint32_t)get_le(host, 2);
 }
 
+#define STEP_PAGE (~(uint64_t)(MEM_PAGE - 1))
+
 /* Lifts up to n instructions from pc; what cannot be fetched ends the block before it. */
 static inline void step_lift(struct rv *s, struct ir_block *ir, unsigned n)
 {
@@ -28,11 +30,11 @@ static inline void step_lift(struct rv *s, struct ir_block *ir, unsigned n)
 	struct ctx c;
 	uint32_t word;
 
-	rv_lift_begin(&c, ir, s->pc);
+	rv_lift_begin(&c, ir, (int64_t)(s->pc & ~STEP_PAGE));
 	do {
-		word = step_fetch(s, c.pc);
+		word = step_fetch(s, (s->pc & STEP_PAGE) + (uint64_t)c.pc);
 		if ((word & 3) == 3)
-			word |= step_fetch(s, c.pc + 2) << 16;
+			word |= step_fetch(s, (s->pc & STEP_PAGE) + (uint64_t)c.pc + 2) << 16;
 	} while (rv_lift(&c, word) && --n);
 	rv_lift_end(&c);
 	if (ir_check(ir, &rv_ir_guest, &e) < 0)
@@ -56,7 +58,7 @@ static inline unsigned step_block(struct rv *s, struct ir_block *ir, unsigned n)
 	s->count_end = before + n;
 	if (setjmp(s->trap) == 0) {
 		step_lift(s, ir, n);
-		ir_run(ir, &rv_ir_guest, s);
+		ir_run(ir, &rv_ir_guest, s->pc & STEP_PAGE, s);
 	} else {
 		trapped = 1;
 		s->left--;

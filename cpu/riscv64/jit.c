@@ -1,0 +1,285 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "cpu/riscv64/jit.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "core/mem.h"
+#include "cpu/riscv64/code.h"
+#include "cpu/riscv64/helpers.h"
+#include "cpu/riscv64/lift.h"
+#include "jit/cache.h"
+
+enum {
+	CODE_SIZE = 32 << 20,
+	HEAT = 1 << 16,
+	MAX_INSNS = 64,
+	PAGE_MASK = MEM_PAGE - 1,
+};
+
+struct rv_jit {
+	struct jit *jit;
+	struct jit_cache *cache;
+	unsigned limit; /* of heat */
+	struct ir_block ir;
+	uint8_t heat[HEAT]; /* by physical address */
+};
+
+/* Half of all uses of registers in compiled C are of these. */
+static const uint8_t pins[] = { 15, 14, 10, 2, 8, 13, 11, 12, 9 };
+
+static uint64_t (*const helpers[RV_NHELPERS])(void *, uint64_t, uint64_t, uint64_t) = {
+#define HELPER(name, effects)                                                                      \
+	(uint64_t(*)(void *, uint64_t, uint64_t, uint64_t))(void (*)(void))rv_help_##name,
+#include "cpu/riscv64/helpers.def"
+};
+
+static const struct jit_guest guest = {
+	.ir = &rv_ir_guest,
+	.helpers = helpers,
+	.left = offsetof(struct rv, left),
+	.pc = offsetof(struct rv, pc),
+	.base = offsetof(struct rv, base),
+	.attention = offsetof(struct rv, attention),
+	.jumps = offsetof(struct rv, jumps),
+	.jump_mark = offsetof(struct rv, jump_mark),
+	.fp_fast = offsetof(struct rv, fp_fast),
+	.fp_flags = offsetof(struct rv, fflags),
+	.pins = pins,
+	.npins = sizeof pins,
+	.tlb_bits = RV_TLB_BITS,
+};
+
+int rv_jit_new(struct rv *s, struct err *e)
+{
+	struct rv_jit *j;
+
+	if (s != s->first) {
+		s->jit = s->first->jit;
+		return 0;
+	}
+	if (!s->env->jit || !jit_supported())
+		return 0;
+	j = calloc(1, sizeof *j);
+	if (!j)
+		return err_set(e, ENOMEM, "riscv64: no memory for compiled code");
+	j->limit = s->env->heat;
+	j->jit = jit_new(&guest, CODE_SIZE, s->env->baseline, e);
+	j->cache = j->jit ? jit_cache_new(j->jit, e) : NULL;
+	if (!j->cache) {
+		jit_free(j->jit);
+		free(j);
+		return -ENOMEM;
+	}
+	s->jit = j;
+	return 0;
+}
+
+void rv_jit_free(struct rv *s)
+{
+	struct rv_jit *j = s->jit;
+
+	if (s != s->first || !j)
+		return;
+	jit_cache_free(j->cache);
+	jit_free(j->jit);
+	free(j);
+}
+
+/* Contexts --------------------------------------------------------------------------------------- */
+
+static unsigned table_of(const struct rv *s)
+{
+	return s->mode == RV_M ? 2 : s->mode == RV_S;
+}
+
+/* M mode with MPRV is left to the interpreter: it is rare, and this mark is nobody's. */
+static bool is_odd(const struct rv *s)
+{
+	return s->mode == RV_M && s->tlb != &s->tlbs[RV_CTX_M];
+}
+
+static unsigned flavour_of(const struct rv *s)
+{
+	return (unsigned)(s->tlb - s->tlbs);
+}
+
+void rv_jit_context_changed(struct rv *s)
+{
+	s->jumps = s->jump[table_of(s)];
+	s->jump_mark = is_odd(s) || s->tlb == &s->tlbs[RV_CTX_S_SUM];
+}
+
+void rv_jit_unlink(struct rv *s)
+{
+	unsigned t, i, n;
+	uint64_t used;
+
+	for (t = 0; t < 3; t++)
+		for (i = 0; i < JIT_JUMPS / 64; i++) {
+			for (used = s->jump_used[t][i]; used; used &= ~(1ull << n)) {
+				n = 63 - clz64(used);
+				s->jump[t][i * 64 + n].tag = JIT_NO_TAG;
+			}
+			s->jump_used[t][i] = 0;
+		}
+}
+
+static void remember(struct rv *s, const void *host)
+{
+	unsigned t = table_of(s), n = jit_jump_index(s->pc);
+
+	s->jump[t][n] = (struct jit_jump){ s->pc | s->jump_mark, host };
+	s->jump_used[t][n / 64] |= 1ull << n % 64;
+}
+
+/* Translation --------------------------------------------------------------------------------- */
+
+/* Lifts what is at pa; its length in bytes, 0: not even one instruction. */
+static unsigned lift(
+    struct rv_jit *j, const uint8_t *page, unsigned offset, unsigned *insns)
+{
+	struct ctx c;
+	unsigned at = offset, len;
+	uint32_t word;
+	bool more = true;
+
+	rv_lift_begin(&c, &j->ir, offset);
+	for (*insns = 0; more && *insns < MAX_INSNS && at < MEM_PAGE; ++*insns) {
+		word = (uint32_t)get_le(page + at, 2);
+		len = (word & 3) == 3 ? 4 : 2;
+		if (at + len > MEM_PAGE)
+			break;
+		if (len == 4)
+			word |= (uint32_t)get_le(page + at + 2, 2) << 16;
+		more = rv_lift(&c, word);
+		at += len;
+	}
+	if (*insns)
+		rv_lift_end(&c);
+	return at - offset;
+}
+
+static void flush(struct rv *s)
+{
+	struct rv *hart;
+
+	jit_cache_flush(s->jit->cache);
+	for (hart = s->first; hart; hart = hart->next_hart)
+		rv_jit_unlink(hart);
+}
+
+static jit_id translate(struct rv *s, uint64_t pa, const uint8_t *page)
+{
+	struct rv_jit *j = s->jit;
+	unsigned flavour = flavour_of(s);
+	struct jit_unit unit = {
+		.ir = &j->ir,
+		.tlb_load = (uint32_t)(offsetof(struct rv, tlbs) +
+				       flavour * sizeof(struct rv_tlb) +
+				       offsetof(struct rv_tlb, load)),
+		.tlb_store = (uint32_t)(offsetof(struct rv, tlbs) +
+					flavour * sizeof(struct rv_tlb) +
+					offsetof(struct rv_tlb, store)),
+		.jumps = (uint32_t)(offsetof(struct rv, jump) +
+				    table_of(s) * sizeof s->jump[0]),
+		.mark = (uint8_t)s->jump_mark,
+	};
+	uint8_t *flags = mem_flags(s->env->mem, pa);
+	unsigned len = lift(j, page, pa & PAGE_MASK, &unit.insns);
+	jit_id id;
+
+	if (!len)
+		return 0;
+	if (!jit_cache_has_room(j->cache))
+		flush(s);
+	id = jit_cache_add(j->cache, pa, len, flavour, &unit);
+	if (id && !(*flags & MEM_CODE)) {
+		*flags |= MEM_CODE;
+		rv_protect_code(s, pa & ~(uint64_t)PAGE_MASK);
+	}
+	return id;
+}
+
+/* Where pc is, if the translation holds for its whole page; raises fetch exceptions. */
+static bool locate(struct rv *s, uint64_t *pa, const uint8_t **page)
+{
+	struct rv_page *p = rv_code_page(s, s->pc);
+
+	if (!p)
+		return false;
+	*pa = p->pa | (s->pc & PAGE_MASK);
+	*page = p->host;
+	return true;
+}
+
+static jit_id find(struct rv *s)
+{
+	struct rv_jit *j = s->jit;
+	const uint8_t *page;
+	uint8_t *heat;
+	uint64_t pa;
+	jit_id id;
+
+	if (is_odd(s) || !locate(s, &pa, &page))
+		return 0;
+	id = jit_cache_find(j->cache, pa, flavour_of(s));
+	if (id)
+		return id;
+	heat = &j->heat[(pa >> 1 ^ pa >> 17) & (HEAT - 1)];
+	if (*heat < j->limit) {
+		++*heat;
+		return 0;
+	}
+	*heat = 0;
+	return translate(s, pa, page);
+}
+
+const void *rv_jit_find(struct rv *s)
+{
+	jit_id id = find(s);
+	const void *host;
+
+	if (!id)
+		return NULL;
+	host = jit_cache_host(s->jit->cache, id);
+	remember(s, host);
+	return host;
+}
+
+void rv_jit_run(struct rv *s, const void *host)
+{
+	struct rv_jit *j = s->jit;
+	uintptr_t why;
+	jit_id id;
+
+	s->base = s->pc & ~(uint64_t)PAGE_MASK;
+	why = jit_enter(j->jit, s, host);
+	while (why > 15) {
+		id = find(s);
+		if (!id)
+			return;
+		jit_cache_link(j->cache, why, id);
+		why = jit_enter(j->jit, s, jit_cache_host(j->cache, id));
+	}
+}
+
+/* Stores to code ------------------------------------------------------------------------------ */
+
+void rv_jit_written(struct rv *s, uint64_t pa, uint64_t len)
+{
+	struct rv *hart;
+
+	if (!s->jit || !jit_cache_kill(s->jit->cache, pa, len))
+		return;
+	for (hart = s->first; hart; hart = hart->next_hart)
+		rv_jit_unlink(hart);
+}
+
+bool rv_jit_has_page(const struct rv *s, uint64_t pa)
+{
+	return s->jit && jit_cache_has_page(s->jit->cache, pa);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef JIT_CACHE_H
+#define JIT_CACHE_H
+
+#include "jit/jit.h"
+
+/*
+ * The compiled units of a VM, found by the guest-physical address of their code and a flavour (what
+ * they take for granted).  A unit is inside one page.  Code memory is bounded: when it is full,
+ * everything is forgotten.  For one thread at a time.
+ */
+struct jit_cache;
+
+/* A unit's number; 0: none. */
+typedef uint32_t jit_id;
+
+struct jit_cache *jit_cache_new(struct jit *, struct err *);
+void jit_cache_free(struct jit_cache *);
+
+/* The unit that starts at pa, or 0. */
+jit_id jit_cache_find(const struct jit_cache *, uint64_t pa, unsigned flavour);
+const void *jit_cache_host(const struct jit_cache *, jit_id);
+/* Compiles code of [pa, pa + len); 0 when it cannot be. */
+jit_id jit_cache_add(
+    struct jit_cache *, uint64_t pa, unsigned len, unsigned flavour, struct jit_unit *);
+/* Leads an exit that jit_enter returned to a unit; both have the same flavour and page. */
+void jit_cache_link(struct jit_cache *, uintptr_t exit, jit_id to);
+/* The unit that an exit belongs to. */
+unsigned jit_cache_flavour(const struct jit_cache *, uintptr_t exit);
+
+/* Forgets the units that overlap [pa, pa + len), which is inside one page; true if there were any.
+ * Their code stays in memory: it may be running. */
+bool jit_cache_kill(struct jit_cache *, uint64_t pa, uint64_t len);
+bool jit_cache_has_page(const struct jit_cache *, uint64_t pa);
+/* Whether add will find room; if not, jit_cache_flush makes some, when no CPU is inside. */
+bool jit_cache_has_room(const struct jit_cache *);
+void jit_cache_flush(struct jit_cache *);
+
+#endif

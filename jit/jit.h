@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef JIT_JIT_H
+#define JIT_JIT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/err.h"
+#include "ir/ir.h"
+
+/*
+ * Makes host code of IR blocks and runs it.  One struct jit serves all CPUs of a VM; compiling and
+ * linking are for one thread at a time, running is for any.
+ *
+ * Compiled code is position-independent in the guest's address space: it belongs to a page, and
+ * finds in the state (`base`) at which virtual address that page is now.  All pcs in its IR are
+ * offsets from there, and those outside 0 to 4095 mean other pages.
+ */
+struct jit;
+
+/* An inline jump cache: where the code for a virtual pc is.  Index: bits 10 to 1 of the pc. */
+enum { JIT_JUMP_BITS = 10, JIT_JUMPS = 1 << JIT_JUMP_BITS };
+struct jit_jump {
+	uint64_t tag; /* pc | mark of the unit; JIT_NO_TAG: none */
+	const void *host;
+};
+#define JIT_NO_TAG UINT64_MAX
+
+static inline unsigned jit_jump_index(uint64_t pc)
+{
+	return pc >> 1 & (JIT_JUMPS - 1);
+}
+
+/* What the generator has to know about a guest CPU.  Offsets are in its state. */
+struct jit_guest {
+	const struct ir_guest *ir;
+	/* Functions of (state, a, b, c), by the number of the helper. */
+	uint64_t (*const *helpers)(void *, uint64_t, uint64_t, uint64_t);
+	uint32_t left;      /* int64_t: instructions left; a block runs only if it has them all */
+	uint32_t pc;        /* uint64_t */
+	uint32_t base;      /* uint64_t */
+	uint32_t attention; /* uint32_t: not 0: come out soon */
+	uint32_t jumps;     /* pointer: the jump cache that `resume` looks into, */
+	uint32_t jump_mark; /* uint64_t: and the mark */
+	uint32_t fp_fast;   /* uint8_t: 1 when floating point may be done in line */
+	uint32_t fp_flags;  /* uint8_t: sticky */
+	const uint8_t *pins; /* slots worth a host register, the best first */
+	unsigned npins;
+	unsigned tlb_bits; /* log2 of the entries of a TLB; an entry is a tag and an addend of 8
+	                      bytes each */
+};
+
+/* A block to be compiled. */
+struct jit_unit {
+	struct ir_block *ir; /* passes ir_check; the generator changes it */
+	unsigned insns;      /* guest instructions in it, at most 127 */
+	uint32_t id;         /* comes back with exits */
+	uint32_t tlb_load, tlb_store; /* offsets in the state */
+	uint32_t jumps;               /* offset of the jump cache */
+	uint8_t mark;                 /* 0 or 1 */
+	bool parallel;                /* other threads run CPUs of this VM */
+};
+
+/* A direct exit that is not linked: jit_enter returned its address. */
+struct jit_exit {
+	int32_t target; /* offset of the pc from base */
+	uint32_t site;  /* offset in code memory of the jump to be linked */
+	uint32_t unit;
+};
+
+/* Why jit_enter came back, when it is no exit. */
+enum jit_why {
+	JIT_STOP = 1, /* `left` is too small for the next block, or attention */
+	JIT_MISS = 2, /* the jump cache does not know pc */
+};
+
+/* Whether there is a generator for this host. */
+bool jit_supported(void);
+/* size: of code memory.  baseline: no instruction that an old host does not have. */
+struct jit *jit_new(const struct jit_guest *, size_t size, bool baseline, struct err *);
+void jit_free(struct jit *);
+
+/* Code memory from where the units go to its end, as offsets. */
+size_t jit_first(const struct jit *);
+size_t jit_size(const struct jit *);
+const void *jit_address(const struct jit *, size_t offset);
+size_t jit_offset(const struct jit *, const void *host);
+
+/* Compiles to [at, end): the offset behind it, or 0 when it does not fit. */
+size_t jit_compile(struct jit *, const struct jit_unit *, size_t at, size_t end);
+/* Leads a direct exit to a unit's start, or back to where it leaves. */
+void jit_link(struct jit *, uintptr_t exit, size_t to);
+void jit_unlink(struct jit *, uintptr_t exit);
+/* What jit_enter's answer points to. */
+struct jit_exit jit_exit_at(uintptr_t exit);
+
+/* Runs; 0 to 15: enum jit_why, pc is right; else the struct jit_exit.  `left` is right.  Only what
+ * the guest's functions do with longjmp comes out otherwise. */
+uintptr_t jit_enter(const struct jit *, void *state, const void *host);
+
+#endif

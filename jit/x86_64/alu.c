@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Operations without effects.
+ */
+#include "jit/x86_64/gen.h"
+
+/* dst op= v, from wherever v is. */
+static void alu_value(struct gen *g, bool w, enum x86_alu op, unsigned dst, uint16_t v)
+{
+	struct x86_mem m;
+
+	if (x86_is_imm(g, v))
+		x86_alu_ri(&g->code, w, op, dst, (int32_t)g->op[v].k);
+	else if (x86_in_memory(g, v, &m) && g->value[v].last <= g->i)
+		x86_alu_rm(&g->code, w, op, dst, m);
+	else
+		x86_alu_rr(&g->code, w, op, dst, x86_use(g, v));
+}
+
+/* Brings v where alu_value finds it without needing a register later. */
+static void ready(struct gen *g, uint16_t v)
+{
+	struct x86_mem m;
+
+	if (!x86_is_imm(g, v) && !(x86_in_memory(g, v, &m) && g->value[v].last <= g->i))
+		x86_use(g, v);
+}
+
+static bool is_in(const struct gen *g, uint16_t v, unsigned reg)
+{
+	return g->value[v].where == IN_REG && g->value[v].at == reg;
+}
+
+static void add(struct gen *g, uint16_t n, uint16_t a, uint16_t b)
+{
+	struct x86_mem m = { X86_NONE, X86_NONE, 0, 0 };
+	unsigned d;
+
+	if (x86_is_imm(g, a)) {
+		uint16_t t = a;
+
+		a = b;
+		b = t;
+	}
+	m.base = (uint8_t)x86_use(g, a);
+	ready(g, b);
+	d = x86_dest(g, n, a);
+	if (x86_is_imm(g, b)) {
+		m.disp = (int32_t)g->op[b].k;
+		if (d == m.base)
+			x86_alu_ri(&g->code, true, ALU_ADD, d, m.disp);
+		else
+			x86_rm(&g->code, true, OP_LEA, d, m);
+	} else if (d == m.base) {
+		alu_value(g, true, ALU_ADD, d, b);
+	} else if (g->value[b].where == IN_REG) {
+		m.index = g->value[b].at;
+		x86_rm(&g->code, true, OP_LEA, d, m);
+	} else {
+		x86_mov_rr(&g->code, d, m.base);
+		alu_value(g, true, ALU_ADD, d, b);
+	}
+	x86_result(g, n, d);
+}
+
+static void binary(
+    struct gen *g, uint16_t n, enum x86_alu op, uint16_t a, uint16_t b, bool commutes)
+{
+	unsigned d;
+
+	if (commutes && x86_is_imm(g, a)) {
+		uint16_t t = a;
+
+		a = b;
+		b = t;
+	}
+	ready(g, b);
+	if (g->value[a].where == IN_REG)
+		x86_use(g, a);
+	d = x86_dest(g, n, a);
+	if (is_in(g, b, d) && !is_in(g, a, d)) {
+		if (!commutes) { /* a - b = -b + a */
+			x86_unary(&g->code, true, UNARY_NEG, d);
+			op = ALU_ADD;
+		}
+		alu_value(g, true, op, d, a);
+	} else {
+		x86_load(g, d, a);
+		alu_value(g, true, op, d, b);
+	}
+	x86_result(g, n, d);
+}
+
+static enum x86_shift shift_of(unsigned op)
+{
+	switch (op) {
+	case IR_shl:
+		return SHIFT_SHL;
+	case IR_shr:
+		return SHIFT_SHR;
+	case IR_sar:
+		return SHIFT_SAR;
+	case IR_rol:
+		return SHIFT_ROL;
+	default:
+		return SHIFT_ROR;
+	}
+}
+
+/* The count in cl.  The result is made in a register that is not rcx. */
+static void shift_by_cl(struct gen *g, uint16_t n, bool w, enum x86_shift op, uint16_t a, uint16_t b)
+{
+	unsigned d;
+
+	if (!is_in(g, b, RCX)) {
+		x86_take(g, RCX);
+		x86_load(g, RCX, b);
+	}
+	g->locked |= 1u << RCX;
+	if (g->value[a].where == IN_REG)
+		x86_use(g, a);
+	d = x86_dest(g, n, 0);
+	if (is_in(g, b, d) && !is_in(g, a, d)) {
+		unsigned t = x86_temp(g);
+
+		x86_load(g, t, a);
+		x86_shift_cl(&g->code, w, op, t);
+		x86_mov_rr(&g->code, d, t);
+	} else {
+		x86_load(g, d, a);
+		x86_shift_cl(&g->code, w, op, d);
+	}
+	x86_result(g, n, d);
+}
+
+static void shift(struct gen *g, uint16_t n, const struct ir_op *o)
+{
+	enum x86_shift op = shift_of(o->op);
+	bool w = o->type == IR_I64;
+	unsigned d, src, count;
+
+	if (g->value[o->b].where == IN_IMM) {
+		count = g->op[o->b].k & (w ? 63 : 31);
+		if (g->value[o->a].where == IN_REG)
+			x86_use(g, o->a);
+		d = x86_dest(g, n, o->a);
+		x86_load(g, d, o->a);
+		if (count)
+			x86_shift_ri(&g->code, w, op, d, count);
+		else if (!w)
+			x86_rr(&g->code, false, OP_MOV, d, d);
+		x86_result(g, n, d);
+	} else if (g->jit->has.bmi2 && op >= SHIFT_SHL) {
+		src = x86_use(g, o->a);
+		count = x86_use(g, o->b);
+		d = x86_dest(g, n, o->a);
+		x86_shift_rr(&g->code, w, op, d, src, count);
+		x86_result(g, n, d);
+	} else {
+		shift_by_cl(g, n, w, op, o->a, o->b);
+	}
+}
+
+static void multiply(struct gen *g, uint16_t n, uint16_t a, uint16_t b)
+{
+	unsigned d, ra;
+	struct x86_mem m;
+
+	if (x86_is_imm(g, a)) {
+		uint16_t t = a;
+
+		a = b;
+		b = t;
+	}
+	ra = x86_use(g, a);
+	if (x86_is_imm(g, b)) {
+		d = x86_dest(g, n, a);
+		x86_imul_rri(&g->code, true, d, ra, (int32_t)g->op[b].k);
+	} else {
+		ready(g, b);
+		d = x86_dest(g, n, a);
+		if (is_in(g, b, d) && d != ra) {
+			x86_rr(&g->code, true, OP_IMUL, d, ra);
+		} else {
+			x86_mov_rr(&g->code, d, ra);
+			if (g->value[b].where != IN_REG && x86_in_memory(g, b, &m))
+				x86_rm(&g->code, true, OP_IMUL, d, m);
+			else
+				x86_rr(&g->code, true, OP_IMUL, d, x86_use(g, b));
+		}
+	}
+	x86_result(g, n, d);
+}
+
+/* rax and rdx are ours after that; operands that were there are elsewhere. */
+static void take_pair(struct gen *g)
+{
+	x86_take(g, RAX);
+	x86_take(g, RDX);
+}
+
+static void high_product(struct gen *g, uint16_t n, const struct ir_op *o)
+{
+	unsigned ra, rb, t, d;
+
+	take_pair(g);
+	ra = x86_use(g, o->a);
+	rb = x86_use(g, o->b);
+	x86_mov_rr(&g->code, RAX, ra);
+	x86_unary(&g->code, true, o->op == IR_mulh ? UNARY_IMUL : UNARY_MUL, rb);
+	if (o->op == IR_mulhsu) { /* the unsigned product of a - 2^64 has b too little above */
+		t = x86_temp(g);
+		x86_mov_rr(&g->code, t, ra);
+		x86_shift_ri(&g->code, true, SHIFT_SAR, t, 63);
+		x86_alu_rr(&g->code, true, ALU_AND, t, rb);
+		x86_alu_rr(&g->code, true, ALU_SUB, RDX, t);
+	}
+	d = x86_dest(g, n, 0);
+	x86_mov_rr(&g->code, d, RDX);
+	x86_result(g, n, d);
+}
+
+/* ir/ops_direct.h: by zero gives all ones and the dividend, by -1 what cannot overflow. */
+static void divide(struct gen *g, uint16_t n, const struct ir_op *o)
+{
+	bool is_signed = o->op == IR_divs || o->op == IR_rems;
+	bool quotient = o->op == IR_divs || o->op == IR_divu;
+	uint8_t *zero, *minus = NULL, *done[2];
+	unsigned ra, rb, d;
+
+	take_pair(g);
+	ra = x86_use(g, o->a);
+	rb = x86_use(g, o->b);
+	d = x86_dest(g, n, 0);
+	x86_mov_rr(&g->code, RAX, ra);
+	x86_rr(&g->code, true, OP_TEST, rb, rb);
+	zero = x86_jcc8(&g->code, CC_E);
+	if (is_signed) {
+		x86_alu_ri(&g->code, true, ALU_CMP, rb, -1);
+		minus = x86_jcc8(&g->code, CC_E);
+		x86_8(&g->code, 0x48); /* cqo */
+		x86_8(&g->code, 0x99);
+	} else {
+		x86_alu_rr(&g->code, false, ALU_XOR, RDX, RDX);
+	}
+	x86_unary(&g->code, true, is_signed ? UNARY_IDIV : UNARY_DIV, rb);
+	done[0] = x86_jmp8(&g->code);
+	done[1] = NULL;
+	if (minus) {
+		x86_here8(&g->code, minus);
+		x86_unary(&g->code, true, UNARY_NEG, RAX);
+		x86_alu_rr(&g->code, false, ALU_XOR, RDX, RDX);
+		done[1] = x86_jmp8(&g->code);
+	}
+	x86_here8(&g->code, zero);
+	x86_mov_rr(&g->code, RDX, ra);
+	x86_mov_ri(&g->code, RAX, -1);
+	x86_here8(&g->code, done[0]);
+	if (done[1])
+		x86_here8(&g->code, done[1]);
+	x86_mov_rr(&g->code, d, quotient ? RAX : RDX);
+	x86_result(g, n, d);
+}
+
+static void not_(struct gen *g, uint16_t n, uint16_t a)
+{
+	unsigned d;
+
+	if (g->value[a].where == IN_REG)
+		x86_use(g, a);
+	d = x86_dest(g, n, a);
+	x86_load(g, d, a);
+	x86_unary(&g->code, true, UNARY_NOT, d);
+	x86_result(g, n, d);
+}
+
+static void extend(struct gen *g, uint16_t n, const struct ir_op *o)
+{
+	static const uint32_t ops[2][3] = {
+		{ OP_MOVZX8, OP_MOVZX16, OP_MOV },
+		{ OP_MOVSX8, OP_MOVSX16, OP_MOVSXD },
+	};
+	bool is_signed = o->op == IR_sext;
+	unsigned src = x86_use(g, o->a), d = x86_dest(g, n, o->a);
+
+	if (o->type == IR_I64)
+		x86_mov_rr(&g->code, d, src);
+	else if (o->type == IR_I8)
+		x86_rr8(&g->code, is_signed, ops[is_signed][0], d, src);
+	else
+		x86_rr(&g->code, is_signed, ops[is_signed][o->type], d, src);
+	x86_result(g, n, d);
+}
+
+/* By C: rarely used on hosts that cannot do it. */
+static void evaluate(struct gen *g, uint16_t n, const struct ir_op *o)
+{
+	unsigned d;
+
+	x86_before_call(g, false);
+	x86_load(g, RDX, o->a);
+	x86_mov_ri(&g->code, RSI, o->type);
+	x86_mov_ri(&g->code, RDI, o->op);
+	x86_alu_rr(&g->code, false, ALU_XOR, RCX, RCX);
+	x86_call(&g->code, g->jit->eval);
+	d = x86_dest(g, n, 0);
+	x86_mov_rr(&g->code, d, RAX);
+	x86_result(g, n, d);
+}
+
+static void count_bits(struct gen *g, uint16_t n, const struct ir_op *o)
+{
+	const struct x86_features *has = &g->jit->has;
+	uint32_t op = o->op == IR_clz   ? OP_LZCNT
+		      : o->op == IR_ctz ? OP_TZCNT
+					: OP_POPCNT;
+	bool can = o->op == IR_clz   ? has->lzcnt
+		   : o->op == IR_ctz ? has->bmi1
+				     : has->popcnt && o->type >= IR_I32;
+	unsigned src, d;
+
+	if (!can) {
+		evaluate(g, n, o);
+		return;
+	}
+	src = x86_use(g, o->a);
+	d = x86_dest(g, n, o->a);
+	x86_rr(&g->code, o->type == IR_I64, op, d, src);
+	x86_result(g, n, d);
+}
+
+static void swap_bytes(struct gen *g, uint16_t n, const struct ir_op *o)
+{
+	unsigned d;
+
+	if (g->value[o->a].where == IN_REG)
+		x86_use(g, o->a);
+	d = x86_dest(g, n, o->a);
+	x86_load(g, d, o->a);
+	x86_bswap(&g->code, o->type == IR_I64, d);
+	x86_result(g, n, d);
+}
+
+static enum x86_cond mirrored(enum x86_cond cc)
+{
+	switch (cc) {
+	case CC_L:
+		return CC_G;
+	case CC_B:
+		return CC_A;
+	default:
+		return cc;
+	}
+}
+
+/* Sets the flags for v: if it is fused, by comparing; the condition is that v is not 0. */
+enum x86_cond x86_compare(struct gen *g, uint16_t v)
+{
+	const struct ir_op *o = &g->op[v];
+	enum x86_cond cc;
+	uint16_t a = o->a, b = o->b;
+	unsigned reg;
+
+	if (g->value[v].fused != g->i || !g->value[v].fused) {
+		reg = x86_use(g, v);
+		x86_rr(&g->code, true, OP_TEST, reg, reg);
+		return CC_NE;
+	}
+	if (o->op == IR_eq && g->value[a].fused == g->i)
+		return x86_compare(g, a) ^ 1;
+	cc = o->op == IR_eq ? CC_E : o->op == IR_ne ? CC_NE : o->op == IR_lts ? CC_L : CC_B;
+	if (x86_is_imm(g, a) && !x86_is_imm(g, b)) {
+		a = o->b;
+		b = o->a;
+		cc = mirrored(cc);
+	}
+	reg = x86_use(g, a);
+	if (x86_is_imm(g, b) && g->op[b].k == 0 && (cc == CC_E || cc == CC_NE))
+		x86_rr(&g->code, true, OP_TEST, reg, reg);
+	else
+		alu_value(g, true, ALU_CMP, reg, b);
+	return cc;
+}
+
+static void set(struct gen *g, uint16_t n, const struct ir_op *o)
+{
+	enum x86_cond cc;
+	uint16_t fused = g->value[n].fused;
+	unsigned d;
+
+	g->value[n].fused = (uint16_t)g->i;
+	cc = x86_compare(g, n);
+	g->value[n].fused = fused;
+	d = x86_dest(g, n, o->a);
+	x86_setcc(&g->code, cc, d);
+	x86_rr8(&g->code, false, OP_MOVZX8, d, d);
+	x86_result(g, n, d);
+}
+
+static void choose(struct gen *g, uint16_t n, const struct ir_op *o)
+{
+	unsigned x = x86_use(g, o->b), d, y;
+	enum x86_cond cc;
+
+	if (g->value[o->c].where == IN_REG)
+		x86_use(g, o->c);
+	cc = x86_compare(g, o->a);
+	d = x86_dest(g, n, o->c);
+	if (d == x && !is_in(g, o->c, d)) {
+		y = x86_use(g, o->c);
+		x86_cmov(&g->code, true, cc ^ 1, d, y);
+	} else {
+		x86_load(g, d, o->c);
+		x86_cmov(&g->code, true, cc, d, x);
+	}
+	x86_result(g, n, d);
+}
+
+/* The address in the guest of an offset from base. */
+static void pc(struct gen *g, uint16_t n, int64_t k)
+{
+	unsigned d = x86_dest(g, n, 0);
+
+	x86_rm(&g->code, true, OP_MOV, d, state_at(g->jit->guest.base));
+	if (k)
+		x86_alu_ri(&g->code, true, ALU_ADD, d, (int32_t)k);
+	x86_result(g, n, d);
+}
+
+void x86_alu(struct gen *g, uint16_t n)
+{
+	const struct ir_op *o = &g->op[n];
+
+	switch (o->op) {
+	case IR_pc:
+		pc(g, n, o->k);
+		return;
+	case IR_add:
+		add(g, n, o->a, o->b);
+		return;
+	case IR_sub:
+		binary(g, n, ALU_SUB, o->a, o->b, false);
+		return;
+	case IR_and:
+		binary(g, n, ALU_AND, o->a, o->b, true);
+		return;
+	case IR_or:
+		binary(g, n, ALU_OR, o->a, o->b, true);
+		return;
+	case IR_xor:
+		binary(g, n, ALU_XOR, o->a, o->b, true);
+		return;
+	case IR_not:
+		not_(g, n, o->a);
+		return;
+	case IR_shl:
+	case IR_shr:
+	case IR_sar:
+	case IR_rol:
+	case IR_ror:
+		shift(g, n, o);
+		return;
+	case IR_mul:
+		multiply(g, n, o->a, o->b);
+		return;
+	case IR_mulh:
+	case IR_mulhu:
+	case IR_mulhsu:
+		high_product(g, n, o);
+		return;
+	case IR_divs:
+	case IR_divu:
+	case IR_rems:
+	case IR_remu:
+		divide(g, n, o);
+		return;
+	case IR_eq:
+	case IR_ne:
+	case IR_lts:
+	case IR_ltu:
+		set(g, n, o);
+		return;
+	case IR_choose:
+		choose(g, n, o);
+		return;
+	case IR_sext:
+	case IR_zext:
+		extend(g, n, o);
+		return;
+	case IR_bswap:
+		swap_bytes(g, n, o);
+		return;
+	default:
+		count_bits(g, n, o);
+	}
+}

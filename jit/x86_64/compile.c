@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The forward pass: one operation after the other.
+ */
+#include <string.h>
+
+#include "jit/x86_64/gen.h"
+
+enum { COLD_ROOM = 160 };
+
+/* The offset behind the instruction whose mark is at n. */
+static uint16_t next_pc(const struct gen *g, unsigned n)
+{
+	for (n++; n < g->n; n++) {
+		const struct ir_op *o = &g->op[n];
+
+		if (o->op == IR_insn || o->op == IR_exit)
+			return o->k >= 0 && o->k < UINT16_MAX ? (uint16_t)o->k : UINT16_MAX;
+	}
+	return UINT16_MAX;
+}
+
+static void begin_insn(struct gen *g, unsigned n, bool first)
+{
+	if (!first)
+		g->insn++;
+	g->pc = (uint16_t)g->op[n].k;
+	g->next_pc = next_pc(g, n);
+}
+
+static void operation(struct gen *g, uint16_t n)
+{
+	const struct ir_op *o = &g->op[n];
+
+	switch (o->op) {
+	case IR_nop:
+		break;
+	case IR_imm:
+		g->value[n].where = IN_IMM;
+		break;
+	case IR_get:
+		x86_get(g, n, (unsigned)o->k);
+		break;
+	case IR_put:
+		x86_put(g, (unsigned)o->k, o->a);
+		break;
+	case IR_ld:
+	case IR_st:
+		x86_access(g, n);
+		break;
+	case IR_fence: /* lock or dword [rsp], 0 */
+		x86_32(&g->code, 0x240c83f0);
+		x86_8(&g->code, 0);
+		break;
+	case IR_call:
+		if (!x86_fp(g, n))
+			x86_call_helper(g, n);
+		break;
+	case IR_trap:
+	case IR_trap_if:
+	case IR_side:
+	case IR_exit:
+	case IR_exit_to:
+	case IR_resume:
+		x86_leave(g, n);
+		break;
+	default:
+		x86_alu(g, n);
+	}
+}
+
+static void entry(struct gen *g)
+{
+	struct cold *c;
+
+	x86_alu_mi(&g->code, true, ALU_SUB, state_at(g->jit->guest.left), (int32_t)g->unit->insns);
+	c = x86_add_cold(g, COLD_STOP, NULL);
+	c->rest = (uint8_t)g->unit->insns;
+	c->site = x86_jcc(&g->code, CC_S, g->code.at);
+}
+
+static void all(struct gen *g, const uint8_t *end)
+{
+	bool first = true;
+	unsigned n;
+
+	for (n = 1; n < g->n && !g->failed; n++) {
+		const struct ir_op *o = &g->op[n];
+
+		if (g->code.at + OP_ROOM + g->ncold * COLD_ROOM > end) {
+			g->failed = true;
+			return;
+		}
+		g->i = n;
+		g->locked = g->locked_xmm = 0;
+		if (o->op == IR_insn) {
+			begin_insn(g, n, first);
+			if (first)
+				entry(g);
+			first = false;
+			continue;
+		}
+		if (g->value[n].fused)
+			continue;
+		operation(g, (uint16_t)n);
+		if (o->op != IR_nop)
+			x86_release(g, o);
+	}
+}
+
+size_t jit_compile(struct jit *j, const struct jit_unit *unit, size_t at, size_t end)
+{
+	struct gen *g = j->gen;
+
+	g->code.at = j->code.rw + at;
+	g->jit = j;
+	g->unit = unit;
+	g->op = unit->ir->op;
+	g->n = unit->ir->n;
+	g->insn = g->ncold = 0;
+	g->fp = g->failed = false;
+	memset(g->owner, 0, sizeof g->owner);
+	memset(g->owner_xmm, 0, sizeof g->owner_xmm);
+	memset(g->spilled, 0, sizeof g->spilled);
+	x86_prepare(g);
+	all(g, j->code.rw + end);
+	if (!g->failed)
+		x86_cold(g);
+	return g->failed ? 0 : (size_t)(g->code.at - j->code.rw);
+}

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * jit/jit.h for x86-64.
+ */
+#include "jit/jit.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "jit/x86_64/gen.h"
+
+#ifdef __x86_64__
+bool jit_supported(void)
+{
+	return true;
+}
+
+struct jit *jit_new(const struct jit_guest *guest, size_t size, bool baseline, struct err *e)
+{
+	struct jit *j = calloc(1, sizeof *j);
+
+	assert(guest->ir->nslots <= MAX_SLOTS);
+	if (!j || !(j->gen = malloc(sizeof *j->gen))) {
+		free(j);
+		err_set(e, ENOMEM, "jit: no memory for the code generator");
+		return NULL;
+	}
+	j->guest = *guest;
+	if (!baseline)
+		j->has = x86_features_host();
+	if (os_code_new(size, &j->code, e) < 0) {
+		free(j->gen);
+		free(j);
+		return NULL;
+	}
+	x86_choose_pins(j);
+	x86_make_thunks(j);
+	return j;
+}
+
+void jit_free(struct jit *j)
+{
+	if (!j)
+		return;
+	os_code_free(&j->code);
+	free(j->gen);
+	free(j);
+}
+
+size_t jit_first(const struct jit *j)
+{
+	return j->first;
+}
+
+size_t jit_size(const struct jit *j)
+{
+	return j->code.size;
+}
+
+const void *jit_address(const struct jit *j, size_t offset)
+{
+	return j->code.rx + offset;
+}
+
+size_t jit_offset(const struct jit *j, const void *host)
+{
+	return (size_t)((const uint8_t *)host - j->code.rx);
+}
+
+struct jit_exit jit_exit_at(uintptr_t exit)
+{
+	struct jit_exit x;
+
+	__builtin_memcpy(&x, (const void *)exit, sizeof x);
+	return x;
+}
+
+void jit_link(struct jit *j, uintptr_t exit, size_t to)
+{
+	x86_patch(j->code.rw + jit_exit_at(exit).site, j->code.rw + to);
+}
+
+/* The stub starts with the call that comes before the struct. */
+void jit_unlink(struct jit *j, uintptr_t exit)
+{
+	jit_link(j, exit, jit_offset(j, (const void *)exit) - 5);
+}
+
+uintptr_t jit_enter(const struct jit *j, void *state, const void *host)
+{
+	uintptr_t (*enter)(void *, const void *);
+	const void *at = jit_address(j, (size_t)(j->enter - j->code.rw));
+
+	__builtin_memcpy(&enter, &at, sizeof enter);
+	return enter(state, host);
+}
+#else
+bool jit_supported(void)
+{
+	return false;
+}
+#endif

@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Ways out of a unit, calls of the guest CPU's functions, and what is behind the unit because it is
+ * rare.
+ */
+#include <assert.h>
+
+#include "jit/x86_64/gen.h"
+
+enum { PAGE = 4096 };
+
+static unsigned rest_before(const struct gen *g)
+{
+	return g->unit->insns - g->insn;
+}
+
+struct cold *x86_add_cold(struct gen *g, enum cold_kind kind, uint8_t *site)
+{
+	struct cold *c;
+
+	if (g->ncold == MAX_COLD) {
+		g->failed = true;
+		g->ncold--;
+	}
+	c = &g->cold[g->ncold++];
+	*c = (struct cold){
+		.kind = (uint8_t)kind,
+		.rest = (uint8_t)rest_before(g),
+		.op = (uint16_t)g->i,
+		.pc = g->pc,
+		.next = g->next_pc,
+		.site = site,
+	};
+	return c;
+}
+
+static bool is_inside(int64_t target)
+{
+	return target >= 0 && target < PAGE;
+}
+
+/* Goes on at the guest address in rcx. */
+static void jump_to_rcx(struct gen *g)
+{
+	struct x86_mem m = state_at(g->unit->jumps);
+	unsigned tag = RCX;
+
+	x86_rr(&g->code, false, OP_MOV, RAX, RCX);
+	x86_alu_ri(&g->code, false, ALU_AND, RAX, (JIT_JUMPS - 1) << 1);
+	if (g->unit->mark) {
+		x86_rm(&g->code, true, OP_LEA, RDX, (struct x86_mem){ RCX, X86_NONE, 0, 1 });
+		tag = RDX;
+	}
+	m.index = RAX;
+	m.scale = 3;
+	x86_alu_rm(&g->code, true, ALU_CMP, tag, m);
+	x86_jcc(&g->code, CC_NE, g->jit->miss);
+	x86_alu_ri(&g->code, true, ALU_AND, RCX, -PAGE);
+	x86_rm(&g->code, true, OP_MOV_TO, RCX, state_at(g->jit->guest.base));
+	m.disp += 8;
+	x86_jmp_m(&g->code, m);
+}
+
+static void jump_outside(struct gen *g, int64_t target)
+{
+	x86_rm(&g->code, true, OP_MOV, RCX, state_at(g->jit->guest.base));
+	x86_alu_ri(&g->code, true, ALU_ADD, RCX, (int32_t)target);
+	jump_to_rcx(g);
+}
+
+static void stub(struct gen *g, int32_t target, const uint8_t *site)
+{
+	x86_call(&g->code, g->jit->exit);
+	x86_32(&g->code, (uint32_t)target);
+	x86_32(&g->code, (uint32_t)(site - g->jit->code.rw));
+	x86_32(&g->code, g->unit->id);
+}
+
+static void exit_(struct gen *g, int64_t target)
+{
+	struct cold *c;
+
+	if (!is_inside(target)) {
+		jump_outside(g, target);
+		return;
+	}
+	c = x86_add_cold(g, COLD_EXIT, NULL);
+	c->rest = 0;
+	c->disp = (int32_t)target;
+	c->site = x86_jmp(&g->code, g->code.at);
+}
+
+static void side(struct gen *g, const struct ir_op *o)
+{
+	enum x86_cond cc = x86_compare(g, o->a);
+	struct cold *c = x86_add_cold(g, COLD_EXIT, NULL);
+
+	c->rest--;
+	c->disp = (int32_t)o->k;
+	c->site = x86_jcc(&g->code, cc, g->code.at);
+}
+
+static void trap_if(struct gen *g, const struct ir_op *o)
+{
+	unsigned reg = x86_use(g, o->b);
+	enum x86_cond cc = x86_compare(g, o->a);
+	struct cold *c = x86_add_cold(g, COLD_TRAP, NULL);
+
+	c->reg = (uint8_t)reg;
+	c->disp = (int32_t)o->k;
+	c->site = x86_jcc(&g->code, cc, g->code.at);
+}
+
+static void raise(struct gen *g, unsigned reg, uint16_t pc, unsigned rest, int32_t cause)
+{
+	x86_mov_rr(&g->code, RDX, reg);
+	x86_call(&g->code, g->jit->trap);
+	x86_32(&g->code, pc | rest << 16);
+	x86_32(&g->code, (uint32_t)cause);
+}
+
+void x86_leave(struct gen *g, uint16_t n)
+{
+	const struct ir_op *o = &g->op[n];
+
+	switch (o->op) {
+	case IR_side:
+		side(g, o);
+		return;
+	case IR_exit:
+		exit_(g, o->k);
+		return;
+	case IR_exit_to:
+		x86_load(g, RCX, o->a);
+		jump_to_rcx(g);
+		return;
+	case IR_resume:
+		x86_load(g, RCX, o->a);
+		x86_jmp(&g->code, g->jit->resume);
+		return;
+	case IR_trap_if:
+		trap_if(g, o);
+		return;
+	default:
+		assert(o->op == IR_trap);
+		raise(g, x86_use(g, o->a), g->pc, rest_before(g), (int32_t)o->k);
+	}
+}
+
+/* Calls --------------------------------------------------------------------------------------- */
+
+/* Moves values to registers, each before another one overwrites it. */
+static void arguments(struct gen *g, const uint16_t v[3])
+{
+	static const uint8_t to[3] = { RSI, RDX, RCX };
+	unsigned from[3], todo = 7, i, j;
+	bool blocked;
+
+	for (i = 0; i < 3; i++)
+		from[i] = g->value[v[i]].where == IN_REG ? g->value[v[i]].at : X86_NONE;
+	while (todo) {
+		unsigned before = todo;
+
+		for (i = 0; i < 3; i++) {
+			if (!(todo >> i & 1))
+				continue;
+			for (blocked = false, j = 0; j < 3; j++)
+				blocked |= j != i && todo >> j & 1 && from[j] == to[i];
+			if (blocked)
+				continue;
+			if (from[i] != X86_NONE)
+				x86_mov_rr(&g->code, to[i], from[i]);
+			else
+				x86_load(g, to[i], v[i]);
+			todo &= ~(1u << i);
+		}
+		if (todo == before) { /* a circle: one waits in rax */
+			for (i = 0; !(todo >> i & 1); i++)
+				;
+			x86_mov_rr(&g->code, RAX, to[i]);
+			for (j = 0; j < 3; j++)
+				if (from[j] == to[i])
+					from[j] = RAX;
+		}
+	}
+}
+
+void x86_call_helper(struct gen *g, uint16_t n)
+{
+	const struct ir_op *o = &g->op[n];
+	unsigned effects = g->jit->guest.ir->helpers[o->k].effects, d;
+	const uint16_t v[3] = { o->a, o->b, o->c };
+
+	x86_before_call(g, effects & IR_CALL_REGS);
+	arguments(g, v);
+	x86_mov_ri(&g->code, RAX, o->k);
+	if (effects & (IR_CALL_FAULT | IR_CALL_REGS)) {
+		x86_call(&g->code, g->jit->call_fault);
+		x86_8(&g->code, 0xa9); /* test eax, imm32: for the thunk to read */
+		x86_32(&g->code, g->pc | rest_before(g) << 16);
+	} else {
+		x86_call(&g->code, g->jit->call);
+	}
+	if (!g->value[n].uses)
+		return;
+	g->locked = 1u << RAX;
+	d = x86_dest(g, n, 0);
+	x86_mov_rr(&g->code, d, RAX);
+	x86_result(g, n, d);
+}
+
+/* Cold parts ---------------------------------------------------------------------------------- */
+
+static void cold_slow(struct gen *g, const struct cold *c)
+{
+	struct slow_info info = {
+		.pc = c->pc,
+		.next = c->next,
+		.rest = c->rest,
+		.access = c->access,
+		.base = c->base,
+		.reg = c->reg,
+		.disp = c->disp,
+	};
+
+	x86_call(&g->code, g->fp ? g->jit->slow_fp : g->jit->slow);
+	__builtin_memcpy(g->code.at, &info, sizeof info);
+	g->code.at += sizeof info;
+	x86_jmp(&g->code, c->back);
+}
+
+static void cold_exit(struct gen *g, const struct cold *c)
+{
+	uint8_t *site = c->site;
+
+	if (c->rest) {
+		x86_alu_mi(&g->code, true, ALU_ADD, state_at(g->jit->guest.left), c->rest);
+		if (is_inside(c->disp))
+			site = x86_jmp(&g->code, g->code.at + 5);
+	}
+	if (is_inside(c->disp))
+		stub(g, c->disp, site);
+	else
+		jump_outside(g, c->disp);
+}
+
+static void cold_stop(struct gen *g, const struct cold *c)
+{
+	x86_call(&g->code, g->jit->stop);
+	x86_32(&g->code, c->pc | (uint32_t)c->rest << 16);
+}
+
+void x86_cold(struct gen *g)
+{
+	unsigned i;
+
+	for (i = 0; i < g->ncold && !g->failed; i++) {
+		const struct cold *c = &g->cold[i];
+
+		x86_patch(c->site, g->code.at);
+		switch (c->kind) {
+		case COLD_STOP:
+			cold_stop(g, c);
+			break;
+		case COLD_SLOW:
+			cold_slow(g, c);
+			break;
+		case COLD_EXIT:
+			cold_exit(g, c);
+			break;
+		case COLD_TRAP:
+			raise(g, c->reg, c->pc, c->rest, c->disp);
+			break;
+		default:
+			x86_cold_fp(g, c);
+		}
+	}
+}

@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Loads and stores: the TLB in line.  The index is bits of the page number; tag ^ address is the
+ * offset in the page on a hit, and so big on a miss that the comparison which finds accesses that
+ * leave the page finds it, too.
+ */
+#include "jit/x86_64/gen.h"
+
+enum { PAGE_BITS = 12, ENTRY_BITS = 4 };
+
+struct address {
+	unsigned base;
+	int32_t disp;
+};
+
+static struct address address_of(struct gen *g, uint16_t v)
+{
+	const struct ir_op *o = &g->op[v];
+
+	if (g->value[v].fused != g->i)
+		return (struct address){ x86_use(g, v), 0 };
+	return (struct address){ x86_use(g, o->a), (int32_t)g->op[o->b].k };
+}
+
+/* Leaves the addend in the register that it returns; a miss jumps to the cold part. */
+static unsigned probe(struct gen *g, struct address a, unsigned size, uint32_t table, struct cold *c)
+{
+	unsigned t = x86_temp(g), u = x86_temp(g), from = a.base;
+	struct x86_mem m = { (uint8_t)a.base, X86_NONE, 0, a.disp };
+	struct x86_mem entry = state_at(table);
+
+	if (a.disp) {
+		x86_rm(&g->code, true, OP_LEA, u, m);
+		from = u;
+	}
+	if (g->jit->has.bmi2) {
+		x86_rorx(&g->code, true, t, from, PAGE_BITS - ENTRY_BITS);
+	} else {
+		x86_mov_rr(&g->code, t, from);
+		x86_shift_ri(&g->code, true, SHIFT_SHR, t, PAGE_BITS - ENTRY_BITS);
+	}
+	x86_alu_ri(&g->code, false, ALU_AND, t,
+	    (int32_t)(((1u << g->jit->guest.tlb_bits) - 1) << ENTRY_BITS));
+	if (!a.disp)
+		x86_mov_rr(&g->code, u, a.base);
+	entry.index = (uint8_t)t;
+	x86_alu_rm(&g->code, true, ALU_XOR, u, entry);
+	x86_alu_ri(&g->code, true, ALU_CMP, u, (1 << PAGE_BITS) - (int32_t)size + 1);
+	c->site = x86_jcc(&g->code, CC_AE, g->code.at);
+	entry.disp += 8;
+	x86_rm(&g->code, true, OP_MOV, t, entry);
+	g->locked &= (uint16_t) ~(1u << u);
+	return t;
+}
+
+static struct cold *new_slow(struct gen *g, struct address a, unsigned access)
+{
+	struct cold *c = x86_add_cold(g, COLD_SLOW, NULL);
+
+	c->base = (uint8_t)a.base;
+	c->disp = a.disp;
+	c->access = (uint8_t)access;
+	return c;
+}
+
+static void load(struct gen *g, uint16_t n)
+{
+	static const uint32_t ops[2][4] = {
+		{ OP_MOVZX8, OP_MOVZX16, OP_MOV, OP_MOV },
+		{ OP_MOVSX8, OP_MOVSX16, OP_MOVSXD, OP_MOV },
+	};
+	const struct ir_op *o = &g->op[n];
+	struct ir_op *next = &g->op[n + 1];
+	struct address a = address_of(g, o->a);
+	unsigned size = ir_bits(o->type) / 8, t, d;
+	bool is_signed = false;
+	uint16_t result = n;
+	struct cold *c;
+
+	if (n + 1u < g->n && (next->op == IR_sext || next->op == IR_zext) && next->a == n &&
+	    next->type == o->type && g->value[n].uses == 1) {
+		is_signed = next->op == IR_sext && o->type != IR_I64;
+		result = (uint16_t)(n + 1);
+		next->op = IR_nop;
+	}
+	c = new_slow(g, a, o->type | (is_signed ? ACCESS_SIGNED : 0));
+	t = probe(g, a, size, g->unit->tlb_load, c);
+	d = x86_dest(g, result, 0);
+	c->reg = (uint8_t)d;
+	x86_rm(&g->code, is_signed || size == 8, ops[is_signed][o->type], d,
+	    (struct x86_mem){ (uint8_t)t, (uint8_t)a.base, 0, a.disp });
+	c->back = g->code.at;
+	x86_result(g, result, d);
+}
+
+static void store(struct gen *g, uint16_t n)
+{
+	static const uint32_t ops[] = { OP_MOV8_TO, OP_MOV16_TO, OP_MOV_TO, OP_MOV_TO };
+	const struct ir_op *o = &g->op[n], *next = &g->op[n + 1];
+	struct address a = address_of(g, o->a);
+	unsigned size = ir_bits(o->type) / 8, t, reg = X86_NONE, access = o->type | ACCESS_STORE;
+	struct x86_mem m = { X86_NONE, (uint8_t)a.base, 0, a.disp };
+	struct cold *c;
+
+	if (g->value[o->b].where == IN_XMM && o->type >= IR_I32) {
+		reg = x86_use_xmm(g, o->b);
+		access |= ACCESS_XMM;
+	} else if (!(x86_is_imm(g, o->b) && g->op[o->b].k == 0)) {
+		reg = x86_use(g, o->b);
+	}
+	if (next->op == IR_insn || (next->op == IR_exit && g->next_pc != UINT16_MAX))
+		access |= ACCESS_LAST;
+	c = new_slow(g, a, access);
+	c->reg = (uint8_t)reg;
+	t = probe(g, a, size, g->unit->tlb_store, c);
+	m.base = (uint8_t)t;
+	if (access & ACCESS_XMM)
+		x86_rm(&g->code, false, o->type == IR_I32 ? OP_MOVSS_TO : OP_MOVQ_TO, reg, m);
+	else if (reg == X86_NONE)
+		x86_mov_mi(&g->code, m, 0, size);
+	else if (size == 1)
+		x86_rm8(&g->code, OP_MOV8_TO, reg, m);
+	else
+		x86_rm(&g->code, size == 8, ops[o->type], reg, m);
+	c->back = g->code.at;
+}
+
+void x86_access(struct gen *g, uint16_t n)
+{
+	if (g->op[n].op == IR_ld)
+		load(g, n);
+	else
+		store(g, n);
+}

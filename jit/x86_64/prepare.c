@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The backward pass: who uses a value last, and which operations are better done where their
+ * result is used (comparisons with the branch behind them, sums with the access).
+ */
+#include <string.h>
+
+#include "jit/x86_64/gen.h"
+
+/* A get of what the block already has in a value becomes that value. */
+static void forward(struct gen *g)
+{
+	uint16_t rename[IR_BLOCK_OPS];
+	unsigned n;
+
+	memset(g->slot_value, 0, sizeof g->slot_value);
+	rename[0] = 0;
+	for (n = 1; n < g->n; n++) {
+		struct ir_op *o = &g->op[n];
+
+		o->a = rename[o->a];
+		o->b = rename[o->b];
+		o->c = rename[o->c];
+		rename[n] = (uint16_t)n;
+		if (o->op == IR_put) {
+			g->slot_value[o->k] = o->a;
+		} else if (o->op == IR_get && g->slot_value[o->k]) {
+			rename[n] = g->slot_value[o->k];
+			o->op = IR_nop;
+		} else if (o->op == IR_get) {
+			g->slot_value[o->k] = (uint16_t)n;
+		} else if (o->op == IR_call &&
+			   g->jit->guest.ir->helpers[o->k].effects & IR_CALL_REGS) {
+			memset(g->slot_value, 0, sizeof g->slot_value);
+		}
+	}
+	memset(g->slot_value, 0, sizeof g->slot_value);
+}
+
+static bool is_compare(const struct ir_op *o)
+{
+	return o->op == IR_eq || o->op == IR_ne || o->op == IR_lts || o->op == IR_ltu;
+}
+
+static bool is_small(const struct gen *g, uint16_t v)
+{
+	return g->op[v].op == IR_imm && x86_is_imm32(g->op[v].k);
+}
+
+/* Whether the host does this masking anyway: counts of 64-bit shifts are modulo 64. */
+static bool masks_63(const struct gen *g, uint16_t v)
+{
+	const struct ir_op *o = &g->op[v];
+
+	return o->op == IR_and && g->op[o->b].op == IR_imm && g->op[o->b].k == 63;
+}
+
+static void use(struct gen *g, uint16_t v, unsigned at)
+{
+	struct value *x = &g->value[v];
+
+	x->uses++;
+	if (x->last < at)
+		x->last = (uint16_t)at;
+}
+
+/* Operation n would like to make v itself, if nobody else uses it. */
+static void fuse(struct gen *g, uint16_t v, unsigned n)
+{
+	if (g->value[v].uses == 0)
+		g->value[v].fused = (uint16_t)n;
+}
+
+static void wishes(struct gen *g, struct ir_op *o, unsigned n, unsigned at)
+{
+	switch (o->op) {
+	case IR_shl:
+	case IR_shr:
+	case IR_sar:
+		if (masks_63(g, o->b))
+			o->b = g->op[o->b].a;
+		break;
+	case IR_side:
+	case IR_trap_if:
+	case IR_choose:
+		if (is_compare(&g->op[o->a]) && o->b != o->a && o->c != o->a)
+			fuse(g, o->a, n);
+		break;
+	case IR_eq: /* x == 0: the opposite of x */
+		if (at != n && is_small(g, o->b) && g->op[o->b].k == 0 && is_compare(&g->op[o->a]))
+			fuse(g, o->a, at);
+		break;
+	case IR_ld:
+	case IR_st:
+		if (g->op[o->a].op == IR_add && is_small(g, g->op[o->a].b) && o->b != o->a)
+			fuse(g, o->a, n);
+		break;
+	default:
+		break;
+	}
+}
+
+static bool is_needed(const struct gen *g, const struct ir_op *o, const struct value *x)
+{
+	const struct ir_info *info = &ir_infos[o->op];
+
+	if (o->op == IR_call)
+		return x->uses || g->jit->guest.ir->helpers[o->k].effects;
+	return x->uses || !info->result || info->effects & ~(unsigned)IR_READS;
+}
+
+void x86_prepare(struct gen *g)
+{
+	unsigned n, i, at;
+
+	forward(g);
+	memset(g->value, 0, g->n * sizeof *g->value);
+	for (n = g->n - 1; n > 0; n--) {
+		struct ir_op *o = &g->op[n];
+		struct value *x = &g->value[n];
+		unsigned operands = ir_infos[o->op].operands;
+		const uint16_t *v[3] = { &o->a, &o->b, &o->c };
+
+		if (o->op == IR_nop)
+			continue;
+		if (!is_needed(g, o, x)) {
+			o->op = IR_nop;
+			continue;
+		}
+		if (x->uses != 1)
+			x->fused = 0;
+		at = x->fused ? x->fused : n;
+		wishes(g, o, n, at);
+		for (i = 0; i < operands; i++)
+			use(g, *v[i], at);
+	}
+}

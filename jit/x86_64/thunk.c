@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The code that all units share: ways in, ways out, calls of C.  System V ABI: rbx, rbp, r12 to r15
+ * survive calls, arguments are rdi, rsi, rdx, rcx, r8; rsp is a multiple of 16 before a call.
+ */
+#include <stddef.h>
+
+#include "jit/x86_64/gen.h"
+
+/* Pins, in the order of the guest's wishes. */
+static const uint8_t pin_regs[NPINS] = { RBX, R8, R9, R10, R11, R12, R13, R14, R15 };
+static const uint8_t saved[] = { RBX, RBP, R12, R13, R14, R15 };
+
+static struct x86_mem at(unsigned base, int32_t disp)
+{
+	return (struct x86_mem){ (uint8_t)base, X86_NONE, 0, disp };
+}
+
+static void pins(const struct jit *j, struct x86_code *c, bool load, bool all)
+{
+	unsigned r;
+
+	for (r = 0; r < 16; r++)
+		if (j->slot_of[r] != 255 && (all || (r >= R8 && r <= R11)))
+			x86_rm(c, true, load ? OP_MOV : OP_MOV_TO, r,
+			    state_at(j->guest.ir->slots[j->slot_of[r]].offset));
+}
+
+static void to_state(struct x86_code *c, unsigned reg)
+{
+	x86_rm(c, true, OP_LEA, reg, at(RBP, -BIAS));
+}
+
+static void call_c(struct x86_code *c, const void *fn)
+{
+	x86_mov_ri(c, RAX, (int64_t)(uintptr_t)fn);
+	x86_call_r(c, RAX);
+}
+
+/* rdi: state, rsi: where to. */
+static void make_enter(struct jit *j, struct x86_code *c)
+{
+	unsigned i;
+
+	j->enter = c->at;
+	for (i = 0; i < sizeof saved; i++)
+		x86_push(c, saved[i]);
+	x86_alu_ri(c, true, ALU_SUB, RSP, FRAME);
+	x86_rm(c, true, OP_LEA, RBP, at(RDI, BIAS));
+	pins(j, c, true, true);
+	x86_jmp_r(c, RSI);
+}
+
+/* rax: what jit_enter returns. */
+static void make_leave(struct jit *j, struct x86_code *c)
+{
+	unsigned i;
+
+	j->leave = c->at;
+	pins(j, c, false, true);
+	x86_alu_ri(c, true, ALU_ADD, RSP, FRAME);
+	for (i = sizeof saved; i-- > 0;)
+		x86_pop(c, saved[i]);
+	x86_8(c, 0xc3);
+}
+
+static void leave_with(struct jit *j, struct x86_code *c, int why)
+{
+	x86_mov_ri(c, RAX, why);
+	x86_jmp(c, j->leave);
+}
+
+/* Called: a struct jit_exit follows the call. */
+static void make_exit(struct jit *j, struct x86_code *c)
+{
+	j->exit = c->at;
+	x86_pop(c, RAX);
+	x86_rm(c, true, OP_MOVSXD, RCX, at(RAX, offsetof(struct jit_exit, target)));
+	x86_alu_rm(c, true, ALU_ADD, RCX, state_at(j->guest.base));
+	x86_rm(c, true, OP_MOV_TO, RCX, state_at(j->guest.pc));
+	x86_jmp(c, j->leave);
+}
+
+/* Jumped to with the guest's pc in rcx. */
+static void make_miss(struct jit *j, struct x86_code *c)
+{
+	j->miss = c->at;
+	x86_rm(c, true, OP_MOV_TO, RCX, state_at(j->guest.pc));
+	leave_with(j, c, JIT_MISS);
+}
+
+/* Called before the first instruction: its offset and the number of instructions follow. */
+static void make_stop(struct jit *j, struct x86_code *c)
+{
+	j->stop = c->at;
+	x86_pop(c, RDX);
+	x86_rm(c, false, OP_MOVZX16, RCX, at(RDX, 0));
+	x86_rm(c, false, OP_MOVZX16, RDX, at(RDX, 2));
+	x86_rm(c, true, 0x01, RDX, state_at(j->guest.left));
+	x86_alu_rm(c, true, ALU_ADD, RCX, state_at(j->guest.base));
+	x86_rm(c, true, OP_MOV_TO, RCX, state_at(j->guest.pc));
+	j->stop_now = c->at;
+	leave_with(j, c, JIT_STOP);
+}
+
+/* The pc in rcx, in whatever mode the CPU is now. */
+static void make_resume(struct jit *j, struct x86_code *c)
+{
+	struct x86_mem m = { RDX, RAX, 3, 0 };
+	uint8_t *stop, *miss;
+
+	j->resume = c->at;
+	x86_rm(c, true, OP_MOV_TO, RCX, state_at(j->guest.pc));
+	x86_alu_mi(c, false, ALU_CMP, state_at(j->guest.attention), 0);
+	stop = x86_jcc(c, CC_NE, j->stop_now);
+	(void)stop;
+	x86_rm(c, true, OP_MOV, RDX, state_at(j->guest.jumps));
+	x86_rm(c, true, OP_MOV, RSI, state_at(j->guest.jump_mark));
+	x86_alu_rr(c, true, ALU_OR, RSI, RCX);
+	x86_rr(c, false, OP_MOV, RAX, RCX);
+	x86_alu_ri(c, false, ALU_AND, RAX, (JIT_JUMPS - 1) << 1);
+	x86_alu_rm(c, true, ALU_CMP, RSI, m);
+	miss = x86_jcc(c, CC_NE, j->miss);
+	(void)miss;
+	x86_alu_ri(c, true, ALU_AND, RCX, -4096);
+	x86_rm(c, true, OP_MOV_TO, RCX, state_at(j->guest.base));
+	m.disp = 8;
+	x86_jmp_m(c, m);
+}
+
+/* Called: a struct slow_info follows the call.  Makes a struct frame, below it the low halves of
+ * the xmm registers. */
+static void make_slow(struct jit *j, struct x86_code *c, bool fp)
+{
+	const int32_t xmm = fp ? 16 * 8 : 0, size = (int32_t)offsetof(struct frame, ret);
+	unsigned r;
+
+	x86_alu_ri(c, true, ALU_SUB, RSP, size + xmm);
+	for (r = 0; r < 16; r++)
+		x86_rm(c, true, OP_MOV_TO, r, at(RSP, xmm + (int32_t)(8 * r)));
+	for (r = 0; fp && r < 16; r++)
+		x86_rm(c, false, OP_MOVQ_TO, r, at(RSP, (int32_t)(8 * r)));
+	x86_rm(c, true, OP_LEA, RDI, at(RSP, xmm));
+	to_state(c, RSI);
+	x86_mov_ri(c, RDX, (int64_t)(uintptr_t)j);
+	x86_mov_rr(c, RCX, RSP);
+	call_c(c, (const void *)x86_slow);
+	for (r = 0; fp && r < 16; r++)
+		x86_rm(c, false, OP_MOVQ, r, at(RSP, (int32_t)(8 * r)));
+	for (r = 0; r < 16; r++)
+		if (r != RSP)
+			x86_rm(c, true, OP_MOV, r, at(RSP, xmm + (int32_t)(8 * r)));
+	x86_alu_ri(c, true, ALU_ADD, RSP, size + xmm);
+	x86_8(c, 0xc3);
+}
+
+/* Helper number in rax, arguments in rsi, rdx, rcx. */
+static void call_table(struct jit *j, struct x86_code *c)
+{
+	to_state(c, RDI);
+	x86_mov_ri(c, R8, (int64_t)(uintptr_t)j->guest.helpers);
+	x86_call_m(c, (struct x86_mem){ R8, RAX, 3, 0 });
+}
+
+static void make_call(struct jit *j, struct x86_code *c)
+{
+	j->call = c->at;
+	x86_alu_ri(c, true, ALU_SUB, RSP, 8);
+	pins(j, c, false, false);
+	call_table(j, c);
+	pins(j, c, true, false);
+	x86_alu_ri(c, true, ALU_ADD, RSP, 8);
+	x86_8(c, 0xc3);
+}
+
+/* `test eax, imm32` follows the call: the offset of the instruction, and what has to be added to
+ * `left` for it to be as of then. */
+static void make_call_fault(struct jit *j, struct x86_code *c)
+{
+	j->call_fault = c->at;
+	pins(j, c, false, true);
+	x86_rm(c, true, OP_MOV, R8, at(RSP, 0));
+	x86_rm(c, false, OP_MOVZX16, R9, at(R8, 1));
+	x86_rm(c, false, OP_MOVZX16, R10, at(R8, 3));
+	x86_alu_rm(c, true, ALU_ADD, R9, state_at(j->guest.base));
+	x86_rm(c, true, OP_MOV_TO, R9, state_at(j->guest.pc));
+	x86_rm(c, true, 0x01, R10, state_at(j->guest.left));
+	x86_push(c, R10);
+	call_table(j, c);
+	x86_pop(c, R10);
+	x86_rm(c, true, 0x29, R10, state_at(j->guest.left));
+	pins(j, c, true, true);
+	x86_8(c, 0xc3);
+}
+
+/* Called with the value in rdx: offset and rest, then the cause follow.  Does not come back. */
+static void make_trap(struct jit *j, struct x86_code *c)
+{
+	j->trap = c->at;
+	pins(j, c, false, true);
+	x86_pop(c, R8);
+	x86_rm(c, false, OP_MOVZX16, R9, at(R8, 0));
+	x86_rm(c, false, OP_MOVZX16, R10, at(R8, 2));
+	x86_rm(c, false, OP_MOV, RSI, at(R8, 4));
+	x86_alu_rm(c, true, ALU_ADD, R9, state_at(j->guest.base));
+	x86_rm(c, true, OP_MOV_TO, R9, state_at(j->guest.pc));
+	x86_rm(c, true, 0x01, R10, state_at(j->guest.left));
+	to_state(c, RDI);
+	call_c(c, (const void *)j->guest.ir->trap);
+}
+
+static void make_eval(struct jit *j, struct x86_code *c)
+{
+	j->eval = c->at;
+	x86_alu_ri(c, true, ALU_SUB, RSP, 8);
+	pins(j, c, false, false);
+	x86_alu_rr(c, false, ALU_XOR, R8, R8);
+	call_c(c, (const void *)ir_eval);
+	pins(j, c, true, false);
+	x86_alu_ri(c, true, ALU_ADD, RSP, 8);
+	x86_8(c, 0xc3);
+}
+
+void x86_make_thunks(struct jit *j)
+{
+	struct x86_code c = { j->code.rw };
+
+	make_enter(j, &c);
+	make_leave(j, &c);
+	make_exit(j, &c);
+	make_miss(j, &c);
+	make_stop(j, &c);
+	make_resume(j, &c);
+	j->slow = c.at;
+	make_slow(j, &c, false);
+	j->slow_fp = c.at;
+	make_slow(j, &c, true);
+	make_call(j, &c);
+	make_call_fault(j, &c);
+	make_trap(j, &c);
+	make_eval(j, &c);
+	j->first = (size_t)(c.at - j->code.rw + 63) / 64 * 64;
+}
+
+void x86_choose_pins(struct jit *j)
+{
+	unsigned i;
+
+	for (i = 0; i < MAX_SLOTS; i++)
+		j->pin_of[i] = X86_NONE;
+	for (i = 0; i < 16; i++)
+		j->slot_of[i] = 255;
+	for (i = 0; i < NPINS && i < j->guest.npins; i++) {
+		j->pin_of[j->guest.pins[i]] = pin_regs[i];
+		j->slot_of[pin_regs[i]] = j->guest.pins[i];
+	}
+}
