@@ -41,6 +41,9 @@ struct engine *soft_new(const struct engine_env *env, bool jit, struct err *e)
 	g->env = env->env;
 	g->env.jit = jit;
 	g->env.heat = 16;
+	if (getenv("LODGE_HEAT"))
+		g->env.heat = (unsigned)atoi(getenv("LODGE_HEAT"));
+	g->env.baseline = getenv("LODGE_BASELINE");
 	return g;
 }
 

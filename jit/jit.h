@@ -37,25 +37,25 @@ struct jit_guest {
 	const struct ir_guest *ir;
 	/* Functions of (state, a, b, c), by the number of the helper. */
 	uint64_t (*const *helpers)(void *, uint64_t, uint64_t, uint64_t);
-	uint32_t left;      /* int64_t: instructions left; a block runs only if it has them all */
-	uint32_t pc;        /* uint64_t */
-	uint32_t base;      /* uint64_t */
-	uint32_t attention; /* uint32_t: not 0: come out soon */
-	uint32_t jumps;     /* pointer: the jump cache that `resume` looks into, */
-	uint32_t jump_mark; /* uint64_t: and the mark */
-	uint32_t fp_fast;   /* uint8_t: 1 when floating point may be done in line */
-	uint32_t fp_flags;  /* uint8_t: sticky */
+	uint32_t left;       /* int64_t: instructions left; a block runs only if it has them all */
+	uint32_t pc;         /* uint64_t */
+	uint32_t base;       /* uint64_t */
+	uint32_t attention;  /* uint32_t: not 0: come out soon */
+	uint32_t jumps;      /* pointer: the jump cache that `resume` looks into, */
+	uint32_t jump_mark;  /* uint64_t: and the mark */
+	uint32_t fp_fast;    /* uint8_t: 1 when floating point may be done in line */
+	uint32_t fp_flags;   /* uint8_t: sticky */
 	const uint8_t *pins; /* slots worth a host register, the best first */
 	unsigned npins;
 	unsigned tlb_bits; /* log2 of the entries of a TLB; an entry is a tag and an addend of 8
-	                      bytes each */
+			      bytes each */
 };
 
 /* A block to be compiled. */
 struct jit_unit {
-	struct ir_block *ir; /* passes ir_check; the generator changes it */
-	unsigned insns;      /* guest instructions in it, at most 127 */
-	uint32_t id;         /* comes back with exits */
+	struct ir_block *ir;          /* passes ir_check; the generator changes it */
+	unsigned insns;               /* guest instructions in it, at most 127 */
+	uint32_t id;                  /* comes back with exits */
 	uint32_t tlb_load, tlb_store; /* offsets in the state */
 	uint32_t jumps;               /* offset of the jump cache */
 	uint8_t mark;                 /* 0 or 1 */

@@ -33,7 +33,7 @@ static const uint8_t pins[] = { 15, 14, 10, 2, 8, 13, 11, 12, 9 };
 
 static uint64_t (*const helpers[RV_NHELPERS])(void *, uint64_t, uint64_t, uint64_t) = {
 #define HELPER(name, effects)                                                                      \
-	(uint64_t(*)(void *, uint64_t, uint64_t, uint64_t))(void (*)(void))rv_help_##name,
+	(uint64_t(*)(void *, uint64_t, uint64_t, uint64_t))(void (*)(void)) rv_help_##name,
 #include "cpu/riscv64/helpers.def"
 };
 
@@ -89,7 +89,8 @@ void rv_jit_free(struct rv *s)
 	free(j);
 }
 
-/* Contexts --------------------------------------------------------------------------------------- */
+/* Contexts ---------------------------------------------------------------------------------------
+ */
 
 static unsigned table_of(const struct rv *s)
 {
@@ -139,8 +140,7 @@ static void remember(struct rv *s, const void *host)
 /* Translation --------------------------------------------------------------------------------- */
 
 /* Lifts what is at pa; its length in bytes, 0: not even one instruction. */
-static unsigned lift(
-    struct rv_jit *j, const uint8_t *page, unsigned offset, unsigned *insns)
+static unsigned lift(struct rv_jit *j, const uint8_t *page, unsigned offset, unsigned *insns)
 {
 	struct ctx c;
 	unsigned at = offset, len;
@@ -178,14 +178,12 @@ static jit_id translate(struct rv *s, uint64_t pa, const uint8_t *page)
 	unsigned flavour = flavour_of(s);
 	struct jit_unit unit = {
 		.ir = &j->ir,
-		.tlb_load = (uint32_t)(offsetof(struct rv, tlbs) +
-				       flavour * sizeof(struct rv_tlb) +
+		.tlb_load = (uint32_t)(offsetof(struct rv, tlbs) + flavour * sizeof(struct rv_tlb) +
 				       offsetof(struct rv_tlb, load)),
-		.tlb_store = (uint32_t)(offsetof(struct rv, tlbs) +
-					flavour * sizeof(struct rv_tlb) +
-					offsetof(struct rv_tlb, store)),
-		.jumps = (uint32_t)(offsetof(struct rv, jump) +
-				    table_of(s) * sizeof s->jump[0]),
+		.tlb_store =
+		    (uint32_t)(offsetof(struct rv, tlbs) + flavour * sizeof(struct rv_tlb) +
+			       offsetof(struct rv_tlb, store)),
+		.jumps = (uint32_t)(offsetof(struct rv, jump) + table_of(s) * sizeof s->jump[0]),
 		.mark = (uint8_t)s->jump_mark,
 	};
 	uint8_t *flags = mem_flags(s->env->mem, pa);

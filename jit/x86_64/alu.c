@@ -108,7 +108,8 @@ static enum x86_shift shift_of(unsigned op)
 }
 
 /* The count in cl.  The result is made in a register that is not rcx. */
-static void shift_by_cl(struct gen *g, uint16_t n, bool w, enum x86_shift op, uint16_t a, uint16_t b)
+static void shift_by_cl(
+    struct gen *g, uint16_t n, bool w, enum x86_shift op, uint16_t a, uint16_t b)
 {
 	unsigned d;
 
@@ -311,9 +312,7 @@ static void evaluate(struct gen *g, uint16_t n, const struct ir_op *o)
 static void count_bits(struct gen *g, uint16_t n, const struct ir_op *o)
 {
 	const struct x86_features *has = &g->jit->has;
-	uint32_t op = o->op == IR_clz   ? OP_LZCNT
-		      : o->op == IR_ctz ? OP_TZCNT
-					: OP_POPCNT;
+	uint32_t op = o->op == IR_clz ? OP_LZCNT : o->op == IR_ctz ? OP_TZCNT : OP_POPCNT;
 	bool can = o->op == IR_clz   ? has->lzcnt
 		   : o->op == IR_ctz ? has->bmi1
 				     : has->popcnt && o->type >= IR_I32;

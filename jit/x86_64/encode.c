@@ -48,8 +48,8 @@ static void operand(struct x86_code *c, unsigned reg, struct x86_mem m)
 
 	if (m.index != X86_NONE || (m.base & 7) == RSP) {
 		modrm(c, mod, reg, 4);
-		x86_8(c, (unsigned)m.scale << 6 |
-			     (m.index == X86_NONE ? 4u : m.index & 7u) << 3 | (m.base & 7));
+		x86_8(c, (unsigned)m.scale << 6 | (m.index == X86_NONE ? 4u : m.index & 7u) << 3 |
+			     (m.base & 7));
 	} else {
 		modrm(c, mod, reg, m.base);
 	}

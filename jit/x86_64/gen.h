@@ -94,7 +94,7 @@ struct gen {
 	uint16_t pc, next_pc; /* its offset, and the next one's */
 	bool fp;              /* the unit uses xmm registers */
 	bool failed;
-	uint16_t locked, locked_xmm; /* registers that this operation uses */
+	uint16_t locked, locked_xmm;       /* registers that this operation uses */
 	uint16_t owner[16], owner_xmm[16]; /* register: value, or 0 */
 	uint16_t spilled[SPILLS];
 	uint16_t slot_value[MAX_SLOTS];
@@ -128,9 +128,9 @@ void x86_slow(struct frame *, char *state, struct jit *, uint64_t *xmm);
 void x86_prepare(struct gen *);
 
 /* regs.c: where values are. */
-unsigned x86_temp(struct gen *);             /* a temporary register, locked */
-void x86_take(struct gen *, unsigned reg);   /* frees this temporary register, and locks it */
-unsigned x86_use(struct gen *, uint16_t v);  /* a register that holds v, locked */
+unsigned x86_temp(struct gen *);            /* a temporary register, locked */
+void x86_take(struct gen *, unsigned reg);  /* frees this temporary register, and locks it */
+unsigned x86_use(struct gen *, uint16_t v); /* a register that holds v, locked */
 void x86_load(struct gen *, unsigned reg, uint16_t v); /* copies v; keeps flags */
 bool x86_in_memory(const struct gen *, uint16_t v, struct x86_mem *);
 bool x86_is_imm(const struct gen *, uint16_t v);

@@ -23,7 +23,8 @@ static struct address address_of(struct gen *g, uint16_t v)
 }
 
 /* Leaves the addend in the register that it returns; a miss jumps to the cold part. */
-static unsigned probe(struct gen *g, struct address a, unsigned size, uint32_t table, struct cold *c)
+static unsigned probe(
+    struct gen *g, struct address a, unsigned size, uint32_t table, struct cold *c)
 {
 	unsigned t = x86_temp(g), u = x86_temp(g), from = a.base;
 	struct x86_mem m = { (uint8_t)a.base, X86_NONE, 0, a.disp };

@@ -327,8 +327,7 @@ void x86_put(struct gen *g, unsigned slot, uint16_t v)
 	save_old(g, slot, v);
 	if (pin != X86_NONE)
 		put_pinned(g, pin, slot, v);
-	else if (g->slot_value[slot] != v || g->value[v].where != IN_SLOT ||
-		 g->value[v].at != slot)
+	else if (g->slot_value[slot] != v || g->value[v].where != IN_SLOT || g->value[v].at != slot)
 		put_memory(g, slot, v);
 	g->slot_value[slot] = v;
 }

@@ -2,9 +2,9 @@
 /*
  * The slow path of loads and stores: what the thunk calls with all registers in memory.
  */
-#include "jit/x86_64/gen.h"
-
 #include <string.h>
+
+#include "jit/x86_64/gen.h"
 
 static uint64_t *slot(const struct jit *j, char *state, unsigned n)
 {
