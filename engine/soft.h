@@ -23,7 +23,7 @@ int soft_vcpu_get(struct vcpu *, unsigned groups, void *regs);
 int soft_vcpu_set(struct vcpu *, unsigned groups, const void *regs);
 
 #define SOFT_FUNCTIONS                                                                             \
-	.probe = soft_probe, .free = soft_free, .ram_new = soft_ram_new,          \
+	.probe = soft_probe, .free = soft_free, .ram_new = soft_ram_new,                           \
 	.ram_free = soft_ram_free, .map = soft_map, .vcpu_new = soft_vcpu_new,                     \
 	.vcpu_free = soft_vcpu_free, .vcpu_reset = soft_vcpu_reset, .vcpu_run = soft_vcpu_run,     \
 	.vcpu_kick = soft_vcpu_kick, .vcpu_irq = soft_vcpu_irq, .vcpu_fence = soft_vcpu_fence,     \

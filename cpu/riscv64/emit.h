@@ -70,10 +70,7 @@ static inline void store(struct ctx *c, unsigned size, val va, val v)
 
 static inline void branch(struct ctx *c, val cond, int32_t offset)
 {
-	emit(c, (struct ir_op){ .op = IR_side,
-		    .type = IR_I64,
-		    .a = cond.n,
-		    .k = c->pc + offset });
+	emit(c, (struct ir_op){ .op = IR_side, .type = IR_I64, .a = cond.n, .k = c->pc + offset });
 }
 
 static inline void exit_at(struct ctx *c, int64_t to)

@@ -24,10 +24,10 @@ enum { RV_SINK = 32 };
 
 /* Software TLB.  Loads and stores apart.  An entry matches when the page of the access is tag; the
  * byte is then at host address va + addend.  tag RV_NO_TAG(n) in entry n matches nothing: it is of
- * another index, so that the page offset of its difference to an address says so, too.  A store entry exists
- * only for pages that are writable, whose PTE is dirty, and that hold no decoded code and no bus
- * region; a load entry only for pages without a bus region; both only where PMP allows the whole
- * page. */
+ * another index, so that the page offset of its difference to an address says so, too.  A store
+ * entry exists only for pages that are writable, whose PTE is dirty, and that hold no decoded code
+ * and no bus region; a load entry only for pages without a bus region; both only where PMP allows
+ * the whole page. */
 enum { RV_TLB_BITS = 9, RV_TLB_SIZE = 1 << RV_TLB_BITS };
 #define RV_NO_TAG(n) ((n) == RV_TLB_SIZE - 1 ? 0 : UINT64_MAX)
 
@@ -79,7 +79,7 @@ enum {
 
 struct rv_code; /* cpu/riscv64/code.h: decoded pages */
 struct rv_page;
-struct rv_jit;  /* cpu/riscv64/jit.h */
+struct rv_jit; /* cpu/riscv64/jit.h */
 
 struct rv {
 	/* What compiled code uses most comes first: there its instructions are shorter. */
@@ -90,14 +90,14 @@ struct rv {
 	uint8_t fflags, frm;
 	uint8_t fp_fast; /* 1: FS is dirty and the host has frm's rounding mode, see host_fp.h */
 	uint64_t x[33];
-	uint64_t pc;         /* right in helpers and slow paths; stale while instructions run */
-	struct rv_tlb *tlb;  /* of the current data context: &tlbs[n] */
+	uint64_t pc;            /* right in helpers and slow paths; stale while instructions run */
+	struct rv_tlb *tlb;     /* of the current data context: &tlbs[n] */
 	struct jit_jump *jumps; /* of the current mode, */
 	uint64_t jump_mark;     /* and what is added to tags for the data context */
-	uint64_t count_end; /* retired instructions when left is 0 */
-	uint64_t f[32];     /* NaN-boxed */
-	struct rv_page *page; /* that the interpreter is in, */
-	uint64_t pc_bias;     /* and what makes a pc of a cell's address: see code.h */
+	uint64_t count_end;     /* retired instructions when left is 0 */
+	uint64_t f[32];         /* NaN-boxed */
+	struct rv_page *page;   /* that the interpreter is in, */
+	uint64_t pc_bias;       /* and what makes a pc of a cell's address: see code.h */
 
 	bool reserved; /* LR: cleared by SC, traps' returns and the end of a turn */
 	uint64_t reserved_pa;
@@ -127,10 +127,10 @@ struct rv {
 	struct rv *next_hart; /* all harts of the VM, from first on */
 	struct rv_code *code;
 	struct rv_jit *jit; /* the VM's; NULL: interpreter only */
-	jmp_buf trap; /* where rv_raise goes: into rv_run, with RV_JMP_x */
+	jmp_buf trap;       /* where rv_raise goes: into rv_run, with RV_JMP_x */
 	enum rv_cause raised_cause;
 	uint64_t raised_tval;
-	int64_t turn_rest; /* of the turn, beyond `left` */
+	int64_t turn_rest;   /* of the turn, beyond `left` */
 	bool host_fp;        /* the host's floating-point environment is the guest's */
 	uint32_t host_mxcsr; /* and what it was before */
 	struct rv_tlb tlbs[RV_NCTX];

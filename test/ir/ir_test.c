@@ -73,7 +73,7 @@ static const struct ir_slot slots[NSLOTS] = {
 	{ "r1", offsetof(struct toy, r[1]), 8 },
 	{ "small", offsetof(struct toy, small), 1 },
 };
-static const struct ir_helper helpers[NHELPERS] = { { "sum", IR_CALL_PURE } };
+static const struct ir_helper helpers[NHELPERS] = { { .name = "sum", .effects = IR_CALL_PURE } };
 static const struct ir_guest guest = { slots, helpers, NSLOTS, NHELPERS, toy_load, toy_store,
 	toy_call, toy_trap, toy_at };
 

@@ -75,7 +75,11 @@ static inline void rig_new(struct rig *r, bool firmware_calls, bool hole_exits)
 	*mem_flags(r->mem, RIG_OVER) |= MEM_IO;
 	clock_by_count(r->clock, &r->ns, 0);
 	clock_resume(r->clock);
-	r->env = (struct cpu_env){ r->mem, r->bus, r->clock, NULL, firmware_calls, hole_exits };
+	r->env = (struct cpu_env){ .mem = r->mem,
+		.bus = r->bus,
+		.clock = r->clock,
+		.firmware_calls = firmware_calls,
+		.hole_exits = hole_exits };
 	r->cpu = cpu_riscv64.new(&r->env, 0, NULL, NULL);
 	assert_non_null(r->cpu);
 	r->s = (struct rv *)r->cpu;
