@@ -47,6 +47,8 @@ struct jit_guest {
 	uint32_t fp_flags;   /* uint8_t: sticky */
 	const uint8_t *pins; /* slots worth a host register, the best first */
 	unsigned npins;
+	const uint8_t *fpins; /* all slots that hold floating-point values, in that order */
+	unsigned nfpins;
 	unsigned tlb_bits; /* log2 of the entries of a TLB; an entry is a tag and an addend of 8
 			      bytes each */
 };
@@ -73,6 +75,7 @@ struct jit_exit {
 enum jit_why {
 	JIT_STOP = 1, /* `left` is too small for the next block, or attention */
 	JIT_MISS = 2, /* the jump cache does not know pc */
+	JIT_SLOW = 3, /* the instruction at pc is for the interpreter */
 };
 
 /* Whether there is a generator for this host. */

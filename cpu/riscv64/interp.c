@@ -316,10 +316,8 @@ static void run_compiled(struct rv *s, struct exit *x)
 		}
 		rv_code_reap(s);
 		host = s->left < EXACT ? NULL : rv_jit_find(s);
-		if (host) {
-			rv_jit_run(s, host);
+		if (host && rv_jit_run(s, host))
 			continue;
-		}
 		cell = s->left < EXACT ? rv_code_scratch(s, s->pc) : rv_code_enter(s, s->pc);
 		next_slice(s, 1);
 		while (cell)

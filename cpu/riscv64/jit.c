@@ -10,6 +10,7 @@
 #include "core/mem.h"
 #include "cpu/riscv64/code.h"
 #include "cpu/riscv64/helpers.h"
+#include "cpu/riscv64/host_fp.h"
 #include "cpu/riscv64/lift.h"
 #include "jit/cache.h"
 
@@ -27,6 +28,13 @@ struct rv_jit {
 	struct ir_block ir;
 	uint8_t heat[HEAT]; /* by physical address */
 };
+
+/* Those that compilers take first. */
+#define F(n) (RV_SLOT_F + (n))
+static const uint8_t fpins[] = { F(15), F(14), F(13), F(12), F(11), F(10), F(16), F(17), F(0), F(1),
+	F(2), F(3), F(4), F(5), F(6), F(7), F(28), F(29), F(30), F(31), F(8), F(9), F(18), F(19),
+	F(20), F(21), F(22), F(23), F(24), F(25), F(26), F(27) };
+#undef F
 
 /* Half of all uses of registers in compiled C are of these. */
 static const uint8_t pins[] = { 15, 14, 10, 2, 8, 13, 11, 12, 9 };
@@ -50,6 +58,8 @@ static const struct jit_guest guest = {
 	.fp_flags = offsetof(struct rv, fflags),
 	.pins = pins,
 	.npins = sizeof pins,
+	.fpins = fpins,
+	.nfpins = sizeof fpins,
 	.tlb_bits = RV_TLB_BITS,
 };
 
@@ -248,7 +258,16 @@ const void *rv_jit_find(struct rv *s)
 	return host;
 }
 
-void rv_jit_run(struct rv *s, const void *host)
+/* The instruction at pc computes with floating point, but not as fp_fast asks for, or its result is
+ * one that compiled code leaves alone. */
+static void fp_slow(struct rv *s)
+{
+	if (s->mstatus & MSTATUS_FS)
+		s->mstatus |= MSTATUS_FS;
+	rv_fp_changed(s);
+}
+
+bool rv_jit_run(struct rv *s, const void *host)
 {
 	struct rv_jit *j = s->jit;
 	uintptr_t why;
@@ -259,10 +278,14 @@ void rv_jit_run(struct rv *s, const void *host)
 	while (why > 15) {
 		id = find(s);
 		if (!id)
-			return;
+			return true;
 		jit_cache_link(j->cache, why, id);
 		why = jit_enter(j->jit, s, jit_cache_host(j->cache, id));
 	}
+	if (why != JIT_SLOW)
+		return true;
+	fp_slow(s);
+	return false;
 }
 
 /* Stores to code ------------------------------------------------------------------------------ */

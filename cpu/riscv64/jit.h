@@ -20,8 +20,9 @@ void rv_jit_free(struct rv *);
 
 /* How the compiled code at pc starts; NULL: it is to be interpreted (yet). */
 const void *rv_jit_find(struct rv *);
-/* Runs from there until it is not known where to go on.  pc and left are right then. */
-void rv_jit_run(struct rv *, const void *host);
+/* Runs from there until it is not known where to go on; false: the interpreter has to.  pc and left
+ * are right then. */
+bool rv_jit_run(struct rv *, const void *host);
 
 /* [pa, pa + len) of one page was written, or is no longer watched. */
 void rv_jit_written(struct rv *, uint64_t pa, uint64_t len);

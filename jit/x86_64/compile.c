@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "jit/x86_64/fp_seq.h"
 #include "jit/x86_64/gen.h"
 
 enum { COLD_ROOM = 160 };
@@ -92,7 +93,8 @@ static void all(struct gen *g, const uint8_t *end)
 			return;
 		}
 		g->i = n;
-		g->locked = g->locked_xmm = 0;
+		g->locked = 0;
+		g->locked_xmm = 1u << FP_SCRATCH;
 		if (o->op == IR_insn) {
 			begin_insn(g, n, first);
 			if (first)
@@ -118,7 +120,7 @@ size_t jit_compile(struct jit *j, const struct jit_unit *unit, size_t at, size_t
 	g->op = unit->ir->op;
 	g->n = unit->ir->n;
 	g->insn = g->ncold = 0;
-	g->fp = g->failed = false;
+	g->fp = g->fp_ready = g->failed = false;
 	memset(g->owner, 0, sizeof g->owner);
 	memset(g->owner_xmm, 0, sizeof g->owner_xmm);
 	memset(g->spilled, 0, sizeof g->spilled);

@@ -86,6 +86,41 @@ void x86_vex(struct x86_code *c, bool w, unsigned map, unsigned pp, unsigned op,
 	modrm(c, 3, reg, rm);
 }
 
+void x86_rip(struct x86_code *c, bool w, uint32_t op, unsigned reg, const uint8_t *to)
+{
+	opcode(c, op, rex_of(w, reg, 0, 0), false);
+	modrm(c, 0, reg, 5);
+	x86_32(c, (uint32_t)(to - c->at - 4));
+}
+
+void x86_3a(struct x86_code *c, unsigned op, unsigned reg, unsigned rm, unsigned imm)
+{
+	unsigned rex = rex_of(false, reg, 0, rm);
+
+	x86_8(c, 0x66);
+	if (rex)
+		x86_8(c, REX | rex);
+	x86_8(c, 0x0f);
+	x86_8(c, 0x3a);
+	x86_8(c, op);
+	modrm(c, 3, reg, rm);
+	x86_8(c, imm);
+}
+
+void x86_vex_xmm(struct x86_code *c, uint32_t op, unsigned reg, unsigned from, unsigned rm)
+{
+	unsigned prefix = op >> 16, pp = prefix == 0xf2 ? 3 : prefix == 0xf3 ? 2 : prefix == 0x66;
+
+	if (rm >> 3) {
+		x86_vex(c, false, 1, pp, op & 0xff, reg, from, rm);
+		return;
+	}
+	x86_8(c, 0xc5);
+	x86_8(c, (~reg >> 3 & 1) << 7 | (~from & 15) << 3 | pp);
+	x86_8(c, op);
+	modrm(c, 3, reg, rm);
+}
+
 void x86_mov_rr(struct x86_code *c, unsigned dst, unsigned src)
 {
 	if (dst != src)

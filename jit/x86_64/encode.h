@@ -82,6 +82,13 @@ enum x86_op {
 	OP_MOVSS = 0xf30f10,
 	OP_MOVSS_TO = 0xf30f11,
 	OP_MOVAPS = 0x0f28,
+	OP_ANDPS = 0x0f54,
+	OP_ORPS = 0x0f56,
+	OP_XORPS = 0x0f57,
+	OP_MINSS = 0xf30f5d,
+	OP_MAXSS = 0xf30f5f,
+	OP_MINSD = 0xf20f5d,
+	OP_MAXSD = 0xf20f5f,
 	OP_UCOMISS = 0x0f2e,
 	OP_COMISS = 0x0f2f,
 	OP_PXOR = 0x660fef,
@@ -153,6 +160,12 @@ void x86_rr8(struct x86_code *, bool w, uint32_t op, unsigned reg, unsigned rm);
 void x86_rm(struct x86_code *, bool w, uint32_t op, unsigned reg, struct x86_mem);
 void x86_rm8(struct x86_code *, uint32_t op, unsigned reg, struct x86_mem);
 
+/* op reg, [to], relative to what follows. */
+void x86_rip(struct x86_code *, bool w, uint32_t op, unsigned reg, const uint8_t *to);
+/* Of map 3A, prefix 66: op reg, rm, imm8; both xmm registers. */
+void x86_3a(struct x86_code *, unsigned op, unsigned reg, unsigned rm, unsigned imm);
+/* The VEX form of an xmm operation: op reg, from, rm. */
+void x86_vex_xmm(struct x86_code *, uint32_t op, unsigned reg, unsigned from, unsigned rm);
 /* The VEX form of three operands: map 1: 0F, 2: 0F38, 3: 0F3A; pp 0, 1: 66, 2: F3, 3: F2. */
 void x86_vex(struct x86_code *, bool w, unsigned map, unsigned pp, unsigned op, unsigned reg,
     unsigned vreg, unsigned rm);

@@ -38,6 +38,8 @@ struct value {
 	uint16_t fused; /* it is made where it is used: there */
 	uint8_t where;  /* enum where */
 	uint8_t at;     /* register, slot or spill place */
+	uint8_t boxed;  /* IN_XMM: a single with ones above it */
+	uint8_t xuses;  /* uses that want it in an xmm register; 255: or more */
 	uint8_t home;   /* a slot that got it, + 1: while slot_value agrees it is there, too */
 };
 
@@ -76,10 +78,12 @@ struct jit {
 	struct os_code code;
 	size_t first; /* behind the thunks */
 	/* Thunks, in the writable view. */
-	uint8_t *enter, *leave, *exit, *miss, *stop, *stop_now, *resume, *slow, *slow_fp, *call,
-	    *call_fault, *trap, *eval;
+	uint8_t *enter, *leave, *exit, *miss, *stop, *stop_now, *slow_now, *resume, *slow, *slow_fp,
+	    *call, *call_fault, *trap, *eval;
 	uint8_t pin_of[MAX_SLOTS]; /* slot: host register, or X86_NONE */
 	uint8_t slot_of[16];       /* host register: slot, or 255 */
+	bool is_fp[MAX_SLOTS];
+	const uint8_t *consts; /* of fp_seq.h */
 	struct gen *gen;
 };
 
@@ -93,6 +97,7 @@ struct gen {
 	unsigned insn;        /* number of the current guest instruction */
 	uint16_t pc, next_pc; /* its offset, and the next one's */
 	bool fp;              /* the unit uses xmm registers */
+	bool fp_ready;        /* it has made sure that it may */
 	bool failed;
 	uint16_t locked, locked_xmm;       /* registers that this operation uses */
 	uint16_t owner[16], owner_xmm[16]; /* register: value, or 0 */
@@ -142,7 +147,8 @@ void x86_release(struct gen *, const struct ir_op *);
 void x86_before_call(struct gen *, bool regs); /* nothing that lives stays where C clobbers */
 unsigned x86_xtemp(struct gen *);
 unsigned x86_use_xmm(struct gen *, uint16_t v);
-unsigned x86_xdest(struct gen *, uint16_t n);
+unsigned x86_xdest(struct gen *, uint16_t n, uint16_t reuse);
+void x86_xresult(struct gen *, uint16_t n, unsigned xmm);
 
 /* alu.c, memory.c, leave.c, fp.c: code for operations. */
 void x86_alu(struct gen *, uint16_t n);
@@ -150,6 +156,7 @@ enum x86_cond x86_compare(struct gen *, uint16_t v);
 void x86_access(struct gen *, uint16_t n);
 void x86_leave(struct gen *, uint16_t n);
 bool x86_fp(struct gen *, uint16_t n);
+bool x86_wants_xmm(const struct gen *, const struct ir_op *);
 void x86_call_helper(struct gen *, uint16_t n);
 void x86_cold_fp(struct gen *, const struct cold *);
 void x86_cold(struct gen *);

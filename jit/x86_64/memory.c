@@ -74,7 +74,7 @@ static void load(struct gen *g, uint16_t n)
 	struct ir_op *next = &g->op[n + 1];
 	struct address a = address_of(g, o->a);
 	unsigned size = ir_bits(o->type) / 8, t, d;
-	bool is_signed = false;
+	bool is_signed = false, xmm = o->type >= IR_I32 && g->value[n].xuses == g->value[n].uses;
 	uint16_t result = n;
 	struct cold *c;
 
@@ -84,8 +84,17 @@ static void load(struct gen *g, uint16_t n)
 		result = (uint16_t)(n + 1);
 		next->op = IR_nop;
 	}
-	c = new_slow(g, a, o->type | (is_signed ? ACCESS_SIGNED : 0));
+	c = new_slow(g, a, o->type | (is_signed ? ACCESS_SIGNED : 0) | (xmm ? ACCESS_XMM : 0));
 	t = probe(g, a, size, g->unit->tlb_load, c);
+	if (xmm) {
+		d = x86_xdest(g, n, 0);
+		c->reg = (uint8_t)d;
+		x86_rm(&g->code, false, size == 8 ? OP_MOVQ : OP_MOVSS, d,
+		    (struct x86_mem){ (uint8_t)t, (uint8_t)a.base, 0, a.disp });
+		c->back = g->code.at;
+		x86_xresult(g, n, d);
+		return;
+	}
 	d = x86_dest(g, result, 0);
 	c->reg = (uint8_t)d;
 	x86_rm(&g->code, is_signed || size == 8, ops[is_signed][o->type], d,

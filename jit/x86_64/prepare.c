@@ -7,10 +7,16 @@
 
 #include "jit/x86_64/gen.h"
 
-/* A get of what the block already has in a value becomes that value. */
+static enum ir_inline inline_of(const struct gen *g, const struct ir_op *o)
+{
+	return o->op == IR_call ? g->jit->guest.ir->helpers[o->k].inl : IR_INLINE_NONE;
+}
+
+/* A get of what the block already has in a value becomes that value; so does the single in a NaN
+ * box, to which the box does no harm. */
 static void forward(struct gen *g)
 {
-	uint16_t rename[IR_BLOCK_OPS];
+	uint16_t rename[IR_BLOCK_OPS], single[IR_BLOCK_OPS];
 	unsigned n;
 
 	memset(g->slot_value, 0, sizeof g->slot_value);
@@ -22,6 +28,22 @@ static void forward(struct gen *g)
 		o->b = rename[o->b];
 		o->c = rename[o->c];
 		rename[n] = (uint16_t)n;
+		single[n] = 0;
+		switch (inline_of(g, o)) {
+		case IR_INLINE_FBOX:
+			single[n] = (uint16_t)n;
+			break;
+		case IR_INLINE_FUNBOX:
+			if (single[o->a]) {
+				rename[n] = single[o->a];
+				o->op = IR_nop;
+				continue;
+			}
+			single[o->a] = (uint16_t)n;
+			break;
+		default:
+			break;
+		}
 		if (o->op == IR_put) {
 			g->slot_value[o->k] = o->a;
 		} else if (o->op == IR_get && g->slot_value[o->k]) {
@@ -55,11 +77,13 @@ static bool masks_63(const struct gen *g, uint16_t v)
 	return o->op == IR_and && g->op[o->b].op == IR_imm && g->op[o->b].k == 63;
 }
 
-static void use(struct gen *g, uint16_t v, unsigned at)
+static void use(struct gen *g, uint16_t v, unsigned at, bool xmm)
 {
 	struct value *x = &g->value[v];
 
 	x->uses++;
+	if (xmm && x->xuses < UINT8_MAX)
+		x->xuses++;
 	if (x->last < at)
 		x->last = (uint16_t)at;
 }
@@ -69,6 +93,22 @@ static void fuse(struct gen *g, uint16_t v, unsigned n)
 {
 	if (g->value[v].uses == 0)
 		g->value[v].fused = (uint16_t)n;
+}
+
+static bool is_minus(const struct gen *g, uint16_t v)
+{
+	return inline_of(g, &g->op[v]) == IR_INLINE_FSGNJN && g->op[v].a == g->op[v].b;
+}
+
+/* A product and a sum can negate. */
+static void fuse_signs(struct gen *g, const struct ir_op *o, unsigned n)
+{
+	if (inline_of(g, o) != IR_INLINE_FMA || !g->jit->has.fma)
+		return;
+	if (is_minus(g, o->a) && o->a != o->b && o->a != o->c)
+		fuse(g, o->a, n);
+	if (is_minus(g, o->c) && o->c != o->a && o->c != o->b)
+		fuse(g, o->c, n);
 }
 
 static void wishes(struct gen *g, struct ir_op *o, unsigned n, unsigned at)
@@ -89,6 +129,9 @@ static void wishes(struct gen *g, struct ir_op *o, unsigned n, unsigned at)
 	case IR_eq: /* x == 0: the opposite of x */
 		if (at != n && is_small(g, o->b) && g->op[o->b].k == 0 && is_compare(&g->op[o->a]))
 			fuse(g, o->a, at);
+		break;
+	case IR_call:
+		fuse_signs(g, o, n);
 		break;
 	case IR_ld:
 	case IR_st:
@@ -112,6 +155,7 @@ static bool is_needed(const struct gen *g, const struct ir_op *o, const struct v
 void x86_prepare(struct gen *g)
 {
 	unsigned n, i, at;
+	bool xmm;
 
 	forward(g);
 	memset(g->value, 0, g->n * sizeof *g->value);
@@ -130,8 +174,9 @@ void x86_prepare(struct gen *g)
 		if (x->uses != 1)
 			x->fused = 0;
 		at = x->fused ? x->fused : n;
+		xmm = x86_wants_xmm(g, o);
 		wishes(g, o, n, at);
 		for (i = 0; i < operands; i++)
-			use(g, *v[i], at);
+			use(g, *v[i], at, xmm);
 	}
 }

@@ -440,13 +440,23 @@ unsigned x86_use_xmm(struct gen *g, uint16_t v)
 	return xmm;
 }
 
-unsigned x86_xdest(struct gen *g, uint16_t n)
+unsigned x86_xdest(struct gen *g, uint16_t n, uint16_t reuse)
 {
-	unsigned xmm = x86_xtemp(g);
+	const struct value *x = &g->value[reuse];
+
+	(void)n;
+	if (reuse && x->where == IN_XMM && x->last <= g->i) {
+		g->owner_xmm[x->at] = 0;
+		return x->at;
+	}
+	return x86_xtemp(g);
+}
+
+void x86_xresult(struct gen *g, uint16_t n, unsigned xmm)
+{
 	struct value *x = &g->value[n];
 
 	x->where = IN_XMM;
 	x->at = (uint8_t)xmm;
 	g->owner_xmm[xmm] = n;
-	return xmm;
 }

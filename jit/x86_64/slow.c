@@ -51,7 +51,8 @@ void x86_slow(struct frame *f, char *state, struct jit *j, uint64_t *xmm)
 		v = i.reg == X86_NONE ? 0 : i.access & ACCESS_XMM ? xmm[i.reg] : f->reg[i.reg];
 		ir->store(state, va, v, size);
 	} else {
-		f->reg[i.reg] = extended(ir->load(state, va, size), i.access);
+		v = extended(ir->load(state, va, size), i.access);
+		*(i.access & ACCESS_XMM ? &xmm[i.reg] : &f->reg[i.reg]) = v;
 	}
 	if (must_leave(j, state, i.access)) {
 		*pc = base + i.next;

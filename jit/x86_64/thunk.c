@@ -4,7 +4,9 @@
  * survive calls, arguments are rdi, rsi, rdx, rcx, r8; rsp is a multiple of 16 before a call.
  */
 #include <stddef.h>
+#include <string.h>
 
+#include "jit/x86_64/fp_seq.h"
 #include "jit/x86_64/gen.h"
 
 /* Pins, in the order of the guest's wishes. */
@@ -89,18 +91,33 @@ static void make_miss(struct jit *j, struct x86_code *c)
 	leave_with(j, c, JIT_MISS);
 }
 
-/* Called before the first instruction: its offset and the number of instructions follow. */
-static void make_stop(struct jit *j, struct x86_code *c)
+/* pc and left of the instruction whose offset and rest are at rdx. */
+static void where_from(struct jit *j, struct x86_code *c)
 {
-	j->stop = c->at;
-	x86_pop(c, RDX);
 	x86_rm(c, false, OP_MOVZX16, RCX, at(RDX, 0));
 	x86_rm(c, false, OP_MOVZX16, RDX, at(RDX, 2));
 	x86_rm(c, true, 0x01, RDX, state_at(j->guest.left));
 	x86_alu_rm(c, true, ALU_ADD, RCX, state_at(j->guest.base));
 	x86_rm(c, true, OP_MOV_TO, RCX, state_at(j->guest.pc));
+}
+
+/* Called before the first instruction: its offset and the number of instructions follow. */
+static void make_stop(struct jit *j, struct x86_code *c)
+{
+	j->stop = c->at;
+	x86_pop(c, RDX);
+	where_from(j, c);
 	j->stop_now = c->at;
 	leave_with(j, c, JIT_STOP);
+}
+
+/* The same for an instruction that the interpreter has to do. */
+static void make_slow_now(struct jit *j, struct x86_code *c)
+{
+	j->slow_now = c->at;
+	x86_pop(c, RDX);
+	where_from(j, c);
+	leave_with(j, c, JIT_SLOW);
 }
 
 /* The pc in rcx, in whatever mode the CPU is now. */
@@ -223,13 +240,16 @@ static void make_eval(struct jit *j, struct x86_code *c)
 
 void x86_make_thunks(struct jit *j)
 {
-	struct x86_code c = { j->code.rw };
+	struct x86_code c = { j->code.rw + sizeof fp_consts };
 
+	memcpy(j->code.rw, fp_consts, sizeof fp_consts);
+	j->consts = j->code.rw;
 	make_enter(j, &c);
 	make_leave(j, &c);
 	make_exit(j, &c);
 	make_miss(j, &c);
 	make_stop(j, &c);
+	make_slow_now(j, &c);
 	make_resume(j, &c);
 	j->slow = c.at;
 	make_slow(j, &c, false);
@@ -250,6 +270,8 @@ void x86_choose_pins(struct jit *j)
 		j->pin_of[i] = X86_NONE;
 	for (i = 0; i < 16; i++)
 		j->slot_of[i] = 255;
+	for (i = 0; i < j->guest.nfpins; i++)
+		j->is_fp[j->guest.fpins[i]] = true;
 	for (i = 0; i < NPINS && i < j->guest.npins; i++) {
 		j->pin_of[j->guest.pins[i]] = pin_regs[i];
 		j->slot_of[pin_regs[i]] = j->guest.pins[i];
