@@ -304,6 +304,7 @@ static void evaluate(struct gen *g, uint16_t n, const struct ir_op *o)
 	x86_mov_ri(&g->code, RDI, o->op);
 	x86_alu_rr(&g->code, false, ALU_XOR, RCX, RCX);
 	x86_call(&g->code, g->jit->eval);
+	x86_reload_fp(g);
 	d = x86_dest(g, n, 0);
 	x86_mov_rr(&g->code, d, RAX);
 	x86_result(g, n, d);

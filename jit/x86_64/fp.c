@@ -56,15 +56,23 @@ static void leftover(struct gen *g, const struct fp_seq *s, unsigned xmm, unsign
 
 static void guard(struct gen *g)
 {
-	struct fp_seq s = sequence(g);
+	struct cold *c;
 
 	if (g->fp_ready)
 		return;
-	g->fp_ready = true;
-	x86_rm(&g->code, false, 0x80, ALU_CMP, state_at(g->jit->guest.fp_fast));
+	g->fp_ready = g->fp = true;
+	x86_rm(&g->code, false, 0x80, ALU_CMP, (struct x86_mem){ RSP, X86_NONE, 0, FP_LIVE });
 	x86_8(&g->code, 1);
-	s.jump = x86_jcc(&g->code, CC_NE, g->code.at);
-	leftover(g, &s, 0, 0);
+	c = x86_add_cold(g, COLD_GUARD, NULL);
+	c->site = x86_jcc(&g->code, CC_NE, g->code.at);
+	c->back = g->code.at;
+}
+
+/* After a call of C. */
+void x86_reload_fp(struct gen *g)
+{
+	if (g->fp_ready)
+		x86_call(&g->code, g->jit->fp_reload);
 }
 
 static unsigned rounding(const struct gen *g, const struct ir_op *o, enum ir_inline inl)
@@ -194,6 +202,11 @@ static void from_int(struct gen *g, uint16_t n, enum ir_inline inl, unsigned bit
 	leftover(g, &s, 0, 0);
 }
 
+static bool is_pinned(const struct gen *g, unsigned xmm)
+{
+	return g->jit->xslot_of[xmm] != 255;
+}
+
 /* The value of n is that of v, which is in xmm: n takes the register, or a copy. */
 static unsigned same(struct gen *g, uint16_t n, uint16_t v, unsigned xmm)
 {
@@ -201,8 +214,8 @@ static unsigned same(struct gen *g, uint16_t n, uint16_t v, unsigned xmm)
 	struct fp_seq s = sequence(g);
 	unsigned d = xmm;
 
-	if (x->where == IN_XMM && x->last > g->i) {
-		d = x86_xtemp(g);
+	if (x->where == IN_XMM && (x->last > g->i || is_pinned(g, xmm))) {
+		d = x86_xdest(g, n, 0);
 		fp_seq_move(&s, d, xmm);
 	}
 	x86_xresult(g, n, d);
@@ -213,8 +226,12 @@ static void box(struct gen *g, uint16_t n)
 {
 	uint16_t v = g->op[n].a;
 	struct fp_seq s = sequence(g);
-	unsigned d = same(g, n, v, x86_use_xmm(g, v));
+	unsigned a = x86_use_xmm(g, v), pin = x86_xpin_for(g, n), d = a;
 
+	if (pin != a)
+		d = same(g, n, v, a);
+	else
+		x86_xresult(g, n, d);
 	if (g->value[v].where != IN_XMM || !g->value[v].boxed)
 		fp_seq_xmm(&s, IR_INLINE_FBOX, 32, FP_DYN, d, d, d);
 	g->value[n].boxed = true;
@@ -232,7 +249,10 @@ static void unbox(struct gen *g, uint16_t n)
 		fp_seq_unbox(&s, a);
 		leftover(g, &s, 0, 0);
 	}
-	same(g, n, v, a);
+	if (is_pinned(g, a) && g->value[v].last <= g->i)
+		x86_xresult(g, n, a);
+	else
+		same(g, n, v, a);
 	g->value[n].boxed = true;
 }
 
@@ -285,6 +305,13 @@ void x86_cold_fp(struct gen *g, const struct cold *c)
 {
 	struct fp_seq s = sequence(g);
 
+	if (c->kind == COLD_GUARD) {
+		x86_call(&g->code, g->jit->fp_load);
+		x86_8(&g->code, 0xa9);
+		x86_32(&g->code, c->pc | (uint32_t)c->rest << 16);
+		x86_jmp(&g->code, c->back);
+		return;
+	}
 	if (c->kind == COLD_NAN) {
 		fp_seq_nan(&s, c->access, c->reg);
 		x86_jmp(&g->code, c->back);

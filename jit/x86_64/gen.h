@@ -14,16 +14,20 @@
  * short displacements), rsp to spill places.  The guest registers that are worth it are pinned to
  * host registers, for all units alike; the other host registers are temporary.  At the borders of
  * a unit, and whenever something may fault, all guest registers are in their pinned registers or
- * in the state: a put is done at once.
+ * in the state: a put is done at once.  Of xmm registers that is so only where a byte of the frame
+ * says that they are live: units that compute with floating point load them, calls of C save them.
  *
  * A unit is made in two passes over its IR: backwards for the last uses of values (prepare.c),
  * forwards for everything else (compile.c).  What is rarely executed comes behind it ("cold").
  */
 enum {
 	BIAS = 128,
-	SPILLS = 16,
-	FRAME = SPILLS * 8 + 8, /* below the return address and six registers: keeps rsp aligned */
+	SPILLS = 15,
+	FP_LIVE = SPILLS * 8, /* from rsp: a byte, 1 when pinned xmm registers hold their slots, */
+	FRAME = SPILLS * 8 + 16, /* below the return address and six registers: keeps rsp aligned */
 	NPINS = 9,
+	NFPINS = 10, /* xmm0 ... */
+	NXTEMPS = 5, /* behind them */
 	MAX_SLOTS = 96,
 	MAX_COLD = 512,
 	/* No operation needs more code than this. */
@@ -43,7 +47,7 @@ struct value {
 	uint8_t home;   /* a slot that got it, + 1: while slot_value agrees it is there, too */
 };
 
-enum cold_kind { COLD_STOP, COLD_SLOW, COLD_EXIT, COLD_TRAP, COLD_FP, COLD_NAN };
+enum cold_kind { COLD_STOP, COLD_SLOW, COLD_EXIT, COLD_TRAP, COLD_FP, COLD_NAN, COLD_GUARD };
 
 struct cold {
 	uint8_t kind;
@@ -78,10 +82,12 @@ struct jit {
 	struct os_code code;
 	size_t first; /* behind the thunks */
 	/* Thunks, in the writable view. */
-	uint8_t *enter, *leave, *exit, *miss, *stop, *stop_now, *slow_now, *resume, *slow, *slow_fp,
-	    *call, *call_fault, *trap, *eval;
-	uint8_t pin_of[MAX_SLOTS]; /* slot: host register, or X86_NONE */
-	uint8_t slot_of[16];       /* host register: slot, or 255 */
+	uint8_t *enter, *leave, *exit, *miss, *stop, *stop_now, *fp_load, *fp_reload, *slow_now,
+	    *resume, *slow, *slow_fp, *call, *call_fault, *trap, *eval;
+	uint8_t pin_of[MAX_SLOTS];  /* slot: host register, or X86_NONE */
+	uint8_t slot_of[16];        /* host register: slot, or 255 */
+	uint8_t xpin_of[MAX_SLOTS]; /* the same for xmm registers */
+	uint8_t xslot_of[16];
 	bool is_fp[MAX_SLOTS];
 	const uint8_t *consts; /* of fp_seq.h */
 	struct gen *gen;
@@ -148,6 +154,7 @@ void x86_before_call(struct gen *, bool regs); /* nothing that lives stays where
 unsigned x86_xtemp(struct gen *);
 unsigned x86_use_xmm(struct gen *, uint16_t v);
 unsigned x86_xdest(struct gen *, uint16_t n, uint16_t reuse);
+unsigned x86_xpin_for(const struct gen *, uint16_t n); /* or X86_NONE */
 void x86_xresult(struct gen *, uint16_t n, unsigned xmm);
 
 /* alu.c, memory.c, leave.c, fp.c: code for operations. */
@@ -158,6 +165,7 @@ void x86_leave(struct gen *, uint16_t n);
 bool x86_fp(struct gen *, uint16_t n);
 bool x86_wants_xmm(const struct gen *, const struct ir_op *);
 void x86_call_helper(struct gen *, uint16_t n);
+void x86_reload_fp(struct gen *);
 void x86_cold_fp(struct gen *, const struct cold *);
 void x86_cold(struct gen *);
 struct cold *x86_add_cold(struct gen *, enum cold_kind, uint8_t *site);

@@ -201,6 +201,7 @@ void x86_call_helper(struct gen *g, uint16_t n)
 	} else {
 		x86_call(&g->code, g->jit->call);
 	}
+	x86_reload_fp(g);
 	if (!g->value[n].uses)
 		return;
 	g->locked = 1u << RAX;

@@ -66,14 +66,21 @@ static void move_out(struct gen *g, uint16_t v, bool xmm, unsigned reg)
 	unsigned home = x->home;
 
 	if (home && g->slot_value[home - 1] == v) {
-		unsigned pin = g->jit->pin_of[home - 1];
+		unsigned pin = g->jit->pin_of[home - 1], xpin = g->jit->xpin_of[home - 1];
 
-		if (pin == X86_NONE) {
+		if (xpin != X86_NONE) {
+			if (xpin != reg && !is_live(g, g->owner_xmm[xpin])) {
+				x->where = IN_XMM;
+				x->at = (uint8_t)xpin;
+				g->owner_xmm[xpin] = v;
+				return;
+			}
+		} else if (pin == X86_NONE) {
 			x->where = IN_SLOT;
 			x->at = (uint8_t)(home - 1);
 			return;
 		}
-		if (pin != reg && !is_live(g, g->owner[pin])) {
+		if (xpin == X86_NONE && pin != reg && !is_live(g, g->owner[pin])) {
 			x->where = IN_REG;
 			x->at = (uint8_t)pin;
 			g->owner[pin] = v;
@@ -248,6 +255,10 @@ void x86_get(struct gen *g, uint16_t n, unsigned slot)
 		return;
 	g->slot_value[slot] = n;
 	x->home = (uint8_t)(slot + 1);
+	if (g->jit->xpin_of[slot] != X86_NONE) {
+		x86_xresult(g, n, g->jit->xpin_of[slot]);
+		return;
+	}
 	x->where = pin == X86_NONE ? IN_SLOT : IN_REG;
 	x->at = (uint8_t)(pin == X86_NONE ? slot : pin);
 	if (pin != X86_NONE)
@@ -320,10 +331,56 @@ static void put_memory(struct gen *g, unsigned slot, uint16_t v)
 		    slot_at(g, slot));
 }
 
+/* The pinned xmm register is about to change. */
+static void save_old_xmm(struct gen *g, unsigned pin, uint16_t v)
+{
+	uint16_t old = g->owner_xmm[pin];
+	unsigned xmm;
+
+	if (!old || old == v)
+		return;
+	g->owner_xmm[pin] = 0;
+	if (!is_live(g, old))
+		return;
+	xmm = x86_xtemp(g);
+	x86_rr(&g->code, false, OP_MOVAPS, xmm, pin);
+	x86_xresult(g, old, xmm);
+}
+
+static void put_xpinned(struct gen *g, unsigned slot, uint16_t v)
+{
+	unsigned pin = g->jit->xpin_of[slot];
+	struct value *x = &g->value[v];
+	struct x86_mem m;
+
+	save_old_xmm(g, pin, v);
+	g->slot_value[slot] = v;
+	if (x->where == IN_XMM && x->at == pin)
+		return;
+	if (x->where == IN_XMM)
+		x86_rr(&g->code, false, OP_MOVAPS, pin, x->at);
+	else if (x86_in_memory(g, v, &m))
+		x86_rm(&g->code, false, OP_MOVQ, pin, m);
+	else if (x->where == IN_IMM && g->op[v].k == 0)
+		x86_rr(&g->code, false, OP_XORPS, pin, pin);
+	else
+		x86_rr(&g->code, true, OP_MOVD, pin, x86_use(g, v));
+	x->home = (uint8_t)(slot + 1);
+	if (x->where == IN_XMM && g->jit->xslot_of[x->at] == 255) {
+		g->owner_xmm[x->at] = 0;
+		x->at = (uint8_t)pin;
+		g->owner_xmm[pin] = v;
+	}
+}
+
 void x86_put(struct gen *g, unsigned slot, uint16_t v)
 {
 	unsigned pin = g->jit->pin_of[slot];
 
+	if (g->jit->xpin_of[slot] != X86_NONE) {
+		put_xpinned(g, slot, v);
+		return;
+	}
 	save_old(g, slot, v);
 	if (pin != X86_NONE)
 		put_pinned(g, pin, slot, v);
@@ -371,8 +428,12 @@ void x86_before_call(struct gen *g, bool regs)
 	for (i = 0; i < 16; i++) {
 		uint16_t v = g->owner_xmm[i];
 
+		if (g->jit->xslot_of[i] != 255 && !regs)
+			continue;
 		g->owner_xmm[i] = 0;
-		if (is_live(g, v))
+		if (is_live(g, v) && regs)
+			to_spill(g, v, true, i);
+		else if (is_live(g, v))
 			move_out(g, v, true, i);
 	}
 	if (!regs)
@@ -396,7 +457,7 @@ unsigned x86_xtemp(struct gen *g)
 	unsigned best = 16, i;
 
 	g->fp = true;
-	for (i = 0; i < 16; i++) {
+	for (i = NFPINS; i < NFPINS + NXTEMPS; i++) {
 		if (g->locked_xmm >> i & 1)
 			continue;
 		if (!g->owner_xmm[i]) {
@@ -440,12 +501,38 @@ unsigned x86_use_xmm(struct gen *g, uint16_t v)
 	return xmm;
 }
 
+/* As pin_for; a NaN box may come in between. */
+unsigned x86_xpin_for(const struct gen *g, uint16_t n)
+{
+	uint16_t v = n;
+	unsigned j, pin;
+
+	for (j = n + 1u; j < g->n && j < n + 6u; j++) {
+		const struct ir_op *o = &g->op[j];
+
+		if (o->op == IR_put && o->a == v) {
+			pin = g->jit->xpin_of[o->k];
+			if (pin != X86_NONE && is_live(g, g->owner_xmm[pin]))
+				return X86_NONE;
+			return pin;
+		}
+		if (o->op == IR_call && o->a == v &&
+		    g->jit->guest.ir->helpers[o->k].inl == IR_INLINE_FBOX)
+			v = (uint16_t)j;
+		else if (o->op != IR_nop && o->op != IR_imm)
+			return X86_NONE;
+	}
+	return X86_NONE;
+}
+
 unsigned x86_xdest(struct gen *g, uint16_t n, uint16_t reuse)
 {
 	const struct value *x = &g->value[reuse];
+	unsigned pin = x86_xpin_for(g, n);
 
-	(void)n;
-	if (reuse && x->where == IN_XMM && x->last <= g->i) {
+	if (pin != X86_NONE)
+		return pin;
+	if (reuse && x->where == IN_XMM && x->last <= g->i && g->jit->xslot_of[x->at] == 255) {
 		g->owner_xmm[x->at] = 0;
 		return x->at;
 	}
@@ -459,4 +546,8 @@ void x86_xresult(struct gen *g, uint16_t n, unsigned xmm)
 	x->where = IN_XMM;
 	x->at = (uint8_t)xmm;
 	g->owner_xmm[xmm] = n;
+	if (g->jit->xslot_of[xmm] != 255) {
+		g->slot_value[g->jit->xslot_of[xmm]] = n;
+		x->home = (uint8_t)(g->jit->xslot_of[xmm] + 1);
+	}
 }

@@ -30,6 +30,12 @@ static bool must_leave(const struct jit *j, char *state, unsigned access)
 	       __atomic_load_n((uint32_t *)(void *)(state + j->guest.attention), __ATOMIC_RELAXED);
 }
 
+/* Whether pinned xmm registers are live: behind the return address is the unit's frame. */
+static bool has_xmm(const struct frame *f)
+{
+	return ((const uint8_t *)(f + 1))[FP_LIVE];
+}
+
 void x86_slow(struct frame *f, char *state, struct jit *j, uint64_t *xmm)
 {
 	const struct ir_guest *ir = j->guest.ir;
@@ -43,6 +49,9 @@ void x86_slow(struct frame *f, char *state, struct jit *j, uint64_t *xmm)
 	for (r = 0; r < 16; r++)
 		if (j->slot_of[r] != 255)
 			*slot(j, state, j->slot_of[r]) = f->reg[r];
+	for (r = 0; has_xmm(f) && r < 16; r++)
+		if (j->xslot_of[r] != 255)
+			*slot(j, state, j->xslot_of[r]) = xmm[r];
 	*pc = base + i.pc;
 	*left(j, state) += i.rest;
 	va = f->reg[i.base] + (uint64_t)(int64_t)i.disp;

@@ -28,6 +28,60 @@ static void pins(const struct jit *j, struct x86_code *c, bool load, bool all)
 			    state_at(j->guest.ir->slots[j->slot_of[r]].offset));
 }
 
+/* What the pinned xmm registers hold goes to the state before C overwrites them; the frame is depth
+ * above rsp. */
+static void save_fp(const struct jit *j, struct x86_code *c, int32_t depth)
+{
+	uint8_t *site;
+	unsigned r;
+
+	x86_rm(c, false, 0x80, ALU_CMP, at(RSP, depth + FP_LIVE));
+	x86_8(c, 0);
+	site = x86_jcc8(c, CC_E);
+	for (r = 0; r < NFPINS; r++)
+		if (j->xslot_of[r] != 255)
+			x86_rm(c, false, OP_MOVQ_TO, r,
+			    state_at(j->guest.ir->slots[j->xslot_of[r]].offset));
+	x86_mov_mi(c, at(RSP, depth + FP_LIVE), 0, 1);
+	x86_here8(c, site);
+}
+
+static void load_fp(const struct jit *j, struct x86_code *c)
+{
+	unsigned r;
+
+	for (r = 0; r < NFPINS; r++)
+		if (j->xslot_of[r] != 255)
+			x86_rm(c, false, OP_MOVQ, r,
+			    state_at(j->guest.ir->slots[j->xslot_of[r]].offset));
+	x86_mov_mi(c, at(RSP, 8 + FP_LIVE), 1, 1);
+	x86_8(c, 0xc3);
+}
+
+/* Called where the pinned xmm registers may not be live; `test eax, imm32` follows, for slow_now.
+ */
+static void make_fp_load(struct jit *j, struct x86_code *c)
+{
+	uint8_t *slow;
+
+	j->fp_load = c->at;
+	x86_rm(c, false, 0x80, ALU_CMP, state_at(j->guest.fp_fast));
+	x86_8(c, 1);
+	slow = x86_jcc8(c, CC_NE);
+	load_fp(j, c);
+	x86_here8(c, slow);
+	x86_alu_mi(c, true, ALU_ADD, at(RSP, 0), 1);
+	x86_jmp(c, j->slow_now);
+	/* After a call of C, which may have been the last of floating point. */
+	j->fp_reload = c->at;
+	x86_rm(c, false, 0x80, ALU_CMP, state_at(j->guest.fp_fast));
+	x86_8(c, 1);
+	slow = x86_jcc8(c, CC_NE);
+	load_fp(j, c);
+	x86_here8(c, slow);
+	x86_8(c, 0xc3);
+}
+
 static void to_state(struct x86_code *c, unsigned reg)
 {
 	x86_rm(c, true, OP_LEA, reg, at(RBP, -BIAS));
@@ -49,6 +103,7 @@ static void make_enter(struct jit *j, struct x86_code *c)
 		x86_push(c, saved[i]);
 	x86_alu_ri(c, true, ALU_SUB, RSP, FRAME);
 	x86_rm(c, true, OP_LEA, RBP, at(RDI, BIAS));
+	x86_mov_mi(c, at(RSP, FP_LIVE), 0, 1);
 	pins(j, c, true, true);
 	x86_jmp_r(c, RSI);
 }
@@ -59,6 +114,7 @@ static void make_leave(struct jit *j, struct x86_code *c)
 	unsigned i;
 
 	j->leave = c->at;
+	save_fp(j, c, 0);
 	pins(j, c, false, true);
 	x86_alu_ri(c, true, ALU_ADD, RSP, FRAME);
 	for (i = sizeof saved; i-- > 0;)
@@ -152,6 +208,8 @@ static void make_slow(struct jit *j, struct x86_code *c, bool fp)
 	const int32_t xmm = fp ? 16 * 8 : 0, size = (int32_t)offsetof(struct frame, ret);
 	unsigned r;
 
+	if (!fp)
+		save_fp(j, c, 8);
 	x86_alu_ri(c, true, ALU_SUB, RSP, size + xmm);
 	for (r = 0; r < 16; r++)
 		x86_rm(c, true, OP_MOV_TO, r, at(RSP, xmm + (int32_t)(8 * r)));
@@ -182,6 +240,7 @@ static void call_table(struct jit *j, struct x86_code *c)
 static void make_call(struct jit *j, struct x86_code *c)
 {
 	j->call = c->at;
+	save_fp(j, c, 8);
 	x86_alu_ri(c, true, ALU_SUB, RSP, 8);
 	pins(j, c, false, false);
 	call_table(j, c);
@@ -195,6 +254,7 @@ static void make_call(struct jit *j, struct x86_code *c)
 static void make_call_fault(struct jit *j, struct x86_code *c)
 {
 	j->call_fault = c->at;
+	save_fp(j, c, 8);
 	pins(j, c, false, true);
 	x86_rm(c, true, OP_MOV, R8, at(RSP, 0));
 	x86_rm(c, false, OP_MOVZX16, R9, at(R8, 1));
@@ -214,6 +274,7 @@ static void make_call_fault(struct jit *j, struct x86_code *c)
 static void make_trap(struct jit *j, struct x86_code *c)
 {
 	j->trap = c->at;
+	save_fp(j, c, 8);
 	pins(j, c, false, true);
 	x86_pop(c, R8);
 	x86_rm(c, false, OP_MOVZX16, R9, at(R8, 0));
@@ -229,6 +290,7 @@ static void make_trap(struct jit *j, struct x86_code *c)
 static void make_eval(struct jit *j, struct x86_code *c)
 {
 	j->eval = c->at;
+	save_fp(j, c, 8);
 	x86_alu_ri(c, true, ALU_SUB, RSP, 8);
 	pins(j, c, false, false);
 	x86_alu_rr(c, false, ALU_XOR, R8, R8);
@@ -250,6 +312,7 @@ void x86_make_thunks(struct jit *j)
 	make_miss(j, &c);
 	make_stop(j, &c);
 	make_slow_now(j, &c);
+	make_fp_load(j, &c);
 	make_resume(j, &c);
 	j->slow = c.at;
 	make_slow(j, &c, false);
@@ -267,11 +330,15 @@ void x86_choose_pins(struct jit *j)
 	unsigned i;
 
 	for (i = 0; i < MAX_SLOTS; i++)
-		j->pin_of[i] = X86_NONE;
+		j->pin_of[i] = j->xpin_of[i] = X86_NONE;
 	for (i = 0; i < 16; i++)
-		j->slot_of[i] = 255;
+		j->slot_of[i] = j->xslot_of[i] = 255;
 	for (i = 0; i < j->guest.nfpins; i++)
 		j->is_fp[j->guest.fpins[i]] = true;
+	for (i = 0; i < NFPINS && i < j->guest.nfpins; i++) {
+		j->xpin_of[j->guest.fpins[i]] = (uint8_t)i;
+		j->xslot_of[i] = j->guest.fpins[i];
+	}
 	for (i = 0; i < NPINS && i < j->guest.npins; i++) {
 		j->pin_of[j->guest.pins[i]] = pin_regs[i];
 		j->slot_of[pin_regs[i]] = j->guest.pins[i];
