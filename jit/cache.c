@@ -17,11 +17,12 @@ enum {
 };
 
 struct unit {
-	uint64_t pa;
+	uint64_t pa, pa2;
 	uint32_t at; /* in code memory */
 	jit_id hash_next;
 	jit_id page_next;
 	uint32_t links; /* exits that lead here */
+	jit_id owner;   /* this stands for the second part of that one */
 	uint16_t len;   /* bytes of guest code */
 	uint8_t flavour;
 	bool dead;
@@ -111,16 +112,40 @@ void jit_cache_flush(struct jit_cache *c)
 
 bool jit_cache_has_room(const struct jit_cache *c)
 {
-	return c->nunits < UNITS && c->at + ROOM <= jit_size(c->jit);
+	return c->nunits + 1 < UNITS && c->at + ROOM <= jit_size(c->jit);
 }
 
-jit_id jit_cache_find(const struct jit_cache *c, uint64_t pa, unsigned flavour)
+static void kill_unit(struct jit_cache *c, jit_id id)
+{
+	struct unit *u = &c->unit[id];
+	jit_id *at = &c->hash[hash(u->pa, u->flavour)];
+	uint32_t l;
+
+	if (u->dead)
+		return;
+	u->dead = true;
+	if (u->owner) {
+		kill_unit(c, u->owner);
+		return;
+	}
+	while (*at != id)
+		at = &c->unit[*at].hash_next;
+	*at = u->hash_next;
+	for (l = u->links; l; l = c->link[l].next)
+		jit_unlink(c->jit, c->link[l].exit);
+	u->links = 0;
+}
+
+jit_id jit_cache_find(struct jit_cache *c, uint64_t pa, uint64_t pa2, unsigned flavour)
 {
 	jit_id id = c->hash[hash(pa, flavour)];
 
 	while (id && (c->unit[id].pa != pa || c->unit[id].flavour != flavour))
 		id = c->unit[id].hash_next;
-	return id;
+	if (!id || c->unit[id].pa2 == pa2)
+		return id;
+	kill_unit(c, id);
+	return 0;
 }
 
 const void *jit_cache_host(const struct jit_cache *c, jit_id id)
@@ -145,10 +170,21 @@ static uint64_t chunks(uint64_t pa, uint64_t len)
 	return ~0ull << first & ~0ull >> (63 - last);
 }
 
-jit_id jit_cache_add(
-    struct jit_cache *c, uint64_t pa, unsigned len, unsigned flavour, struct jit_unit *unit)
+/* A record, in the list of its page. */
+static struct unit *unit_new(struct jit_cache *c, struct page *p, uint64_t pa, unsigned len)
 {
-	struct page *p;
+	struct unit *u = &c->unit[c->nunits];
+
+	*u = (struct unit){ .pa = pa, .page_next = p->first, .len = (uint16_t)len };
+	p->first = c->nunits++;
+	p->chunks |= chunks(pa, len);
+	return u;
+}
+
+jit_id jit_cache_add(struct jit_cache *c, uint64_t pa, unsigned len, uint64_t pa2, unsigned flavour,
+    struct jit_unit *unit)
+{
+	struct page *p, *p2 = NULL;
 	struct unit *u;
 	jit_id id = c->nunits, *bucket = &c->hash[hash(pa, flavour)];
 	size_t end;
@@ -157,21 +193,21 @@ jit_id jit_cache_add(
 		return 0;
 	unit->id = id;
 	end = jit_compile(c->jit, unit, c->at, c->at + ROOM);
-	p = end ? page_new(c, pa) : NULL;
-	if (!p)
+	if (!end)
 		return 0;
-	u = &c->unit[c->nunits++];
-	*u = (struct unit){
-		.pa = pa,
-		.at = (uint32_t)c->at,
-		.hash_next = *bucket,
-		.page_next = p->first,
-		.len = (uint16_t)len,
-		.flavour = (uint8_t)flavour,
-	};
+	p = page_new(c, pa);
+	if (pa2 != JIT_NO_PAGE)
+		p2 = page_new(c, pa2);
+	if (!p || (pa2 != JIT_NO_PAGE && !p2))
+		return 0;
+	u = unit_new(c, p, pa, len);
+	u->pa2 = pa2;
+	u->at = (uint32_t)c->at;
+	u->flavour = (uint8_t)flavour;
+	u->hash_next = *bucket;
 	*bucket = id;
-	p->first = id;
-	p->chunks |= chunks(pa, len);
+	if (p2)
+		unit_new(c, p2, pa2, len)->owner = id;
 	c->at = (end + ALIGN - 1) / ALIGN * ALIGN;
 	return id;
 }
@@ -192,21 +228,6 @@ unsigned jit_cache_flavour(const struct jit_cache *c, uintptr_t exit)
 	return c->unit[jit_exit_at(exit).unit].flavour;
 }
 
-static void kill_unit(struct jit_cache *c, jit_id id)
-{
-	struct unit *u = &c->unit[id];
-	jit_id *at = &c->hash[hash(u->pa, u->flavour)];
-	uint32_t l;
-
-	while (*at != id)
-		at = &c->unit[*at].hash_next;
-	*at = u->hash_next;
-	for (l = u->links; l; l = c->link[l].next)
-		jit_unlink(c->jit, c->link[l].exit);
-	u->links = 0;
-	u->dead = true;
-}
-
 bool jit_cache_kill(struct jit_cache *c, uint64_t pa, uint64_t len)
 {
 	struct page **at = page_at(c, pa), *p = *at;
@@ -219,7 +240,7 @@ bool jit_cache_kill(struct jit_cache *c, uint64_t pa, uint64_t len)
 	for (link = &p->first; (id = *link);) {
 		struct unit *u = &c->unit[id];
 
-		if (u->pa < pa + len && pa < u->pa + u->len) {
+		if (u->dead || (u->pa < pa + len && pa < u->pa + u->len)) {
 			*link = u->page_next;
 			kill_unit(c, id);
 			any = true;

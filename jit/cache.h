@@ -6,8 +6,9 @@
 
 /*
  * The compiled units of a VM, found by the guest-physical address of their code and a flavour (what
- * they take for granted).  A unit is inside one page.  Code memory is bounded: when it is full,
- * everything is forgotten.  For one thread at a time.
+ * they take for granted).  A unit is inside one page, or it is one instruction that begins in one
+ * page and ends in another.  Code memory is bounded: when it is full, everything is forgotten.  For
+ * one thread at a time.
  */
 struct jit_cache;
 
@@ -17,12 +18,13 @@ typedef uint32_t jit_id;
 struct jit_cache *jit_cache_new(struct jit *, struct err *);
 void jit_cache_free(struct jit_cache *);
 
-/* The unit that starts at pa, or 0. */
-jit_id jit_cache_find(const struct jit_cache *, uint64_t pa, unsigned flavour);
+/* The unit that starts at pa, and goes on at pa2 in another page unless that is JIT_NO_PAGE; or 0. */
+#define JIT_NO_PAGE UINT64_MAX
+jit_id jit_cache_find(struct jit_cache *, uint64_t pa, uint64_t pa2, unsigned flavour);
 const void *jit_cache_host(const struct jit_cache *, jit_id);
-/* Compiles code of [pa, pa + len); 0 when it cannot be. */
-jit_id jit_cache_add(
-    struct jit_cache *, uint64_t pa, unsigned len, unsigned flavour, struct jit_unit *);
+/* Compiles code of [pa, pa + len) (and what is at pa2); 0 when it cannot be. */
+jit_id jit_cache_add(struct jit_cache *, uint64_t pa, unsigned len, uint64_t pa2, unsigned flavour,
+    struct jit_unit *);
 /* Leads an exit that jit_enter returned to a unit; both have the same flavour and page. */
 void jit_cache_link(struct jit_cache *, uintptr_t exit, jit_id to);
 /* The unit that an exit belongs to. */

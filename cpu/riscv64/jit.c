@@ -149,27 +149,50 @@ static void remember(struct rv *s, const void *host)
 
 /* Translation --------------------------------------------------------------------------------- */
 
-/* Lifts what is at pa; its length in bytes, 0: not even one instruction. */
+/* Code to be compiled.  pa2: where an instruction goes on that the page does not hold to the end,
+ * else JIT_NO_PAGE. */
+struct source {
+	uint64_t pa, pa2;
+	const uint8_t *page, *page2;
+};
+
+static bool is_long(uint32_t half)
+{
+	return (half & 3) == 3;
+}
+
+/* The instruction that crosses into another page. */
+static unsigned lift_across(struct rv_jit *j, const struct source *from)
+{
+	struct ctx c;
+	uint32_t word = (uint32_t)get_le(from->page + MEM_PAGE - 2, 2);
+
+	rv_lift_begin(&c, &j->ir, MEM_PAGE - 2);
+	rv_lift(&c, word | (uint32_t)get_le(from->page2, 2) << 16);
+	rv_lift_end(&c);
+	return 2;
+}
+
+/* Lifts what is in one page; its length in bytes. */
 static unsigned lift(struct rv_jit *j, const uint8_t *page, unsigned offset, unsigned *insns)
 {
 	struct ctx c;
-	unsigned at = offset, len;
+	unsigned at = offset;
 	uint32_t word;
 	bool more = true;
 
 	rv_lift_begin(&c, &j->ir, offset);
 	for (*insns = 0; more && *insns < MAX_INSNS && at < MEM_PAGE; ++*insns) {
 		word = (uint32_t)get_le(page + at, 2);
-		len = (word & 3) == 3 ? 4 : 2;
-		if (at + len > MEM_PAGE)
-			break;
-		if (len == 4)
+		if (is_long(word)) {
+			if (at == MEM_PAGE - 2)
+				break;
 			word |= (uint32_t)get_le(page + at + 2, 2) << 16;
+		}
 		more = rv_lift(&c, word);
-		at += len;
+		at += is_long(word) ? 4 : 2;
 	}
-	if (*insns)
-		rv_lift_end(&c);
+	rv_lift_end(&c);
 	return at - offset;
 }
 
@@ -182,68 +205,86 @@ static void flush(struct rv *s)
 		rv_jit_unlink(hart);
 }
 
-static jit_id translate(struct rv *s, uint64_t pa, const uint8_t *page)
+/* No hart may store to code without a word. */
+static void watch(struct rv *s, uint64_t pa)
+{
+	uint8_t *flags = mem_flags(s->env->mem, pa);
+
+	if (*flags & MEM_CODE)
+		return;
+	*flags |= MEM_CODE;
+	rv_protect_code(s, pa & ~(uint64_t)PAGE_MASK);
+}
+
+static jit_id translate(struct rv *s, const struct source *from)
 {
 	struct rv_jit *j = s->jit;
-	unsigned flavour = flavour_of(s);
+	unsigned flavour = flavour_of(s), len;
+	size_t tlb = offsetof(struct rv, tlbs) + flavour * sizeof(struct rv_tlb);
 	struct jit_unit unit = {
 		.ir = &j->ir,
-		.tlb_load = (uint32_t)(offsetof(struct rv, tlbs) + flavour * sizeof(struct rv_tlb) +
-				       offsetof(struct rv_tlb, load)),
-		.tlb_store =
-		    (uint32_t)(offsetof(struct rv, tlbs) + flavour * sizeof(struct rv_tlb) +
-			       offsetof(struct rv_tlb, store)),
+		.insns = 1,
+		.tlb_load = (uint32_t)(tlb + offsetof(struct rv_tlb, load)),
+		.tlb_store = (uint32_t)(tlb + offsetof(struct rv_tlb, store)),
 		.jumps = (uint32_t)(offsetof(struct rv, jump) + table_of(s) * sizeof s->jump[0]),
 		.mark = (uint8_t)s->jump_mark,
 	};
-	uint8_t *flags = mem_flags(s->env->mem, pa);
-	unsigned len = lift(j, page, pa & PAGE_MASK, &unit.insns);
 	jit_id id;
 
-	if (!len)
-		return 0;
+	if (from->pa2 == JIT_NO_PAGE)
+		len = lift(j, from->page, from->pa & PAGE_MASK, &unit.insns);
+	else
+		len = lift_across(j, from);
 	if (!jit_cache_has_room(j->cache))
 		flush(s);
-	id = jit_cache_add(j->cache, pa, len, flavour, &unit);
-	if (id && !(*flags & MEM_CODE)) {
-		*flags |= MEM_CODE;
-		rv_protect_code(s, pa & ~(uint64_t)PAGE_MASK);
-	}
+	id = jit_cache_add(j->cache, from->pa, len, from->pa2, flavour, &unit);
+	if (!id)
+		return 0;
+	watch(s, from->pa);
+	if (from->pa2 != JIT_NO_PAGE)
+		watch(s, from->pa2);
 	return id;
 }
 
 /* Where pc is, if the translation holds for its whole page; raises fetch exceptions. */
-static bool locate(struct rv *s, uint64_t *pa, const uint8_t **page)
+static bool locate(struct rv *s, struct source *from)
 {
-	struct rv_page *p = rv_code_page(s, s->pc);
+	const struct rv_page *p = rv_code_page(s, s->pc);
 
 	if (!p)
 		return false;
-	*pa = p->pa | (s->pc & PAGE_MASK);
-	*page = p->host;
+	from->pa = p->pa | (s->pc & PAGE_MASK);
+	from->page = p->host;
+	from->pa2 = JIT_NO_PAGE;
+	if ((s->pc & PAGE_MASK) < MEM_PAGE - 2 || !is_long((uint32_t)get_le(p->host + MEM_PAGE - 2, 2)))
+		return true;
+	p = rv_code_page(s, s->pc + 2);
+	if (!p)
+		return false;
+	from->pa2 = p->pa;
+	from->page2 = p->host;
 	return true;
 }
 
 static jit_id find(struct rv *s)
 {
 	struct rv_jit *j = s->jit;
-	const uint8_t *page;
+	struct source from;
 	uint8_t *heat;
-	uint64_t pa;
 	jit_id id;
 
-	if (is_odd(s) || !locate(s, &pa, &page))
+	if (is_odd(s) || !locate(s, &from))
 		return 0;
-	id = jit_cache_find(j->cache, pa, flavour_of(s));
+	id = jit_cache_find(j->cache, from.pa, from.pa2, flavour_of(s));
 	if (id)
 		return id;
-	heat = &j->heat[(pa >> 1 ^ pa >> 17) & (HEAT - 1)];
+	heat = &j->heat[(from.pa >> 1 ^ from.pa >> 17) & (HEAT - 1)];
 	if (*heat < j->limit) {
 		++*heat;
 		return 0;
 	}
 	*heat = 0;
-	return translate(s, pa, page);
+	return translate(s, &from);
 }
 
 const void *rv_jit_find(struct rv *s)

@@ -9,6 +9,9 @@
 
 enum { PAGE = 4096 };
 
+/* What starts in the last halfword may go on in another page, so only the jump cache knows it. */
+enum { INSIDE = PAGE - 2 };
+
 static unsigned rest_before(const struct gen *g)
 {
 	return g->unit->insns - g->insn;
@@ -36,7 +39,7 @@ struct cold *x86_add_cold(struct gen *g, enum cold_kind kind, uint8_t *site)
 
 static bool is_inside(int64_t target)
 {
-	return target >= 0 && target < PAGE;
+	return target >= 0 && target < INSIDE;
 }
 
 /* Goes on at the guest address in rcx. */
