@@ -8,6 +8,9 @@
 #include "core/mem.h"
 #include "cpu/riscv64/jit.h"
 
+/* Of a page's cells; aligned_alloc wants a multiple of 64. */
+enum { CELLS_SIZE = ((RV_PAGE_CELLS + 1) * (int)sizeof(struct rv_cell) + 63) / 64 * 64 };
+
 /* Stores to a page with code before it is taken for data: then its cells go. */
 enum { TOO_MANY_WRITES = 64 };
 
@@ -29,6 +32,8 @@ static void forget_all(struct rv_page *p)
 {
 	unsigned i;
 
+	if (!p->cell)
+		return;
 	for (i = 0; i < RV_PAGE_CELLS; i++)
 		p->cell[i] = rv_special_cells[RV_CELL_DECODE];
 	p->cell[RV_PAGE_CELLS] = rv_special_cells[RV_CELL_CROSS];
@@ -53,7 +58,7 @@ static void drop(struct rv *s, struct rv_page *p)
 	while (*at != p)
 		at = &(*at)->hash_next;
 	*at = p->hash_next;
-	if (flags && !rv_jit_has_page(s, p->pa))
+	if (flags && !s->jit)
 		*flags &= (uint8_t)~MEM_CODE;
 	for (hart = s->first; hart; hart = hart->next_hart)
 		rv_code_unlink(hart);
@@ -72,7 +77,6 @@ void rv_code_reap(struct rv *s)
 	for (i = 0; i < store->npages; i++)
 		if (store->page[i]->doomed) {
 			store->page[i]->doomed = false;
-			rv_jit_written(s, store->page[i]->pa, MEM_PAGE);
 			drop(s, store->page[i]);
 		}
 }
@@ -83,11 +87,14 @@ static struct rv_page *page_alloc(struct rv *s)
 	struct rv_page *p;
 
 	if (!store->free && store->npages < RV_CODE_PAGES) {
-		p = aligned_alloc(64, (sizeof *p + 63) / 64 * 64);
-		if (p) {
+		p = calloc(1, sizeof *p);
+		if (p && !s->jit)
+			p->cell = aligned_alloc(64, CELLS_SIZE);
+		if (p && (p->cell || s->jit)) {
 			store->page[store->npages++] = p;
 			return p;
 		}
+		free(p);
 	}
 	if (!store->free && store->npages)
 		drop(s, store->page[store->next_victim++ % store->npages]);
@@ -110,6 +117,8 @@ static struct rv_page *page_new(struct rv *s, uint64_t pa, const uint8_t *host)
 	p->doomed = false;
 	p->hash_next = store->hash[hash(pa)];
 	store->hash[hash(pa)] = p;
+	if (s->jit)
+		return p;
 	forget_all(p);
 	*mem_flags(s->env->mem, pa) |= MEM_CODE;
 	rv_protect_code(s, pa);
@@ -147,10 +156,16 @@ struct rv_page *rv_code_find(struct rv *s, uint64_t va)
 /* 16 bits of code; 0, or the exception. */
 static int fetch16(struct rv *s, uint64_t va, uint32_t *half)
 {
+	unsigned n = va >> MEM_PAGE_BITS & (RV_FETCH_SIZE - 1);
 	struct rv_where w;
 	const void *host;
-	int cause = rv_translate(s, rv_fetch_context(s), va, 2, RV_FETCH, &w);
+	int cause;
 
+	if (s->code->fetch[n].tag == ((va & ~(uint64_t)(MEM_PAGE - 1)) | s->mode)) {
+		*half = (uint32_t)get_le(s->code->fetch[n].page->host + (va & (MEM_PAGE - 1)), 2);
+		return 0;
+	}
+	cause = rv_translate(s, rv_fetch_context(s), va, 2, RV_FETCH, &w);
 	if (cause)
 		return cause;
 	host = mem_at(s->env->mem, w.pa, 2);
@@ -216,6 +231,18 @@ void rv_code_decode(struct rv *s, const struct rv_cell *cell)
 	p->writes = 0;
 }
 
+/* The same where code is compiled: the page is watched as long as it has some. */
+static void compiled_written(struct rv *s, struct rv_page *p, uint64_t gpa, uint64_t len)
+{
+	rv_jit_written(s, gpa, len);
+	if (p && ++p->writes >= TOO_MANY_WRITES) {
+		p->writes = 0;
+		rv_jit_written(s, gpa & ~(uint64_t)(MEM_PAGE - 1), MEM_PAGE);
+	}
+	if (!rv_jit_has_page(s, gpa))
+		*mem_flags(s->env->mem, gpa) &= (uint8_t)~MEM_CODE;
+}
+
 /* Somebody wrote to guest memory that has code: core/mem.h calls this for each part of a page. */
 static void code_written(void *arg, uint64_t gpa, uint64_t len)
 {
@@ -225,12 +252,12 @@ static void code_written(void *arg, uint64_t gpa, uint64_t len)
 	unsigned first, last, i;
 	struct rv *hart;
 
-	rv_jit_written(s, gpa, len);
-	if (!p) {
-		if (!rv_jit_has_page(s, gpa))
-			*mem_flags(s->env->mem, gpa) &= (uint8_t)~MEM_CODE;
+	if (s->jit) {
+		compiled_written(s, p, gpa, len);
 		return;
 	}
+	if (!p)
+		return;
 	first = (gpa & (MEM_PAGE - 1)) / 2;
 	last = (unsigned)(((gpa & (MEM_PAGE - 1)) + len - 1) / 2);
 	/* A 32-bit instruction may begin one halfword before. */
@@ -272,8 +299,10 @@ void rv_code_free(struct rv *s)
 
 	if (s == s->first) {
 		mem_on_code_write(s->env->mem, NULL, NULL);
-		for (i = 0; i < store->npages; i++)
+		for (i = 0; i < store->npages; i++) {
+			free(store->page[i]->cell);
 			free(store->page[i]);
+		}
 		free(store);
 	}
 	free(s->code);

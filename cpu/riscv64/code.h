@@ -26,7 +26,9 @@ struct rv_cell {
 enum { RV_PAGE_CELLS = MEM_PAGE / 2 };
 
 struct rv_page {
-	struct rv_cell cell[RV_PAGE_CELLS + 1]; /* the last one crosses into the next page */
+	/* RV_PAGE_CELLS, and one that crosses into the next page; NULL where code is compiled: then
+	 * what is not runs from scratch cells. */
+	struct rv_cell *cell;
 	uint64_t pa;
 	const uint8_t *host;
 	struct rv_page *hash_next; /* or the next free one */

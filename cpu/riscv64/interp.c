@@ -296,8 +296,8 @@ static void run(struct rv *s, struct exit *x, bool exact)
 /* Compiled code looks at `attention` only when its instructions are used up. */
 enum { SLICE = 20000 };
 
-/* As run, with compiled code where there is some.  What is not compiled goes up to the next taken
- * jump; the last instructions of the turn one by one. */
+/* As run, with compiled code where there is some; what is not compiled yet, and the last
+ * instructions of the turn, go one by one. */
 static void run_compiled(struct rv *s, struct exit *x)
 {
 	const struct rv_cell *cell;
@@ -318,8 +318,8 @@ static void run_compiled(struct rv *s, struct exit *x)
 		host = s->left < EXACT ? NULL : rv_jit_find(s);
 		if (host && rv_jit_run(s, host))
 			continue;
-		cell = s->left < EXACT ? rv_code_scratch(s, s->pc) : rv_code_enter(s, s->pc);
 		next_slice(s, 1);
+		cell = rv_code_scratch(s, s->pc);
 		while (cell)
 			cell = cell->fn(s, cell, s->left);
 	}
