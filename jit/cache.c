@@ -8,7 +8,7 @@
 enum {
 	PAGE_BITS = 12,
 	CHUNK_BITS = 6, /* of a page's map */
-	HASH = 1 << 14,
+	HASH = 1 << 16,
 	PAGE_HASH = 1 << 10,
 	UNITS = 1 << 17,
 	LINKS = 1 << 17,

@@ -19,8 +19,8 @@
  */
 struct jit;
 
-/* An inline jump cache: where the code for a virtual pc is.  Index: bits 10 to 1 of the pc. */
-enum { JIT_JUMP_BITS = 10, JIT_JUMPS = 1 << JIT_JUMP_BITS };
+/* An inline jump cache: where the code for a virtual pc is.  Index: the pc's bits above bit 0. */
+enum { JIT_JUMP_BITS = 12, JIT_JUMPS = 1 << JIT_JUMP_BITS };
 struct jit_jump {
 	uint64_t tag; /* pc | mark of the unit; JIT_NO_TAG: none */
 	const void *host;

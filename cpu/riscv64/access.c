@@ -27,21 +27,34 @@ static unsigned slot_of(uint64_t va)
 	return va >> MEM_PAGE_BITS & (RV_TLB_SIZE - 1);
 }
 
+static unsigned super_of(uint64_t va)
+{
+	return (unsigned)(va >> RV_SUPER_BITS & (RV_SUPERS - 1));
+}
+
+void rv_note_page(struct rv *s, uint64_t va, unsigned bits)
+{
+	if (bits > RV_SUPER_BITS)
+		s->super_large = true;
+	else if (bits > MEM_PAGE_BITS)
+		s->super[super_of(va) / 64] |= 1ull << super_of(va) % 64;
+}
+
+static bool may_be_super(const struct rv *s, uint64_t va)
+{
+	return s->super_large || s->super[super_of(va) / 64] >> super_of(va) % 64 & 1;
+}
+
 static void tlb_fill(struct rv *s, bool store, uint64_t va, const uint8_t *host, unsigned bits)
 {
-	uint64_t page = va & ~PAGE_MASK, super = va >> bits << bits;
+	uint64_t page = va & ~PAGE_MASK;
 	unsigned n = slot_of(va);
 	struct rv_tlb_entry *e = store ? &s->tlb->store[n] : &s->tlb->load[n];
 
 	e->tag = page;
 	e->addend = (uintptr_t)host - (uintptr_t)page;
 	s->tlb_used[context(s)][store][n / 64] |= 1ull << n % 64;
-	if (bits == MEM_PAGE_BITS)
-		return;
-	if (super < s->super_lo)
-		s->super_lo = super;
-	if ((super | ((1ull << bits) - 1)) > s->super_hi)
-		s->super_hi = super | ((1ull << bits) - 1);
+	rv_note_page(s, va, bits);
 }
 
 /* Calls fn for each entry of one of the 2 * RV_NCTX tables that may be filled. */
@@ -86,8 +99,8 @@ static void flush_all(struct rv *s)
 		tlb_each(s, ctx, true, drop, 0);
 	}
 	memset(s->tlb_used, 0, sizeof s->tlb_used);
-	s->super_lo = UINT64_MAX;
-	s->super_hi = 0;
+	memset(s->super, 0, sizeof s->super);
+	s->super_large = false;
 }
 
 static void flush_page(struct rv *s, uint64_t va)
@@ -105,11 +118,13 @@ void rv_flush(struct rv *s, bool all, uint64_t va, bool all_asids, uint64_t asid
 {
 	if (!all_asids && (asid & ASID_MASK) != (s->satp >> 44 & ASID_MASK))
 		return;
-	if (all || (va >= s->super_lo && va <= s->super_hi))
+	if (all || may_be_super(s, va)) {
 		flush_all(s);
-	else
+		rv_code_unlink(s);
+	} else {
 		flush_page(s, va);
-	rv_code_unlink(s);
+		rv_code_unlink_page(s, va);
+	}
 }
 
 void rv_protect_code(struct rv *s, uint64_t pa)

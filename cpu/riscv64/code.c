@@ -48,6 +48,14 @@ void rv_code_unlink(struct rv *s)
 	rv_jit_unlink(s);
 }
 
+void rv_code_unlink_page(struct rv *s, uint64_t va)
+{
+	unsigned n = va >> MEM_PAGE_BITS & (RV_FETCH_SIZE - 1);
+
+	s->code->fetch[n].tag = UINT64_MAX;
+	rv_jit_unlink_page(s, va);
+}
+
 /* Takes a page out of the store's hash and of every hart's table. */
 static void drop(struct rv *s, struct rv_page *p)
 {
@@ -148,6 +156,7 @@ struct rv_page *rv_code_find(struct rv *s, uint64_t va)
 		p = page_new(s, w.pa, host);
 	if (!p)
 		return NULL;
+	rv_note_page(s, va, w.bits);
 	code->fetch[n].tag = page | s->mode;
 	code->fetch[n].page = p;
 	return p;

@@ -137,6 +137,21 @@ void rv_jit_unlink(struct rv *s)
 			}
 			s->jump_used[t][i] = 0;
 		}
+	memset(s->jump_pages, 0, sizeof s->jump_pages);
+}
+
+static unsigned page_bit(uint64_t va)
+{
+	return (unsigned)(va >> MEM_PAGE_BITS & (RV_JUMP_PAGES - 1));
+}
+
+void rv_jit_unlink_page(struct rv *s, uint64_t va)
+{
+	/* An instruction may begin in the page before. */
+	unsigned n = page_bit(va), before = page_bit(va - MEM_PAGE);
+
+	if (s->jump_pages[n / 64] >> n % 64 & 1 || s->jump_pages[before / 64] >> before % 64 & 1)
+		rv_jit_unlink(s);
 }
 
 static void remember(struct rv *s, const void *host)
@@ -145,6 +160,8 @@ static void remember(struct rv *s, const void *host)
 
 	s->jump[t][n] = (struct jit_jump){ s->pc | s->jump_mark, host };
 	s->jump_used[t][n / 64] |= 1ull << n % 64;
+	n = page_bit(s->pc);
+	s->jump_pages[n / 64] |= 1ull << n % 64;
 }
 
 /* Translation --------------------------------------------------------------------------------- */

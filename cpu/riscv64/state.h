@@ -29,6 +29,7 @@ enum { RV_SINK = 32 };
  * and no bus region; a load entry only for pages without a bus region; both only where PMP allows
  * the whole page. */
 enum { RV_TLB_BITS = 9, RV_TLB_SIZE = 1 << RV_TLB_BITS };
+enum { RV_JUMP_PAGES = 4096, RV_SUPERS = 4096, RV_SUPER_BITS = 21 };
 #define RV_NO_TAG(n) ((n) == RV_TLB_SIZE - 1 ? 0 : UINT64_MAX)
 
 struct rv_tlb_entry {
@@ -139,8 +140,11 @@ struct rv {
 	/* Where compiled code goes on, by mode (U, S, M), and what of it may be filled. */
 	struct jit_jump jump[3][JIT_JUMPS];
 	uint64_t jump_used[3][JIT_JUMPS / 64];
-	/* All superpages that the TLBs may hold pieces of are inside; none when lo > hi. */
-	uint64_t super_lo, super_hi;
+	uint64_t jump_pages[RV_JUMP_PAGES / 64]; /* virtual pages (modulo) that it knows */
+	/* Where superpages are that the TLBs or the jump cache may hold pieces of: 2 MiB of addresses a
+	 * bit (modulo); and whether there are larger ones. */
+	uint64_t super[RV_SUPERS / 64];
+	bool super_large;
 };
 
 /* mstatus */
@@ -235,6 +239,8 @@ void *rv_atomic(struct rv *, uint64_t va, unsigned size, bool for_lr, uint64_t *
 void rv_cbo_zero(struct rv *, uint64_t va);
 void rv_cbo_check(struct rv *, uint64_t va);
 
+/* A piece of the page of 2^bits bytes around va goes to a TLB or the jump cache. */
+void rv_note_page(struct rv *, uint64_t va, unsigned bits);
 /* SFENCE.VMA and friends on this hart, without privilege checks; all: flush everything. */
 void rv_flush(struct rv *, bool all, uint64_t va, bool all_asids, uint64_t asid);
 /* The page at pa holds decoded code from now on: no store TLB entry of any hart of the VM may lead
@@ -270,8 +276,10 @@ void rv_csr_set(struct rv *, const struct rv_regs *);
 
 /* code.c, interp.c ---------------------------------------------------------------------------- */
 
-/* Forgets how this hart finds code pages by virtual address (translations changed). */
+/* Forgets how this hart finds code pages by virtual address (translations changed): all, or the one
+ * that holds va. */
 void rv_code_unlink(struct rv *);
+void rv_code_unlink_page(struct rv *, uint64_t va);
 /* The instruction at pc (16 or 32 bits); 0 where it cannot be read. No side effects. */
 uint32_t rv_word_at_pc(struct rv *);
 /* FENCE.I. */
