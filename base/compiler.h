@@ -20,6 +20,25 @@
 /* Every 64-bit host has it, and no other is supported. */
 __extension__ typedef unsigned __int128 u128;
 
+/* Replaces *p, aligned to 16, if it is `old`, and returns what was there.  Atomic where the host
+ * can do that; elsewhere only among those who hold the same lock. */
+#if defined(__x86_64__)
+__attribute__((target("cx16")))
+#endif
+static inline u128
+cas128(u128 *p, u128 old, u128 val)
+{
+#if defined(__x86_64__) || defined(__GCC_HAVE_SYNC_COMPARE_AND_SWAP_16)
+	return __sync_val_compare_and_swap(p, old, val);
+#else
+	u128 was = *p;
+
+	if (was == old)
+		*p = val;
+	return was;
+#endif
+}
+
 #define ARRAY_LEN(a) (sizeof(a) / sizeof(*(a)))
 
 /* The struct of which `member` is embedded at `ptr`. */

@@ -20,22 +20,30 @@ struct clock {
 	unsigned shift;
 	_Atomic uint64_t offset;
 	_Atomic uint64_t stands; /* UINT64_MAX: it runs */
-	struct timer *first;     /* by when, then by the order in which they were set */
 	uint32_t hz, tick;       /* the counter's rate, and nanoseconds a step */
 	_Atomic uint64_t counter_offset;
+	struct mutex lock;   /* for the timers; taken last of all locks */
+	struct timer *first; /* by when, then by the order in which they were set */
+	void (*earlier)(void *arg);
+	void *earlier_arg;
 };
 
 struct clock *clock_new(void)
 {
 	struct clock *c = calloc(1, sizeof *c);
 
-	if (c)
-		clock_counter_rate(c, 10000000);
+	if (!c)
+		return NULL;
+	mutex_init(&c->lock);
+	clock_counter_rate(c, 10000000);
 	return c;
 }
 
 void clock_free(struct clock *c)
 {
+	if (!c)
+		return;
+	mutex_fini(&c->lock);
 	free(c);
 }
 
@@ -141,22 +149,63 @@ static void unlink_timer(struct timer *t)
 
 void timer_set(struct timer *t, uint64_t when)
 {
-	struct timer **p = &t->clock->first;
+	struct clock *c = t->clock;
+	struct timer **p = &c->first;
+	bool earlier;
 
+	mutex_lock(&c->lock);
 	if (t->when != UINT64_MAX)
 		unlink_timer(t);
-	if (when == UINT64_MAX)
-		return;
-	while (*p && (*p)->when <= when)
-		p = &(*p)->next;
-	t->when = when;
-	t->next = *p;
-	*p = t;
+	if (when != UINT64_MAX) {
+		while (*p && (*p)->when <= when)
+			p = &(*p)->next;
+		t->when = when;
+		t->next = *p;
+		*p = t;
+	}
+	earlier = c->first == t;
+	mutex_unlock(&c->lock);
+	if (earlier && c->earlier)
+		c->earlier(c->earlier_arg);
 }
 
-uint64_t clock_next(const struct clock *c)
+void clock_on_earlier(struct clock *c, void (*fn)(void *arg), void *arg)
 {
-	return c->first ? c->first->when : UINT64_MAX;
+	c->earlier = fn;
+	c->earlier_arg = arg;
+}
+
+uint64_t clock_next(struct clock *c)
+{
+	uint64_t next;
+
+	mutex_lock(&c->lock);
+	next = c->first ? c->first->when : UINT64_MAX;
+	mutex_unlock(&c->lock);
+	return next;
+}
+
+static struct timer *first_due(struct clock *c, uint64_t now)
+{
+	struct timer *t;
+
+	mutex_lock(&c->lock);
+	t = c->first && c->first->when <= now ? c->first : NULL;
+	mutex_unlock(&c->lock);
+	return t;
+}
+
+/* Whether t is still due: then it is not set any more. */
+static bool take(struct clock *c, struct timer *t, uint64_t now)
+{
+	bool due;
+
+	mutex_lock(&c->lock);
+	due = t->when <= now;
+	if (due)
+		unlink_timer(t);
+	mutex_unlock(&c->lock);
+	return due;
 }
 
 void clock_run(struct clock *c)
@@ -164,11 +213,12 @@ void clock_run(struct clock *c)
 	uint64_t now = clock_now(c);
 	struct timer *t;
 
-	while ((t = c->first) && t->when <= now) {
-		unlink_timer(t);
+	while ((t = first_due(c, now))) {
 		if (t->lock)
 			mutex_lock(t->lock);
-		t->fn(t->arg);
+		/* Its owner may have moved it before we had the lock. */
+		if (take(c, t, now))
+			t->fn(t->arg);
 		if (t->lock)
 			mutex_unlock(t->lock);
 	}

@@ -10,8 +10,8 @@ struct mutex;
 /*
  * Guest time, in nanoseconds since the machine was started, and timers on it.  The source is the
  * host's monotonic clock, or a count of guest instructions (deterministic runs).  Devices and CPUs
- * know no other clock; wall-clock time enters through core/event.h. clock_now: any thread.  Timers
- * are set and fire on the VM's thread.
+ * know no other clock; wall-clock time enters through core/event.h. clock_now and timer_set: any
+ * thread.  Timers fire on the VM's thread.
  */
 struct clock;
 
@@ -49,10 +49,13 @@ void clock_skip_to(struct clock *, uint64_t ns);
 
 void timer_init(
     struct timer *, struct clock *, struct mutex *lock, void (*fn)(void *arg), void *arg);
-/* Fires once when clock_now() >= when.  Setting a set timer moves it; UINT64_MAX cancels. */
+/* Fires once when clock_now() >= when.  Setting a set timer moves it; UINT64_MAX cancels.  Whoever
+ * holds the timer's lock knows that it does not fire at an old time any more. */
 void timer_set(struct timer *, uint64_t when);
+/* Called, on the thread that set it, when a timer becomes the earliest; set once by the machine. */
+void clock_on_earlier(struct clock *, void (*fn)(void *arg), void *arg);
 
-uint64_t clock_next(const struct clock *); /* when the earliest timer is due; UINT64_MAX: none */
-void clock_run(struct clock *);            /* fires all that are due */
+uint64_t clock_next(struct clock *); /* when the earliest timer is due; UINT64_MAX: none */
+void clock_run(struct clock *);      /* fires all that are due */
 
 #endif

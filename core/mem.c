@@ -9,7 +9,7 @@
 struct piece {
 	uint64_t gpa, last; /* the last byte: gpa + len would wrap at the top */
 	uint8_t *hva;
-	uint8_t *flags; /* one a page */
+	atomic_uchar *flags; /* one a page */
 };
 
 struct mem {
@@ -47,7 +47,7 @@ int mem_map(struct mem *m, uint64_t gpa, void *hva, uint64_t len, struct err *e)
 {
 	uint64_t last = gpa + len - 1;
 	struct piece *p;
-	uint8_t *flags;
+	atomic_uchar *flags;
 	size_t at = 0;
 
 	if (len == 0 || last < gpa || (gpa | len) % MEM_PAGE)
@@ -58,7 +58,7 @@ int mem_map(struct mem *m, uint64_t gpa, void *hva, uint64_t len, struct err *e)
 	if (at < m->n && m->p[at].gpa <= last)
 		return err_set(
 		    e, EEXIST, "RAM at %#" PRIx64 " overlaps RAM at %#" PRIx64, gpa, m->p[at].gpa);
-	flags = calloc(len / MEM_PAGE, 1);
+	flags = calloc(len / MEM_PAGE, sizeof *flags);
 	p = realloc(m->p, (m->n + 1) * sizeof *p);
 	if (p)
 		m->p = p;
@@ -81,7 +81,7 @@ void *mem_at(const struct mem *m, uint64_t gpa, uint64_t len)
 	return p->hva + (gpa - p->gpa);
 }
 
-uint8_t *mem_flags(const struct mem *m, uint64_t gpa)
+atomic_uchar *mem_flags(const struct mem *m, uint64_t gpa)
 {
 	const struct piece *p = find(m, gpa);
 
@@ -153,8 +153,10 @@ void mem_written(struct mem *m, uint64_t gpa, uint64_t len)
 
 	if (!m->code_write)
 		return;
+	/* What was written must be seen by whoever sets MEM_CODE after we looked at it here. */
+	atomic_thread_fence(memory_order_seq_cst);
 	for (; len; gpa += n, len -= n) {
-		const uint8_t *flags = mem_flags(m, gpa);
+		const atomic_uchar *flags = mem_flags(m, gpa);
 
 		n = MEM_PAGE - gpa % MEM_PAGE;
 		if (n > len)

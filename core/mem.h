@@ -2,6 +2,7 @@
 #ifndef CORE_MEM_H
 #define CORE_MEM_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,7 +33,7 @@ int mem_map(struct mem *, uint64_t gpa, void *hva, uint64_t len, struct err *);
  * through it calls mem_written after. */
 void *mem_at(const struct mem *, uint64_t gpa, uint64_t len);
 /* The flags of the page of RAM that holds gpa, or NULL where no RAM is. */
-uint8_t *mem_flags(const struct mem *, uint64_t gpa);
+atomic_uchar *mem_flags(const struct mem *, uint64_t gpa);
 
 /* Copies; -EFAULT, with nothing done, unless all of the range is RAM.  mem_write calls mem_written.
  */

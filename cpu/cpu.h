@@ -27,11 +27,15 @@ struct cpu_env {
 	bool baseline;       /* without instructions that old hosts do not have */
 	unsigned heat;       /* how often code is interpreted before it is compiled */
 	bool hole_exits;     /* accesses that nobody answers come out as EXIT_READ and EXIT_WRITE */
+	bool parallel;       /* CPUs run on several host threads */
+	/* This CPU has to look up if it is halted: its own timer fired.  May be NULL. */
+	void (*wake)(void *machine, unsigned id);
+	void *machine;
 };
 
 /*
  * A kind of guest CPU on our own software engine.  cpu/ARCH/cpu.c defines `const struct cpu_class
- * cpu_ARCH`.  Every function but kick and irq is for the thread that runs the CPU.
+ * cpu_ARCH`.  Every function but kick, irq, fence and fenced is for the thread that runs the CPU.
  */
 struct cpu_class {
 	const char *name;         /* what -a takes: "riscv64" */
@@ -44,8 +48,9 @@ struct cpu_class {
 	void (*run)(struct cpu *, struct exit *, uint64_t turn); /* the interpreter */
 	void (*kick)(struct cpu *);
 	void (*irq)(struct cpu *, unsigned line, bool level);
-	void (*fence)(struct cpu *, bool instructions); /* see engine_class.vcpu_fence */
-	uint64_t (*retired)(struct cpu *);              /* see engine_class.vcpu_retired */
+	void (*fence)(struct cpu *, bool instructions); /* see engine_class.vcpu_fence, */
+	void (*fenced)(struct cpu *);                   /* vcpu_fenced, */
+	uint64_t (*retired)(struct cpu *);              /* and vcpu_retired */
 	int (*get)(struct cpu *, unsigned groups, void *regs);
 	int (*set)(struct cpu *, unsigned groups, const void *regs);
 };

@@ -17,7 +17,7 @@
  * device or a machine.
  */
 struct engine; /* one per VM */
-struct vcpu;   /* one guest CPU; only its own thread uses it, but for kick and irq */
+struct vcpu;   /* one guest CPU; only its own thread uses it, unless it says any */
 
 /* What an engine works on; all of it outlives the engine. */
 struct engine_env {
@@ -49,9 +49,11 @@ struct engine_class {
 	void (*vcpu_run)(struct vcpu *, struct exit *, uint64_t turn);
 	void (*vcpu_kick)(struct vcpu *); /* any thread: run returns soon, with EXIT_KICKED */
 	void (*vcpu_irq)(struct vcpu *, unsigned line, bool level); /* any thread */
-	/* What another CPU's fence asks of this one: forget cached translations, or (instructions)
-	 * decoded code. */
+	/* What another CPU's fence asks of this one, any thread: forget cached translations, or
+	 * (instructions) decoded code.  It is done when vcpu_fenced has come back, which waits if
+	 * the CPU is running; so a thread that runs a CPU asks between two runs. */
 	void (*vcpu_fence)(struct vcpu *, bool instructions);
+	void (*vcpu_fenced)(struct vcpu *);
 	/* How many instructions it has run: between two runs the difference is what counts. */
 	uint64_t (*vcpu_retired)(struct vcpu *);
 	/* The state, in the form of cpu/ARCH/regs.h; groups: bits of the cpu class. */

@@ -124,6 +124,11 @@ void soft_vcpu_fence(struct vcpu *v, bool instructions)
 	v->class->fence(v->cpu, instructions);
 }
 
+void soft_vcpu_fenced(struct vcpu *v)
+{
+	v->class->fenced(v->cpu);
+}
+
 uint64_t soft_vcpu_retired(struct vcpu *v)
 {
 	return v->class->retired(v->cpu);

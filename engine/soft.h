@@ -18,6 +18,7 @@ void soft_vcpu_reset(struct vcpu *);
 void soft_vcpu_kick(struct vcpu *);
 void soft_vcpu_irq(struct vcpu *, unsigned line, bool level);
 void soft_vcpu_fence(struct vcpu *, bool instructions);
+void soft_vcpu_fenced(struct vcpu *);
 uint64_t soft_vcpu_retired(struct vcpu *);
 int soft_vcpu_get(struct vcpu *, unsigned groups, void *regs);
 int soft_vcpu_set(struct vcpu *, unsigned groups, const void *regs);
@@ -27,6 +28,7 @@ int soft_vcpu_set(struct vcpu *, unsigned groups, const void *regs);
 	.ram_free = soft_ram_free, .map = soft_map, .vcpu_new = soft_vcpu_new,                     \
 	.vcpu_free = soft_vcpu_free, .vcpu_reset = soft_vcpu_reset, .vcpu_run = soft_vcpu_run,     \
 	.vcpu_kick = soft_vcpu_kick, .vcpu_irq = soft_vcpu_irq, .vcpu_fence = soft_vcpu_fence,     \
-	.vcpu_retired = soft_vcpu_retired, .vcpu_get = soft_vcpu_get, .vcpu_set = soft_vcpu_set
+	.vcpu_fenced = soft_vcpu_fenced, .vcpu_retired = soft_vcpu_retired,                        \
+	.vcpu_get = soft_vcpu_get, .vcpu_set = soft_vcpu_set
 
 #endif

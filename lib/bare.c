@@ -178,7 +178,7 @@ static void run_slices(struct lodge_vcpu *v, uint64_t limit)
 	} while (v->exit.why == EXIT_TURN);
 }
 
-static uint64_t time_to_timer(const struct clock *clock)
+static uint64_t time_to_timer(struct clock *clock)
 {
 	uint64_t next = clock_next(clock), now = clock_now(clock);
 

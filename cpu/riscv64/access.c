@@ -158,7 +158,7 @@ static struct part locate(struct rv *s, uint64_t va, unsigned len, enum rv_acces
 	struct rv_where w;
 	int cause = rv_translate(s, context(s), va, len, access, &w);
 	struct part p = { NULL, w.pa, false };
-	const uint8_t *flags;
+	const atomic_uchar *flags;
 	uint8_t *page;
 
 	if (cause)
@@ -313,6 +313,9 @@ void *rv_atomic(struct rv *s, uint64_t va, unsigned size, bool for_lr, uint64_t 
 		p = locate_ram(s, va, size, for_lr ? RV_LOAD : RV_STORE);
 		if (!for_lr)
 			written(s, &p, size);
+		/* Before the store another hart may decode what it overwrites. */
+		if (!for_lr && p.code && s->env->parallel)
+			rv_code_doom(s, p.pa);
 		host = p.host;
 	}
 	*place = (uintptr_t)host;

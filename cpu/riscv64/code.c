@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "core/mem.h"
 #include "cpu/riscv64/jit.h"
+#include "cpu/riscv64/vm.h"
 
 /* Of a page's cells; aligned_alloc wants a multiple of 64. */
 enum { CELLS_SIZE = ((RV_PAGE_CELLS + 1) * (int)sizeof(struct rv_cell) + 63) / 64 * 64 };
@@ -56,17 +57,18 @@ void rv_code_unlink_page(struct rv *s, uint64_t va)
 	rv_jit_unlink_page(s, va);
 }
 
-/* Takes a page out of the store's hash and of every hart's table. */
+/* Takes a page out of the store's hash and of every hart's table; the hart is alone. */
 static void drop(struct rv *s, struct rv_page *p)
 {
 	struct rv_page **at = &s->code->store->hash[hash(p->pa)];
-	uint8_t *flags = mem_flags(s->env->mem, p->pa);
+	atomic_uchar *flags = mem_flags(s->env->mem, p->pa);
 	struct rv *hart;
 
 	while (*at != p)
 		at = &(*at)->hash_next;
 	*at = p->hash_next;
-	if (flags && !s->jit)
+	rv_jit_written(s, p->pa, MEM_PAGE);
+	if (flags)
 		*flags &= (uint8_t)~MEM_CODE;
 	for (hart = s->first; hart; hart = hart->next_hart)
 		rv_code_unlink(hart);
@@ -74,19 +76,36 @@ static void drop(struct rv *s, struct rv_page *p)
 	s->code->store->free = p;
 }
 
-void rv_code_reap(struct rv *s)
+static void refresh(struct rv_page *p)
 {
-	struct rv_code_store *store = s->code->store;
 	unsigned i;
 
-	if (likely(!store->any_doomed))
+	for (i = 0; p->cell && i < RV_PAGE_CELLS; i++)
+		if (RV_CELL_FN(&p->cell[i]) == rv_special_cells[RV_CELL_STALE].fn)
+			p->cell[i] = rv_special_cells[RV_CELL_DECODE];
+	p->stale = false;
+}
+
+static void reap(struct rv *s)
+{
+	struct rv_code_store *store = s->code->store;
+	struct rv_page *p;
+	unsigned i;
+
+	if (!atomic_load(&store->any_stale))
 		return;
-	store->any_doomed = false;
-	for (i = 0; i < store->npages; i++)
-		if (store->page[i]->doomed) {
-			store->page[i]->doomed = false;
-			drop(s, store->page[i]);
+	rv_vm_alone(s);
+	atomic_store(&store->any_stale, false);
+	for (i = 0; i < store->npages; i++) {
+		p = store->page[i];
+		if (p->stale)
+			refresh(p);
+		if (p->doomed) {
+			p->doomed = false;
+			drop(s, p);
 		}
+	}
+	rv_vm_together(s);
 }
 
 static struct rv_page *page_alloc(struct rv *s)
@@ -94,7 +113,7 @@ static struct rv_page *page_alloc(struct rv *s)
 	struct rv_code_store *store = s->code->store;
 	struct rv_page *p;
 
-	if (!store->free && store->npages < RV_CODE_PAGES) {
+	if (!store->free && store->npages < (s->jit ? RV_CODE_PAGES : RV_CELL_PAGES)) {
 		p = calloc(1, sizeof *p);
 		if (p && !s->jit)
 			p->cell = aligned_alloc(64, CELLS_SIZE);
@@ -112,6 +131,7 @@ static struct rv_page *page_alloc(struct rv *s)
 	return p;
 }
 
+/* The hart is alone: no other one is about to store to the page as to one without code. */
 static struct rv_page *page_new(struct rv *s, uint64_t pa, const uint8_t *host)
 {
 	struct rv_code_store *store = s->code->store;
@@ -122,14 +142,29 @@ static struct rv_page *page_new(struct rv *s, uint64_t pa, const uint8_t *host)
 	p->pa = pa;
 	p->host = host;
 	p->writes = 0;
-	p->doomed = false;
+	p->doomed = p->stale = false;
 	p->hash_next = store->hash[hash(pa)];
 	store->hash[hash(pa)] = p;
-	if (s->jit)
-		return p;
 	forget_all(p);
 	*mem_flags(s->env->mem, pa) |= MEM_CODE;
 	rv_protect_code(s, pa);
+	return p;
+}
+
+static struct rv_page *find_or_make(struct rv *s, uint64_t pa, const uint8_t *host)
+{
+	struct rv_page *p;
+
+	rv_vm_lock(s);
+	p = find(s->code->store, pa);
+	rv_vm_unlock(s);
+	if (p)
+		return p;
+	rv_vm_alone(s);
+	p = find(s->code->store, pa);
+	if (!p)
+		p = page_new(s, pa, host);
+	rv_vm_together(s);
 	return p;
 }
 
@@ -151,9 +186,7 @@ struct rv_page *rv_code_find(struct rv *s, uint64_t va)
 		rv_raise(s, RV_FETCH_ACCESS, va);
 	if (!w.whole)
 		return NULL;
-	p = find(code->store, w.pa);
-	if (!p)
-		p = page_new(s, w.pa, host);
+	p = find_or_make(s, w.pa, host);
 	if (!p)
 		return NULL;
 	rv_note_page(s, va, w.bits);
@@ -221,16 +254,14 @@ uint32_t rv_word_at_pc(struct rv *s)
 	return fetch16(s, s->pc + 2, &high) ? 0 : low | high << 16;
 }
 
-void rv_code_decode(struct rv *s, const struct rv_cell *cell)
+static void decode(struct rv_page *p, unsigned n)
 {
-	struct rv_page *p = s->page;
-	unsigned n = (unsigned)(cell - p->cell);
 	uint32_t word = (uint32_t)get_le(p->host + 2 * n, 2);
 	unsigned len = 2;
 
 	if (is_long(word)) {
 		if (n == RV_PAGE_CELLS - 1) {
-			p->cell[n] = rv_special_cells[RV_CELL_SPLIT];
+			atomic_store(&p->cell[n].fn, rv_special_cells[RV_CELL_SPLIT].fn);
 			return;
 		}
 		word |= (uint32_t)get_le(p->host + 2 * n + 2, 2) << 16;
@@ -240,16 +271,44 @@ void rv_code_decode(struct rv *s, const struct rv_cell *cell)
 	p->writes = 0;
 }
 
-/* The same where code is compiled: the page is watched as long as it has some. */
-static void compiled_written(struct rv *s, struct rv_page *p, uint64_t gpa, uint64_t len)
+void rv_code_decode(struct rv *s, const struct rv_cell *cell)
 {
-	rv_jit_written(s, gpa, len);
-	if (p && ++p->writes >= TOO_MANY_WRITES) {
-		p->writes = 0;
-		rv_jit_written(s, gpa & ~(uint64_t)(MEM_PAGE - 1), MEM_PAGE);
+	struct rv_page *p = s->page;
+
+	rv_vm_lock(s);
+	/* Another hart may have been here before. */
+	if (RV_CELL_FN(cell) == rv_special_cells[RV_CELL_DECODE].fn)
+		decode(p, (unsigned)(cell - p->cell));
+	rv_vm_unlock(s);
+}
+
+static void attend_all(struct rv *s)
+{
+	struct rv *hart;
+
+	for (hart = s->first; hart; hart = hart->next_hart)
+		rv_attend(hart, RV_ATT_CODE);
+}
+
+/* Forgets the cells that [gpa, gpa + len) overlaps; true if somebody has to do something later. */
+static bool forget(struct rv *s, struct rv_page *p, uint64_t gpa, uint64_t len)
+{
+	unsigned first = (gpa & (MEM_PAGE - 1)) / 2;
+	unsigned last = (unsigned)(((gpa & (MEM_PAGE - 1)) + len - 1) / 2), i;
+	bool stale = false;
+
+	/* A 32-bit instruction may begin one halfword before. */
+	for (i = first ? first - 1 : 0; p->cell && i <= last && i < RV_PAGE_CELLS; i++) {
+		if (!s->env->parallel) {
+			p->cell[i] = rv_special_cells[RV_CELL_DECODE];
+		} else if (RV_CELL_FN(&p->cell[i]) != rv_special_cells[RV_CELL_DECODE].fn) {
+			atomic_store(&p->cell[i].fn, rv_special_cells[RV_CELL_STALE].fn);
+			stale = p->stale = true;
+		}
 	}
-	if (!rv_jit_has_page(s, gpa))
-		*mem_flags(s->env->mem, gpa) &= (uint8_t)~MEM_CODE;
+	if (++p->writes == TOO_MANY_WRITES)
+		stale = p->doomed = true;
+	return stale;
 }
 
 /* Somebody wrote to guest memory that has code: core/mem.h calls this for each part of a page. */
@@ -257,29 +316,46 @@ static void code_written(void *arg, uint64_t gpa, uint64_t len)
 {
 	struct rv *s = arg;
 	struct rv_code_store *store = s->code->store;
-	struct rv_page *p = find(store, gpa & ~(uint64_t)(MEM_PAGE - 1));
-	unsigned first, last, i;
-	struct rv *hart;
+	struct rv_page *p;
+	bool killed, stale = false;
 
-	if (s->jit) {
-		compiled_written(s, p, gpa, len);
-		return;
-	}
-	if (!p)
-		return;
-	first = (gpa & (MEM_PAGE - 1)) / 2;
-	last = (unsigned)(((gpa & (MEM_PAGE - 1)) + len - 1) / 2);
-	/* A 32-bit instruction may begin one halfword before. */
-	for (i = first ? first - 1 : 0; i <= last && i < RV_PAGE_CELLS; i++)
-		p->cell[i] = rv_special_cells[RV_CELL_DECODE];
-	if (++p->writes < TOO_MANY_WRITES || p->doomed)
-		return;
-	p->doomed = store->any_doomed = true;
-	for (hart = s->first; hart; hart = hart->next_hart)
-		rv_attend(hart, RV_ATT_LINES);
+	rv_vm_lock(s);
+	p = find(store, gpa & ~(uint64_t)(MEM_PAGE - 1));
+	killed = rv_jit_written(s, gpa, len);
+	if (p)
+		stale = forget(s, p, gpa, len);
+	else if (!rv_jit_has_page(s, gpa))
+		*mem_flags(s->env->mem, gpa) &= (uint8_t)~MEM_CODE;
+	if (stale)
+		atomic_store(&store->any_stale, true);
+	if (stale || (killed && s->env->parallel))
+		attend_all(s);
+	rv_vm_unlock(s);
 }
 
-/* Stores reset cells at once, so there is nothing left to do. */
+void rv_code_doom(struct rv *s, uint64_t pa)
+{
+	struct rv_page *p;
+
+	rv_vm_lock(s);
+	p = find(s->code->store, pa & ~(uint64_t)(MEM_PAGE - 1));
+	if (p) {
+		p->doomed = true;
+		atomic_store(&s->code->store->any_stale, true);
+		attend_all(s);
+	}
+	rv_vm_unlock(s);
+}
+
+void rv_code_attend(struct rv *s)
+{
+	reap(s);
+	if (s->env->parallel)
+		rv_code_unlink(s);
+}
+
+/* Stores reset cells and kill compiled code at once, and what harts still remember of it they
+ * forget before their next instruction. */
 void rv_fence_i(struct rv *s)
 {
 	(void)s;

@@ -14,14 +14,18 @@
  * of each hart.
  *
  * A page that has cells carries MEM_CODE: stores to it take the slow path and reset the cells that
- * they overlap.
+ * they overlap.  With several threads (vm.h) another hart may be executing such a cell, so it keeps
+ * its arguments, as a stale one, until a hart is alone.
  */
 struct rv_cell {
 	/* Executes the instruction and goes on; returns NULL when the hart has to come out, with pc
 	 * and left right. */
-	const struct rv_cell *(*fn)(struct rv *, const struct rv_cell *, int64_t left);
+	const struct rv_cell *(*_Atomic fn)(struct rv *, const struct rv_cell *, int64_t left);
 	struct rv_args args;
 };
+
+/* What fn is of a cell; args are right for it then, also while another hart decodes. */
+#define RV_CELL_FN(cell) atomic_load_explicit(&(cell)->fn, memory_order_acquire)
 
 enum { RV_PAGE_CELLS = MEM_PAGE / 2 };
 
@@ -34,10 +38,11 @@ struct rv_page {
 	struct rv_page *hash_next; /* or the next free one */
 	unsigned writes;           /* stores since something was decoded here */
 	bool doomed;               /* too many: to be dropped when no hart is inside */
+	bool stale;                /* some cells are: to be decoded again when no hart is inside */
 };
 
-/* Pages of one VM; the oldest are dropped beyond this. */
-enum { RV_CODE_PAGES = 2048, RV_CODE_HASH = 1024 };
+/* Pages of one VM, and those with cells; the oldest are dropped beyond this. */
+enum { RV_CODE_PAGES = 8192, RV_CELL_PAGES = 2048, RV_CODE_HASH = 1024 };
 
 struct rv_code_store {
 	struct rv_page *hash[RV_CODE_HASH];
@@ -45,7 +50,7 @@ struct rv_code_store {
 	struct rv_page *free;                /* dropped ones */
 	unsigned npages;
 	unsigned next_victim;
-	bool any_doomed;
+	atomic_bool any_stale; /* or doomed */
 };
 
 enum { RV_FETCH_SIZE = 256, RV_SCRATCH_CELLS = 4 };
@@ -62,8 +67,8 @@ struct rv_code {
 };
 
 /* interp.c: cells that stand for no instruction, and the table of those that do. */
-enum rv_cell_kind { RV_CELL_DECODE, RV_CELL_CROSS, RV_CELL_SPLIT };
-extern const struct rv_cell rv_special_cells[3];
+enum rv_cell_kind { RV_CELL_DECODE, RV_CELL_CROSS, RV_CELL_SPLIT, RV_CELL_STALE };
+extern const struct rv_cell rv_special_cells[4];
 /* Fills in the cell for an instruction of len bytes.  near: a relative jump stays in its page. */
 void rv_cell_make(struct rv_cell *, uint32_t word, unsigned len, unsigned offset);
 void rv_cell_make_alone(struct rv_cell *, uint32_t word, unsigned len);
@@ -78,8 +83,6 @@ struct rv_page *rv_code_find(struct rv *, uint64_t va);
 const struct rv_cell *rv_code_scratch(struct rv *, uint64_t va);
 /* Decodes the cell of the hart's current page. */
 void rv_code_decode(struct rv *, const struct rv_cell *);
-/* Drops doomed pages; no cell may be in use. */
-void rv_code_reap(struct rv *);
 
 /* The page that va executes from, or NULL as above. */
 static inline struct rv_page *rv_code_page(struct rv *s, uint64_t va)

@@ -10,6 +10,7 @@
 #include "cpu/riscv64/code.h"
 #include "cpu/riscv64/host_fp.h"
 #include "cpu/riscv64/jit.h"
+#include "cpu/riscv64/vm.h"
 
 static struct rv *rv_of(struct cpu *cpu)
 {
@@ -20,6 +21,7 @@ static void reset(struct cpu *cpu)
 {
 	struct rv *s = rv_of(cpu);
 
+	rv_vm_lock(s); /* a hart that is alone may be clearing our tables */
 	memset(s->x, 0, sizeof s->x);
 	memset(s->f, 0, sizeof s->f);
 	s->pc = 0;
@@ -29,6 +31,7 @@ static void reset(struct cpu *cpu)
 	rv_csr_reset(s);
 	rv_flush(s, true, 0, true, 0);
 	rv_context_changed(s);
+	rv_vm_unlock(s);
 	rv_attend(s, RV_ATT_LINES);
 }
 
@@ -46,8 +49,9 @@ static struct cpu *new (const struct cpu_env *env, unsigned id, struct cpu *firs
 	s->id = id;
 	s->first = first ? rv_of(first) : s;
 	memset(s->jump, 0xff, sizeof s->jump);
-	if (rv_jit_new(s, e) < 0 || rv_code_new(s, e) < 0) {
+	if (rv_vm_new(s, e) < 0 || rv_jit_new(s, e) < 0 || rv_code_new(s, e) < 0) {
 		rv_jit_free(s);
+		rv_vm_free(s);
 		free(s);
 		return NULL;
 	}
@@ -73,6 +77,8 @@ static void release(struct cpu *cpu)
 		}
 	rv_code_free(s);
 	rv_jit_free(s);
+	rv_vm_free(s);
+	mutex_fini(&s->stimer_lock);
 	free(s);
 }
 
@@ -91,7 +97,8 @@ static void irq(struct cpu *cpu, unsigned line, bool level)
 	struct rv *s = rv_of(cpu);
 	uint64_t bit = 1ull << (line & 63);
 
-	/* SSIP is no wire but a bit that software clears: raising it once is enough (attend). */
+	/* SSIP is no wire but a bit that software clears: raising it once is enough (attend).  Only
+	 * the hart's own thread lowers it. */
 	if (level)
 		atomic_fetch_or(&s->lines, bit);
 	else
@@ -103,10 +110,12 @@ static void irq(struct cpu *cpu, unsigned line, bool level)
 
 static void fence(struct cpu *cpu, bool instructions)
 {
-	if (instructions)
-		rv_fence_i(rv_of(cpu));
-	else
-		rv_flush(rv_of(cpu), true, 0, true, 0);
+	rv_vm_fence(rv_of(cpu), instructions);
+}
+
+static void fenced(struct cpu *cpu)
+{
+	rv_vm_fenced(rv_of(cpu));
 }
 
 static uint64_t retired(struct cpu *cpu)
@@ -139,9 +148,10 @@ static int set(struct cpu *cpu, unsigned groups, const void *from)
 	struct rv *s = rv_of(cpu);
 	const struct rv_regs *r = from;
 
+	if (groups & RV_REGS_INT && r->mode != RV_U && r->mode != RV_S && r->mode != RV_M)
+		return -EINVAL;
+	rv_vm_lock(s); /* as in reset */
 	if (groups & RV_REGS_INT) {
-		if (r->mode != RV_U && r->mode != RV_S && r->mode != RV_M)
-			return -EINVAL;
 		memcpy(s->x, r->x, sizeof r->x);
 		s->x[0] = 0;
 		s->pc = r->pc & ~1ull;
@@ -157,6 +167,7 @@ static int set(struct cpu *cpu, unsigned groups, const void *from)
 	if (groups & RV_REGS_CSR)
 		rv_csr_set(s, r);
 	rv_context_changed(s);
+	rv_vm_unlock(s);
 	rv_attend(s, RV_ATT_LINES);
 	return 0;
 }
@@ -213,6 +224,7 @@ const struct cpu_class cpu_riscv64 = {
 	.kick = kick,
 	.irq = irq,
 	.fence = fence,
+	.fenced = fenced,
 	.retired = retired,
 	.get = get,
 	.set = set,

@@ -124,20 +124,41 @@ static void write_mcountinhibit(struct rv *s, uint64_t val, uint64_t now)
 
 /* Sstc --------------------------------------------------------------------------------------- */
 
-/* Also when the counter was set, for which the timer may have been early. */
-static void update_timer(void *arg)
+static bool check_timer(struct rv *s)
+{
+	struct clock *clock = s->env->clock;
+	bool due = clock_counter(clock) >= s->stimecmp;
+
+	atomic_store(&s->stimer_due, due);
+	timer_set(&s->stimer, due ? UINT64_MAX : clock_counter_when(clock, s->stimecmp));
+	return due;
+}
+
+/* On the VM's thread, with the timer's lock.  It may be early if the counter was set. */
+static void timer_fired(void *arg)
 {
 	struct rv *s = arg;
-	struct clock *clock = s->env->clock;
 
-	s->stimer_due = clock_counter(clock) >= s->stimecmp;
-	timer_set(&s->stimer, s->stimer_due ? UINT64_MAX : clock_counter_when(clock, s->stimecmp));
+	if (!check_timer(s))
+		return;
+	rv_attend(s, RV_ATT_LINES);
+	if (s->env->wake)
+		s->env->wake(s->env->machine, s->id);
+}
+
+static void write_stimecmp(struct rv *s, uint64_t val)
+{
+	mutex_lock(&s->stimer_lock);
+	s->stimecmp = val;
+	check_timer(s);
+	mutex_unlock(&s->stimer_lock);
 	attend_pending(s);
 }
 
 void rv_init_timer(struct rv *s)
 {
-	timer_init(&s->stimer, s->env->clock, NULL, update_timer, s);
+	mutex_init(&s->stimer_lock);
+	timer_init(&s->stimer, s->env->clock, &s->stimer_lock, timer_fired, s);
 }
 
 /* Special ones ------------------------------------------------------------------------------- */
@@ -395,8 +416,7 @@ static void write_csr(struct rv *s, unsigned csr, uint64_t val)
 		write_menvcfg(s, val);
 		break;
 	case STIMECMP:
-		s->stimecmp = val;
-		update_timer(s);
+		write_stimecmp(s, val);
 		break;
 	case SATP:
 		write_satp(s, val);
@@ -484,7 +504,6 @@ void rv_csr_reset(struct rv *s)
 	s->mstatus = s->mip = s->menvcfg = s->senvcfg = s->satp = 0;
 	s->mcountinhibit = 0;
 	s->mcycle_delta = s->minstret_delta = -rv_retired(s);
-	s->stimecmp = UINT64_MAX;
 	memset(s->mstateen, 0, sizeof s->mstateen);
 	memset(s->pmpcfg, 0, sizeof s->pmpcfg);
 	memset(s->pmpaddr, 0, sizeof s->pmpaddr);
@@ -494,7 +513,7 @@ void rv_csr_reset(struct rv *s)
 	memset(s->tlb_used, 0xff, sizeof s->tlb_used);
 	rv_flush(s, true, 0, true, 0);
 	rv_context_changed(s);
-	update_timer(s);
+	write_stimecmp(s, UINT64_MAX);
 }
 
 void rv_csr_get(struct rv *s, struct rv_regs *r)
@@ -548,7 +567,6 @@ void rv_csr_set(struct rv *s, const struct rv_regs *r)
 	write_mip(s, r->mip & ~(wires & BIT(RV_LINE_SEIP)), S_LINES);
 	s->senvcfg = legal_envcfg(s->senvcfg, r->senvcfg, SENVCFG_WRITABLE);
 	write_satp(s, r->satp);
-	s->stimecmp = r->stimecmp;
 	s->mcountinhibit = r->mcountinhibit & INHIBITABLE;
 	write_mcycle(s, r->mcycle, now);
 	write_minstret(s, r->minstret, now);
@@ -560,5 +578,5 @@ void rv_csr_set(struct rv *s, const struct rv_regs *r)
 	for (n = 0; n < 16; n += 2)
 		rv_pmp_write_cfg(s, n, r->pmpcfg[n]);
 	rv_flush(s, true, 0, true, 0);
-	update_timer(s);
+	write_stimecmp(s, r->stimecmp);
 }

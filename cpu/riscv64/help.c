@@ -5,6 +5,7 @@
  * cpu/riscv64 does for RAM that is shared with other harts.
  */
 #include "cpu/riscv64/helpers.h"
+#include "cpu/riscv64/vm.h"
 
 #define HELP(name) uint64_t rv_help_##name(struct rv *s, uint64_t a, uint64_t b, uint64_t d)
 
@@ -108,84 +109,78 @@ static void *atomic_at(struct rv *s, uint64_t va, unsigned size, bool for_lr, ui
 	return rv_atomic(s, va, size, for_lr, pa);
 }
 
-static void reserve(struct rv *s, uint64_t pa)
+static void reserve(struct rv *s, uint64_t place, uint64_t val, uint32_t version)
 {
 	s->reserved = true;
-	s->reserved_pa = pa;
+	s->reserved_at = place;
+	s->reserved_val = val;
+	s->reserved_version = version;
 }
 
 /* Whether SC may store.  The reservation goes in any case. */
-static bool take_reservation(struct rv *s, uint64_t pa)
+static bool take_reservation(struct rv *s, uint64_t place)
 {
-	bool held = s->reserved && s->reserved_pa == pa;
+	bool held = s->reserved && s->reserved_at == place;
 
 	s->reserved = false;
 	return held;
 }
 
-HELP(lr_w)
-{
-	uint64_t pa, r;
+/* SC on one thread stores without a question: reservations end with the hart's turn, and other
+ * harts run in other turns. */
+#define LR_SC(suffix, type, extend)                                                                \
+	HELP(lr_##suffix)                                                                          \
+	{                                                                                          \
+		uint64_t at;                                                                       \
+		_Atomic type *p = atomic_at(s, a, sizeof(type), true, &at);                        \
+		uint32_t version = s->env->parallel ? rv_line_read(rv_line_of(s, at)) : 0;         \
+		type val = atomic_load(p);                                                         \
+                                                                                                   \
+		unused(s, a, b, d);                                                                \
+		reserve(s, at, val, version);                                                      \
+		return extend(val);                                                                \
+	}                                                                                          \
+	HELP(sc_##suffix)                                                                          \
+	{                                                                                          \
+		uint64_t at;                                                                       \
+		_Atomic type *p = atomic_at(s, a, sizeof(type), false, &at);                       \
+		type old = (type)s->reserved_val;                                                  \
+		bool stored;                                                                       \
+                                                                                                   \
+		unused(s, a, b, d);                                                                \
+		if (!take_reservation(s, at))                                                      \
+			return 1;                                                                  \
+		if (!s->env->parallel) {                                                           \
+			atomic_store_explicit(p, (type)b, memory_order_relaxed);                   \
+			return 0;                                                                  \
+		}                                                                                  \
+		if (!rv_line_lock_if(rv_line_of(s, at), s->reserved_version))                      \
+			return 1;                                                                  \
+		stored = atomic_compare_exchange_strong(p, &old, (type)b);                         \
+		rv_line_unlock(rv_line_of(s, at));                                                 \
+		return !stored;                                                                    \
+	}
 
-	unused(s, a, b, d);
-	r = sext32(atomic_load((_Atomic uint32_t *)atomic_at(s, a, 4, true, &pa)));
-	reserve(s, pa);
-	return r;
-}
-
-HELP(lr_d)
-{
-	uint64_t pa, r;
-
-	unused(s, a, b, d);
-	r = atomic_load((_Atomic uint64_t *)atomic_at(s, a, 8, true, &pa));
-	reserve(s, pa);
-	return r;
-}
-
-/* No ABA: reservations end with the hart's turn, and other harts run in other turns. */
-HELP(sc_w)
-{
-	uint64_t pa;
-	_Atomic uint32_t *p = atomic_at(s, a, 4, false, &pa);
-
-	unused(s, a, b, d);
-	if (!take_reservation(s, pa))
-		return 1;
-	atomic_store(p, (uint32_t)b);
-	return 0;
-}
-
-HELP(sc_d)
-{
-	uint64_t pa;
-	_Atomic uint64_t *p = atomic_at(s, a, 8, false, &pa);
-
-	unused(s, a, b, d);
-	if (!take_reservation(s, pa))
-		return 1;
-	atomic_store(p, b);
-	return 0;
-}
+LR_SC(w, uint32_t, sext32)
+LR_SC(d, uint64_t, )
 
 /* AMOs that C has: fn(pointer, operand) gives the old value. */
-#define AMO(name, fn)                                                                              \
-	HELP(name##_w)                                                                             \
+#define AMO_OF(name, suffix, type, fn, extend)                                                     \
+	HELP(name##_##suffix)                                                                      \
 	{                                                                                          \
-		uint64_t pa;                                                                       \
-		_Atomic uint32_t *p = atomic_at(s, a, 4, false, &pa);                              \
+		uint64_t at;                                                                       \
+		_Atomic type *p = atomic_at(s, a, sizeof(type), false, &at);                       \
+		type old;                                                                          \
                                                                                                    \
 		(void)d;                                                                           \
-		return sext32(fn(p, (uint32_t)b));                                                 \
-	}                                                                                          \
-	HELP(name##_d)                                                                             \
-	{                                                                                          \
-		uint64_t pa;                                                                       \
-		_Atomic uint64_t *p = atomic_at(s, a, 8, false, &pa);                              \
-                                                                                                   \
-		(void)d;                                                                           \
-		return fn(p, b);                                                                   \
+		rv_line_begin(s, at);                                                              \
+		old = fn(p, (type)b);                                                              \
+		rv_line_end(s, at);                                                                \
+		return extend(old);                                                                \
 	}
+#define AMO(name, fn)                                                                              \
+	AMO_OF(name, w, uint32_t, fn, sext32)                                                      \
+	AMO_OF(name, d, uint64_t, fn, )
 
 AMO(amoswap, atomic_exchange)
 AMO(amoadd, atomic_fetch_add)
@@ -194,71 +189,63 @@ AMO(amoand, atomic_fetch_and)
 AMO(amoor, atomic_fetch_or)
 
 /* AMOs that C does not have: the operand is stored if `old` loses against it in this order. */
-#define AMO_PICK(name, int32, int64, order)                                                        \
-	HELP(name##_w)                                                                             \
+#define AMO_PICK_OF(name, suffix, type, ordered, order, extend)                                    \
+	HELP(name##_##suffix)                                                                      \
 	{                                                                                          \
-		uint64_t pa;                                                                       \
-		_Atomic uint32_t *p = atomic_at(s, a, 4, false, &pa);                              \
-		uint32_t old = atomic_load(p);                                                     \
+		uint64_t at;                                                                       \
+		_Atomic type *p = atomic_at(s, a, sizeof(type), false, &at);                       \
+		type old;                                                                          \
                                                                                                    \
 		(void)d;                                                                           \
-		while ((int32)b order(int32) old &&                                                \
-		       !atomic_compare_exchange_weak(p, &old, (uint32_t)b))                        \
+		rv_line_begin(s, at);                                                              \
+		old = atomic_load(p);                                                              \
+		while ((ordered)b order(ordered) old &&                                            \
+		       !atomic_compare_exchange_weak(p, &old, (type)b))                            \
 			;                                                                          \
-		return sext32(old);                                                                \
-	}                                                                                          \
-	HELP(name##_d)                                                                             \
-	{                                                                                          \
-		uint64_t pa;                                                                       \
-		_Atomic uint64_t *p = atomic_at(s, a, 8, false, &pa);                              \
-		uint64_t old = atomic_load(p);                                                     \
-                                                                                                   \
-		(void)d;                                                                           \
-		while ((int64)b order(int64) old && !atomic_compare_exchange_weak(p, &old, b))     \
-			;                                                                          \
-		return old;                                                                        \
+		rv_line_end(s, at);                                                                \
+		return extend(old);                                                                \
 	}
+#define AMO_PICK(name, sign, order)                                                                \
+	AMO_PICK_OF(name, w, uint32_t, sign##32_t, order, sext32)                                  \
+	AMO_PICK_OF(name, d, uint64_t, sign##64_t, order, )
 
-AMO_PICK(amomin, int32_t, int64_t, <)
-AMO_PICK(amomax, int32_t, int64_t, >)
-AMO_PICK(amominu, uint32_t, uint64_t, <)
-AMO_PICK(amomaxu, uint32_t, uint64_t, >)
+AMO_PICK(amomin, int, <)
+AMO_PICK(amomax, int, >)
+AMO_PICK(amominu, uint, <)
+AMO_PICK(amomaxu, uint, >)
 
 /* a: address, b: what must be there, d: what to store. */
-HELP(amocas_w)
-{
-	uint64_t pa;
-	_Atomic uint32_t *p = atomic_at(s, a, 4, false, &pa);
-	uint32_t old = (uint32_t)b;
+#define AMOCAS(suffix, type, extend)                                                               \
+	HELP(amocas_##suffix)                                                                      \
+	{                                                                                          \
+		uint64_t at;                                                                       \
+		_Atomic type *p = atomic_at(s, a, sizeof(type), false, &at);                       \
+		type old = (type)b;                                                                \
+                                                                                                   \
+		rv_line_begin(s, at);                                                              \
+		atomic_compare_exchange_strong(p, &old, (type)d);                                  \
+		rv_line_end(s, at);                                                                \
+		return extend(old);                                                                \
+	}
 
-	atomic_compare_exchange_strong(p, &old, (uint32_t)d);
-	return sext32(old);
-}
+AMOCAS(w, uint32_t, sext32)
+AMOCAS(d, uint64_t, )
 
-HELP(amocas_d)
-{
-	uint64_t pa;
-	_Atomic uint64_t *p = atomic_at(s, a, 8, false, &pa);
-
-	atomic_compare_exchange_strong(p, &b, d);
-	return b;
-}
-
-/* b and d: the first registers of the pairs rd and rs2; the pair of x0 is zero and is not written.
- * Atomic because one host thread runs all harts. */
+/* b and d: the first registers of the pairs rd and rs2; the pair of x0 is zero and is not
+ * written. */
 HELP(amocas_q)
 {
-	uint64_t pa;
-	uint64_t *p = atomic_at(s, a, 16, false, &pa);
-	const uint64_t old[2] = { p[0], p[1] };
+	uint64_t at;
+	u128 *p = atomic_at(s, a, 16, false, &at);
+	u128 old = s->x[b] | (u128)(b ? s->x[b + 1] : 0) << 64;
+	u128 new = s->x[d] | (u128)(d ? s->x[d + 1] : 0) << 64;
 
-	if (old[0] == s->x[b] && old[1] == (b ? s->x[b + 1] : 0)) {
-		p[0] = s->x[d];
-		p[1] = d ? s->x[d + 1] : 0;
-	}
+	rv_line_begin(s, at);
+	old = cas128(p, old, new);
+	rv_line_end(s, at);
 	if (b) {
-		s->x[b] = old[0];
-		s->x[b + 1] = old[1];
+		s->x[b] = (uint64_t)old;
+		s->x[b + 1] = (uint64_t)(old >> 64);
 	}
 	return 0;
 }

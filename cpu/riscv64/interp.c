@@ -13,9 +13,10 @@
 #include "cpu/riscv64/host_fp.h"
 #include "cpu/riscv64/jit.h"
 #include "cpu/riscv64/sem.h"
+#include "cpu/riscv64/vm.h"
 
 #if TAIL_CALLS
-#define GO(s, cell, left) MUSTTAIL return (cell)->fn((s), (cell), (left))
+#define GO(s, cell, left) MUSTTAIL return RV_CELL_FN(cell)((s), (cell), (left))
 #else
 #define GO(s, cell, l)                                                                             \
 	do {                                                                                       \
@@ -190,14 +191,16 @@ void rv_cell_make(struct rv_cell *cell, uint32_t word, unsigned len, unsigned of
 	enum rv_op op = decode(cell, word, len);
 	bool far = is_relative[op] && (uint64_t)(offset + (int64_t)cell->args.imm) >= MEM_PAGE;
 
-	cell->fn = (len == 2 ? handlers2 : handlers4)[far][op];
+	atomic_store_explicit(
+	    &cell->fn, (len == 2 ? handlers2 : handlers4)[far][op], memory_order_release);
 }
 
 void rv_cell_make_alone(struct rv_cell *cell, uint32_t word, unsigned len)
 {
 	enum rv_op op = decode(cell, word, len);
 
-	cell->fn = (len == 2 ? handlers2 : handlers4)[1][op];
+	atomic_store_explicit(
+	    &cell->fn, (len == 2 ? handlers2 : handlers4)[1][op], memory_order_relaxed);
 }
 
 static HANDLER(not_decoded)
@@ -223,10 +226,17 @@ static HANDLER(split)
 	GO(s, cell, left);
 }
 
-const struct rv_cell rv_special_cells[3] = {
+/* rv_code_attend makes it one that is not decoded. */
+static HANDLER(stale)
+{
+	return come_out(s, s->pc_bias + ((uintptr_t)cell >> 3), left);
+}
+
+const struct rv_cell rv_special_cells[4] = {
 	[RV_CELL_DECODE] = { .fn = not_decoded },
 	[RV_CELL_CROSS] = { .fn = cross },
 	[RV_CELL_SPLIT] = { .fn = split },
+	[RV_CELL_STALE] = { .fn = stale },
 };
 
 /* What has to be done between two instructions; false: come out with *x. */
@@ -235,6 +245,13 @@ static bool attend(struct rv *s, struct exit *x)
 	const uint64_t ssip = 1ull << RV_LINE_SSIP;
 	uint32_t why = atomic_exchange_explicit(&s->attention, 0, memory_order_acquire);
 
+	if (why & RV_ATT_STOP)
+		rv_vm_pause(s);
+	if (why & RV_ATT_FENCE)
+		rv_vm_do_fences(s);
+	if (why & RV_ATT_CODE)
+		rv_code_attend(s);
+	why &= RV_ATT_EXIT | RV_ATT_KICK | RV_ATT_LINES;
 	if (why & RV_ATT_EXIT) {
 		if (why & ~(uint32_t)RV_ATT_EXIT)
 			rv_attend(s, why & ~(uint32_t)RV_ATT_EXIT);
@@ -284,12 +301,11 @@ static void run(struct rv *s, struct exit *x, bool exact)
 			x->why = EXIT_TURN;
 			return;
 		}
-		rv_code_reap(s);
 		/* A scratch cell leads to the next one through `cross`, which sees the empty
 		 * budget. */
 		cell = exact ? rv_code_scratch(s, s->pc) : rv_code_enter(s, s->pc);
 		while (cell)
-			cell = cell->fn(s, cell, s->left);
+			cell = RV_CELL_FN(cell)(s, cell, s->left);
 	}
 }
 
@@ -314,14 +330,13 @@ static void run_compiled(struct rv *s, struct exit *x)
 			x->why = EXIT_TURN;
 			return;
 		}
-		rv_code_reap(s);
 		host = s->left < EXACT ? NULL : rv_jit_find(s);
 		if (host && rv_jit_run(s, host))
 			continue;
 		next_slice(s, 1);
 		cell = rv_code_scratch(s, s->pc);
 		while (cell)
-			cell = cell->fn(s, cell, s->left);
+			cell = RV_CELL_FN(cell)(s, cell, s->left);
 	}
 }
 
@@ -336,6 +351,7 @@ void rv_run(struct rv *s, struct exit *x, uint64_t turn)
 	s->left = turn && turn < INT64_MAX / 2 ? (int64_t)turn : INT64_MAX / 2;
 	s->turn_rest = 0;
 	s->count_end = retired + (uint64_t)s->left;
+	rv_vm_enter(s);
 	rv_host_enter(s);
 	if (setjmp(s->trap) == RV_JMP_TRAP) {
 		/* An exception is no retired instruction, but takes its share of the turn: a
@@ -349,5 +365,6 @@ void rv_run(struct rv *s, struct exit *x, uint64_t turn)
 	else
 		run(s, x, turn && turn <= EXACT);
 	rv_host_leave(s);
+	rv_vm_leave(s);
 	s->reserved = false;
 }

@@ -12,6 +12,7 @@
 #include "cpu/riscv64/helpers.h"
 #include "cpu/riscv64/host_fp.h"
 #include "cpu/riscv64/lift.h"
+#include "cpu/riscv64/vm.h"
 #include "jit/cache.h"
 
 enum {
@@ -25,8 +26,9 @@ struct rv_jit {
 	struct jit *jit;
 	struct jit_cache *cache;
 	unsigned limit; /* of heat */
+	unsigned flushes;
 	struct ir_block ir;
-	uint8_t heat[HEAT]; /* by physical address */
+	atomic_uchar heat[HEAT]; /* by physical address */
 };
 
 /* Those that compilers take first. */
@@ -213,26 +215,33 @@ static unsigned lift(struct rv_jit *j, const uint8_t *page, unsigned offset, uns
 	return at - offset;
 }
 
-static void flush(struct rv *s)
+/* Makes room for one more translation, or takes the lock alone when there is. */
+static void lock_with_room(struct rv *s)
 {
 	struct rv *hart;
 
-	jit_cache_flush(s->jit->cache);
-	for (hart = s->first; hart; hart = hart->next_hart)
-		rv_jit_unlink(hart);
-}
-
-/* No hart may store to code without a word. */
-static void watch(struct rv *s, uint64_t pa)
-{
-	uint8_t *flags = mem_flags(s->env->mem, pa);
-
-	if (*flags & MEM_CODE)
+	rv_vm_lock(s);
+	if (jit_cache_has_room(s->jit->cache))
 		return;
-	*flags |= MEM_CODE;
-	rv_protect_code(s, pa & ~(uint64_t)PAGE_MASK);
+	rv_vm_unlock(s);
+	rv_vm_alone(s);
+	if (!jit_cache_has_room(s->jit->cache)) {
+		s->jit->flushes++;
+		jit_cache_flush(s->jit->cache);
+		for (hart = s->first; hart; hart = hart->next_hart)
+			rv_jit_unlink(hart);
+	}
+	rv_vm_together(s);
+	rv_vm_lock(s);
 }
 
+static bool is_watched(const struct rv *s, const struct source *from)
+{
+	return *mem_flags(s->env->mem, from->pa) & MEM_CODE &&
+	       (from->pa2 == JIT_NO_PAGE || *mem_flags(s->env->mem, from->pa2) & MEM_CODE);
+}
+
+/* With the lock held. */
 static jit_id translate(struct rv *s, const struct source *from)
 {
 	struct rv_jit *j = s->jit;
@@ -246,21 +255,14 @@ static jit_id translate(struct rv *s, const struct source *from)
 		.jumps = (uint32_t)(offsetof(struct rv, jump) + table_of(s) * sizeof s->jump[0]),
 		.mark = (uint8_t)s->jump_mark,
 	};
-	jit_id id;
-
+	/* Stores are not watched: while this hart waited for the lock the page was given up. */
+	if (!is_watched(s, from))
+		return 0;
 	if (from->pa2 == JIT_NO_PAGE)
 		len = lift(j, from->page, from->pa & PAGE_MASK, &unit.insns);
 	else
 		len = lift_across(j, from);
-	if (!jit_cache_has_room(j->cache))
-		flush(s);
-	id = jit_cache_add(j->cache, from->pa, len, from->pa2, flavour, &unit);
-	if (!id)
-		return 0;
-	watch(s, from->pa);
-	if (from->pa2 != JIT_NO_PAGE)
-		watch(s, from->pa2);
-	return id;
+	return jit_cache_add(j->cache, from->pa, len, from->pa2, flavour, &unit);
 }
 
 /* Where pc is, if the translation holds for its whole page; raises fetch exceptions. */
@@ -273,7 +275,8 @@ static bool locate(struct rv *s, struct source *from)
 	from->pa = p->pa | (s->pc & PAGE_MASK);
 	from->page = p->host;
 	from->pa2 = JIT_NO_PAGE;
-	if ((s->pc & PAGE_MASK) < MEM_PAGE - 2 || !is_long((uint32_t)get_le(p->host + MEM_PAGE - 2, 2)))
+	if ((s->pc & PAGE_MASK) < MEM_PAGE - 2 ||
+	    !is_long((uint32_t)get_le(p->host + MEM_PAGE - 2, 2)))
 		return true;
 	p = rv_code_page(s, s->pc + 2);
 	if (!p)
@@ -283,36 +286,56 @@ static bool locate(struct rv *s, struct source *from)
 	return true;
 }
 
-static jit_id find(struct rv *s)
+/* How often code was come to while it was interpreted. */
+static atomic_uchar *heat_of(struct rv_jit *j, uint64_t pa)
+{
+	return &j->heat[(pa >> 1 ^ pa >> 17) & (HEAT - 1)];
+}
+
+/* Whether it is hot enough to be compiled.  No count is sacred. */
+static bool warm(const struct rv_jit *j, atomic_uchar *heat)
+{
+	unsigned was = atomic_load_explicit(heat, memory_order_relaxed);
+
+	if (was >= j->limit)
+		return true;
+	atomic_store_explicit(heat, (unsigned char)(was + 1), memory_order_relaxed);
+	return false;
+}
+
+/* The code at pc, made when that is worth it, with `exit` (0: none), where a unit came out, leading
+ * there from now on; NULL: there is none. */
+static const void *find(struct rv *s, uintptr_t exit)
 {
 	struct rv_jit *j = s->jit;
+	unsigned flushes = j->flushes;
+	const void *host = NULL;
 	struct source from;
-	uint8_t *heat;
 	jit_id id;
 
 	if (is_odd(s) || !locate(s, &from))
-		return 0;
+		return NULL;
+	/* Code that is cold has no need of the lock. */
+	if (s->env->parallel && !warm(j, heat_of(j, from.pa)))
+		return NULL;
+	lock_with_room(s);
 	id = jit_cache_find(j->cache, from.pa, from.pa2, flavour_of(s));
+	if (!id && warm(j, heat_of(j, from.pa)))
+		id = translate(s, &from);
 	if (id)
-		return id;
-	heat = &j->heat[(from.pa >> 1 ^ from.pa >> 17) & (HEAT - 1)];
-	if (*heat < j->limit) {
-		++*heat;
-		return 0;
-	}
-	*heat = 0;
-	return translate(s, &from);
+		host = jit_cache_host(j->cache, id);
+	if (id && exit && flushes == j->flushes)
+		jit_cache_link(j->cache, exit, id);
+	rv_vm_unlock(s);
+	return host;
 }
 
 const void *rv_jit_find(struct rv *s)
 {
-	jit_id id = find(s);
-	const void *host;
+	const void *host = find(s, 0);
 
-	if (!id)
-		return NULL;
-	host = jit_cache_host(s->jit->cache, id);
-	remember(s, host);
+	if (host)
+		remember(s, host);
 	return host;
 }
 
@@ -329,16 +352,14 @@ bool rv_jit_run(struct rv *s, const void *host)
 {
 	struct rv_jit *j = s->jit;
 	uintptr_t why;
-	jit_id id;
 
 	s->base = s->pc & ~(uint64_t)PAGE_MASK;
 	why = jit_enter(j->jit, s, host);
 	while (why > 15) {
-		id = find(s);
-		if (!id)
+		host = find(s, why);
+		if (!host)
 			return true;
-		jit_cache_link(j->cache, why, id);
-		why = jit_enter(j->jit, s, jit_cache_host(j->cache, id));
+		why = jit_enter(j->jit, s, host);
 	}
 	if (why != JIT_SLOW)
 		return true;
@@ -348,14 +369,15 @@ bool rv_jit_run(struct rv *s, const void *host)
 
 /* Stores to code ------------------------------------------------------------------------------ */
 
-void rv_jit_written(struct rv *s, uint64_t pa, uint64_t len)
+bool rv_jit_written(struct rv *s, uint64_t pa, uint64_t len)
 {
 	struct rv *hart;
 
 	if (!s->jit || !jit_cache_kill(s->jit->cache, pa, len))
-		return;
-	for (hart = s->first; hart; hart = hart->next_hart)
+		return false;
+	for (hart = s->first; hart && !s->env->parallel; hart = hart->next_hart)
 		rv_jit_unlink(hart);
+	return true;
 }
 
 bool rv_jit_has_page(const struct rv *s, uint64_t pa)

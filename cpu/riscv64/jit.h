@@ -24,8 +24,9 @@ const void *rv_jit_find(struct rv *);
  * are right then. */
 bool rv_jit_run(struct rv *, const void *host);
 
-/* [pa, pa + len) of one page was written, or is no longer watched. */
-void rv_jit_written(struct rv *, uint64_t pa, uint64_t len);
+/* With the lock of vm.h held.  [pa, pa + len) of one page was written, or is no longer watched;
+ * true if there was code: then other harts that run may remember it until they unlink. */
+bool rv_jit_written(struct rv *, uint64_t pa, uint64_t len);
 bool rv_jit_has_page(const struct rv *, uint64_t pa);
 /* Translations have changed: the hart forgets where virtual addresses are. */
 void rv_jit_unlink(struct rv *);

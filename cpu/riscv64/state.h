@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/compiler.h"
+#include "base/thread.h"
 #include "core/clock.h"
 #include "cpu/cpu.h"
 #include "cpu/riscv64/regs.h"
@@ -16,7 +17,7 @@
 /*
  * A hart on the software engine.  Manual: The RISC-V Instruction Set Manual, volume I
  * (unprivileged, 20240411) and volume II (privileged, 20240411, machine ISA 1.13).
- * Only the thread that runs the hart touches it, but for `lines` and `attention`.
+ * Only the thread that runs the hart touches it, but for `lines`, `attention` and what says so.
  */
 
 /* x[0] is always zero: decoding turns a destination x0 into RV_SINK, which nobody reads. */
@@ -67,9 +68,12 @@ enum rv_cause {
 
 /* Bits of `attention`: why the interpreter has to stop between two instructions. */
 enum {
-	RV_ATT_KICK = 1,  /* vcpu_kick */
-	RV_ATT_LINES = 2, /* an interrupt may have become pending or enabled */
-	RV_ATT_EXIT = 4,  /* `exit` holds a reason to come out */
+	RV_ATT_KICK = 1,   /* vcpu_kick */
+	RV_ATT_LINES = 2,  /* an interrupt may have become pending or enabled */
+	RV_ATT_EXIT = 4,   /* `exit` holds a reason to come out */
+	RV_ATT_CODE = 8,   /* code that was decoded or compiled is stale */
+	RV_ATT_FENCE = 16, /* `fences` holds what another hart asks for */
+	RV_ATT_STOP = 32,  /* another hart has to be alone */
 };
 
 /* What a longjmp to `trap` says. */
@@ -81,6 +85,7 @@ enum {
 struct rv_code; /* cpu/riscv64/code.h: decoded pages */
 struct rv_page;
 struct rv_jit; /* cpu/riscv64/jit.h */
+struct rv_vm;  /* cpu/riscv64/vm.h */
 
 struct rv {
 	/* What compiled code uses most comes first: there its instructions are shorter. */
@@ -100,8 +105,10 @@ struct rv {
 	struct rv_page *page;   /* that the interpreter is in, */
 	uint64_t pc_bias;       /* and what makes a pc of a cell's address: see code.h */
 
-	bool reserved; /* LR: cleared by SC, traps' returns and the end of a turn */
-	uint64_t reserved_pa;
+	bool reserved;             /* LR: cleared by SC, traps' returns and the end of a turn */
+	uint64_t reserved_at;      /* as rv_atomic gives places, */
+	uint64_t reserved_val;     /* what LR found there, */
+	uint32_t reserved_version; /* and its line's version: vm.h */
 
 	/* Machine-level CSRs as written; derived bits (SD, mip lines) are made on reading. */
 	uint64_t mstatus, medeleg, mideleg, mie, mip, mtvec, mcounteren, mscratch, mepc, mcause,
@@ -114,8 +121,11 @@ struct rv {
 	bool pmp_used; /* any entry that is not OFF */
 
 	_Atomic uint64_t lines; /* mip bits that wires drive (MSIP, MTIP, SEIP, MEIP) */
-	bool stimer_due;        /* Sstc: the timer for stimecmp has fired */
+	/* Sstc.  The timer fires on another thread, and has this lock then; the hart has it when it
+	 * writes stimecmp. */
+	struct mutex stimer_lock;
 	struct timer stimer;
+	atomic_bool stimer_due;
 
 	bool halted; /* in WFI or WRS */
 	struct exit exit;
@@ -126,6 +136,9 @@ struct rv {
 	const struct cpu_env *env;
 	struct rv *first;     /* the VM's hart 0 (owner of code) */
 	struct rv *next_hart; /* all harts of the VM, from first on */
+	struct rv_vm *vm;     /* which has the lock for */
+	bool running;         /* inside rv_run */
+	uint8_t fences;       /* and what other harts ask for; any thread */
 	struct rv_code *code;
 	struct rv_jit *jit; /* the VM's; NULL: interpreter only */
 	jmp_buf trap;       /* where rv_raise goes: into rv_run, with RV_JMP_x */
@@ -233,7 +246,7 @@ uint64_t rv_load(struct rv *, uint64_t va, unsigned size);
 void rv_store(struct rv *, uint64_t va, uint64_t val, unsigned size);
 /* The host address of an aligned atomic access of 1, 2, 4, 8 or 16 bytes, which must be in RAM and
  * writable (for_lr: readable); raises otherwise.  *place gets the same number for the same byte of
- * RAM, for reservations.  Code on that page is told that it was written. */
+ * RAM, for reservations.  Code on that page is forgotten. */
 void *rv_atomic(struct rv *, uint64_t va, unsigned size, bool for_lr, uint64_t *place);
 /* CBO.ZERO on the 64-byte block, and the check for the other CBOs (they have no effect besides). */
 void rv_cbo_zero(struct rv *, uint64_t va);
@@ -282,6 +295,11 @@ void rv_code_unlink(struct rv *);
 void rv_code_unlink_page(struct rv *, uint64_t va);
 /* The instruction at pc (16 or 32 bits); 0 where it cannot be read. No side effects. */
 uint32_t rv_word_at_pc(struct rv *);
+/* The page at pa is about to be written by other means than rv_store: forget its code, at the
+ * latest when this instruction is over. */
+void rv_code_doom(struct rv *, uint64_t pa);
+/* Between two instructions, for RV_ATT_CODE. */
+void rv_code_attend(struct rv *);
 /* FENCE.I. */
 void rv_fence_i(struct rv *);
 /* Runs until there is a reason not to; see engine_class.vcpu_run.  Turns of up to 64 are exact. */

@@ -86,7 +86,7 @@ uint64_t rv_mip(struct rv *s)
 	mip = s->mip | lines;
 	if (s->menvcfg & MENVCFG_STCE) {
 		mip &= ~BIT(RV_LINE_STIP);
-		mip |= (uint64_t)s->stimer_due << RV_LINE_STIP;
+		mip |= (uint64_t)atomic_load(&s->stimer_due) << RV_LINE_STIP;
 	}
 	return mip;
 }
