@@ -54,6 +54,9 @@ $O/test/no_wx: $O/test/no_wx.o
 $O/test/%_test: $O/test/%_test.o $O/liblodge.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
 
+# Without Zydis that test says that it is skipped.
+$O/test/jit/encode_test: LDLIBS += $(if $(wildcard /usr/include/Zydis/Zydis.h),-lZydis)
+
 check:
 	@tools/deps.sh check
 	@tools/check.sh

@@ -7,7 +7,7 @@ set -eu
 build="gcc libc6-dev python3 libfdt-dev zlib1g-dev"
 demo="$build debian-archive-keyring cpio gzip xz-utils"
 # clang, clang-format and mandoc check form.
-check="$demo libcmocka-dev gcc-riscv64-linux-gnu device-tree-compiler e2fsprogs \
+check="$demo libcmocka-dev libzydis-dev gcc-riscv64-linux-gnu device-tree-compiler e2fsprogs \
 clang clang-format mandoc"
 
 case ${1:-} in

@@ -2,6 +2,7 @@
 #ifndef JIT_X86_64_FP_SEQ_H
 #define JIT_X86_64_FP_SEQ_H
 
+#include "fp/fp.h"
 #include "ir/ir.h"
 #include "jit/x86_64/encode.h"
 #include "jit/x86_64/features.h"
@@ -41,8 +42,7 @@ enum fp_const_name {
 };
 extern const struct fp_const fp_consts[FP_NCONSTS];
 
-/* Rounding modes of ir_inline that matter here. */
-enum { FP_RTZ = 1, FP_RMM = 4, FP_DYN = 7 };
+enum { FP_DYN = 7 }; /* rm: as MXCSR has it; else one of fp/fp.h */
 
 /* Whether these features allow the operation at all. */
 bool fp_seq_can(const struct x86_features *, enum ir_inline, unsigned bits, unsigned rm);
