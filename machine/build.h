@@ -18,18 +18,26 @@ struct fdt;
 /*
  * A machine from the inside: for machine.c, the boards, and what boards share.
  *
- * One thread, the one in machine_run, runs all CPUs in turns, and the devices with them; nothing
- * here but what is said to be for any thread may be touched by others.
+ * A CPU runs on a thread of its own; the VM's thread, which is the one in machine_run, runs timers
+ * and delivers events.  One CPU alone, and those of a deterministic machine, run in turns on the
+ * VM's thread.  Devices are on whatever thread needs them, with their locks held.
  */
 enum { MACHINE_CPUS = 64, MACHINE_DEVS = 32, MACHINE_RAMS = 4 };
 enum { MACHINE_COUNT_SHIFT = 2 }; /* deterministic runs: an instruction takes 1 << 2 ns */
 
 struct machine_cpu {
 	struct vcpu *vcpu;
-	bool off;            /* the firmware holds it: it does not run */
-	atomic_bool halted;  /* its own thread writes it: it came back with EXIT_HALT */
-	atomic_bool alerted; /* since it was last run it got a reason to run (any thread) */
+	atomic_bool off;       /* the firmware holds it: it does not run */
+	atomic_bool suspended; /* the firmware sent it to sleep, and it has not run since */
+	atomic_bool halted;    /* its own thread writes it: it came back with EXIT_HALT */
+	atomic_bool alerted;   /* since it was last run it got a reason to run (any thread) */
 	struct exit exit;
+	/* With a thread of its own. */
+	struct machine *machine;
+	struct thread thread;
+	struct cond wake; /* where it sleeps, with the machine's lock */
+	int ended;        /* it cannot run any more: > 0 the CPU is dead, < 0 the host failed: */
+	struct err err;
 };
 
 /* Why machine_run should look up from running CPUs: the first request counts. */
@@ -61,6 +69,8 @@ struct machine {
 	unsigned ndisks;
 
 	/* The run: run.c. */
+	bool parallel;       /* a thread each CPU */
+	atomic_bool leave;   /* it is to end: CPUs come back */
 	unsigned next;       /* the CPU whose turn it is */
 	uint64_t turn;       /* instructions */
 	uint64_t turn_began; /* guest time */
@@ -99,6 +109,8 @@ int machine_disks(struct machine *, struct err *);
 /* All devices' nodes. */
 void machine_fdt(struct machine *, struct fdt *);
 
+/* Any thread.  The firmware lets a CPU that was off run. */
+void machine_cpu_on(struct machine *, unsigned cpu);
 /* Any thread.  An input line of a CPU. */
 void machine_irq(struct machine *, unsigned cpu, unsigned line, bool level);
 /* Any thread: the run ends, or the machine boots again, before the next instructions. */

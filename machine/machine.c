@@ -105,6 +105,13 @@ static void wake(void *machine)
 	machine_wake(machine);
 }
 
+static void wake_cpu(void *machine, unsigned id)
+{
+	struct machine *m = machine;
+
+	machine_alert(m, &m->cpu[id]);
+}
+
 static int find_class(struct machine *m, struct err *e)
 {
 	const struct machine_class *const *c;
@@ -145,6 +152,7 @@ static int find_engine(struct machine *m, struct err *e)
 
 static int make_core(struct machine *m, struct err *e)
 {
+	m->parallel = m->config.cpus > 1 && !m->config.deterministic;
 	m->env = (struct dev_env){
 		.mem = mem_new(),
 		.bus = bus_new(),
@@ -163,7 +171,12 @@ static int make_core(struct machine *m, struct err *e)
 		.bus = m->env.bus,
 		.clock = m->env.clock,
 		.log = m->host.log,
+		.parallel = m->parallel,
+		.wake = wake_cpu,
+		.machine = m,
 	};
+	if (m->parallel)
+		clock_on_earlier(m->env.clock, wake, m);
 	events_on_post(m->host.events, wake, m);
 	if (m->config.deterministic) {
 		clock_by_count(m->env.clock, &m->count, MACHINE_COUNT_SHIFT);
@@ -204,6 +217,10 @@ struct machine *machine_new(
 	}
 	mutex_init(&m->lock);
 	cond_init(&m->wake);
+	for (unsigned i = 0; i < MACHINE_CPUS; i++) {
+		m->cpu[i].machine = m;
+		cond_init(&m->cpu[i].wake);
+	}
 	config_init(&m->config);
 	m->host = *host;
 	rc = config_copy(&m->config, config, e);
@@ -246,6 +263,8 @@ void machine_free(struct machine *m)
 	mem_free(m->env.mem);
 	free(m->board);
 	config_free(&m->config);
+	for (unsigned i = 0; i < MACHINE_CPUS; i++)
+		cond_fini(&m->cpu[i].wake);
 	cond_fini(&m->wake);
 	mutex_fini(&m->lock);
 	free(m);

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Running a machine: all CPUs take turns on the thread that called machine_run.  What comes from
- * outside (events, timers, requests) is looked at between turns, which are short enough for no
- * timer of a running guest to be late by more than about a millisecond.  When all CPUs are halted
- * the thread sleeps until the next timer or event.
+ * Running a machine: what both ways of running its CPUs share.
  */
 #include "machine/run.h"
 
@@ -14,21 +11,26 @@
 #include "core/event.h"
 #include "machine/build.h"
 
-/* Reading the clock costs a microsecond or two on some hosts, so a round of all running CPUs should
- * take about ROUND_NS; `turn` follows the guest's speed. */
-enum { ROUND_NS = 500000 };
-enum { TURN_FIRST = 50000, TURN_MIN = 5000, TURN_MAX = 2000000 };
-/* Deterministic runs: a turn must not depend on the host's speed. */
-enum { TURN_FIXED = 20000 };
+/* The first turn of CPUs that take turns. */
+enum { TURN_FIRST = 50000 };
 
+/* The VM's thread runs the CPUs, if they have none of their own. */
 void machine_wake(struct machine *m)
 {
 	mutex_lock(&m->lock);
 	m->woken = true;
 	cond_broadcast(&m->wake);
 	mutex_unlock(&m->lock);
-	for (unsigned i = 0; i < m->ncpus; i++)
+	for (unsigned i = 0; i < m->ncpus && !m->parallel; i++)
 		m->engine_class->vcpu_kick(m->cpu[i].vcpu);
+}
+
+static void wake_cpu(struct machine *m, struct machine_cpu *c)
+{
+	mutex_lock(&m->lock);
+	m->woken |= !m->parallel;
+	cond_broadcast(m->parallel ? &c->wake : &m->wake);
+	mutex_unlock(&m->lock);
 }
 
 /*
@@ -39,7 +41,27 @@ void machine_alert(struct machine *m, struct machine_cpu *c)
 {
 	atomic_store(&c->alerted, true);
 	if (atomic_load(&c->halted))
-		machine_wake(m);
+		wake_cpu(m, c);
+}
+
+void machine_cpu_on(struct machine *m, unsigned cpu)
+{
+	struct machine_cpu *c = &m->cpu[cpu];
+
+	atomic_store(&c->suspended, false);
+	atomic_store(&c->halted, false);
+	atomic_store(&c->off, false);
+	wake_cpu(m, c);
+}
+
+void machine_leave(struct machine *m)
+{
+	atomic_store(&m->leave, true);
+	for (unsigned i = 0; i < m->ncpus; i++) {
+		m->engine_class->vcpu_kick(m->cpu[i].vcpu);
+		wake_cpu(m, &m->cpu[i]);
+	}
+	machine_wake(m);
 }
 
 void machine_power(struct machine *m, enum power power, unsigned code)
@@ -48,7 +70,7 @@ void machine_power(struct machine *m, enum power power, unsigned code)
 	if (!m->request.made)
 		m->request = (struct machine_request){ true, power, code };
 	mutex_unlock(&m->lock);
-	machine_wake(m);
+	machine_leave(m);
 }
 
 void machine_stop(struct machine *m)
@@ -56,12 +78,12 @@ void machine_stop(struct machine *m)
 	mutex_lock(&m->lock);
 	m->stop = true;
 	mutex_unlock(&m->lock);
-	machine_wake(m);
+	machine_leave(m);
 }
 
-static bool can_run(struct machine_cpu *c)
+bool machine_can_run(struct machine_cpu *c)
 {
-	return !c->off && (!atomic_load(&c->halted) || atomic_load(&c->alerted));
+	return !atomic_load(&c->off) && (!atomic_load(&c->halted) || atomic_load(&c->alerted));
 }
 
 int machine_boot(struct machine *m, struct err *e)
@@ -78,7 +100,8 @@ static int reboot(struct machine *m, struct err *e)
 
 	for (c = m->cpu; c < m->cpu + m->ncpus; c++) {
 		m->engine_class->vcpu_reset(c->vcpu);
-		c->off = false;
+		atomic_store(&c->off, false);
+		atomic_store(&c->suspended, false);
 		atomic_store(&c->halted, false);
 	}
 	for (unsigned i = 0; i < m->ndevs; i++)
@@ -102,12 +125,12 @@ static bool ends(const struct machine *m, enum power power, enum machine_end *en
 	return m->config.no_reboot;
 }
 
-/* Does what was asked for: 1 when that ends the run. */
-static int attend(struct machine *m, enum machine_end *end, unsigned *code, struct err *e)
+int machine_attend(struct machine *m, enum machine_end *end, unsigned *code, struct err *e)
 {
 	struct machine_request r;
 	bool stop;
 
+	atomic_store(&m->leave, false);
 	mutex_lock(&m->lock);
 	r = m->request;
 	stop = m->stop;
@@ -122,51 +145,6 @@ static int attend(struct machine *m, enum machine_end *end, unsigned *code, stru
 	return stop;
 }
 
-/* A CPU's own timer gives it an interrupt without a word to us: halted CPUs have to look. */
-static void run_timers(struct machine *m, uint64_t now)
-{
-	if (clock_next(m->env.clock) > now)
-		return;
-	clock_run(m->env.clock);
-	for (unsigned i = 0; i < m->ncpus; i++)
-		atomic_store(&m->cpu[i].alerted, true);
-}
-
-static void fall_asleep(struct machine *m, uint64_t now)
-{
-	uint64_t next = clock_next(m->env.clock);
-
-	if (m->config.deterministic && next != UINT64_MAX) {
-		clock_skip_to(m->env.clock, next);
-		return;
-	}
-	mutex_lock(&m->lock);
-	if (next == UINT64_MAX)
-		while (!m->woken)
-			cond_wait(&m->wake, &m->lock);
-	else if (!m->woken && next > now)
-		cond_wait_for(&m->wake, &m->lock, next - now);
-	mutex_unlock(&m->lock);
-}
-
-/* How many instructions the next turn may have when n CPUs share a round. */
-static uint64_t next_turn(struct machine *m, uint64_t now, unsigned n)
-{
-	uint64_t next, left, took = now - m->turn_began, share = ROUND_NS / n;
-
-	if (m->config.deterministic) {
-		next = clock_next(m->env.clock);
-		left = next > now ? ((next - now) >> MACHINE_COUNT_SHIFT) + 1 : 1;
-		return left < TURN_FIXED ? left : TURN_FIXED;
-	}
-	if (m->turn_used && took > 2 * share && m->turn > TURN_MIN)
-		m->turn /= 2;
-	else if (m->turn_used && took < share / 2 && m->turn < TURN_MAX)
-		m->turn *= 2;
-	m->turn_began = now;
-	return m->turn;
-}
-
 /* Does what the CPU came back for: 1 when it can never run again. */
 static int answer(struct machine *m, struct machine_cpu *c, struct err *e)
 {
@@ -176,9 +154,6 @@ static int answer(struct machine *m, struct machine_cpu *c, struct err *e)
 	case EXIT_CALL:
 		if (m->class->call)
 			m->class->call(m, (unsigned)(c - m->cpu));
-		return 0;
-	case EXIT_HALT:
-		atomic_store(&c->halted, true);
 		return 0;
 	case EXIT_READ:
 		bus_read(m->env.bus, x->addr, &x->val, x->size);
@@ -193,13 +168,14 @@ static int answer(struct machine *m, struct machine_cpu *c, struct err *e)
 		    strerror((int)-x->val));
 	case EXIT_KICKED:
 	case EXIT_TURN:
+	case EXIT_HALT:
 	case EXIT_DEBUG:
 		break;
 	}
 	return 0;
 }
 
-static int run_cpu(struct machine *m, struct machine_cpu *c, uint64_t turn, struct err *e)
+int machine_run_cpu(struct machine *m, struct machine_cpu *c, uint64_t turn, struct err *e)
 {
 	const struct engine_class *engine = m->engine_class;
 	uint64_t retired = engine->vcpu_retired(c->vcpu);
@@ -207,53 +183,22 @@ static int run_cpu(struct machine *m, struct machine_cpu *c, uint64_t turn, stru
 	atomic_store(&c->alerted, false);
 	atomic_store(&c->halted, false);
 	engine->vcpu_run(c->vcpu, &c->exit, turn);
-	m->count += engine->vcpu_retired(c->vcpu) - retired;
-	m->turn_used = c->exit.why == EXIT_TURN;
+	retired = engine->vcpu_retired(c->vcpu) - retired;
+	if (retired)
+		atomic_store(&c->suspended, false);
+	if (c->exit.why == EXIT_HALT)
+		atomic_store(&c->halted, true);
+	if (!m->parallel)
+		m->count += retired;
 	return answer(m, c, e);
-}
-
-/* The next CPU that can run, and how many can; NULL when none can. */
-static struct machine_cpu *next_cpu(struct machine *m, unsigned *n)
-{
-	struct machine_cpu *c, *found = NULL;
-
-	*n = 0;
-	for (unsigned i = 0; i < m->ncpus; i++) {
-		c = &m->cpu[(m->next + i) % m->ncpus];
-		if (!can_run(c))
-			continue;
-		(*n)++;
-		if (!found)
-			found = c;
-	}
-	if (found)
-		m->next = (unsigned)(found - m->cpu) + 1;
-	return found;
 }
 
 int machine_run(struct machine *m, enum machine_end *end, unsigned *code, struct err *e)
 {
-	struct machine_cpu *c;
-	uint64_t now;
-	unsigned n;
 	int rc;
 
 	clock_resume(m->env.clock);
-	while (!(rc = attend(m, end, code, e))) {
-		now = clock_now(m->env.clock);
-		run_timers(m, now);
-		events_deliver(m->env.events);
-		c = next_cpu(m, &n);
-		if (!c) {
-			fall_asleep(m, now);
-			continue;
-		}
-		rc = run_cpu(m, c, next_turn(m, now, n), e);
-		if (rc > 0)
-			*end = MACHINE_CRASH;
-		if (rc)
-			break;
-	}
+	rc = m->parallel ? run_threads(m, end, code, e) : run_turns(m, end, code, e);
 	clock_pause(m->env.clock);
 	return rc < 0 ? rc : 0;
 }

@@ -3,8 +3,8 @@
 #define MACHINE_RUN_H
 
 #include "base/err.h"
+#include "machine/machine.h"
 
-struct machine;
 struct machine_cpu;
 
 /* Loads what the machine boots; everything is in its power-on state. */
@@ -12,9 +12,21 @@ int machine_boot(struct machine *, struct err *);
 
 /* How machine_run is made to look around (machine/run.c).  Any thread. */
 
-/* Somebody posted an event or made a request. */
+/* Somebody posted an event, made a request or set a timer. */
 void machine_wake(struct machine *);
 /* This CPU got an interrupt: if it is halted it has to look at it. */
 void machine_alert(struct machine *, struct machine_cpu *);
+/* Every CPU comes back. */
+void machine_leave(struct machine *);
+
+/* What is between machine_attend and a request: 1 when the run ends, as *end and *code say. */
+int run_turns(struct machine *, enum machine_end *, unsigned *code, struct err *);
+int run_threads(struct machine *, enum machine_end *, unsigned *code, struct err *);
+
+/* Does what was asked for, with no CPU running: 1 when that ends the run. */
+int machine_attend(struct machine *, enum machine_end *, unsigned *code, struct err *);
+bool machine_can_run(struct machine_cpu *);
+/* Runs a CPU and does what it comes back for: 1 when it can never run again. */
+int machine_run_cpu(struct machine *, struct machine_cpu *, uint64_t turn, struct err *);
 
 #endif

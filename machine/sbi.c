@@ -92,9 +92,7 @@ static void start_hart(struct sbi *s, unsigned hart, uint64_t pc, uint64_t opaqu
 	enter_supervisor(&r, hart, pc, opaque);
 	r.scounteren = 7; /* cycle, time, instret: kernels leave it as firmware sets it */
 	engine->vcpu_set(c->vcpu, RV_REGS_ALL, &r);
-	s->suspended[hart] = false;
-	c->off = false;
-	atomic_store(&c->halted, false);
+	machine_cpu_on(s->machine, hart);
 }
 
 /* A mask of harts as most calls have it (3.1): all[i] says for each hart whether it is meant. */
@@ -115,7 +113,7 @@ static void send_ipis(const struct call *c, const bool *meant)
 	struct machine *m = c->sbi->machine;
 
 	for (unsigned i = 0; i < m->ncpus; i++)
-		if (meant[i] && !m->cpu[i].off)
+		if (meant[i] && !atomic_load(&m->cpu[i].off))
 			machine_irq(m, i, RV_LINE_SSIP, true);
 }
 
@@ -126,8 +124,11 @@ static void send_fences(const struct call *c, const bool *meant, bool instructio
 	struct machine *m = c->sbi->machine;
 
 	for (unsigned i = 0; i < m->ncpus; i++)
-		if (meant[i] && !m->cpu[i].off)
+		if (meant[i] && !atomic_load(&m->cpu[i].off))
 			m->engine_class->vcpu_fence(m->cpu[i].vcpu, instructions);
+	for (unsigned i = 0; i < m->ncpus; i++)
+		if (meant[i])
+			m->engine_class->vcpu_fenced(m->cpu[i].vcpu);
 }
 
 /* With Sstc, which our harts have, STIP follows stimecmp alone (volume II, 10.1.3). */
@@ -215,16 +216,11 @@ enum { HSM_STARTED, HSM_STOPPED, HSM_START_PENDING, HSM_STOP_PENDING, HSM_SUSPEN
 
 static unsigned hart_status(const struct call *c, unsigned hart)
 {
-	bool *suspended = &c->sbi->suspended[hart];
-	struct rv_regs r;
+	struct machine_cpu *cpu = cpu_of(c, hart);
 
-	if (cpu_of(c, hart)->off)
+	if (atomic_load(&cpu->off))
 		return HSM_STOPPED;
-	if (*suspended) {
-		c->sbi->machine->engine_class->vcpu_get(cpu_of(c, hart)->vcpu, RV_REGS_INT, &r);
-		*suspended = r.halted;
-	}
-	return *suspended ? HSM_SUSPENDED : HSM_STARTED;
+	return atomic_load(&cpu->suspended) ? HSM_SUSPENDED : HSM_STARTED;
 }
 
 static bool is_ram(const struct call *c, uint64_t at, uint64_t len)
@@ -234,16 +230,21 @@ static bool is_ram(const struct call *c, uint64_t at, uint64_t len)
 
 static struct sbi_ret hart_start(struct call *c)
 {
-	uint64_t hart = c->a[0], pc = c->a[1];
+	uint64_t hart = c->a[0], pc = c->a[1], bit = 1ull << (hart & 63);
+	bool off;
 
 	if (hart >= c->sbi->machine->ncpus)
 		return error(SBI_ERR_INVALID_PARAM);
 	if (!is_ram(c, pc, 2) || pc & 1)
 		return error(SBI_ERR_INVALID_ADDRESS);
-	if (!cpu_of(c, (unsigned)hart)->off)
+	/* One of those who try at once; the others find it started. */
+	if (atomic_fetch_or(&c->sbi->starting, bit) & bit)
 		return error(SBI_ERR_ALREADY_AVAILABLE);
-	start_hart(c->sbi, (unsigned)hart, pc, c->a[2]);
-	return ok(0);
+	off = atomic_load(&cpu_of(c, (unsigned)hart)->off);
+	if (off)
+		start_hart(c->sbi, (unsigned)hart, pc, c->a[2]);
+	atomic_fetch_and(&c->sbi->starting, ~bit);
+	return off ? ok(0) : error(SBI_ERR_ALREADY_AVAILABLE);
 }
 
 /* A suspended hart is one in WFI (9.4): what it resumes with can be set right away. */
@@ -268,7 +269,7 @@ static struct sbi_ret hart_suspend(struct call *c)
 		r.x[A0] = r.x[A1] = 0;
 	r.halted = true;
 	engine->vcpu_set(v, RV_REGS_ALL, &r);
-	c->sbi->suspended[c->hart] = true;
+	atomic_store(&cpu_of(c, c->hart)->suspended, true);
 	c->moved = true;
 	return ok(0);
 }
@@ -281,7 +282,7 @@ static struct sbi_ret hsm(struct call *c)
 	case START:
 		return hart_start(c);
 	case STOP:
-		cpu_of(c, c->hart)->off = true;
+		atomic_store(&cpu_of(c, c->hart)->off, true);
 		c->moved = true;
 		return ok(0);
 	case STATUS:
@@ -515,6 +516,6 @@ void sbi_boot(struct sbi *s, uint64_t entry, uint64_t dtb)
 {
 	assert(s->machine->ncpus <= SBI_HARTS);
 	for (unsigned i = 0; i < s->machine->ncpus; i++)
-		s->machine->cpu[i].off = true;
+		atomic_store(&s->machine->cpu[i].off, true);
 	start_hart(s, 0, entry, dtb);
 }

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Each CPU runs on a thread of its own, and sleeps there while it is off or halted.  The VM's
+ * thread runs timers, delivers events and waits for a request; then all CPUs come back and their
+ * threads end, so that whoever deals with the request has the machine to himself.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/event.h"
+#include "machine/build.h"
+#include "machine/run.h"
+
+/* Nobody waits for the end of a turn. */
+enum { TURN = 4 << 20 };
+
+/* Sleeps until the CPU can run; false: it has to leave. */
+static bool wait_to_run(struct machine *m, struct machine_cpu *c)
+{
+	if (!machine_can_run(c)) {
+		mutex_lock(&m->lock);
+		while (!atomic_load(&m->leave) && !machine_can_run(c))
+			cond_wait(&c->wake, &m->lock);
+		mutex_unlock(&m->lock);
+	}
+	return !atomic_load(&m->leave);
+}
+
+static void *run_cpu(void *arg)
+{
+	struct machine_cpu *c = arg;
+	struct machine *m = c->machine;
+
+	while (!c->ended && wait_to_run(m, c))
+		c->ended = machine_run_cpu(m, c, TURN, &c->err);
+	if (c->ended)
+		machine_leave(m);
+	return NULL;
+}
+
+/* Until there is a timer, an event or a request to look at. */
+static void sleep_until(struct machine *m, uint64_t when)
+{
+	uint64_t now = clock_now(m->env.clock);
+
+	mutex_lock(&m->lock);
+	if (m->woken || atomic_load(&m->leave))
+		;
+	else if (when == UINT64_MAX)
+		cond_wait(&m->wake, &m->lock);
+	else if (when > now)
+		cond_wait_for(&m->wake, &m->lock, when - now);
+	m->woken = false;
+	mutex_unlock(&m->lock);
+}
+
+static void serve(struct machine *m)
+{
+	while (!atomic_load(&m->leave)) {
+		clock_run(m->env.clock);
+		events_deliver(m->env.events);
+		sleep_until(m, clock_next(m->env.clock));
+	}
+}
+
+static int start(struct machine_cpu *c, struct err *e)
+{
+	char name[16];
+	int rc;
+
+	c->ended = 0;
+	snprintf(name, sizeof name, "lodge-cpu%u", (unsigned)(c - c->machine->cpu));
+	rc = thread_start(&c->thread, name, run_cpu, c);
+	return rc ? err_set(e, -rc, "cannot start a thread: %s", strerror(-rc)) : 0;
+}
+
+/* Runs all CPUs until somebody asks for something. */
+static int run_all(struct machine *m, enum machine_end *end, struct err *e)
+{
+	unsigned n = 0, i;
+	int rc = 0;
+
+	while (n < m->ncpus && !rc) {
+		rc = start(&m->cpu[n], e);
+		n += !rc;
+	}
+	if (rc)
+		machine_leave(m);
+	serve(m);
+	for (i = 0; i < n; i++)
+		thread_join(&m->cpu[i].thread);
+	for (i = 0; i < n && !rc; i++) {
+		rc = m->cpu[i].ended;
+		if (rc > 0)
+			*end = MACHINE_CRASH;
+		if (rc < 0)
+			*e = m->cpu[i].err;
+	}
+	return rc;
+}
+
+int run_threads(struct machine *m, enum machine_end *end, unsigned *code, struct err *e)
+{
+	int rc;
+
+	do {
+		rc = machine_attend(m, end, code, e);
+		if (!rc)
+			rc = run_all(m, end, e);
+	} while (!rc);
+	return rc;
+}
