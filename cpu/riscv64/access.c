@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The slow paths of memory accesses, and the TLBs that keep most accesses off them.  Manual:
- * volume II, 20240411, 3.6 (memory attributes) and 10.2.1 (SFENCE.VMA); volume I, 19 (CMO).
+ * The slow paths of memory accesses.  Manual: volume II, 20240411, 3.6 (memory attributes); volume
+ * I, 19 (CMO).
  * RAM takes accesses of any alignment; devices take aligned ones of their sizes and no atomics.
  */
 #include <string.h>
@@ -11,131 +11,13 @@
 #include "core/mem.h"
 #include "cpu/riscv64/state.h"
 
-enum { CBO_BLOCK = 64, ASID_MASK = 0xffff };
+enum { CBO_BLOCK = 64 };
 
 #define PAGE_MASK ((uint64_t)MEM_PAGE - 1)
-
-/* TLB ---------------------------------------------------------------------------------------- */
 
 static enum rv_context context(const struct rv *s)
 {
 	return (enum rv_context)(s->tlb - s->tlbs);
-}
-
-static unsigned slot_of(uint64_t va)
-{
-	return va >> MEM_PAGE_BITS & (RV_TLB_SIZE - 1);
-}
-
-static unsigned super_of(uint64_t va)
-{
-	return (unsigned)(va >> RV_SUPER_BITS & (RV_SUPERS - 1));
-}
-
-void rv_note_page(struct rv *s, uint64_t va, unsigned bits)
-{
-	if (bits > RV_SUPER_BITS)
-		s->super_large = true;
-	else if (bits > MEM_PAGE_BITS)
-		s->super[super_of(va) / 64] |= 1ull << super_of(va) % 64;
-}
-
-static bool may_be_super(const struct rv *s, uint64_t va)
-{
-	return s->super_large || s->super[super_of(va) / 64] >> super_of(va) % 64 & 1;
-}
-
-static void tlb_fill(struct rv *s, bool store, uint64_t va, const uint8_t *host, unsigned bits)
-{
-	uint64_t page = va & ~PAGE_MASK;
-	unsigned n = slot_of(va);
-	struct rv_tlb_entry *e = store ? &s->tlb->store[n] : &s->tlb->load[n];
-
-	e->tag = page;
-	e->addend = (uintptr_t)host - (uintptr_t)page;
-	s->tlb_used[context(s)][store][n / 64] |= 1ull << n % 64;
-	rv_note_page(s, va, bits);
-}
-
-/* Calls fn for each entry of one of the 2 * RV_NCTX tables that may be filled. */
-static void tlb_each(struct rv *s, unsigned ctx, bool store,
-    void (*fn)(struct rv_tlb_entry *, unsigned n, uintptr_t), uintptr_t arg)
-{
-	struct rv_tlb_entry *table = store ? s->tlbs[ctx].store : s->tlbs[ctx].load;
-	unsigned i, n;
-	uint64_t used;
-
-	for (i = 0; i < RV_TLB_SIZE / 64; i++)
-		for (used = s->tlb_used[ctx][store][i]; used; used &= ~(1ull << n)) {
-			n = 63 - clz64(used);
-			fn(&table[i * 64 + n], i * 64 + n, arg);
-		}
-}
-
-static void drop(struct rv_tlb_entry *e, unsigned n, uintptr_t arg)
-{
-	(void)arg;
-	e->tag = RV_NO_TAG(n);
-}
-
-static void drop_host_page(struct rv_tlb_entry *e, unsigned n, uintptr_t page)
-{
-	if ((uintptr_t)e->tag + e->addend == page)
-		e->tag = RV_NO_TAG(n);
-}
-
-static void drop_va(struct rv_tlb_entry *e, unsigned n, uint64_t va)
-{
-	if (e->tag == (va & ~PAGE_MASK))
-		e->tag = RV_NO_TAG(n);
-}
-
-static void flush_all(struct rv *s)
-{
-	unsigned ctx;
-
-	for (ctx = 0; ctx < RV_NCTX; ctx++) {
-		tlb_each(s, ctx, false, drop, 0);
-		tlb_each(s, ctx, true, drop, 0);
-	}
-	memset(s->tlb_used, 0, sizeof s->tlb_used);
-	memset(s->super, 0, sizeof s->super);
-	s->super_large = false;
-}
-
-static void flush_page(struct rv *s, uint64_t va)
-{
-	unsigned ctx, n = slot_of(va);
-
-	for (ctx = 0; ctx < RV_NCTX; ctx++) {
-		drop_va(&s->tlbs[ctx].load[n], n, va);
-		drop_va(&s->tlbs[ctx].store[n], n, va);
-	}
-}
-
-/* The TLBs hold one address space at a time.  An address in a superpage stands for all of it. */
-void rv_flush(struct rv *s, bool all, uint64_t va, bool all_asids, uint64_t asid)
-{
-	if (!all_asids && (asid & ASID_MASK) != (s->satp >> 44 & ASID_MASK))
-		return;
-	if (all || may_be_super(s, va)) {
-		flush_all(s);
-		rv_code_unlink(s);
-	} else {
-		flush_page(s, va);
-		rv_code_unlink_page(s, va);
-	}
-}
-
-void rv_protect_code(struct rv *s, uint64_t pa)
-{
-	uintptr_t host = (uintptr_t)mem_at(s->env->mem, pa & ~PAGE_MASK, MEM_PAGE);
-	struct rv *hart;
-	unsigned ctx;
-
-	for (hart = s->first; hart; hart = hart->next_hart)
-		for (ctx = 0; ctx < RV_NCTX; ctx++)
-			tlb_each(hart, ctx, true, drop_host_page, host);
 }
 
 /* Access ------------------------------------------------------------------------------------- */
@@ -170,7 +52,7 @@ static struct part locate(struct rv *s, uint64_t va, unsigned len, enum rv_acces
 	page = mem_at(s->env->mem, w.pa & ~PAGE_MASK, MEM_PAGE);
 	p.host = page + (w.pa & PAGE_MASK);
 	if (w.whole && !(*flags & MEM_IO) && !(access == RV_STORE && p.code))
-		tlb_fill(s, access == RV_STORE, va, page, w.bits);
+		rv_tlb_fill(s, access == RV_STORE, va, page, w.local);
 	return p;
 }
 
@@ -303,7 +185,7 @@ void rv_store(struct rv *s, uint64_t va, uint64_t val, unsigned size)
 
 void *rv_atomic(struct rv *s, uint64_t va, unsigned size, bool for_lr, uint64_t *place)
 {
-	const struct rv_tlb_entry *e = (for_lr ? s->tlb->load : s->tlb->store) + slot_of(va);
+	const struct rv_tlb_entry *e = (for_lr ? s->tlb->load : s->tlb->store) + rv_tlb_slot(va);
 	uint8_t *host = (uint8_t *)(uintptr_t)(va + e->addend);
 	struct part p;
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/bytes.h"
 #include "core/mem.h"
@@ -42,11 +43,41 @@ static void forget_all(struct rv_page *p)
 
 void rv_code_unlink(struct rv *s)
 {
+	struct rv_code *code = s->code;
 	unsigned i;
 
 	for (i = 0; i < RV_FETCH_SIZE; i++)
-		s->code->fetch[i].tag = UINT64_MAX;
+		code->fetch[i].tag = UINT64_MAX;
+	memset(code->local, 0, sizeof code->local);
+	code->local_modes = 0;
 	rv_jit_unlink(s);
+}
+
+void rv_code_unlink_local(struct rv *s)
+{
+	struct rv_code *code = s->code;
+	unsigned i, n;
+
+	for (i = 0; i < RV_FETCH_SIZE / 64; i++) {
+		for (; code->local[i]; code->local[i] &= ~(1ull << n)) {
+			n = 63 - clz64(code->local[i]);
+			code->fetch[i * 64 + n].tag = UINT64_MAX;
+		}
+	}
+	rv_jit_unlink_modes(s, code->local_modes);
+	code->local_modes = 0;
+}
+
+/* The hart is about to find the page of va without asking. */
+static void note_fetch(struct rv *s, uint64_t va, bool local)
+{
+	struct rv_code *code = s->code;
+	unsigned n = va >> MEM_PAGE_BITS & (RV_FETCH_SIZE - 1);
+
+	if (!local)
+		return;
+	code->local[n / 64] |= 1ull << n % 64;
+	code->local_modes |= (uint8_t)(1u << s->mode);
 }
 
 void rv_code_unlink_page(struct rv *s, uint64_t va)
@@ -189,7 +220,7 @@ struct rv_page *rv_code_find(struct rv *s, uint64_t va)
 	p = find_or_make(s, w.pa, host);
 	if (!p)
 		return NULL;
-	rv_note_page(s, va, w.bits);
+	note_fetch(s, va, w.local);
 	code->fetch[n].tag = page | s->mode;
 	code->fetch[n].page = p;
 	return p;

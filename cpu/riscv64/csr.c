@@ -178,7 +178,7 @@ static void write_mstatus(struct rv *s, uint64_t val, uint64_t writable)
 		writable &= ~MSTATUS_MPP;
 	s->mstatus = (old & ~writable) | (val & writable);
 	if ((s->mstatus ^ old) & MSTATUS_MXR)
-		rv_flush(s, true, 0, true, 0);
+		rv_tlb_forget(s);
 	rv_fp_changed(s);
 	rv_context_changed(s);
 	attend_pending(s);
@@ -211,12 +211,18 @@ static void write_menvcfg(struct rv *s, uint64_t val)
 
 static void write_satp(struct rv *s, uint64_t val)
 {
+	const uint64_t asid = 0xffffull << 44;
 	unsigned mode = val >> 60;
+	uint64_t changed = val ^ s->satp;
 
 	if (val == s->satp || (mode != SATP_BARE && !in_range(mode, SATP_SV39, SATP_SV57)))
 		return;
 	s->satp = val;
-	rv_flush(s, true, 0, true, 0);
+	/* Another table with an old ASID wants a fence (10.1.11); much software leaves it out. */
+	if (changed >> 60 || !(changed & asid))
+		rv_flush(s, true, 0, true, 0);
+	else
+		rv_space_changed(s);
 }
 
 static void write_fcsr(struct rv *s, unsigned csr, uint64_t val)
@@ -507,7 +513,7 @@ void rv_csr_reset(struct rv *s)
 	memset(s->mstateen, 0, sizeof s->mstateen);
 	memset(s->pmpcfg, 0, sizeof s->pmpcfg);
 	memset(s->pmpaddr, 0, sizeof s->pmpaddr);
-	s->pmp_used = false;
+	s->npmp = 0;
 	if (s->env->firmware_calls)
 		reset_for_kernel(s);
 	memset(s->tlb_used, 0xff, sizeof s->tlb_used);

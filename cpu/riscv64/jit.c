@@ -104,9 +104,14 @@ void rv_jit_free(struct rv *s)
 /* Contexts ---------------------------------------------------------------------------------------
  */
 
+static unsigned table_of_mode(unsigned mode)
+{
+	return mode == RV_M ? 2 : mode == RV_S;
+}
+
 static unsigned table_of(const struct rv *s)
 {
-	return s->mode == RV_M ? 2 : s->mode == RV_S;
+	return table_of_mode(s->mode);
 }
 
 /* M mode with MPRV is left to the interpreter: it is rare, and this mark is nobody's. */
@@ -126,20 +131,33 @@ void rv_jit_context_changed(struct rv *s)
 	s->jump_mark = is_odd(s) || s->tlb == &s->tlbs[RV_CTX_S_SUM];
 }
 
-void rv_jit_unlink(struct rv *s)
+static void unlink_table(struct rv *s, unsigned t)
 {
-	unsigned t, i, n;
+	unsigned i, n;
 	uint64_t used;
 
-	for (t = 0; t < 3; t++)
-		for (i = 0; i < JIT_JUMPS / 64; i++) {
-			for (used = s->jump_used[t][i]; used; used &= ~(1ull << n)) {
-				n = 63 - clz64(used);
-				s->jump[t][i * 64 + n].tag = JIT_NO_TAG;
-			}
-			s->jump_used[t][i] = 0;
+	for (i = 0; i < JIT_JUMPS / 64; i++) {
+		for (used = s->jump_used[t][i]; used; used &= ~(1ull << n)) {
+			n = 63 - clz64(used);
+			s->jump[t][i * 64 + n].tag = JIT_NO_TAG;
 		}
-	memset(s->jump_pages, 0, sizeof s->jump_pages);
+		s->jump_used[t][i] = 0;
+	}
+	memset(s->jump_pages[t], 0, sizeof s->jump_pages[t]);
+}
+
+void rv_jit_unlink_modes(struct rv *s, unsigned modes)
+{
+	unsigned mode;
+
+	for (mode = RV_U; mode <= RV_M; mode++)
+		if (modes >> mode & 1)
+			unlink_table(s, table_of_mode(mode));
+}
+
+void rv_jit_unlink(struct rv *s)
+{
+	rv_jit_unlink_modes(s, 1 << RV_U | 1 << RV_S | 1 << RV_M);
 }
 
 static unsigned page_bit(uint64_t va)
@@ -147,13 +165,19 @@ static unsigned page_bit(uint64_t va)
 	return (unsigned)(va >> MEM_PAGE_BITS & (RV_JUMP_PAGES - 1));
 }
 
+static bool knows_page(const struct rv *s, unsigned t, unsigned n)
+{
+	return s->jump_pages[t][n / 64] >> n % 64 & 1;
+}
+
 void rv_jit_unlink_page(struct rv *s, uint64_t va)
 {
 	/* An instruction may begin in the page before. */
-	unsigned n = page_bit(va), before = page_bit(va - MEM_PAGE);
+	unsigned n = page_bit(va), before = page_bit(va - MEM_PAGE), t;
 
-	if (s->jump_pages[n / 64] >> n % 64 & 1 || s->jump_pages[before / 64] >> before % 64 & 1)
-		rv_jit_unlink(s);
+	for (t = 0; t < 3; t++)
+		if (knows_page(s, t, n) || knows_page(s, t, before))
+			unlink_table(s, t);
 }
 
 static void remember(struct rv *s, const void *host)
@@ -163,7 +187,7 @@ static void remember(struct rv *s, const void *host)
 	s->jump[t][n] = (struct jit_jump){ s->pc | s->jump_mark, host };
 	s->jump_used[t][n / 64] |= 1ull << n % 64;
 	n = page_bit(s->pc);
-	s->jump_pages[n / 64] |= 1ull << n % 64;
+	s->jump_pages[t][n / 64] |= 1ull << n % 64;
 }
 
 /* Translation --------------------------------------------------------------------------------- */

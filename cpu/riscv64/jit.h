@@ -30,6 +30,7 @@ bool rv_jit_written(struct rv *, uint64_t pa, uint64_t len);
 bool rv_jit_has_page(const struct rv *, uint64_t pa);
 /* Translations have changed: the hart forgets where virtual addresses are. */
 void rv_jit_unlink(struct rv *);
+void rv_jit_unlink_modes(struct rv *, unsigned modes); /* 1 << RV_U, ...: code of these */
 void rv_jit_unlink_page(struct rv *, uint64_t va);
 /* After a change of mode or data context. */
 void rv_jit_context_changed(struct rv *);

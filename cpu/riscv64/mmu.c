@@ -12,14 +12,24 @@
 #include "core/mem.h"
 #include "cpu/riscv64/state.h"
 
-enum { PTE_V = 1, PTE_R = 2, PTE_W = 4, PTE_X = 8, PTE_U = 16, PTE_A = 64, PTE_D = 128 };
+enum {
+	PTE_V = 1,
+	PTE_R = 2,
+	PTE_W = 4,
+	PTE_X = 8,
+	PTE_U = 16,
+	PTE_G = 32,
+	PTE_A = 64,
+	PTE_D = 128
+};
 #define PTE_RESERVED (0x7full << 54)
 #define PTE_PBMT     (3ull << 61)
 #define PTE_N        (1ull << 63)
 
 enum { VPN_BITS = 9, NAPOT_BITS = 4, NAPOT_64K = 8 };
 
-#define PPN_MASK ((1ull << 44) - 1)
+#define PPN_MASK  ((1ull << 44) - 1)
+#define LEAF_PAGE (PPN_MASK << MEM_PAGE_BITS)
 
 /* What a walk ends with: 0 or one of these, which `faults` makes an exception code. */
 enum result { OK, PAGE_FAULT, ACCESS_FAULT, AGAIN };
@@ -121,20 +131,47 @@ static enum result note_use(
 	return OK;
 }
 
+/* How a walk starts: the table, and the levels from it on. */
+static unsigned walk_from(struct rv *s, uint64_t va, uint64_t *table)
+{
+	unsigned levels = rv_walk_find(s, va, table);
+
+	if (levels)
+		return levels;
+	*table = (s->satp & PPN_MASK) << MEM_PAGE_BITS;
+	return (unsigned)(s->satp >> 60) - 5; /* MODE is 8, 9, 10 for 3, 4, 5 levels */
+}
+
+static bool is_canonical(const struct rv *s, uint64_t va)
+{
+	unsigned shift = 64 - MEM_PAGE_BITS - VPN_BITS * ((unsigned)(s->satp >> 60) - 5);
+
+	return (uint64_t)((int64_t)(va << shift) >> shift) == va;
+}
+
+static void note_leaf(struct rv *s, uint64_t va, uint64_t pa, uint64_t pte, unsigned bits)
+{
+	const uint64_t kept = PTE_R | PTE_W | PTE_X | PTE_U | PTE_D;
+	uint64_t leaf = (pte & kept) | (uint64_t)bits << RV_LEAF_BITS | (pa & -(uint64_t)MEM_PAGE);
+	uint64_t pmp = rv_pmp_of_page(s, pa);
+
+	if (pmp)
+		rv_l2_add(s, va, leaf | pmp << RV_LEAF_PMP, pte & PTE_G);
+}
+
 static enum result walk(
     struct rv *s, enum rv_context ctx, uint64_t va, enum rv_access access, struct rv_where *where)
 {
-	unsigned level = (unsigned)(s->satp >> 60) - 5; /* MODE is 8, 9, 10 for 3, 4, 5 levels */
-	unsigned shift = MEM_PAGE_BITS + VPN_BITS * level;
-	uint64_t table, at, pte = s->satp << 10, mask;
+	uint64_t table, at, pte, mask;
+	unsigned level = walk_from(s, va, &table), shift = MEM_PAGE_BITS + VPN_BITS * level;
 	_Atomic uint64_t *host;
+	enum result r;
 
-	if ((uint64_t)((int64_t)(va << (64 - shift)) >> (64 - shift)) != va)
+	if (!is_canonical(s, va))
 		return PAGE_FAULT;
-	do {
+	for (;;) {
 		level--;
 		shift -= VPN_BITS;
-		table = (pte >> 10 & PPN_MASK) << MEM_PAGE_BITS;
 		at = table | (va >> shift & ((1u << VPN_BITS) - 1)) << 3;
 		host = pte_at(s, at, RV_LOAD);
 		if (!host)
@@ -142,7 +179,12 @@ static enum result walk(
 		pte = LE64(atomic_load_explicit(host, memory_order_acquire));
 		if (!well_formed(s, pte, level))
 			return PAGE_FAULT;
-	} while (!(pte & (PTE_R | PTE_X)));
+		if (pte & (PTE_R | PTE_X))
+			break;
+		table = (pte >> 10 & PPN_MASK) << MEM_PAGE_BITS;
+		if (level == 1 || level == 2)
+			rv_walk_add(s, va, level, table);
+	}
 	if (!permitted(s, pte, ctx, access))
 		return PAGE_FAULT;
 	if (pte & PTE_N)
@@ -150,7 +192,32 @@ static enum result walk(
 	mask = (1ull << shift) - 1;
 	where->pa = ((pte >> 10 & PPN_MASK) << MEM_PAGE_BITS & ~mask) | (va & mask);
 	where->bits = (uint8_t)shift;
-	return note_use(s, at, host, pte, access);
+	where->local = !(pte & PTE_G);
+	r = note_use(s, at, host, pte, access);
+	if (r == OK)
+		note_leaf(s, va, where->pa, access == RV_STORE ? pte | PTE_D : pte, shift);
+	return r;
+}
+
+/* Whether the leaf is remembered and lets this access be. */
+static bool remembered(
+    struct rv *s, enum rv_context ctx, uint64_t va, enum rv_access access, struct rv_where *where)
+{
+	static const uint16_t need[] = {
+		[RV_FETCH] = PTE_X << RV_LEAF_PMP,
+		[RV_LOAD] = PTE_R << RV_LEAF_PMP,
+		[RV_STORE] = PTE_W << RV_LEAF_PMP | PTE_D,
+	};
+	bool global;
+	uint64_t leaf = rv_l2_find(s, va, &global);
+
+	if ((leaf & need[access]) != need[access] || !permitted(s, leaf, ctx, access))
+		return false;
+	where->pa = (leaf & LEAF_PAGE) | (va & (MEM_PAGE - 1));
+	where->bits = leaf >> RV_LEAF_BITS;
+	where->local = !global;
+	where->whole = true;
+	return true;
 }
 
 int rv_translate(struct rv *s, enum rv_context ctx, uint64_t va, unsigned len,
@@ -161,7 +228,10 @@ int rv_translate(struct rv *s, enum rv_context ctx, uint64_t va, unsigned len,
 	if (ctx == RV_CTX_M || s->satp >> 60 == 0) {
 		where->pa = va;
 		where->bits = MEM_PAGE_BITS;
+		where->local = false;
 	} else {
+		if (remembered(s, ctx, va, access, where))
+			return 0;
 		do
 			r = walk(s, ctx, va, access, where);
 		while (r == AGAIN);

@@ -51,19 +51,30 @@ bool rv_pmp_allows(const struct rv *s, uint64_t pa, unsigned len, enum rv_access
 {
 	uint64_t last = pa + len - 1;
 	uint64_t page = pa & ~(uint64_t)(MEM_PAGE - 1), page_last = page | (MEM_PAGE - 1);
-	uint64_t lo, hi;
-	unsigned n;
+	const struct rv_pmp_range *r, *end = s->pmp + s->npmp;
 
 	*whole = true;
-	for (n = 0; s->pmp_used && n < NENTRIES; n++) {
-		if (!entry_range(s, n, &lo, &hi) || lo > page_last || hi < page)
+	for (r = s->pmp; r < end; r++) {
+		if (r->lo > page_last || r->hi < page)
 			continue;
-		if (lo > page || hi < page_last)
+		if (r->lo > page || r->hi < page_last)
 			*whole = false;
-		if (lo <= last && hi >= pa)
-			return lo <= pa && hi >= last && entry_allows(s->pmpcfg[n], access, mode);
+		if (r->lo <= last && r->hi >= pa)
+			return r->lo <= pa && r->hi >= last && entry_allows(r->cfg, access, mode);
 	}
 	return mode == RV_M;
+}
+
+uint64_t rv_pmp_of_page(const struct rv *s, uint64_t pa)
+{
+	uint64_t page = pa & ~(uint64_t)(MEM_PAGE - 1), page_last = page | (MEM_PAGE - 1);
+	const struct rv_pmp_range *r, *end = s->pmp + s->npmp;
+
+	for (r = s->pmp; r < end; r++)
+		if (r->lo <= page_last && r->hi >= page)
+			return r->lo <= page && r->hi >= page_last ? (r->cfg & (R | W | X)) << 1
+								   : 0;
+	return 0;
 }
 
 uint64_t rv_pmp_read_cfg(const struct rv *s, unsigned n)
@@ -78,11 +89,15 @@ uint64_t rv_pmp_read_cfg(const struct rv *s, unsigned n)
 
 static void changed(struct rv *s)
 {
+	struct rv_pmp_range *r;
 	unsigned n;
 
-	s->pmp_used = false;
-	for (n = 0; n < NENTRIES; n++)
-		s->pmp_used |= (s->pmpcfg[n] & A) != OFF;
+	s->npmp = 0;
+	for (n = 0; n < NENTRIES; n++) {
+		r = &s->pmp[s->npmp];
+		r->cfg = s->pmpcfg[n];
+		s->npmp += entry_range(s, n, &r->lo, &r->hi);
+	}
 	rv_flush(s, true, 0, true, 0);
 }
 

@@ -12,6 +12,7 @@
 #include "core/clock.h"
 #include "cpu/cpu.h"
 #include "cpu/riscv64/regs.h"
+#include "cpu/riscv64/tlb.h"
 #include "jit/jit.h"
 
 /*
@@ -30,7 +31,7 @@ enum { RV_SINK = 32 };
  * and no bus region; a load entry only for pages without a bus region; both only where PMP allows
  * the whole page. */
 enum { RV_TLB_BITS = 9, RV_TLB_SIZE = 1 << RV_TLB_BITS };
-enum { RV_JUMP_PAGES = 4096, RV_SUPERS = 4096, RV_SUPER_BITS = 21 };
+enum { RV_JUMP_PAGES = 4096 };
 #define RV_NO_TAG(n) ((n) == RV_TLB_SIZE - 1 ? 0 : UINT64_MAX)
 
 struct rv_tlb_entry {
@@ -41,6 +42,11 @@ struct rv_tlb_entry {
 struct rv_tlb {
 	struct rv_tlb_entry load[RV_TLB_SIZE], store[RV_TLB_SIZE];
 };
+
+static inline unsigned rv_tlb_slot(uint64_t va)
+{
+	return va >> 12 & (RV_TLB_SIZE - 1);
+}
 
 /* One TLB a privilege context, so that a change of mode flushes nothing.  M mode with MPRV uses the
  * context of MPP.  A change of MXR flushes. */
@@ -118,7 +124,11 @@ struct rv {
 	uint64_t mcycle_delta, minstret_delta; /* counter = retired + delta while not inhibited */
 	uint8_t pmpcfg[64];
 	uint64_t pmpaddr[64];
-	bool pmp_used; /* any entry that is not OFF */
+	struct rv_pmp_range { /* the entries that are not OFF */
+		uint64_t lo, hi;
+		uint8_t cfg;
+	} pmp[16];
+	unsigned npmp;
 
 	_Atomic uint64_t lines; /* mip bits that wires drive (MSIP, MTIP, SEIP, MEIP) */
 	/* Sstc.  The timer fires on another thread, and has this lock then; the hart has it when it
@@ -148,16 +158,15 @@ struct rv {
 	bool host_fp;        /* the host's floating-point environment is the guest's */
 	uint32_t host_mxcsr; /* and what it was before */
 	struct rv_tlb tlbs[RV_NCTX];
-	/* Bits of entries that may be filled, so that a flush costs what there is to flush. */
+	/* Bits of entries that may be filled, so that a flush costs what there is to flush; and of
+	 * those among them that are of this address space only. */
 	uint64_t tlb_used[RV_NCTX][2][RV_TLB_SIZE / 64];
+	uint64_t tlb_local[RV_NCTX][2][RV_TLB_SIZE / 64];
+	struct rv_l2 l2;
 	/* Where compiled code goes on, by mode (U, S, M), and what of it may be filled. */
 	struct jit_jump jump[3][JIT_JUMPS];
 	uint64_t jump_used[3][JIT_JUMPS / 64];
-	uint64_t jump_pages[RV_JUMP_PAGES / 64]; /* virtual pages (modulo) that it knows */
-	/* Where superpages are that the TLBs or the jump cache may hold pieces of: 2 MiB of addresses a
-	 * bit (modulo); and whether there are larger ones. */
-	uint64_t super[RV_SUPERS / 64];
-	bool super_large;
+	uint64_t jump_pages[3][RV_JUMP_PAGES / 64]; /* virtual pages (modulo) that they know */
 };
 
 /* mstatus */
@@ -234,9 +243,10 @@ struct rv_where {
 	uint64_t pa;
 	bool whole;
 	uint8_t bits; /* log2 of the size of the page that the page table has there */
+	bool local;   /* other address spaces may have something else there */
 };
-/* Walks the page table in this context and checks PMP for len bytes (which do not cross a page). 0,
- * or the exception code; no side effects but A and D bits. */
+/* Finds it in the page table in this context and checks PMP for len bytes (which do not cross a
+ * page). 0, or the exception code; no side effects but A and D bits. */
 int rv_translate(
     struct rv *, enum rv_context, uint64_t va, unsigned len, enum rv_access, struct rv_where *);
 
@@ -252,8 +262,22 @@ void *rv_atomic(struct rv *, uint64_t va, unsigned size, bool for_lr, uint64_t *
 void rv_cbo_zero(struct rv *, uint64_t va);
 void rv_cbo_check(struct rv *, uint64_t va);
 
-/* A piece of the page of 2^bits bytes around va goes to a TLB or the jump cache. */
-void rv_note_page(struct rv *, uint64_t va, unsigned bits);
+/* tlb.c --------------------------------------------------------------------------------------- */
+
+/* The page of va is at host; of the current data context.  local: as in struct rv_where. */
+void rv_tlb_fill(struct rv *, bool store, uint64_t va, const uint8_t *host, bool local);
+/* Permissions have changed without a fence: MXR. */
+void rv_tlb_forget(struct rv *);
+/* The leaf for va (see tlb.h), or 0; and how it gets there. */
+uint64_t rv_l2_find(struct rv *, uint64_t va, bool *global);
+void rv_l2_add(struct rv *, uint64_t va, uint64_t leaf, bool global);
+/* How many levels are left of a walk, and the table to go on with; 0: all of them. */
+unsigned rv_walk_find(struct rv *, uint64_t va, uint64_t *table);
+/* level: 1 or 2. */
+void rv_walk_add(struct rv *, uint64_t va, unsigned level, uint64_t table);
+/* satp has another ASID now. */
+void rv_space_changed(struct rv *);
+
 /* SFENCE.VMA and friends on this hart, without privilege checks; all: flush everything. */
 void rv_flush(struct rv *, bool all, uint64_t va, bool all_asids, uint64_t asid);
 /* The page at pa holds decoded code from now on: no store TLB entry of any hart of the VM may lead
@@ -266,6 +290,10 @@ void rv_protect_code(struct rv *, uint64_t pa);
  */
 bool rv_pmp_allows(
     const struct rv *, uint64_t pa, unsigned len, enum rv_access, unsigned mode, bool *whole);
+/* What S and U mode may do in all of the page at pa, as R, W, X of a PTE; 0: nothing, or it
+ * depends.
+ */
+uint64_t rv_pmp_of_page(const struct rv *, uint64_t pa);
 uint64_t rv_pmp_read_cfg(const struct rv *, unsigned n); /* pmpcfg0, 2, ... 14 */
 void rv_pmp_write_cfg(struct rv *, unsigned n, uint64_t);
 void rv_pmp_write_addr(struct rv *, unsigned n, uint64_t);
@@ -289,9 +317,10 @@ void rv_csr_set(struct rv *, const struct rv_regs *);
 
 /* code.c, interp.c ---------------------------------------------------------------------------- */
 
-/* Forgets how this hart finds code pages by virtual address (translations changed): all, or the one
- * that holds va. */
+/* Forgets how this hart finds code pages by virtual address (translations changed): all, those of
+ * this address space only, or the one that holds va. */
 void rv_code_unlink(struct rv *);
+void rv_code_unlink_local(struct rv *);
 void rv_code_unlink_page(struct rv *, uint64_t va);
 /* The instruction at pc (16 or 32 bits); 0 where it cannot be read. No side effects. */
 uint32_t rv_word_at_pc(struct rv *);

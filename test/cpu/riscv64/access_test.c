@@ -304,6 +304,7 @@ static void atomics_are_aligned_and_in_ram(void **state)
 	assert_int_equal(atomic(r, &c, VA + 0x1000, 8, true), RV_LOAD_ACCESS);
 	assert_int_equal(atomic(r, &c, VA + 0x1000, 8, false), RV_STORE_ACCESS);
 	*slot(r, 1) = B >> 2 | (LEAF & ~4); /* read-only */
+	rv_flush(r->s, false, VA + 0x1000, true, 0);
 	assert_int_equal(atomic(r, &c, VA + 0x1000, 8, true), RIG_OK);
 	assert_int_equal(atomic(r, &c, VA + 0x1000, 8, false), RV_STORE_PAGE);
 	*mem_flags(r->mem, A) |= MEM_CODE;

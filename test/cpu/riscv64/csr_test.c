@@ -488,7 +488,7 @@ static void reset_gives_a_bare_hart(void **state)
 	assert_int_equal(rig_csr(r, SATP), 0);
 	assert_int_equal(rig_csr(r, MIE), 0);
 	assert_int_equal(rig_csr(r, STIMECMP), ONES);
-	assert_false(r->s->pmp_used);
+	assert_int_equal(r->s->npmp, 0);
 }
 
 static void reset_for_a_kernel_opens_everything(void **state)

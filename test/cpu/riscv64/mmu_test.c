@@ -160,6 +160,7 @@ static void pointers_have_no_other_bits(void **state)
 	assert_int_equal(fault(r, RV_CTX_S, RV_LOAD), 0);
 	for (i = 0; i < sizeof bad / sizeof *bad; i++) {
 		rig_put(r, pte_pa(SV39, VA, 1), pte_of(ROOT + 0x2000, V) | bad[i], 8);
+		rv_flush(r->s, true, 0, true, 0);
 		assert_int_equal(fault(r, RV_CTX_S, RV_LOAD), RV_LOAD_PAGE);
 	}
 	rig_put(r, pte_pa(SV39, VA, 1), pte_of(ROOT + 0x2000, V | G), 8);
@@ -346,6 +347,117 @@ static void mprv_takes_the_context_of_mpp(void **state)
 	assert_int_equal(rv_data_context(r->s), RV_CTX_U); /* only M mode heeds MPRV */
 }
 
+/* Makes the leaf for VA say something else, without a fence. */
+static void change_leaf(struct rig *r, uint64_t leaf)
+{
+	rig_put(r, pte_pa(SV39, VA, 0), leaf, 8);
+}
+
+static uint64_t where_is_va(struct rig *r)
+{
+	struct rv_where w = { 0 };
+
+	assert_int_equal(translate(r, RV_CTX_S, VA, RV_LOAD, &w), 0);
+	return w.pa;
+}
+
+static void enter_space(struct rig *r, uint64_t asid)
+{
+	rv_csr(
+	    r->s, SATP, RV_CSR_WRITE, (uint64_t)SV39 << 60 | asid << 44 | ROOT >> 12, false, true);
+}
+
+#define OTHER  (TARGET + 0x1000)
+#define OFFSET (VA & 0xfff)
+
+static void leaves_are_remembered_until_a_fence(void **state)
+{
+	struct rig *r = *state;
+
+	map(r, SV39, VA, 0, pte_of(TARGET, V | RWX | A | D));
+	assert_int_equal(where_is_va(r), TARGET + OFFSET);
+	change_leaf(r, pte_of(OTHER, V | RWX | A | D));
+	assert_int_equal(where_is_va(r), TARGET + OFFSET);
+	rv_flush(r->s, false, VA + 0x1000, true, 0);
+	assert_int_equal(where_is_va(r), TARGET + OFFSET);
+	rv_flush(r->s, false, VA, false, 1); /* of another address space */
+	assert_int_equal(where_is_va(r), TARGET + OFFSET);
+	rv_flush(r->s, false, VA, false, 0);
+	assert_int_equal(where_is_va(r), OTHER + OFFSET);
+}
+
+static void address_spaces_are_remembered_side_by_side(void **state)
+{
+	struct rig *r = *state;
+	uint64_t asid;
+
+	map(r, SV39, VA, 0, 0);
+	for (asid = 0; asid < 4; asid++) {
+		enter_space(r, asid);
+		change_leaf(r, pte_of(TARGET + (asid << 12), V | RWX | A | D));
+		assert_int_equal(where_is_va(r), TARGET + (asid << 12) + OFFSET);
+	}
+	change_leaf(r, 0);
+	for (asid = 0; asid < 4; asid++) {
+		enter_space(r, asid);
+		assert_int_equal(where_is_va(r), TARGET + (asid << 12) + OFFSET);
+	}
+	rv_flush(r->s, true, 0, false, 2);
+	enter_space(r, 2);
+	assert_int_equal(fault(r, RV_CTX_S, RV_LOAD), RV_LOAD_PAGE);
+	enter_space(r, 3);
+	assert_int_equal(where_is_va(r), TARGET + 0x3000 + OFFSET);
+	rv_flush(r->s, false, VA, true, 0);
+	for (asid = 0; asid < 4; asid++) {
+		enter_space(r, asid);
+		assert_int_equal(fault(r, RV_CTX_S, RV_LOAD), RV_LOAD_PAGE);
+	}
+}
+
+static void global_pages_are_in_all_address_spaces(void **state)
+{
+	struct rig *r = *state;
+
+	map(r, SV39, VA, 0, pte_of(TARGET, V | RWX | A | D | G));
+	assert_int_equal(where_is_va(r), TARGET + OFFSET);
+	change_leaf(r, 0);
+	enter_space(r, 5);
+	assert_int_equal(where_is_va(r), TARGET + OFFSET);
+	rv_flush(r->s, true, 0, false, 5); /* is not about global pages */
+	assert_int_equal(where_is_va(r), TARGET + OFFSET);
+	rv_flush(r->s, true, 0, true, 0);
+	assert_int_equal(fault(r, RV_CTX_S, RV_LOAD), RV_LOAD_PAGE);
+}
+
+static void numbers_of_address_spaces_can_run_out(void **state)
+{
+	struct rig *r = *state;
+	unsigned i;
+
+	map(r, SV39, VA, 0, pte_of(TARGET, V | RWX | A | D));
+	for (i = 0; i < 20000; i++) {
+		change_leaf(r, pte_of(TARGET + ((i & 7) << 12), V | RWX | A | D));
+		rv_flush(r->s, true, 0, i & 1, 0);
+		assert_int_equal(where_is_va(r), TARGET + ((i & 7) << 12) + OFFSET);
+	}
+}
+
+static void what_is_remembered_keeps_its_permissions(void **state)
+{
+	struct rig *r = *state;
+
+	map(r, SV39, VA, 0, pte_of(TARGET, V | R | X | U | A));
+	assert_int_equal(fault(r, RV_CTX_U, RV_LOAD), 0);
+	assert_int_equal(fault(r, RV_CTX_U, RV_FETCH), 0);
+	assert_int_equal(fault(r, RV_CTX_U, RV_STORE), RV_STORE_PAGE);
+	assert_int_equal(fault(r, RV_CTX_S, RV_LOAD), RV_LOAD_PAGE);
+	assert_int_equal(fault(r, RV_CTX_S_SUM, RV_LOAD), 0);
+	assert_int_equal(fault(r, RV_CTX_S_SUM, RV_FETCH), RV_FETCH_PAGE);
+	rv_pmp_write_cfg(r->s, 0, 0x19); /* R of everything */
+	assert_int_equal(fault(r, RV_CTX_U, RV_LOAD), 0);
+	assert_int_equal(fault(r, RV_CTX_U, RV_FETCH), RV_FETCH_ACCESS);
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, rig_setup, rig_teardown)
@@ -365,6 +477,11 @@ int main(void)
 		TEST(page_tables_must_be_in_ram),
 		TEST(m_mode_and_bare_do_not_translate),
 		TEST(mprv_takes_the_context_of_mpp),
+		TEST(leaves_are_remembered_until_a_fence),
+		TEST(address_spaces_are_remembered_side_by_side),
+		TEST(global_pages_are_in_all_address_spaces),
+		TEST(numbers_of_address_spaces_can_run_out),
+		TEST(what_is_remembered_keeps_its_permissions),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef CPU_RISCV64_TLB_H
+#define CPU_RISCV64_TLB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * What a hart remembers of page tables, behind the small TLBs that loads and stores look into
+ * first: leaves by page, and the tables on the way to them.  Several address spaces are in here at
+ * once.  Each entry carries a number that stands for the address space it is of, or for all of them
+ * (global pages); to forget an address space is to give it a new number.
+ */
+enum { RV_L2_SETS = 1024, RV_L2_WAYS = 4, RV_WALKS = 64, RV_SPACES = 16, RV_SUPERS = 4 };
+
+/* tag: virtual page | number; no entry where it is 0. */
+struct rv_l2_entry {
+	uint64_t tag;
+	uint64_t leaf; /* RV_LEAF_x, and the physical page */
+};
+
+/* A PTE whose RSW field is what PMP allows for its whole page (R, W, X as in a PTE, at RV_LEAF_PMP)
+ * and whose top has log2 of its size. */
+enum { RV_LEAF_PMP = 7, RV_LEAF_BITS = 56 };
+
+struct rv_walk {
+	uint64_t tag; /* the region's first address | number */
+	uint64_t table;
+};
+
+struct rv_l2 {
+	struct rv_l2_entry entry[RV_L2_SETS][RV_L2_WAYS];
+	struct rv_walk walk[2][RV_WALKS]; /* tables of 2 MiB, of 1 GiB */
+	struct {
+		uint32_t asid;
+		uint16_t id; /* 0: not in use */
+	} space[RV_SPACES];
+	uint16_t id, global; /* of the current address space, and of global pages */
+	uint16_t last_id;
+	uint16_t next_space, next_way;
+	/* By half of the address space and kind of superpage, hashes of the addresses of those that
+	 * there may be pieces of. */
+	uint64_t supers[2][RV_SUPERS][8];
+};
+
+#endif
