@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # apt-for.sh SUITE ARCH COMMAND...: run an apt command as if on a Debian machine of that suite and architecture,
 # with a state of its own in the cache and with signatures checked.  The archive is the one that this machine's apt uses.
+# apt-for.sh SUITE ARCH update: read its index.  A mirror that is between two releases may have a suite whole under one
+# of its names only (trixie, stable), so the others are tried, too, and taken when they are the same suite.
 set -eu
 suite=$1 arch=$2
 shift 2
@@ -17,6 +19,7 @@ if [ ! -f "$root/apt.conf" ]; then
 	}
 	mkdir -p "$root/lists/partial" "$root/cache/archives/partial" "$root/parts"
 	: >"$root/status"
+	echo "$mirror" >"$root/mirror"
 	echo "deb [signed-by=$keys] $mirror $suite main" >"$root/sources.list"
 	cat >"$root/apt.conf.new" <<-END
 		Dir::State "$root";
@@ -36,4 +39,14 @@ if [ ! -f "$root/apt.conf" ]; then
 	mv "$root/apt.conf.new" "$root/apt.conf"
 fi
 export APT_CONFIG="$root/apt.conf"
-exec "$@"
+[ "$*" = update ] || exec "$@"
+
+for name in "$suite" stable testing oldstable; do
+	echo "deb [signed-by=$keys] $(cat "$root/mirror") $name main" >"$root/sources.list"
+	if apt-get -q -o Debug::NoLocking=1 update &&
+		{ [ "$name" = "$suite" ] || apt-get indextargets --format '$(CODENAME)' | grep -qx "$suite"; }; then
+		exit 0
+	fi
+done
+echo "apt-for.sh: no index of $suite for $arch to be had" >&2
+exit 1

@@ -21,7 +21,7 @@ update() {
 	stamp=$cache/apt/$suite-$arch/updated
 	[ -z "$(find "$stamp" -mtime -1 2>/dev/null)" ] || return 0
 	say "reading Debian $suite's index for $arch"
-	"$here/apt-for.sh" $suite $arch apt-get -q update >&2 </dev/null
+	"$here/apt-for.sh" $suite $arch update >&2 </dev/null
 	touch "$stamp"
 }
 
