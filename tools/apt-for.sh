@@ -10,7 +10,7 @@ shift 2
 root=${LODGE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/lodge}/apt/$suite-$arch
 keys=/usr/share/keyrings/debian-archive-keyring.gpg
 
-if [ ! -f "$root/apt.conf" ]; then
+if [ ! -f "$root/mirror" ]; then
 	mirror=$(apt-get indextargets --format '$(REPO_URI)' 'Created-By: Packages' |
 		grep '/debian/*$' | head -n 1)
 	[ -n "$mirror" ] || {
@@ -19,7 +19,6 @@ if [ ! -f "$root/apt.conf" ]; then
 	}
 	mkdir -p "$root/lists/partial" "$root/cache/archives/partial" "$root/parts"
 	: >"$root/status"
-	echo "$mirror" >"$root/mirror"
 	echo "deb [signed-by=$keys] $mirror $suite main" >"$root/sources.list"
 	cat >"$root/apt.conf.new" <<-END
 		Dir::State "$root";
@@ -37,6 +36,7 @@ if [ ! -f "$root/apt.conf" ]; then
 		Acquire::Retries "3";
 	END
 	mv "$root/apt.conf.new" "$root/apt.conf"
+	echo "$mirror" >"$root/mirror"
 fi
 export APT_CONFIG="$root/apt.conf"
 [ "$*" = update ] || exec "$@"

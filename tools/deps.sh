@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# deps.sh build|demo|check: on Debian, install what that needs and is missing; elsewhere (or without
+# deps.sh build|demo|check|bench: on Debian, install what that needs and is missing; elsewhere (or without
 # the right to install) say what is missing.  Needs nothing, and no root, when all is there.
 set -eu
 
@@ -9,12 +9,14 @@ demo="$build debian-archive-keyring cpio gzip xz-utils"
 # clang, clang-format and mandoc check form.
 check="$demo libcmocka-dev libzydis-dev gcc-riscv64-linux-gnu device-tree-compiler e2fsprogs \
 clang clang-format mandoc"
+bench="$demo gcc-riscv64-linux-gnu libc6-dev-riscv64-cross device-tree-compiler qemu-system-misc"
 
 case ${1:-} in
 build) want=$build ;;
 demo) want=$demo ;;
 check) want=$check ;;
-*) echo "deps.sh: want build, demo or check" >&2; exit 1 ;;
+bench) want=$bench ;;
+*) echo "deps.sh: want build, demo, check or bench" >&2; exit 1 ;;
 esac
 
 if ! command -v dpkg-query >/dev/null; then
