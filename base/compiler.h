@@ -2,6 +2,8 @@
 #ifndef BASE_COMPILER_H
 #define BASE_COMPILER_H
 
+#include <stdint.h>
+
 /* The only place for what C11 does not have. */
 
 #define likely(x)       __builtin_expect(!!(x), 1)
@@ -21,14 +23,19 @@
 __extension__ typedef unsigned __int128 u128;
 
 /* Replaces *p, aligned to 16, if it is `old`, and returns what was there.  Atomic where the host
- * can do that; elsewhere only among those who hold the same lock. */
-#if defined(__x86_64__)
-__attribute__((target("cx16")))
-#endif
-static inline u128
-cas128(u128 *p, u128 old, u128 val)
+ * can do that; elsewhere only among those who hold the same lock.  (Compilers have a builtin for
+ * x86-64 only where they may take CMPXCHG16B for granted.) */
+static inline u128 cas128(u128 *p, u128 old, u128 val)
 {
-#if defined(__x86_64__) || defined(__GCC_HAVE_SYNC_COMPARE_AND_SWAP_16)
+#if defined(__x86_64__)
+	uint64_t low = (uint64_t)old, high = (uint64_t)(old >> 64);
+
+	__asm__ volatile("lock cmpxchg16b %0"
+			 : "+m"(*p), "+a"(low), "+d"(high)
+			 : "b"((uint64_t)val), "c"((uint64_t)(val >> 64))
+			 : "cc", "memory");
+	return (u128)high << 64 | low;
+#elif defined(__GCC_HAVE_SYNC_COMPARE_AND_SWAP_16)
 	return __sync_val_compare_and_swap(p, old, val);
 #else
 	u128 was = *p;
