@@ -139,10 +139,15 @@ int machine_attend(struct machine *m, enum machine_end *end, unsigned *code, str
 	*code = 0;
 	if (r.made) {
 		*code = r.code;
-		return ends(m, r.power, end) ? 1 : reboot(m, e);
+		if (ends(m, r.power, end))
+			return 1;
 	}
-	*end = MACHINE_STOPPED;
-	return stop;
+	/* Also when the guest resets at the same moment. */
+	if (stop) {
+		*end = MACHINE_STOPPED;
+		return 1;
+	}
+	return r.made ? reboot(m, e) : 0;
 }
 
 /* Does what the CPU came back for: 1 when it can never run again. */
