@@ -18,7 +18,8 @@ typedef uint32_t jit_id;
 struct jit_cache *jit_cache_new(struct jit *, struct err *);
 void jit_cache_free(struct jit_cache *);
 
-/* The unit that starts at pa, and goes on at pa2 in another page unless that is JIT_NO_PAGE; or 0. */
+/* The unit that starts at pa, and goes on at pa2 in another page unless that is JIT_NO_PAGE; or 0.
+ */
 #define JIT_NO_PAGE UINT64_MAX
 jit_id jit_cache_find(struct jit_cache *, uint64_t pa, uint64_t pa2, unsigned flavour);
 const void *jit_cache_host(const struct jit_cache *, jit_id);

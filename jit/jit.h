@@ -7,7 +7,9 @@
 #include <stdint.h>
 
 #include "base/err.h"
-#include "ir/ir.h"
+
+struct ir_block;
+struct ir_guest;
 
 /*
  * Makes host code of IR blocks and runs it.  One struct jit serves all CPUs of a VM; compiling and

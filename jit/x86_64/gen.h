@@ -3,6 +3,7 @@
 #define JIT_X86_64_GEN_H
 
 #include "base/os.h"
+#include "ir/ir.h"
 #include "jit/jit.h"
 #include "jit/x86_64/encode.h"
 #include "jit/x86_64/features.h"
