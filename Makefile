@@ -67,7 +67,7 @@ demo:
 	@tools/demo.sh $O/lodge
 
 bench: $O/lodge
-	@tools/deps.sh check
+	@tools/deps.sh bench
 	@bench/bench.py
 
 install: all

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: BSD-2-Clause
+"""The command lines of Lodge and of what it is measured beside.  A peer's command takes (kernel, initrd, kernel
+arguments, MiB, harts, folder for scratch files) and has the guest's serial port on standard input and output."""
+import os, pathlib, platform, shutil, struct, subprocess, time
+
+import guest
+
+root = pathlib.Path(__file__).resolve().parent.parent
+
+
+def lodge(program, engine):
+    def command(kernel, initrd, args, mem, harts, folder):
+        return [program, "run", "-q", "-E", engine, "-m", f"{mem}M", "-c", str(harts), "-k", kernel, "-i", initrd,
+                "-p", f"console=ttyS0 {args}"]
+    return command
+
+
+def qemu(prefix, data, firmware):
+    def command(kernel, initrd, args, mem, harts, folder):
+        return [*prefix, *data, "-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio", "-no-reboot",
+                "-machine", "virt", "-smp", str(harts), "-m", str(mem), *firmware, "-kernel", kernel, "-initrd", initrd,
+                "-append", f"console=ttyS0 {args}"]
+    return command
+
+
+def rvvm(program, firmware, fdtput):
+    """RVVM takes no initrd: it is laid behind the kernel, and named in a changed copy of its device tree."""
+    def command(kernel, initrd, args, mem, harts, folder):
+        image, ram = pathlib.Path(kernel).read_bytes(), pathlib.Path(initrd).read_bytes()
+        size, = struct.unpack_from("<Q", image, 16)  # image_size: Linux, Documentation/arch/riscv/boot-image-header.rst
+        # OpenSBI's fw_jump puts the device tree at RAM + 0x2200000: stay behind that.
+        start = max(0x2400000, (max(size, len(image)) + 0xFFFFF) & ~0xFFFFF)
+        payload, tree = f"{folder}/payload", f"{folder}/tree.dtb"
+        pathlib.Path(payload).write_bytes(image + bytes(start - len(image)) + ram)
+        machine = [program, str(firmware), "-m", f"{mem}M", "-s", str(harts), "-nogui", "-nonet"]
+        dump = subprocess.Popen([*machine, "-dumpdtb", tree], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                stderr=subprocess.DEVNULL)
+        time.sleep(1)
+        dump.kill()
+        dump.wait()
+        first = 0x80200000 + start
+        halves = lambda x: [f"{x >> 32:x}", f"{x & 0xffffffff:x}"]
+        for kind, key, value in (("x", "linux,initrd-start", halves(first)),
+                                 ("x", "linux,initrd-end", halves(first + len(ram))),
+                                 ("s", "bootargs", [f"console=ttyS0 {args}"])):
+            subprocess.run([fdtput, "-t", kind, tree, "/chosen", key, *value], check=True)
+        return [*machine, "-k", payload, "-dtb", tree]
+    return command
+
+
+def native(folder):
+    """The same programs for the host, in a chroot that needs no rights."""
+    def command(kernel, initrd, args, mem, harts, scratch):
+        work = next(a.removeprefix("bench=") for a in args.split() if a.startswith("bench="))
+        script = ('cd "$0" && mkdir -p tmp && mount -t proc proc proc; mount --rbind /dev dev; '
+                  'exec chroot . /usr/bin/busybox sh /bench/all "$1"')
+        return ["unshare", "-rmpf", "--kill-child", "sh", "-c", script, f"{folder}/root", work]
+    return command
+
+
+def unpacked(tree, program):
+    """An unpacked Debian program with its own libraries."""
+    lib = tree / "usr/lib/x86_64-linux-gnu"
+    return [str(tree / "lib64/ld-linux-x86-64.so.2"), "--library-path", f"{lib}:{lib}/pulseaudio", str(tree / program)]
+
+
+def version(command):
+    out = subprocess.run([*command, "--version"], capture_output=True, text=True).stdout.split("\n")[0]
+    return out.split(" (")[0].removeprefix("QEMU emulator version ").strip()
+
+
+def find():
+    """Name: (command, command of its start-up, what it is) of all peers that are there; Lodge's soft engine is first."""
+    program = os.environ.get("LODGE", str(root / "build/lodge"))
+    engines = subprocess.run([program, "engines"], capture_output=True, text=True, check=True).stdout
+    x86 = platform.machine() == "x86_64"
+    peers = {"lodge": (lodge(program, "soft"), [program], version([program]))}
+    if "interp" in engines:
+        peers["interp"] = (lodge(program, "interp"), [program], "Lodge's interpreter")
+    new = os.environ.get("QEMU_NEW")
+    if new:
+        peers["qemu-new"] = (qemu([new], [], []), [new], version([new]))
+    elif x86:
+        tree = guest.newest_qemu()
+        prefix = unpacked(tree, "usr/bin/qemu-system-riscv64")
+        firmware = tree / "usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin"
+        peers["qemu-new"] = (qemu(prefix, ["-L", str(tree / "usr/share/qemu")], ["-bios", str(firmware)]), prefix,
+                             version(prefix))
+    old = shutil.which(os.environ.get("QEMU", "qemu-system-riscv64"))
+    if old:
+        peers["qemu"] = (qemu([old], [], []), [old], version([old]))
+    other, fdtput = os.environ.get("RVVM"), shutil.which("fdtput")
+    if other and fdtput and x86:
+        firmware = guest.newest_qemu() / "usr/lib/riscv64-linux-gnu/opensbi/generic/fw_jump.bin"
+        peers["rvvm"] = (rvvm(other, firmware, fdtput), [other], version([other]))
+    if x86 and shutil.which("unshare"):
+        peers["native"] = (native(guest.make("amd64")), None, "the same programs on the host")
+    return peers
