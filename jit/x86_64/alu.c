@@ -117,7 +117,7 @@ static void shift_by_cl(
 		x86_take(g, RCX);
 		x86_load(g, RCX, b);
 	}
-	g->locked |= 1u << RCX;
+	g->locked[GPR] |= 1u << RCX;
 	if (g->value[a].where == IN_REG)
 		x86_use(g, a);
 	d = x86_dest(g, n, 0);

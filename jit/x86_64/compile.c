@@ -2,12 +2,8 @@
 /*
  * The forward pass: one operation after the other.
  */
-#include <string.h>
-
 #include "jit/x86_64/fp_seq.h"
 #include "jit/x86_64/gen.h"
-
-enum { COLD_ROOM = 160 };
 
 /* The offset behind the instruction whose mark is at n. */
 static uint16_t next_pc(const struct gen *g, unsigned n)
@@ -76,7 +72,7 @@ static void entry(struct gen *g)
 
 	x86_alu_mi(&g->code, true, ALU_SUB, state_at(g->jit->guest.left), (int32_t)g->unit->insns);
 	c = x86_add_cold(g, COLD_STOP, NULL);
-	c->rest = (uint8_t)g->unit->insns;
+	c->rest = (uint16_t)g->unit->insns;
 	c->site = x86_jcc(&g->code, CC_S, g->code.at);
 }
 
@@ -88,13 +84,13 @@ static void all(struct gen *g, const uint8_t *end)
 	for (n = 1; n < g->n && !g->failed; n++) {
 		const struct ir_op *o = &g->op[n];
 
-		if (g->code.at + OP_ROOM + g->ncold * COLD_ROOM > end) {
+		if (g->code.at + OP_ROOM > end) {
 			g->failed = true;
 			return;
 		}
 		g->i = n;
-		g->locked = 0;
-		g->locked_xmm = 1u << FP_SCRATCH;
+		g->locked[GPR] = 0;
+		g->locked[XMM] = 1u << FP_SCRATCH;
 		if (o->op == IR_insn) {
 			begin_insn(g, n, first);
 			if (first)
@@ -121,12 +117,10 @@ size_t jit_compile(struct jit *j, const struct jit_unit *unit, size_t at, size_t
 	g->n = unit->ir->n;
 	g->insn = g->ncold = 0;
 	g->fp = g->fp_ready = g->failed = false;
-	memset(g->owner, 0, sizeof g->owner);
-	memset(g->owner_xmm, 0, sizeof g->owner_xmm);
-	memset(g->spilled, 0, sizeof g->spilled);
 	x86_prepare(g);
+	x86_begin(g);
 	all(g, j->code.rw + end);
 	if (!g->failed)
-		x86_cold(g);
+		x86_cold(g, j->code.rw + end);
 	return g->failed ? 0 : (size_t)(g->code.at - j->code.rw);
 }

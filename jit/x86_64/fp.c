@@ -51,6 +51,7 @@ static void leftover(struct gen *g, const struct fp_seq *s, unsigned xmm, unsign
 	c = x86_add_cold(g, s->nan ? COLD_NAN : COLD_FP, s->jump);
 	c->reg = (uint8_t)xmm;
 	c->access = (uint8_t)bits;
+	c->snap = x86_snapshot(g);
 	c->back = g->code.at;
 }
 
@@ -64,6 +65,7 @@ static void guard(struct gen *g)
 	x86_rm(&g->code, false, 0x80, ALU_CMP, (struct x86_mem){ RSP, X86_NONE, 0, FP_LIVE });
 	x86_8(&g->code, 1);
 	c = x86_add_cold(g, COLD_GUARD, NULL);
+	c->snap = x86_snapshot(g);
 	c->site = x86_jcc(&g->code, CC_NE, g->code.at);
 	c->back = g->code.at;
 }
@@ -136,9 +138,9 @@ static void arithmetic(struct gen *g, uint16_t n, enum ir_inline inl, unsigned b
 	unsigned d = x86_xdest(g, n, o->a);
 
 	fp_seq_xmm(&s, inl, bits, rm, d, a, b);
+	leftover(g, &s, d, bits);
 	x86_xresult(g, n, d);
 	g->value[n].boxed = keeps_box(g, inl, o->a);
-	leftover(g, &s, d, bits);
 }
 
 /* An operand that may be fused: a negation. */
@@ -160,9 +162,9 @@ static void fused(struct gen *g, uint16_t n, unsigned bits)
 	c = x86_use_xmm(g, z);
 	d = x86_xdest(g, n, z);
 	fp_seq_fma(&s, bits, d, a, b, c, minus_product, minus_addend);
+	leftover(g, &s, d, bits);
 	x86_xresult(g, n, d);
 	g->value[n].boxed = g->value[z].boxed;
-	leftover(g, &s, d, bits);
 }
 
 static void compare(struct gen *g, uint16_t n, enum ir_inline inl, unsigned bits)
@@ -188,8 +190,8 @@ static void to_int(struct gen *g, uint16_t n, enum ir_inline inl, unsigned bits,
 	a = x86_use_xmm(g, g->op[n].a);
 	d = x86_dest(g, n, 0);
 	fp_seq_to_int(&s, inl, bits, rm, d, a);
-	x86_result(g, n, d);
 	leftover(g, &s, 0, 0);
+	x86_result(g, n, d);
 }
 
 static void from_int(struct gen *g, uint16_t n, enum ir_inline inl, unsigned bits)
@@ -198,13 +200,8 @@ static void from_int(struct gen *g, uint16_t n, enum ir_inline inl, unsigned bit
 	unsigned r = x86_use(g, g->op[n].a), d = x86_xdest(g, n, 0);
 
 	fp_seq_from_int(&s, inl, bits, d, r);
-	x86_xresult(g, n, d);
 	leftover(g, &s, 0, 0);
-}
-
-static bool is_pinned(const struct gen *g, unsigned xmm)
-{
-	return g->jit->xslot_of[xmm] != 255;
+	x86_xresult(g, n, d);
 }
 
 /* The value of n is that of v, which is in xmm: n takes the register, or a copy. */
@@ -214,7 +211,7 @@ static unsigned same(struct gen *g, uint16_t n, uint16_t v, unsigned xmm)
 	struct fp_seq s = sequence(g);
 	unsigned d = xmm;
 
-	if (x->where == IN_XMM && (x->last > g->i || is_pinned(g, xmm))) {
+	if (x->where == IN_XMM && !x86_is_last(g, v)) {
 		d = x86_xdest(g, n, 0);
 		fp_seq_move(&s, d, xmm);
 	}
@@ -227,12 +224,13 @@ static void box(struct gen *g, uint16_t n)
 	uint16_t v = g->op[n].a;
 	struct fp_seq s = sequence(g);
 	unsigned a = x86_use_xmm(g, v), pin = x86_xpin_for(g, n), d = a;
+	bool boxed = g->value[v].where == IN_XMM && g->value[v].boxed;
 
 	if (pin != a)
 		d = same(g, n, v, a);
 	else
 		x86_xresult(g, n, d);
-	if (g->value[v].where != IN_XMM || !g->value[v].boxed)
+	if (!boxed)
 		fp_seq_xmm(&s, IR_INLINE_FBOX, 32, FP_DYN, d, d, d);
 	g->value[n].boxed = true;
 }
@@ -249,8 +247,8 @@ static void unbox(struct gen *g, uint16_t n)
 		fp_seq_unbox(&s, a);
 		leftover(g, &s, 0, 0);
 	}
-	if (is_pinned(g, a) && g->value[v].last <= g->i)
-		x86_xresult(g, n, a);
+	if (g->value[v].where == IN_XMM && g->value[v].last <= g->i)
+		x86_rename(g, n, v);
 	else
 		same(g, n, v, a);
 	g->value[n].boxed = true;
@@ -304,19 +302,22 @@ bool x86_fp(struct gen *g, uint16_t n)
 void x86_cold_fp(struct gen *g, const struct cold *c)
 {
 	struct fp_seq s = sequence(g);
+	uint8_t *site;
 
 	if (c->kind == COLD_GUARD) {
+		x86_rm(&g->code, false, 0x80, ALU_CMP, state_at(g->jit->guest.fp_fast));
+		x86_8(&g->code, 1);
+		site = x86_jcc(&g->code, CC_NE, g->code.at);
 		x86_call(&g->code, g->jit->fp_load);
-		x86_8(&g->code, 0xa9);
-		x86_32(&g->code, c->pc | (uint32_t)c->rest << 16);
 		x86_jmp(&g->code, c->back);
-		return;
+		x86_patch(site, g->code.at);
 	}
 	if (c->kind == COLD_NAN) {
 		fp_seq_nan(&s, c->access, c->reg);
 		x86_jmp(&g->code, c->back);
 		return;
 	}
+	x86_settle(g, c->snap, RCX, X86_NONE);
 	x86_call(&g->code, g->jit->slow_now);
 	x86_32(&g->code, c->pc | (uint32_t)c->rest << 16);
 }

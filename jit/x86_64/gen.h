@@ -12,53 +12,80 @@
  * The code generator, inside.
  *
  * Registers: rbp points into the state (BIAS behind its start, so that the first 256 bytes have
- * short displacements), rsp to spill places.  The guest registers that are worth it are pinned to
- * host registers, for all units alike; the other host registers are temporary.  At the borders of
- * a unit, and whenever something may fault, all guest registers are in their pinned registers or
- * in the state: a put is done at once.  Of xmm registers that is so only where a byte of the frame
- * says that they are live: units that compute with floating point load them, calls of C save them.
+ * short displacements), rsp to spill places.  All others hold values.  At the borders of a unit
+ * the state is settled: each guest register is at home, that is in the host register that it is
+ * pinned to (for all units alike), or else in the state.  In between a put is only remembered:
+ * which value a slot has now.  Whoever leaves settles first, mostly in code that is rarely run; a
+ * slow path takes with it a list of what is not at home (a snapshot).  Of xmm registers the rule
+ * holds only where a byte of the frame says that they are live: units that compute with floating
+ * point load them, calls of C save them.
  *
- * A unit is made in two passes over its IR: backwards for the last uses of values (prepare.c),
- * forwards for everything else (compile.c).  What is rarely executed comes behind it ("cold").
+ * A unit is made in two passes over its IR: backwards for the uses of values (prepare.c), forwards
+ * for everything else (compile.c).  What is rarely executed comes behind it ("cold").
  */
 enum {
 	BIAS = 128,
-	SPILLS = 15,
-	FP_LIVE = SPILLS * 8, /* from rsp: a byte, 1 when pinned xmm registers hold their slots, */
+	SPILLS = 31,
+	FP_LIVE = 0, /* from rsp: a byte, 1 when pinned xmm registers hold their slots; */
+	FIRST_SPILL = 8,
 	FRAME = SPILLS * 8 + 16, /* below the return address and six registers: keeps rsp aligned */
 	NPINS = 9,
 	NFPINS = 10, /* xmm0 ... */
-	NXTEMPS = 5, /* behind them */
-	MAX_SLOTS = 96,
+	NXMM = 15,   /* the last one is for sequences */
+	MAX_SLOTS = 64,
 	MAX_COLD = 512,
-	/* No operation needs more code than this. */
-	OP_ROOM = 512,
+	MAX_PLACES = 8192,
+	/* No operation needs more code than this, */
+	OP_ROOM = 1024,
+	/* and no cold part. */
+	COLD_ROOM = 768,
+	/* The values that pinned registers come with. */
+	FIRST_VALUE = IR_BLOCK_OPS,
+	MAX_VALUES = FIRST_VALUE + MAX_SLOTS,
 };
 
-enum where { IN_NOTHING, IN_IMM, IN_REG, IN_XMM, IN_SLOT, IN_SPILL };
+enum where { IN_NOTHING, IN_IMM, IN_REG, IN_XMM, IN_MEMORY };
 
+/* Where a value is: one of enum where, and memory besides: then its register can be given up. */
 struct value {
-	uint16_t last; /* operation that uses it last */
+	uint16_t next; /* operation that uses it next, or 0; the current one counts until its end */
+	uint16_t last; /* the one that uses it last */
 	uint16_t uses;
 	uint16_t fused; /* it is made where it is used: there */
 	uint8_t where;  /* enum where */
-	uint8_t at;     /* register, slot or spill place */
+	uint8_t at;     /* register */
+	uint8_t spill;  /* place in the frame that has it, + 1 */
+	uint8_t home;   /* a slot that has had it, + 1; its memory has it if slot_has it and
+			   slot_value   agrees */
+	uint8_t owed;   /* slots that it is the value of, and that are not at home */
 	uint8_t boxed;  /* IN_XMM: a single with ones above it */
 	uint8_t xuses;  /* uses that want it in an xmm register; 255: or more */
-	uint8_t home;   /* a slot that got it, + 1: while slot_value agrees it is there, too */
+};
+
+/* What a slot's value is and where that is, for a slot that is not at home. */
+struct place {
+	uint16_t v;
+	uint8_t slot;
+	uint8_t where; /* IN_IMM, IN_REG, IN_XMM; IN_MEMORY: at is a place in the frame, */
+	uint16_t at;   /* or SLOT_BIT with a slot whose memory has it */
+};
+enum { SLOT_BIT = 0x80 };
+
+struct snapshot {
+	uint16_t first, n; /* places */
 };
 
 enum cold_kind { COLD_STOP, COLD_SLOW, COLD_EXIT, COLD_TRAP, COLD_FP, COLD_NAN, COLD_GUARD };
 
 struct cold {
 	uint8_t kind;
-	uint8_t rest;   /* instructions not executed */
 	uint8_t access; /* COLD_SLOW: ACCESS_x */
 	uint8_t base, reg;
-	uint16_t op;
+	uint16_t rest;     /* instructions not executed */
 	uint16_t pc, next; /* offsets of this instruction and the next */
-	int32_t disp;      /* also: target of an exit */
-	uint8_t *site;     /* rel32 of the jump here */
+	struct snapshot snap;
+	int32_t disp;  /* also: target of an exit */
+	uint8_t *site; /* rel32 of the jump here */
 	uint8_t *back;
 };
 
@@ -70,12 +97,19 @@ enum {
 	ACCESS_XMM = 32,  /* reg is an xmm register */
 };
 
-/* What follows the call of the slow path, and COLD_x's fields mean. */
+/* What follows the call of the slow path, and COLD_x's fields mean.  Then come `places` pairs of
+ * bytes: a slot, and where its value is: a register, LOC_XMM and one of those, LOC_SPILL and a
+ * place in the frame, LOC_SLOT and (in another byte) a slot that has it, too, or LOC_IMM and (in
+ * eight more bytes) the value.  Pinned slots that are not named are in their registers, others in
+ * the state. */
 struct slow_info {
 	uint16_t pc, next;
-	uint8_t rest, access, base, reg;
+	uint16_t rest;
+	uint8_t access, base, reg, places;
+	uint16_t size; /* of all this */
 	int32_t disp;
 };
+enum { LOC_XMM = 16, LOC_SPILL = 32, LOC_SLOT = 64, LOC_IMM = 65 };
 
 struct jit {
 	struct jit_guest guest;
@@ -94,6 +128,8 @@ struct jit {
 	struct gen *gen;
 };
 
+enum { GPR, XMM, NCLASSES };
+
 struct gen {
 	struct x86_code code;
 	struct jit *jit;
@@ -106,13 +142,18 @@ struct gen {
 	bool fp;              /* the unit uses xmm registers */
 	bool fp_ready;        /* it has made sure that it may */
 	bool failed;
-	uint16_t locked, locked_xmm;       /* registers that this operation uses */
-	uint16_t owner[16], owner_xmm[16]; /* register: value, or 0 */
+	uint16_t locked[NCLASSES];    /* registers that this operation uses */
+	uint16_t owner[NCLASSES][16]; /* register: value, or 0 */
 	uint16_t spilled[SPILLS];
 	uint16_t slot_value[MAX_SLOTS];
-	unsigned ncold;
+	uint64_t slot_has;  /* slots whose memory has their value */
+	uint64_t slot_away; /* slots that are not at home */
+	unsigned ncold, nplaces;
+	struct snapshot last_snap;
 	struct cold cold[MAX_COLD];
-	struct value value[IR_BLOCK_OPS];
+	struct place place[MAX_PLACES];
+	uint16_t next_use[IR_BLOCK_OPS][3]; /* of an operation's operands, after it */
+	struct value value[MAX_VALUES];
 };
 
 static inline struct x86_mem state_at(uint32_t offset)
@@ -128,7 +169,7 @@ static inline struct x86_mem slot_at(const struct gen *g, unsigned slot)
 /* thunk.c */
 void x86_choose_pins(struct jit *);
 void x86_make_thunks(struct jit *);
-/* slow.c: what the thunks of slow paths call. */
+/* slow.c: what the thunks of slow paths call; behind it is the frame of the unit. */
 struct frame {
 	uint64_t reg[16];
 	uint64_t align;
@@ -140,23 +181,42 @@ void x86_slow(struct frame *, char *state, struct jit *, uint64_t *xmm);
 void x86_prepare(struct gen *);
 
 /* regs.c: where values are. */
-unsigned x86_temp(struct gen *);            /* a temporary register, locked */
-void x86_take(struct gen *, unsigned reg);  /* frees this temporary register, and locks it */
+void x86_begin(struct gen *);
+void x86_forget_slots(struct gen *);        /* all are at home, with values that nobody knows */
+unsigned x86_temp(struct gen *);            /* a register with nothing in it, locked */
+void x86_take(struct gen *, unsigned reg);  /* frees this register, and locks it */
 unsigned x86_use(struct gen *, uint16_t v); /* a register that holds v, locked */
-void x86_load(struct gen *, unsigned reg, uint16_t v); /* copies v; keeps flags */
-bool x86_in_memory(const struct gen *, uint16_t v, struct x86_mem *);
+void x86_load(struct gen *, unsigned reg, uint16_t v);                /* copies v; keeps flags */
+bool x86_in_memory(const struct gen *, uint16_t v, struct x86_mem *); /* and nowhere else */
 bool x86_is_imm(const struct gen *, uint16_t v);
+bool x86_is_last(const struct gen *, uint16_t v); /* its register is free behind this operation */
 unsigned x86_dest(struct gen *, uint16_t n, uint16_t reuse); /* for the result of n */
+void x86_rename(struct gen *, uint16_t n, uint16_t v);       /* n is what v was, which is no more */
 void x86_result(struct gen *, uint16_t n, unsigned reg);
 void x86_put(struct gen *, unsigned slot, uint16_t v);
 void x86_get(struct gen *, uint16_t n, unsigned slot);
 void x86_release(struct gen *, const struct ir_op *);
-void x86_before_call(struct gen *, bool regs); /* nothing that lives stays where C clobbers */
 unsigned x86_xtemp(struct gen *);
 unsigned x86_use_xmm(struct gen *, uint16_t v);
 unsigned x86_xdest(struct gen *, uint16_t n, uint16_t reuse);
 unsigned x86_xpin_for(const struct gen *, uint16_t n); /* or X86_NONE */
 void x86_xresult(struct gen *, uint16_t n, unsigned xmm);
+void x86_xload(struct gen *, unsigned xmm, uint16_t v);
+/* For settle.c. */
+void x86_clear(struct gen *, unsigned class, unsigned reg); /* what is there goes elsewhere */
+void x86_to_memory(struct gen *, uint16_t v, bool frame);   /* a copy; frame: not in a slot */
+void x86_stored(struct gen *, unsigned slot);               /* its memory has its value now */
+void x86_move_in(struct gen *, unsigned class, unsigned reg, uint16_t v);
+struct x86_mem x86_spill_at(unsigned n);
+bool x86_has_memory(const struct gen *, uint16_t v);
+
+/* settle.c: getting slots home. */
+void x86_home(struct gen *);                   /* all, here */
+void x86_before_call(struct gen *, bool regs); /* the same, and nothing stays where C clobbers it */
+struct snapshot x86_snapshot(struct gen *);
+/* Code that gets what was away then home, for leaving; what `extra` (or X86_NONE) held is in `to`
+ * (rcx or rdx) after that.  True if there was nothing to do. */
+bool x86_settle(struct gen *, struct snapshot, unsigned to, unsigned extra);
 
 /* alu.c, memory.c, leave.c, fp.c: code for operations. */
 void x86_alu(struct gen *, uint16_t n);
@@ -168,7 +228,7 @@ bool x86_wants_xmm(const struct gen *, const struct ir_op *);
 void x86_call_helper(struct gen *, uint16_t n);
 void x86_reload_fp(struct gen *);
 void x86_cold_fp(struct gen *, const struct cold *);
-void x86_cold(struct gen *);
+void x86_cold(struct gen *, const uint8_t *end);
 struct cold *x86_add_cold(struct gen *, enum cold_kind, uint8_t *site);
 
 #endif

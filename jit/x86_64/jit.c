@@ -20,7 +20,11 @@ struct jit *jit_new(const struct jit_guest *guest, size_t size, bool baseline, s
 {
 	struct jit *j = calloc(1, sizeof *j);
 
+	unsigned i;
+
 	assert(guest->ir->nslots <= MAX_SLOTS);
+	for (i = 0; i < guest->ir->nslots; i++)
+		assert(guest->ir->slots[i].size == 8);
 	if (!j || !(j->gen = malloc(sizeof *j->gen))) {
 		free(j);
 		err_set(e, ENOMEM, "jit: no memory for the code generator");

@@ -28,8 +28,7 @@ struct cold *x86_add_cold(struct gen *g, enum cold_kind kind, uint8_t *site)
 	c = &g->cold[g->ncold++];
 	*c = (struct cold){
 		.kind = (uint8_t)kind,
-		.rest = (uint8_t)rest_before(g),
-		.op = (uint16_t)g->i,
+		.rest = (uint16_t)rest_before(g),
 		.pc = g->pc,
 		.next = g->next_pc,
 		.site = site,
@@ -83,6 +82,7 @@ static void exit_(struct gen *g, int64_t target)
 {
 	struct cold *c;
 
+	x86_settle(g, x86_snapshot(g), RCX, X86_NONE);
 	if (!is_inside(target)) {
 		jump_outside(g, target);
 		return;
@@ -100,6 +100,7 @@ static void side(struct gen *g, const struct ir_op *o)
 
 	c->rest--;
 	c->disp = (int32_t)o->k;
+	c->snap = x86_snapshot(g);
 	c->site = x86_jcc(&g->code, cc, g->code.at);
 }
 
@@ -111,15 +112,30 @@ static void trap_if(struct gen *g, const struct ir_op *o)
 
 	c->reg = (uint8_t)reg;
 	c->disp = (int32_t)o->k;
+	c->snap = x86_snapshot(g);
 	c->site = x86_jcc(&g->code, cc, g->code.at);
 }
 
-static void raise(struct gen *g, unsigned reg, uint16_t pc, unsigned rest, int32_t cause)
+/* With the value in rdx. */
+static void raise(struct gen *g, uint16_t pc, unsigned rest, int32_t cause)
 {
-	x86_mov_rr(&g->code, RDX, reg);
 	x86_call(&g->code, g->jit->trap);
 	x86_32(&g->code, pc | rest << 16);
 	x86_32(&g->code, (uint32_t)cause);
+}
+
+/* Slots go home, and v to a register that is nobody's home. */
+static void settle_with(struct gen *g, unsigned to, uint16_t v)
+{
+	unsigned from = to;
+
+	if (g->value[v].where == IN_REG) {
+		from = g->value[v].at;
+	} else {
+		x86_take(g, to);
+		x86_load(g, to, v);
+	}
+	x86_settle(g, x86_snapshot(g), to, from);
 }
 
 void x86_leave(struct gen *g, uint16_t n)
@@ -134,11 +150,11 @@ void x86_leave(struct gen *g, uint16_t n)
 		exit_(g, o->k);
 		return;
 	case IR_exit_to:
-		x86_load(g, RCX, o->a);
+		settle_with(g, RCX, o->a);
 		jump_to_rcx(g);
 		return;
 	case IR_resume:
-		x86_load(g, RCX, o->a);
+		settle_with(g, RCX, o->a);
 		x86_jmp(&g->code, g->jit->resume);
 		return;
 	case IR_trap_if:
@@ -146,7 +162,8 @@ void x86_leave(struct gen *g, uint16_t n)
 		return;
 	default:
 		assert(o->op == IR_trap);
-		raise(g, x86_use(g, o->a), g->pc, rest_before(g), (int32_t)o->k);
+		settle_with(g, RDX, o->a);
+		raise(g, g->pc, rest_before(g), (int32_t)o->k);
 	}
 }
 
@@ -207,13 +224,37 @@ void x86_call_helper(struct gen *g, uint16_t n)
 	x86_reload_fp(g);
 	if (!g->value[n].uses)
 		return;
-	g->locked = 1u << RAX;
+	g->locked[GPR] = 1u << RAX;
 	d = x86_dest(g, n, 0);
 	x86_mov_rr(&g->code, d, RAX);
 	x86_result(g, n, d);
 }
 
 /* Cold parts ---------------------------------------------------------------------------------- */
+
+static void list_place(struct gen *g, const struct place *p)
+{
+	x86_8(&g->code, p->slot);
+	switch (p->where) {
+	case IN_REG:
+		x86_8(&g->code, p->at);
+		break;
+	case IN_XMM:
+		x86_8(&g->code, LOC_XMM + p->at);
+		break;
+	case IN_IMM:
+		x86_8(&g->code, LOC_IMM);
+		x86_64(&g->code, (uint64_t)g->op[p->v].k);
+		break;
+	default:
+		if (p->at & SLOT_BIT) {
+			x86_8(&g->code, LOC_SLOT);
+			x86_8(&g->code, p->at & ~SLOT_BIT);
+		} else {
+			x86_8(&g->code, LOC_SPILL + p->at);
+		}
+	}
+}
 
 static void cold_slow(struct gen *g, const struct cold *c)
 {
@@ -224,28 +265,41 @@ static void cold_slow(struct gen *g, const struct cold *c)
 		.access = c->access,
 		.base = c->base,
 		.reg = c->reg,
+		.places = (uint8_t)c->snap.n,
 		.disp = c->disp,
 	};
+	uint8_t *at;
+	unsigned i;
 
 	x86_call(&g->code, g->fp ? g->jit->slow_fp : g->jit->slow);
-	__builtin_memcpy(g->code.at, &info, sizeof info);
+	at = g->code.at;
 	g->code.at += sizeof info;
+	for (i = 0; i < c->snap.n; i++)
+		list_place(g, &g->place[c->snap.first + i]);
+	info.size = (uint16_t)(g->code.at - at);
+	__builtin_memcpy(at, &info, sizeof info);
 	x86_jmp(&g->code, c->back);
 }
 
 static void cold_exit(struct gen *g, const struct cold *c)
 {
 	uint8_t *site = c->site;
+	bool direct = x86_settle(g, c->snap, RCX, X86_NONE);
 
-	if (c->rest) {
+	if (c->rest)
 		x86_alu_mi(&g->code, true, ALU_ADD, state_at(g->jit->guest.left), c->rest);
-		if (is_inside(c->disp))
-			site = x86_jmp(&g->code, g->code.at + 5);
-	}
+	if (is_inside(c->disp) && (c->rest || !direct))
+		site = x86_jmp(&g->code, g->code.at + 5);
 	if (is_inside(c->disp))
 		stub(g, c->disp, site);
 	else
 		jump_outside(g, c->disp);
+}
+
+static void cold_trap(struct gen *g, const struct cold *c)
+{
+	x86_settle(g, c->snap, RDX, c->reg);
+	raise(g, c->pc, c->rest, c->disp);
 }
 
 static void cold_stop(struct gen *g, const struct cold *c)
@@ -254,12 +308,17 @@ static void cold_stop(struct gen *g, const struct cold *c)
 	x86_32(&g->code, c->pc | (uint32_t)c->rest << 16);
 }
 
-void x86_cold(struct gen *g)
+void x86_cold(struct gen *g, const uint8_t *end)
 {
 	unsigned i;
 
 	for (i = 0; i < g->ncold && !g->failed; i++) {
 		const struct cold *c = &g->cold[i];
+
+		if (g->code.at + COLD_ROOM > end) {
+			g->failed = true;
+			return;
+		}
 
 		x86_patch(c->site, g->code.at);
 		switch (c->kind) {
@@ -273,7 +332,7 @@ void x86_cold(struct gen *g)
 			cold_exit(g, c);
 			break;
 		case COLD_TRAP:
-			raise(g, c->reg, c->pc, c->rest, c->disp);
+			cold_trap(g, c);
 			break;
 		default:
 			x86_cold_fp(g, c);

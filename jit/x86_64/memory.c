@@ -47,10 +47,11 @@ static unsigned probe(
 	entry.index = (uint8_t)t;
 	x86_alu_rm(&g->code, true, ALU_XOR, u, entry);
 	x86_alu_ri(&g->code, true, ALU_CMP, u, (1 << PAGE_BITS) - (int32_t)size + 1);
+	c->snap = x86_snapshot(g);
 	c->site = x86_jcc(&g->code, CC_AE, g->code.at);
 	entry.disp += 8;
 	x86_rm(&g->code, true, OP_MOV, t, entry);
-	g->locked &= (uint16_t) ~(1u << u);
+	g->locked[GPR] &= (uint16_t) ~(1u << u);
 	return t;
 }
 
@@ -85,18 +86,16 @@ static void load(struct gen *g, uint16_t n)
 		next->op = IR_nop;
 	}
 	c = new_slow(g, a, o->type | (is_signed ? ACCESS_SIGNED : 0) | (xmm ? ACCESS_XMM : 0));
+	d = xmm ? x86_xdest(g, n, 0) : x86_dest(g, result, 0);
+	c->reg = (uint8_t)d;
 	t = probe(g, a, size, g->unit->tlb_load, c);
 	if (xmm) {
-		d = x86_xdest(g, n, 0);
-		c->reg = (uint8_t)d;
 		x86_rm(&g->code, false, size == 8 ? OP_MOVQ : OP_MOVSS, d,
 		    (struct x86_mem){ (uint8_t)t, (uint8_t)a.base, 0, a.disp });
 		c->back = g->code.at;
 		x86_xresult(g, n, d);
 		return;
 	}
-	d = x86_dest(g, result, 0);
-	c->reg = (uint8_t)d;
 	x86_rm(&g->code, is_signed || size == 8, ops[is_signed][o->type], d,
 	    (struct x86_mem){ (uint8_t)t, (uint8_t)a.base, 0, a.disp });
 	c->back = g->code.at;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The backward pass: who uses a value last, and which operations are better done where their
+ * The backward pass: who uses a value when, and which operations are better done where their
  * result is used (comparisons with the branch behind them, sums with the access).
  */
 #include <string.h>
@@ -152,6 +152,35 @@ static bool is_needed(const struct gen *g, const struct ir_op *o, const struct v
 	return x->uses || !info->result || info->effects & ~(unsigned)IR_READS;
 }
 
+/* The operands of n, which is made at `at`: who comes after it. */
+static void chain(struct gen *g, unsigned n, unsigned at)
+{
+	const struct ir_op *o = &g->op[n];
+	const uint16_t v[3] = { o->a, o->b, o->c };
+	unsigned i, j;
+
+	for (i = 0; i < ir_infos[o->op].operands; i++) {
+		struct value *x = &g->value[v[i]];
+
+		if (x->fused == at)
+			chain(g, v[i], at);
+		g->next_use[n][i] = x->next;
+		for (j = 0; j < i && x->next == at; j++) /* twice in one operation */
+			if (v[j] == v[i])
+				g->next_use[n][i] = g->next_use[n][j];
+		x->next = (uint16_t)at;
+	}
+}
+
+static void next_uses(struct gen *g)
+{
+	unsigned n;
+
+	for (n = g->n - 1; n > 0; n--)
+		if (g->op[n].op != IR_nop && !g->value[n].fused)
+			chain(g, n, n);
+}
+
 void x86_prepare(struct gen *g)
 {
 	unsigned n, i, at;
@@ -179,4 +208,5 @@ void x86_prepare(struct gen *g)
 		for (i = 0; i < operands; i++)
 			use(g, *v[i], at, xmm);
 	}
+	next_uses(g);
 }

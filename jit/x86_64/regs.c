@@ -1,28 +1,85 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Where values are.  A value is in at most one place of struct value, and may be in slots besides:
- * then giving up its register costs nothing.
+ * Where values are, and which of them gives way when a register is wanted: the one whose next use
+ * is farthest, and among such those that memory has already.
  */
 #include <assert.h>
+#include <string.h>
 
 #include "jit/x86_64/gen.h"
 
-/* In the order in which they are given away: those that other things want come last. */
-static const uint8_t temps[] = { RSI, RDI, RCX, RDX, RAX };
+/* In the order in which they are given away: those that other things want come last, and behind
+ * them those that slots are pinned to. */
+static const uint8_t gprs[] = { RSI, RDI, RCX, RDX, RAX, R15, R14, R13, R12, R11, R10, R9, R8,
+	RBX };
+static const uint8_t xmms[NXMM] = { 10, 11, 12, 13, 14, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0 };
+
+enum {
+	/* What a store or a load costs, in operations. */
+	MEMORY_COST = 16,
+	/* How far ahead the put of a result is looked for. */
+	AHEAD = 6,
+};
+
+static uint64_t bit(unsigned slot)
+{
+	return 1ull << slot;
+}
+
+/* The slot that is pinned to a register, or 255. */
+static unsigned slot_of(const struct gen *g, unsigned class, unsigned reg)
+{
+	return class == GPR ? g->jit->slot_of[reg] : g->jit->xslot_of[reg];
+}
+
+/* The register that a slot is pinned to, or X86_NONE. */
+static unsigned home_of(const struct gen *g, unsigned class, unsigned slot)
+{
+	return class == GPR ? g->jit->pin_of[slot] : g->jit->xpin_of[slot];
+}
+
+/* The register is the home of what it holds. */
+static bool is_home(const struct gen *g, unsigned class, unsigned reg)
+{
+	unsigned slot = slot_of(g, class, reg);
+
+	return slot != 255 && !(g->slot_away & bit(slot)) &&
+	       g->slot_value[slot] == g->owner[class][reg];
+}
 
 static bool is_live(const struct gen *g, uint16_t v)
 {
-	return v && g->value[v].last > g->i;
+	return g->value[v].next || g->value[v].owed;
 }
 
-static struct x86_mem spill_at(unsigned n)
+static bool is_busy(const struct gen *g, unsigned class, unsigned reg)
 {
-	return (struct x86_mem){ RSP, X86_NONE, 0, (int32_t)(8 * n) };
+	uint16_t v = g->owner[class][reg];
+
+	return v && (is_live(g, v) || is_home(g, class, reg));
 }
 
-static bool is_pinned(const struct gen *g, unsigned reg)
+static bool is_at(const struct value *x, unsigned class, unsigned reg)
 {
-	return g->jit->slot_of[reg] != 255;
+	return x->where == (class == GPR ? IN_REG : IN_XMM) && x->at == reg;
+}
+
+struct x86_mem x86_spill_at(unsigned n)
+{
+	return (struct x86_mem){ RSP, X86_NONE, 0, (int32_t)(FIRST_SPILL + 8 * n) };
+}
+
+/* Whether the memory of its slot has v. */
+static bool slot_has(const struct gen *g, uint16_t v)
+{
+	unsigned home = g->value[v].home;
+
+	return home && g->slot_has & bit(home - 1) && g->slot_value[home - 1] == v;
+}
+
+bool x86_has_memory(const struct gen *g, uint16_t v)
+{
+	return g->value[v].spill || slot_has(g, v);
 }
 
 bool x86_is_imm(const struct gen *g, uint16_t v)
@@ -30,21 +87,88 @@ bool x86_is_imm(const struct gen *g, uint16_t v)
 	return g->value[v].where == IN_IMM && x86_is_imm32(g->op[v].k);
 }
 
-bool x86_in_memory(const struct gen *g, uint16_t v, struct x86_mem *m)
+static struct x86_mem memory_of(const struct gen *g, uint16_t v)
 {
 	const struct value *x = &g->value[v];
 
-	if (x->where == IN_SLOT && g->jit->guest.ir->slots[x->at].size == 8)
-		*m = slot_at(g, x->at);
-	else if (x->where == IN_SPILL)
-		*m = spill_at(x->at);
-	else
+	return x->spill ? x86_spill_at(x->spill - 1u) : slot_at(g, x->home - 1u);
+}
+
+bool x86_in_memory(const struct gen *g, uint16_t v, struct x86_mem *m)
+{
+	if (g->value[v].where != IN_MEMORY)
 		return false;
+	*m = memory_of(g, v);
 	return true;
 }
 
-static void to_spill(struct gen *g, uint16_t v, bool xmm, unsigned reg)
+bool x86_is_last(const struct gen *g, uint16_t v)
 {
+	const struct value *x = &g->value[v];
+
+	if (x->last > g->i || x->owed)
+		return false;
+	return x->where == IN_REG   ? !is_home(g, GPR, x->at)
+	       : x->where == IN_XMM ? !is_home(g, XMM, x->at)
+				    : true;
+}
+
+static void pin_values(struct gen *g, unsigned class)
+{
+	const uint8_t *slots = class == GPR ? g->jit->slot_of : g->jit->xslot_of;
+	unsigned reg;
+
+	for (reg = 0; reg < 16; reg++) {
+		uint16_t v = (uint16_t)(FIRST_VALUE + slots[reg]);
+
+		g->owner[class][reg] = 0;
+		if (slots[reg] == 255)
+			continue;
+		g->owner[class][reg] = g->slot_value[slots[reg]] = v;
+		g->value[v] = (struct value){
+			.where = class == GPR ? IN_REG : IN_XMM,
+			.at = (uint8_t)reg,
+			.home = (uint8_t)(slots[reg] + 1),
+		};
+	}
+}
+
+void x86_forget_slots(struct gen *g)
+{
+	memset(g->slot_value, 0, sizeof g->slot_value);
+	g->slot_has = g->slot_away = 0;
+	pin_values(g, GPR);
+	pin_values(g, XMM);
+}
+
+void x86_begin(struct gen *g)
+{
+	memset(g->spilled, 0, sizeof g->spilled);
+	g->nplaces = 0;
+	g->last_snap = (struct snapshot){ 0, 0 };
+	x86_forget_slots(g);
+}
+
+/* A value that nobody wants: its places are free. */
+static void forget(struct gen *g, uint16_t v)
+{
+	struct value *x = &g->value[v];
+	unsigned class = x->where == IN_XMM;
+
+	if (x->spill)
+		g->spilled[x->spill - 1] = 0;
+	x->spill = 0;
+	if (x->where != IN_REG && x->where != IN_XMM)
+		return;
+	if (g->owner[class][x->at] == v && !is_home(g, class, x->at)) {
+		g->owner[class][x->at] = 0;
+		x->where = IN_NOTHING;
+	}
+}
+
+static void to_frame(struct gen *g, uint16_t v)
+{
+	struct value *x = &g->value[v];
 	unsigned n;
 
 	for (n = 0; n < SPILLS && g->spilled[n]; n++)
@@ -54,79 +178,136 @@ static void to_spill(struct gen *g, uint16_t v, bool xmm, unsigned reg)
 		return;
 	}
 	g->spilled[n] = v;
-	x86_rm(&g->code, !xmm, xmm ? OP_MOVQ_TO : OP_MOV_TO, reg, spill_at(n));
-	g->value[v].where = IN_SPILL;
-	g->value[v].at = (uint8_t)n;
+	x->spill = (uint8_t)(n + 1);
+	x86_rm(&g->code, x->where == IN_REG, x->where == IN_REG ? OP_MOV_TO : OP_MOVQ_TO, x->at,
+	    x86_spill_at(n));
 }
 
-/* v loses its register; it goes on in a slot that has it, or in a spill place. */
-static void move_out(struct gen *g, uint16_t v, bool xmm, unsigned reg)
+void x86_stored(struct gen *g, unsigned slot)
+{
+	uint16_t v = g->slot_value[slot];
+
+	g->slot_has |= bit(slot);
+	g->value[v].home = (uint8_t)(slot + 1);
+	if (g->jit->pin_of[slot] != X86_NONE || g->jit->xpin_of[slot] != X86_NONE ||
+	    !(g->slot_away & bit(slot)))
+		return;
+	g->slot_away &= ~bit(slot);
+	g->value[v].owed--;
+}
+
+void x86_to_memory(struct gen *g, uint16_t v, bool frame)
 {
 	struct value *x = &g->value[v];
-	unsigned home = x->home;
 
-	if (home && g->slot_value[home - 1] == v) {
-		unsigned pin = g->jit->pin_of[home - 1], xpin = g->jit->xpin_of[home - 1];
+	if (frame || !x->home || g->slot_value[x->home - 1] != v) {
+		to_frame(g, v);
+		return;
+	}
+	x86_rm(&g->code, x->where == IN_REG, x->where == IN_REG ? OP_MOV_TO : OP_MOVQ_TO, x->at,
+	    slot_at(g, x->home - 1u));
+	x86_stored(g, x->home - 1u);
+}
 
-		if (xpin != X86_NONE) {
-			if (xpin != reg && !is_live(g, g->owner_xmm[xpin])) {
-				x->where = IN_XMM;
-				x->at = (uint8_t)xpin;
-				g->owner_xmm[xpin] = v;
-				return;
-			}
-		} else if (pin == X86_NONE) {
-			x->where = IN_SLOT;
-			x->at = (uint8_t)(home - 1);
-			return;
-		}
-		if (xpin == X86_NONE && pin != reg && !is_live(g, g->owner[pin])) {
-			x->where = IN_REG;
-			x->at = (uint8_t)pin;
-			g->owner[pin] = v;
-			return;
+/* The register is no longer the home of its slot's value. */
+static void leave_home(struct gen *g, unsigned class, unsigned reg)
+{
+	if (!is_home(g, class, reg))
+		return;
+	g->slot_away |= bit(slot_of(g, class, reg));
+	g->value[g->owner[class][reg]].owed++;
+}
+
+void x86_clear(struct gen *g, unsigned class, unsigned reg)
+{
+	uint16_t v = g->owner[class][reg];
+	struct value *x = &g->value[v];
+	unsigned pin;
+
+	if (!v)
+		return;
+	leave_home(g, class, reg);
+	g->owner[class][reg] = 0;
+	if (!is_at(x, class, reg))
+		return;
+	pin = x->home ? home_of(g, class, x->home - 1u) : X86_NONE;
+	if (pin != X86_NONE && g->owner[class][pin] == v) { /* there, too */
+		x->at = (uint8_t)pin;
+		return;
+	}
+	if (is_live(g, v) && !x86_has_memory(g, v))
+		x86_to_memory(g, v, false);
+	x->where = x86_has_memory(g, v) ? IN_MEMORY : IN_NOTHING;
+}
+
+/* How little it hurts to take a register. */
+static int ease(const struct gen *g, unsigned class, unsigned reg)
+{
+	uint16_t v = g->owner[class][reg];
+	const struct value *x = &g->value[v];
+	int d = (int)((x->next ? x->next : g->n) - g->i);
+
+	if (is_home(g, class, reg))
+		d -= MEMORY_COST;
+	if (is_at(x, class, reg) && !x86_has_memory(g, v))
+		d -= MEMORY_COST;
+	return d;
+}
+
+static unsigned choose(const struct gen *g, unsigned class)
+{
+	const uint8_t *regs = class == GPR ? gprs : xmms;
+	unsigned n = class == GPR ? sizeof gprs : sizeof xmms, i, best = X86_NONE;
+	int most = INT32_MIN, d;
+
+	for (i = 0; i < n; i++) {
+		if (g->locked[class] >> regs[i] & 1)
+			continue;
+		if (!is_busy(g, class, regs[i]))
+			return regs[i];
+		d = ease(g, class, regs[i]);
+		if (d > most) {
+			most = d;
+			best = regs[i];
 		}
 	}
-	to_spill(g, v, xmm, reg);
+	return best;
 }
 
-static void evict(struct gen *g, unsigned reg)
+static unsigned new_temp(struct gen *g, unsigned class)
 {
-	uint16_t v = g->owner[reg];
+	unsigned reg = choose(g, class);
 
-	g->owner[reg] = 0;
-	if (v)
-		move_out(g, v, false, reg);
-}
-
-void x86_take(struct gen *g, unsigned reg)
-{
-	evict(g, reg);
-	g->locked |= (uint16_t)(1u << reg);
+	assert(reg != X86_NONE);
+	x86_clear(g, class, reg);
+	g->locked[class] |= (uint16_t)(1u << reg);
+	return reg;
 }
 
 unsigned x86_temp(struct gen *g)
 {
-	unsigned best = X86_NONE, i, reg;
+	return new_temp(g, GPR);
+}
 
-	for (i = 0; i < sizeof temps; i++) {
-		reg = temps[i];
-		if (g->locked >> reg & 1)
-			continue;
-		if (!g->owner[reg]) {
-			best = reg;
-			break;
+void x86_take(struct gen *g, unsigned reg)
+{
+	uint16_t v = g->owner[GPR][reg];
+	unsigned to;
+
+	g->locked[GPR] |= (uint16_t)(1u << reg);
+	if (v && is_at(&g->value[v], GPR, reg) && g->value[v].next) {
+		to = choose(g, GPR);
+		if (to != X86_NONE && !is_busy(g, GPR, to)) {
+			x86_clear(g, GPR, to);
+			x86_mov_rr(&g->code, to, reg);
+			leave_home(g, GPR, reg);
+			g->owner[GPR][reg] = 0;
+			g->owner[GPR][to] = v;
+			g->value[v].at = (uint8_t)to;
+			return;
 		}
-		if (best == X86_NONE ||
-		    g->value[g->owner[reg]].last > g->value[g->owner[best]].last)
-			best = reg;
 	}
-	if (best == X86_NONE) {
-		g->failed = true;
-		return RAX;
-	}
-	x86_take(g, best);
-	return best;
+	x86_clear(g, GPR, reg);
 }
 
 void x86_load(struct gen *g, unsigned reg, uint16_t v)
@@ -143,36 +324,38 @@ void x86_load(struct gen *g, unsigned reg, uint16_t v)
 	case IN_XMM:
 		x86_rr(&g->code, true, OP_MOVD_TO, x->at, reg);
 		break;
-	case IN_SLOT: {
-		unsigned size = g->jit->guest.ir->slots[x->at].size;
-
-		x86_rm(&g->code, size == 8,
-		    size == 1   ? OP_MOVZX8
-		    : size == 2 ? OP_MOVZX16
-				: OP_MOV,
-		    reg, slot_at(g, x->at));
-		break;
-	}
-	case IN_SPILL:
-		x86_rm(&g->code, true, OP_MOV, reg, spill_at(x->at));
+	case IN_MEMORY:
+		x86_rm(&g->code, true, OP_MOV, reg, memory_of(g, v));
 		break;
 	default:
 		g->failed = true;
 	}
 }
 
-/* v is in that register from now on. */
-static void settle(struct gen *g, uint16_t v, unsigned reg)
+void x86_xload(struct gen *g, unsigned xmm, uint16_t v)
+{
+	const struct value *x = &g->value[v];
+
+	if (x->where == IN_XMM && x->at != xmm)
+		x86_rr(&g->code, false, OP_MOVAPS, xmm, x->at);
+	else if (x->where == IN_MEMORY)
+		x86_rm(&g->code, false, OP_MOVQ, xmm, memory_of(g, v));
+	else if (x->where == IN_IMM && g->op[v].k == 0)
+		x86_rr(&g->code, false, OP_XORPS, xmm, xmm);
+	else if (x->where != IN_XMM)
+		x86_rr(&g->code, true, OP_MOVD, xmm, x86_use(g, v));
+}
+
+/* v is in that register from now on, where it was before maybe, too. */
+static void settle(struct gen *g, unsigned class, unsigned reg, uint16_t v)
 {
 	struct value *x = &g->value[v];
 
-	if (x->where == IN_SPILL)
-		g->spilled[x->at] = 0;
-	if (x->where == IN_XMM)
-		g->owner_xmm[x->at] = 0;
-	x->where = IN_REG;
+	g->owner[class][reg] = v;
+	if (x->where == IN_IMM || x->where == (class == GPR ? IN_XMM : IN_REG))
+		return;
+	x->where = class == GPR ? IN_REG : IN_XMM;
 	x->at = (uint8_t)reg;
-	g->owner[reg] = v;
 }
 
 unsigned x86_use(struct gen *g, uint16_t v)
@@ -181,22 +364,69 @@ unsigned x86_use(struct gen *g, uint16_t v)
 	unsigned reg;
 
 	if (x->where == IN_REG) {
-		g->locked |= (uint16_t)(1u << x->at);
+		g->locked[GPR] |= (uint16_t)(1u << x->at);
 		return x->at;
 	}
 	reg = x86_temp(g);
 	x86_load(g, reg, v);
-	if (x->where != IN_IMM && x->where != IN_XMM)
-		settle(g, v, reg);
+	if (x->where == IN_MEMORY)
+		settle(g, GPR, reg, v);
 	return reg;
+}
+
+unsigned x86_use_xmm(struct gen *g, uint16_t v)
+{
+	struct value *x = &g->value[v];
+	unsigned xmm;
+
+	if (x->where == IN_XMM) {
+		g->locked[XMM] |= (uint16_t)(1u << x->at);
+		return x->at;
+	}
+	xmm = x86_xtemp(g);
+	x86_xload(g, xmm, v);
+	if (x->where == IN_MEMORY)
+		settle(g, XMM, xmm, v);
+	return xmm;
+}
+
+void x86_move_in(struct gen *g, unsigned class, unsigned reg, uint16_t v)
+{
+	struct value *x = &g->value[v];
+	unsigned from = x->at;
+	bool moves = x->where == (class == GPR ? IN_REG : IN_XMM);
+
+	if (g->owner[class][reg] != v) {
+		x86_clear(g, class, reg);
+		if (class == GPR)
+			x86_load(g, reg, v);
+		else
+			x86_xload(g, reg, v);
+		settle(g, class, reg, v);
+	}
+	if (moves && from != reg && g->owner[class][from] == v && !is_home(g, class, from))
+		g->owner[class][from] = 0;
+}
+
+/* Results ------------------------------------------------------------------------------------- */
+
+/* Whether nobody minds when a pinned register gets a value that its slot is about to get. */
+static bool can_overwrite(const struct gen *g, unsigned class, unsigned reg, uint16_t n)
+{
+	uint16_t v = g->owner[class][reg];
+	const struct value *x = &g->value[v];
+
+	return !v || v == n || !is_at(x, class, reg) || (x->last <= g->i && !x->owed);
 }
 
 /* The pinned register that the next operations would put n into anyway; X86_NONE: none, or its old
  * value is still wanted. */
 static unsigned pin_for(const struct gen *g, uint16_t n)
 {
-	unsigned j, pin, end = n + 6u < g->n ? n + 6u : g->n;
+	unsigned j, pin = X86_NONE, end = n + (unsigned)AHEAD;
 
+	if (end > g->n)
+		end = g->n;
 	for (j = n + 1u; j < end; j++) {
 		const struct ir_op *o = &g->op[j];
 
@@ -210,9 +440,7 @@ static unsigned pin_for(const struct gen *g, uint16_t n)
 		    ir_infos[o->op].effects & ~(unsigned)(IR_READS | IR_WRITES))
 			return X86_NONE;
 	}
-	if (j >= end)
-		return X86_NONE;
-	if (g->owner[pin] && g->owner[pin] != n && g->value[g->owner[pin]].last > g->i)
+	if (j >= end || !can_overwrite(g, GPR, pin, n))
 		return X86_NONE;
 	return pin;
 }
@@ -223,282 +451,155 @@ unsigned x86_dest(struct gen *g, uint16_t n, uint16_t reuse)
 	const struct value *x = &g->value[reuse];
 
 	if (pin != X86_NONE) {
-		g->locked |= (uint16_t)(1u << pin);
+		g->locked[GPR] |= (uint16_t)(1u << pin);
 		return pin;
 	}
-	if (reuse && x->where == IN_REG && !is_pinned(g, x->at) && x->last <= g->i) {
-		g->owner[x->at] = 0;
+	if (reuse && x->where == IN_REG && x86_is_last(g, reuse))
 		return x->at;
-	}
 	return x86_temp(g);
+}
+
+static void result(struct gen *g, unsigned class, uint16_t n, unsigned reg)
+{
+	uint16_t old = g->owner[class][reg];
+	struct value *x = &g->value[n];
+
+	if (old && old != n && is_at(&g->value[old], class, reg))
+		g->value[old].where = x86_has_memory(g, old) ? IN_MEMORY : IN_NOTHING;
+	x->where = class == GPR ? IN_REG : IN_XMM;
+	x->at = (uint8_t)reg;
+	g->owner[class][reg] = n;
 }
 
 void x86_result(struct gen *g, uint16_t n, unsigned reg)
 {
-	struct value *x = &g->value[n];
-
-	x->where = IN_REG;
-	x->at = (uint8_t)reg;
-	g->owner[reg] = n;
-	if (is_pinned(g, reg)) {
-		g->slot_value[g->jit->slot_of[reg]] = n;
-		x->home = (uint8_t)(g->jit->slot_of[reg] + 1);
-	}
+	result(g, GPR, n, reg);
 }
+
+void x86_xresult(struct gen *g, uint16_t n, unsigned xmm)
+{
+	result(g, XMM, n, xmm);
+}
+
+/* n has all places of v. */
+static void inherit(struct gen *g, uint16_t n, uint16_t v)
+{
+	struct value *x = &g->value[n], *from = &g->value[v];
+
+	x->where = from->where;
+	x->at = from->at;
+	x->home = from->home;
+	x->owed = from->owed;
+	x->spill = from->spill;
+	if (x->spill)
+		g->spilled[x->spill - 1] = n;
+	from->where = IN_NOTHING;
+	from->spill = from->owed = from->home = 0;
+}
+
+static void replace(uint16_t *in, unsigned count, uint16_t v, uint16_t n)
+{
+	unsigned i;
+
+	for (i = 0; i < count; i++)
+		if (in[i] == v)
+			in[i] = n;
+}
+
+void x86_rename(struct gen *g, uint16_t n, uint16_t v)
+{
+	replace(g->owner[GPR], 16, v, n);
+	replace(g->owner[XMM], 16, v, n);
+	replace(g->slot_value, MAX_SLOTS, v, n);
+	inherit(g, n, v);
+}
+
+/* Slots --------------------------------------------------------------------------------------- */
 
 void x86_get(struct gen *g, uint16_t n, unsigned slot)
 {
-	struct value *x = &g->value[n];
-	unsigned pin = g->jit->pin_of[slot];
+	uint16_t v = g->slot_value[slot];
 
-	if (!x->uses)
-		return;
-	g->slot_value[slot] = n;
-	x->home = (uint8_t)(slot + 1);
-	if (g->jit->xpin_of[slot] != X86_NONE) {
-		x86_xresult(g, n, g->jit->xpin_of[slot]);
+	if (v >= FIRST_VALUE) { /* which is nowhere else */
+		const struct value *x = &g->value[v];
+		unsigned class = x->where == IN_XMM;
+
+		if (x->where == IN_REG || x->where == IN_XMM)
+			g->owner[class][x->at] = n;
+		g->slot_value[slot] = n;
+		inherit(g, n, v);
 		return;
 	}
-	x->where = pin == X86_NONE ? IN_SLOT : IN_REG;
-	x->at = (uint8_t)(pin == X86_NONE ? slot : pin);
-	if (pin != X86_NONE)
-		g->owner[pin] = n;
+	if (v) { /* prepare.c would have made n that value */
+		g->failed = true;
+		return;
+	}
+	g->value[n].where = IN_MEMORY;
+	g->value[n].home = (uint8_t)(slot + 1);
+	g->slot_value[slot] = n;
+	g->slot_has |= bit(slot);
 }
 
-/* The slot is about to change: whoever is only there moves to a temporary. */
-static void save_old(struct gen *g, unsigned slot, uint16_t v)
+/* The slot's value is about to be another one. */
+static void lose(struct gen *g, unsigned slot)
 {
-	unsigned pin = g->jit->pin_of[slot], reg;
-	uint16_t old = pin == X86_NONE ? g->slot_value[slot] : g->owner[pin];
+	uint16_t old = g->slot_value[slot];
 	struct value *x = &g->value[old];
 
-	if (!old || old == v)
+	if (!old)
 		return;
-	if (pin != X86_NONE)
-		g->owner[pin] = 0;
+	if (g->slot_away & bit(slot)) {
+		g->slot_away &= ~bit(slot);
+		x->owed--;
+	}
+	if (x->where == IN_MEMORY && !x->spill && x->home == slot + 1 && is_live(g, old))
+		x86_use(g, old);
+	g->slot_has &= ~bit(slot);
+	if (x->home == slot + 1)
+		x->home = 0;
+	g->slot_value[slot] = 0;
 	if (!is_live(g, old))
-		return;
-	if (pin == X86_NONE && !(x->where == IN_SLOT && x->at == slot))
-		return;
-	if (x->home && x->home - 1u != slot && g->slot_value[x->home - 1] == old) {
-		unsigned other = g->jit->pin_of[x->home - 1];
-
-		x->where = other == X86_NONE ? IN_SLOT : IN_REG;
-		x->at = (uint8_t)(other == X86_NONE ? x->home - 1u : other);
-		if (other != X86_NONE)
-			g->owner[other] = old;
-		return;
-	}
-	reg = x86_temp(g);
-	x86_load(g, reg, old);
-	settle(g, old, reg);
-}
-
-static void put_pinned(struct gen *g, unsigned pin, unsigned slot, uint16_t v)
-{
-	struct value *x = &g->value[v];
-
-	if (x->where == IN_REG && x->at == pin)
-		return;
-	x86_load(&*g, pin, v);
-	x->home = (uint8_t)(slot + 1);
-	if (x->where == IN_REG && !is_pinned(g, x->at))
-		g->owner[x->at] = 0;
-	if ((x->where == IN_REG && is_pinned(g, x->at)) || x->where == IN_IMM || x->where == IN_XMM)
-		return;
-	settle(g, v, pin);
-}
-
-static void put_memory(struct gen *g, unsigned slot, uint16_t v)
-{
-	struct value *x = &g->value[v];
-	unsigned size = g->jit->guest.ir->slots[slot].size, reg;
-
-	x->home = (uint8_t)(slot + 1);
-	if (x86_is_imm(g, v)) {
-		x86_mov_mi(&g->code, slot_at(g, slot), (int32_t)g->op[v].k, size);
-		return;
-	}
-	if (x->where == IN_XMM && size == 8) {
-		x86_rm(&g->code, false, OP_MOVQ_TO, x->at, slot_at(g, slot));
-		return;
-	}
-	reg = x86_use(g, v);
-	if (size == 1)
-		x86_rm8(&g->code, OP_MOV8_TO, reg, slot_at(g, slot));
-	else
-		x86_rm(&g->code, size == 8, size == 2 ? OP_MOV16_TO : OP_MOV_TO, reg,
-		    slot_at(g, slot));
-}
-
-/* The pinned xmm register is about to change. */
-static void save_old_xmm(struct gen *g, unsigned pin, uint16_t v)
-{
-	uint16_t old = g->owner_xmm[pin];
-	unsigned xmm;
-
-	if (!old || old == v)
-		return;
-	g->owner_xmm[pin] = 0;
-	if (!is_live(g, old))
-		return;
-	xmm = x86_xtemp(g);
-	x86_rr(&g->code, false, OP_MOVAPS, xmm, pin);
-	x86_xresult(g, old, xmm);
-}
-
-static void put_xpinned(struct gen *g, unsigned slot, uint16_t v)
-{
-	unsigned pin = g->jit->xpin_of[slot];
-	struct value *x = &g->value[v];
-	struct x86_mem m;
-
-	save_old_xmm(g, pin, v);
-	g->slot_value[slot] = v;
-	if (x->where == IN_XMM && x->at == pin)
-		return;
-	if (x->where == IN_XMM)
-		x86_rr(&g->code, false, OP_MOVAPS, pin, x->at);
-	else if (x86_in_memory(g, v, &m))
-		x86_rm(&g->code, false, OP_MOVQ, pin, m);
-	else if (x->where == IN_IMM && g->op[v].k == 0)
-		x86_rr(&g->code, false, OP_XORPS, pin, pin);
-	else
-		x86_rr(&g->code, true, OP_MOVD, pin, x86_use(g, v));
-	x->home = (uint8_t)(slot + 1);
-	if (x->where == IN_XMM && g->jit->xslot_of[x->at] == 255) {
-		g->owner_xmm[x->at] = 0;
-		x->at = (uint8_t)pin;
-		g->owner_xmm[pin] = v;
-	}
+		forget(g, old);
 }
 
 void x86_put(struct gen *g, unsigned slot, uint16_t v)
 {
-	unsigned pin = g->jit->pin_of[slot];
+	unsigned pin = g->jit->pin_of[slot], xpin = g->jit->xpin_of[slot];
 
-	if (g->jit->xpin_of[slot] != X86_NONE) {
-		put_xpinned(g, slot, v);
+	if (g->slot_value[slot] == v)
 		return;
-	}
-	save_old(g, slot, v);
-	if (pin != X86_NONE)
-		put_pinned(g, pin, slot, v);
-	else if (g->slot_value[slot] != v || g->value[v].where != IN_SLOT || g->value[v].at != slot)
-		put_memory(g, slot, v);
+	lose(g, slot);
 	g->slot_value[slot] = v;
-}
-
-static void release(struct gen *g, uint16_t v)
-{
-	struct value *x = &g->value[v];
-
-	if (!v || x->last > g->i)
+	if (!slot_has(g, v))
+		g->value[v].home = (uint8_t)(slot + 1);
+	if ((pin != X86_NONE && g->owner[GPR][pin] == v) ||
+	    (xpin != X86_NONE && g->owner[XMM][xpin] == v))
 		return;
-	if (x->where == IN_REG && g->owner[x->at] == v)
-		g->owner[x->at] = 0;
-	else if (x->where == IN_XMM && g->owner_xmm[x->at] == v)
-		g->owner_xmm[x->at] = 0;
-	else if (x->where == IN_SPILL)
-		g->spilled[x->at] = 0;
-	x->where = x->where == IN_IMM ? IN_IMM : IN_NOTHING;
+	g->slot_away |= bit(slot);
+	g->value[v].owed++;
 }
 
 void x86_release(struct gen *g, const struct ir_op *o)
 {
 	const uint16_t v[3] = { o->a, o->b, o->c };
+	const uint16_t *next = g->next_use[o - g->op];
 	unsigned i;
 
 	for (i = 0; i < ir_infos[o->op].operands; i++) {
 		if (g->value[v[i]].fused && g->value[v[i]].fused == g->i)
 			x86_release(g, &g->op[v[i]]);
-		release(g, v[i]);
+		g->value[v[i]].next = next[i];
+		if (!is_live(g, v[i]))
+			forget(g, v[i]);
 	}
-}
-
-void x86_before_call(struct gen *g, bool regs)
-{
-	unsigned i;
-
-	for (i = 0; i < sizeof temps; i++)
-		if (is_live(g, g->owner[temps[i]]))
-			evict(g, temps[i]);
-		else
-			g->owner[temps[i]] = 0;
-	for (i = 0; i < 16; i++) {
-		uint16_t v = g->owner_xmm[i];
-
-		if (g->jit->xslot_of[i] != 255 && !regs)
-			continue;
-		g->owner_xmm[i] = 0;
-		if (is_live(g, v) && regs)
-			to_spill(g, v, true, i);
-		else if (is_live(g, v))
-			move_out(g, v, true, i);
-	}
-	if (!regs)
-		return;
-	/* The helper may change all registers: what lives on in them alone is saved. */
-	for (i = 0; i < g->jit->guest.ir->nslots; i++) {
-		save_old(g, i, 0);
-		g->slot_value[i] = 0;
-	}
-	for (i = 0; i < sizeof temps; i++)
-		if (g->owner[temps[i]]) {
-			to_spill(g, g->owner[temps[i]], false, temps[i]);
-			g->owner[temps[i]] = 0;
-		}
 }
 
 /* xmm registers ------------------------------------------------------------------------------- */
 
 unsigned x86_xtemp(struct gen *g)
 {
-	unsigned best = 16, i;
-
 	g->fp = true;
-	for (i = NFPINS; i < NFPINS + NXTEMPS; i++) {
-		if (g->locked_xmm >> i & 1)
-			continue;
-		if (!g->owner_xmm[i]) {
-			best = i;
-			break;
-		}
-		if (best == 16 ||
-		    g->value[g->owner_xmm[i]].last > g->value[g->owner_xmm[best]].last)
-			best = i;
-	}
-	assert(best < 16);
-	if (g->owner_xmm[best]) {
-		move_out(g, g->owner_xmm[best], true, best);
-		g->owner_xmm[best] = 0;
-	}
-	g->locked_xmm |= (uint16_t)(1u << best);
-	return best;
-}
-
-unsigned x86_use_xmm(struct gen *g, uint16_t v)
-{
-	struct value *x = &g->value[v];
-	struct x86_mem m;
-	unsigned xmm;
-
-	if (x->where == IN_XMM) {
-		g->locked_xmm |= (uint16_t)(1u << x->at);
-		return x->at;
-	}
-	xmm = x86_xtemp(g);
-	if (x86_in_memory(g, v, &m)) {
-		x86_rm(&g->code, false, OP_MOVQ, xmm, m);
-		if (x->where == IN_SPILL)
-			g->spilled[x->at] = 0;
-		x->where = IN_XMM;
-		x->at = (uint8_t)xmm;
-		g->owner_xmm[xmm] = v;
-	} else {
-		x86_rr(&g->code, true, OP_MOVD, xmm, x86_use(g, v));
-	}
-	return xmm;
+	return new_temp(g, XMM);
 }
 
 /* As pin_for; a NaN box may come in between. */
@@ -507,14 +608,12 @@ unsigned x86_xpin_for(const struct gen *g, uint16_t n)
 	uint16_t v = n;
 	unsigned j, pin;
 
-	for (j = n + 1u; j < g->n && j < n + 6u; j++) {
+	for (j = n + 1u; j < g->n && j < n + (unsigned)AHEAD; j++) {
 		const struct ir_op *o = &g->op[j];
 
 		if (o->op == IR_put && o->a == v) {
 			pin = g->jit->xpin_of[o->k];
-			if (pin != X86_NONE && is_live(g, g->owner_xmm[pin]))
-				return X86_NONE;
-			return pin;
+			return pin != X86_NONE && can_overwrite(g, XMM, pin, n) ? pin : X86_NONE;
 		}
 		if (o->op == IR_call && o->a == v &&
 		    g->jit->guest.ir->helpers[o->k].inl == IR_INLINE_FBOX)
@@ -530,24 +629,11 @@ unsigned x86_xdest(struct gen *g, uint16_t n, uint16_t reuse)
 	const struct value *x = &g->value[reuse];
 	unsigned pin = x86_xpin_for(g, n);
 
-	if (pin != X86_NONE)
+	if (pin != X86_NONE) {
+		g->locked[XMM] |= (uint16_t)(1u << pin);
 		return pin;
-	if (reuse && x->where == IN_XMM && x->last <= g->i && g->jit->xslot_of[x->at] == 255) {
-		g->owner_xmm[x->at] = 0;
+	}
+	if (reuse && x->where == IN_XMM && x86_is_last(g, reuse))
 		return x->at;
-	}
 	return x86_xtemp(g);
-}
-
-void x86_xresult(struct gen *g, uint16_t n, unsigned xmm)
-{
-	struct value *x = &g->value[n];
-
-	x->where = IN_XMM;
-	x->at = (uint8_t)xmm;
-	g->owner_xmm[xmm] = n;
-	if (g->jit->xslot_of[xmm] != 255) {
-		g->slot_value[g->jit->xslot_of[xmm]] = n;
-		x->home = (uint8_t)(g->jit->xslot_of[xmm] + 1);
-	}
 }

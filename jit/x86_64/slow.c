@@ -36,22 +36,71 @@ static bool has_xmm(const struct frame *f)
 	return ((const uint8_t *)(f + 1))[FP_LIVE];
 }
 
+/* Where a place of the list says; *at moves on. */
+static uint64_t value_at(const struct jit *j, char *state, const struct frame *f,
+    const uint64_t *xmm, const uint8_t **at)
+{
+	const char *unit = (const char *)(f + 1); /* its frame */
+	unsigned loc = *(*at)++;
+	uint64_t v;
+
+	if (loc < LOC_XMM)
+		return f->reg[loc];
+	if (loc < LOC_SPILL)
+		return xmm[loc - LOC_XMM];
+	if (loc == LOC_SLOT)
+		return *slot(j, state, *(*at)++);
+	memcpy(&v, loc == LOC_IMM ? (const char *)*at : unit + FIRST_SPILL + 8 * (loc - LOC_SPILL),
+	    sizeof v);
+	*at += loc == LOC_IMM ? sizeof v : 0;
+	return v;
+}
+
+static void pins(const struct jit *j, char *state, struct frame *f, uint64_t *xmm, bool to_state)
+{
+	bool live = has_xmm(f);
+	unsigned r;
+
+	for (r = 0; r < 16; r++) {
+		if (j->slot_of[r] != 255 && to_state)
+			*slot(j, state, j->slot_of[r]) = f->reg[r];
+		else if (j->slot_of[r] != 255)
+			f->reg[r] = *slot(j, state, j->slot_of[r]);
+		if (j->xslot_of[r] != 255 && live && to_state)
+			*slot(j, state, j->xslot_of[r]) = xmm[r];
+		else if (j->xslot_of[r] != 255 && live)
+			xmm[r] = *slot(j, state, j->xslot_of[r]);
+	}
+}
+
+/* All slots to the state.  Some may be in the memory of others, so all are read before. */
+static void sync_slots(const struct jit *j, char *state, struct frame *f, uint64_t *xmm, unsigned n)
+{
+	const uint8_t *at = f->ret + sizeof(struct slow_info);
+	uint64_t v[MAX_SLOTS];
+	uint8_t to[MAX_SLOTS];
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		to[i] = *at++;
+		v[i] = value_at(j, state, f, xmm, &at);
+	}
+	pins(j, state, f, xmm, true);
+	for (i = 0; i < n; i++)
+		*slot(j, state, to[i]) = v[i];
+}
+
 void x86_slow(struct frame *f, char *state, struct jit *j, uint64_t *xmm)
 {
 	const struct ir_guest *ir = j->guest.ir;
 	struct slow_info i;
 	uint64_t base, va, v;
 	uint64_t *pc = (uint64_t *)(void *)(state + j->guest.pc);
-	unsigned r, size;
+	unsigned size;
 
 	memcpy(&i, f->ret, sizeof i);
 	memcpy(&base, state + j->guest.base, 8);
-	for (r = 0; r < 16; r++)
-		if (j->slot_of[r] != 255)
-			*slot(j, state, j->slot_of[r]) = f->reg[r];
-	for (r = 0; has_xmm(f) && r < 16; r++)
-		if (j->xslot_of[r] != 255)
-			*slot(j, state, j->xslot_of[r]) = xmm[r];
+	sync_slots(j, state, f, xmm, i.places);
 	*pc = base + i.pc;
 	*left(j, state) += i.rest;
 	va = f->reg[i.base] + (uint64_t)(int64_t)i.disp;
@@ -66,9 +115,10 @@ void x86_slow(struct frame *f, char *state, struct jit *j, uint64_t *xmm)
 	if (must_leave(j, state, i.access)) {
 		*pc = base + i.next;
 		*left(j, state) -= 1;
+		pins(j, state, f, xmm, false);
 		f->ret = jit_address(j, (size_t)(j->stop_now - j->code.rw));
 		return;
 	}
 	*left(j, state) -= i.rest;
-	f->ret += sizeof i;
+	f->ret += i.size;
 }

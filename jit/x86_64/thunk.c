@@ -58,21 +58,14 @@ static void load_fp(const struct jit *j, struct x86_code *c)
 	x86_8(c, 0xc3);
 }
 
-/* Called where the pinned xmm registers may not be live; `test eax, imm32` follows, for slow_now.
- */
+/* Called where floating point may be done in line but the pinned xmm registers are not live; and
+ * after a call of C, which may have been the last of floating point. */
 static void make_fp_load(struct jit *j, struct x86_code *c)
 {
 	uint8_t *slow;
 
 	j->fp_load = c->at;
-	x86_rm(c, false, 0x80, ALU_CMP, state_at(j->guest.fp_fast));
-	x86_8(c, 1);
-	slow = x86_jcc8(c, CC_NE);
 	load_fp(j, c);
-	x86_here8(c, slow);
-	x86_alu_mi(c, true, ALU_ADD, at(RSP, 0), 1);
-	x86_jmp(c, j->slow_now);
-	/* After a call of C, which may have been the last of floating point. */
 	j->fp_reload = c->at;
 	x86_rm(c, false, 0x80, ALU_CMP, state_at(j->guest.fp_fast));
 	x86_8(c, 1);
