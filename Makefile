@@ -66,9 +66,12 @@ demo:
 	@$(MAKE) -s $O/lodge >&2
 	@tools/demo.sh $O/lodge
 
-bench: $O/lodge
+bench:
 	@tools/deps.sh bench
-	@bench/bench.py
+	@$(MAKE) -s $O/lodge >&2
+	@LODGE=$O/lodge bench/bench.py -o $O/bench.json
+	@bench/plot.py $O/bench.json > $O/performance.md
+	@echo "bench: wrote $O/bench.json and $O/performance.md (to keep: doc/performance.md)" >&2
 
 install: all
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/lib/pkgconfig \

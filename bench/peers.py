@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The command lines of Lodge and of what it is measured beside.  A peer's command takes (kernel, initrd, kernel
 arguments, MiB, harts, folder for scratch files) and has the guest's serial port on standard input and output."""
-import os, pathlib, platform, shutil, struct, subprocess, time
+import os, pathlib, platform, re, shutil, struct, subprocess, time
 
 import guest
 
@@ -66,7 +66,14 @@ def unpacked(tree, program):
 
 def version(command):
     out = subprocess.run([*command, "--version"], capture_output=True, text=True).stdout.split("\n")[0]
-    return out.split(" (")[0].removeprefix("QEMU emulator version ").strip()
+    return re.sub(r"^QEMU emulator version (\S+).*", r"QEMU \1", out).strip()
+
+
+def rvvm_version(program):
+    """RVVM has no option that says its version: its firmware banner or its own text may hold one."""
+    data = pathlib.Path(program).read_bytes()
+    found = re.search(rb"RVVM v?(\d+\.\d+[\w.-]*)", data)
+    return f"RVVM {found[1].decode()}" if found else "RVVM"
 
 
 def find():
@@ -92,7 +99,7 @@ def find():
     other, fdtput = os.environ.get("RVVM"), shutil.which("fdtput")
     if other and fdtput and x86:
         firmware = guest.newest_qemu() / "usr/lib/riscv64-linux-gnu/opensbi/generic/fw_jump.bin"
-        peers["rvvm"] = (rvvm(other, firmware, fdtput), [other], version([other]))
+        peers["rvvm"] = (rvvm(other, firmware, fdtput), [other], rvvm_version(other))
     if x86 and shutil.which("unshare"):
         peers["native"] = (native(guest.make("amd64")), None, "the same programs on the host")
     return peers
