@@ -217,6 +217,7 @@ class Bench:
             begin = time.monotonic()
             subprocess.run([*command, "--version"], stdin=subprocess.DEVNULL, capture_output=True)
             self.note("start: ms of --version", peer, (time.monotonic() - begin) * 1000)
+            self.note("size: MiB of program and libraries", peer, peers.size(command))
 
     def fresh(self, peer):
         if peer == "native":

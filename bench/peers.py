@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """The command lines of Lodge and of what it is measured beside.  A peer's command takes (kernel, initrd, kernel
 arguments, MiB, harts, folder for scratch files) and has the guest's serial port on standard input and output."""
-import os, pathlib, platform, re, shutil, struct, subprocess, time
+import os, pathlib, platform, re, shutil, struct, subprocess, tempfile, time
 
 import guest
 
@@ -76,12 +76,24 @@ def rvvm_version(program):
     return f"RVVM {found[1].decode()}" if found else "RVVM"
 
 
+def size(command):
+    """MiB of the program, without symbols, and of its libraries but libc's."""
+    listing = [command[0], *command[1:-1], "--list", command[-1]] if len(command) > 1 else ["ldd", command[0]]
+    out = subprocess.run(listing, capture_output=True, text=True).stdout
+    libraries = [path for name, path in re.findall(r"^\s*(\S+) => (/\S+)", out, re.M)
+                 if not re.match(r"(libc|libm|libpthread|libdl|librt|ld-linux.*)\.so", name)]
+    with tempfile.NamedTemporaryFile() as f:
+        subprocess.run(["strip", "-o", f.name, command[-1]], check=True)
+        total = os.path.getsize(f.name)
+    return (total + sum(map(os.path.getsize, libraries))) / (1 << 20)
+
+
 def find():
     """Name: (command, command of its start-up, what it is) of all peers that are there; Lodge's soft engine is first."""
     program = os.environ.get("LODGE", str(root / "build/lodge"))
     engines = subprocess.run([program, "engines"], capture_output=True, text=True, check=True).stdout
     x86 = platform.machine() == "x86_64"
-    peers = {"lodge": (lodge(program, "soft"), [program], version([program]))}
+    peers = {"lodge": (lodge(program, "soft"), [program], version([program]).replace("lodge", "Lodge"))}
     if "interp" in engines:
         peers["interp"] = (lodge(program, "interp"), [program], "Lodge's interpreter")
     new = os.environ.get("QEMU_NEW")
@@ -100,6 +112,7 @@ def find():
     if other and fdtput and x86:
         firmware = guest.newest_qemu() / "usr/lib/riscv64-linux-gnu/opensbi/generic/fw_jump.bin"
         peers["rvvm"] = (rvvm(other, firmware, fdtput), [other], rvvm_version(other))
-    if x86 and shutil.which("unshare"):
+    spaces = ["unshare", "-rmpf", "true"]  # not all hosts give them to all users
+    if x86 and shutil.which("unshare") and subprocess.run(spaces, capture_output=True).returncode == 0:
         peers["native"] = (native(guest.make("amd64")), None, "the same programs on the host")
     return peers

@@ -69,7 +69,7 @@ def summary(f):
         slow, n = f.mean("native", p)
         fast, m = f.mean("lodge", p)
         wins = sum(1 for w in f.counted if (f.ratio(w, "lodge", p) or 0) >= 1)
-        rows.append([f"{p}: {f.data['peers'][p]}", cell(slow), cell(fast) if p != "lodge" else "",
+        rows.append([f"{p} ({f.data['peers'][p]})", cell(slow), cell(fast) if p != "lodge" else "",
                      f"{wins} of {m}" if p != "lodge" else f"({n or m})"])
     return table(["peer", "CPU time, native = 1", "Lodge is faster by", "ahead in"], rows)
 
