@@ -38,10 +38,11 @@ static bool keeps_left(const struct ir_block *b, const struct ir_op *o)
 	case IR_sub:
 	case IR_or:
 	case IR_xor:
+		return is_imm(b, o->b) && b->op[o->b].k == 0;
 	case IR_shl:
 	case IR_shr:
-	case IR_sar:
-		return is_imm(b, o->b) && b->op[o->b].k == 0;
+	case IR_sar: /* 32 bits lose what is above */
+		return o->type == IR_I64 && is_imm(b, o->b) && b->op[o->b].k == 0;
 	default:
 		return false;
 	}

@@ -43,11 +43,11 @@ uint64_t ir_eval(enum ir_opcode op, enum ir_type type, uint64_t a, uint64_t b, u
 	case IR_not:
 		return not_(NULL, a);
 	case IR_shl:
-		return shl(NULL, a, b);
+		return zext(NULL, bits, shl(NULL, a, b & (bits - 1)));
 	case IR_shr:
-		return shr(NULL, a, b);
+		return shr(NULL, zext(NULL, bits, a), b & (bits - 1));
 	case IR_sar:
-		return sar(NULL, a, b);
+		return zext(NULL, bits, sar(NULL, sext(NULL, bits, a), b & (bits - 1)));
 	case IR_rol:
 		return rol(NULL, bits, a, b);
 	case IR_ror:

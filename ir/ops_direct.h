@@ -113,23 +113,23 @@ static inline val not_(struct ctx *c, val a)
 	return ~a;
 }
 
-/* Shift counts are below 64: the body masks them. */
+/* Shift counts are modulo 64. */
 static inline val shl(struct ctx *c, val a, val n)
 {
 	(void)c;
-	return a << n;
+	return a << (n & 63);
 }
 
 static inline val shr(struct ctx *c, val a, val n)
 {
 	(void)c;
-	return a >> n;
+	return a >> (n & 63);
 }
 
 static inline val sar(struct ctx *c, val a, val n)
 {
 	(void)c;
-	return (uint64_t)((int64_t)a >> n);
+	return (uint64_t)((int64_t)a >> (n & 63));
 }
 
 /* The low `bits` (8, 16, 32 or 64) of a, extended. */
@@ -145,9 +145,10 @@ static inline val zext(struct ctx *c, unsigned bits, val a)
 	return a << (64 - bits) >> (64 - bits);
 }
 
-/* Rotations of the low `bits` (32 or 64); n is below bits; the result is zero-extended. */
+/* Rotations of the low `bits` (32 or 64) by n modulo bits; the result is zero-extended. */
 static inline val ror(struct ctx *c, unsigned bits, val a, val n)
 {
+	n &= bits - 1;
 	a = zext(c, bits, a);
 	return zext(c, bits, a >> n | a << ((bits - n) & (bits - 1)));
 }
