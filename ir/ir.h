@@ -85,9 +85,9 @@ struct ir_slot {
 
 enum ir_call {
 	IR_CALL_PURE = 0,  /* the result follows from the arguments */
-	IR_CALL_STATE = 1, /* reads and writes slots, but none of the general registers */
+	IR_CALL_STATE = 1, /* reads and writes what is in no slot */
 	IR_CALL_FAULT = 2, /* the same, and may fault, or look at pc and counters */
-	IR_CALL_REGS = 4   /* the same, and reads and writes all registers */
+	IR_CALL_REGS = 4   /* the same, and reads and writes slots */
 };
 
 /* What a back end may do itself instead of calling a helper.  It gives the same result and floating
@@ -163,6 +163,10 @@ int ir_check(const struct ir_block *, const struct ir_guest *, struct err *);
 
 /* print.c: one line an operation. */
 void ir_print(const struct ir_block *, const struct ir_guest *, struct buf *out);
+
+/* parse.c: a block that passes ir_check from such text; -EINVAL, and what is wrong in which line.
+ */
+int ir_parse(struct ir_block *, const char *text, const struct ir_guest *, struct err *);
 
 /* interp.c: executes a block that passes ir_check; its pcs are offsets from base. */
 void ir_run(const struct ir_block *, const struct ir_guest *, uint64_t base, void *state);
