@@ -54,6 +54,10 @@ $O/test/no_wx: $O/test/no_wx.o
 $O/test/%_test: $O/test/%_test.o $O/liblodge.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
 
+# Programs for developers: make build/tools/NAME.
+$O/tools/%: $O/tools/%.o $O/liblodge.a
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+
 # Without Zydis that test says that it is skipped.
 $O/test/jit/encode_test: LDLIBS += $(if $(wildcard /usr/include/Zydis/Zydis.h),-lZydis)
 

@@ -69,6 +69,8 @@ extern const struct ir_info ir_infos[IR_NOPCODES];
 
 /* The most that one guest instruction may need, and a block may have. */
 enum { IR_INSN_OPS = 64, IR_BLOCK_OPS = 2048 };
+/* The most slots that a guest may have. */
+enum { IR_MAX_SLOTS = 128 };
 
 struct ir_block {
 	unsigned n;
@@ -76,7 +78,7 @@ struct ir_block {
 	struct ir_op op[IR_BLOCK_OPS];
 };
 
-/* What IR has to know about a guest CPU; `state` is its struct. */
+/* What IR has to know about a guest CPU; `state` is its struct.  Slots do not overlap. */
 struct ir_slot {
 	const char *name;
 	uint32_t offset; /* in the state */
@@ -168,9 +170,26 @@ void ir_print(const struct ir_block *, const struct ir_guest *, struct buf *out)
  */
 int ir_parse(struct ir_block *, const char *text, const struct ir_guest *, struct err *);
 
-/* interp.c: executes a block that passes ir_check; its pcs are offsets from base. */
+/* interp.c: executes a block that passes ir_check; its pcs are offsets from base, where a page of
+ * the guest (4 KiB or more) starts. */
 void ir_run(const struct ir_block *, const struct ir_guest *, uint64_t base, void *state);
 /* The result of an operation without effects. */
 uint64_t ir_eval(enum ir_opcode, enum ir_type, uint64_t a, uint64_t b, uint64_t c);
+
+/*
+ * opt.c: makes a block cheaper, in place.  It passes ir_check after each pass, too, and whoever
+ * looks at the state sees the same as before: at accesses, calls, traps and ways out.
+ */
+enum ir_level {
+	IR_QUICK, /* single scans, for code that may never run again */
+	IR_FULL
+};
+void ir_optimise(struct ir_block *, const struct ir_guest *, enum ir_level);
+
+/* The passes, each in ir/pass_NAME.c, which says what it does. */
+typedef void ir_pass(struct ir_block *, const struct ir_guest *);
+ir_pass ir_pass_forward, ir_pass_fold, ir_pass_narrow, ir_pass_cse, ir_pass_dead;
+/* By name; NULL: there is none. */
+ir_pass *ir_pass_find(const char *name);
 
 #endif

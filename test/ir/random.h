@@ -199,6 +199,28 @@ static inline uint16_t r_cond(struct random *r)
 	return x;
 }
 
+static inline uint16_t r_choose(struct random *r, uint16_t a, uint16_t b, uint16_t c)
+{
+	return put_op(r, (struct ir_op){ .op = IR_choose, .type = IR_I64, .a = a, .b = b, .c = c });
+}
+
+/* czero.eqz, czero.nez, and or, or nearly. */
+static inline void r_choices(struct random *r)
+{
+	uint16_t cond = below(r, 2) ? r_cond(r) : r_value(r), zero, one, x;
+
+	if (below(r, 2)) {
+		one = r_imm(r, below(r, 3));
+		zero = r_imm(r, below(r, 2));
+		r_put(r, r_choose(r, cond, one, zero));
+		return;
+	}
+	zero = r_imm(r, below(r, 8) == 0);
+	x = r_choose(r, cond, r_value(r), zero);
+	one = r_choose(r, cond, zero, r_value(r));
+	r_put(r, below(r, 2) ? r_op(r, IR_or, IR_I64, x, one) : r_op(r, IR_or, IR_I64, one, x));
+}
+
 static inline void r_effect(struct random *r)
 {
 	struct ir_op o = { .type = IR_I64 };
@@ -259,7 +281,7 @@ static inline void r_insn(struct random *r)
 {
 	put_op(r, (struct ir_op){ .op = IR_insn, .type = IR_I64, .k = (int64_t)r->pc });
 	r->pc += 4;
-	switch (below(r, 12)) {
+	switch (below(r, 13)) {
 	case 0:
 	case 1:
 	case 2:
@@ -274,6 +296,9 @@ static inline void r_insn(struct random *r)
 		break;
 	case 6:
 		r_floats(r);
+		break;
+	case 10:
+		r_choices(r);
 		break;
 	case 7:
 		r_pc(r);

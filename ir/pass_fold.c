@@ -1,0 +1,536 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Algebra, one operation at a time: constants, identities, pairs of operations that are one, and
+ * extensions of what is extended already.  Constants go to the right.
+ */
+#include "ir/pass.h"
+
+struct fold {
+	struct ir_edit e;
+	const struct ir_guest *g;
+	struct ir_op *op; /* those that were written */
+	struct ir_width width[IR_BLOCK_OPS];
+	bool again; /* the operation has become another */
+};
+
+static uint16_t emit(struct fold *f, const struct ir_op *o)
+{
+	uint16_t v = edit_put(&f->e, *o);
+
+	f->width[v] = ir_width_of(o, f->op, f->width, f->g);
+	return v;
+}
+
+static uint16_t emit_imm(struct fold *f, int64_t k)
+{
+	return emit(f, &(struct ir_op){ .op = IR_imm, .type = IR_I64, .k = k });
+}
+
+static uint16_t emit_ext(struct fold *f, unsigned op, unsigned bits, uint16_t v)
+{
+	return emit(
+	    f, &(struct ir_op){ .op = (uint8_t)op, .type = (uint8_t)ir_type_of(bits), .a = v });
+}
+
+static bool room(const struct fold *f, unsigned n)
+{
+	return edit_room(&f->e, n);
+}
+
+/* The operation becomes another.  Rules end with `return become(...)`. */
+static uint16_t become(
+    struct fold *f, struct ir_op *o, unsigned op, enum ir_type type, uint16_t a, uint16_t b)
+{
+	*o = (struct ir_op){ .op = (uint8_t)op, .type = (uint8_t)type, .a = a, .b = b };
+	f->again = true;
+	return 0;
+}
+
+static uint16_t become_imm(struct fold *f, struct ir_op *o, int64_t k)
+{
+	become(f, o, IR_imm, IR_I64, 0, 0);
+	o->k = k;
+	return 0;
+}
+
+static const struct ir_op *left(const struct fold *f, const struct ir_op *o)
+{
+	return &f->op[o->a];
+}
+
+static bool has_imm(const struct fold *f, const struct ir_op *o)
+{
+	return is_imm(f->e.b, o->b);
+}
+
+/* The left operand is that operation with a constant on its right. */
+static bool left_is(const struct fold *f, const struct ir_op *o, enum ir_opcode op)
+{
+	return left(f, o)->op == op && has_imm(f, left(f, o));
+}
+
+static bool is_pc_offset(int64_t k)
+{
+	return k == (int32_t)k;
+}
+
+static uint16_t fold_add(struct fold *f, struct ir_op *o)
+{
+	int64_t k;
+
+	if (!has_imm(f, o))
+		return 0;
+	k = f->op[o->b].k;
+	if (k == 0)
+		return o->a;
+	if (left(f, o)->op != IR_pc || !is_pc_offset(k) || !is_pc_offset(left(f, o)->k + k))
+		return 0;
+	k += left(f, o)->k;
+	become(f, o, IR_pc, IR_I64, 0, 0);
+	o->k = k;
+	return 0;
+}
+
+static uint16_t fold_sub(struct fold *f, struct ir_op *o)
+{
+	if (o->a == o->b)
+		return become_imm(f, o, 0);
+	if (!has_imm(f, o))
+		return 0;
+	if (f->op[o->b].k == 0)
+		return o->a;
+	if (!room(f, 1))
+		return 0;
+	return become(f, o, IR_add, IR_I64, o->a, emit_imm(f, (int64_t) - (uint64_t)f->op[o->b].k));
+}
+
+static bool is_width(uint64_t mask)
+{
+	return mask == 0xff || mask == 0xffff || mask == 0xffffffff;
+}
+
+static uint16_t fold_and(struct fold *f, struct ir_op *o)
+{
+	uint64_t k;
+
+	if (o->a == o->b)
+		return o->a;
+	if (!has_imm(f, o))
+		return 0;
+	k = (uint64_t)f->op[o->b].k;
+	if (k == 0)
+		return o->b;
+	if (!(~k & low_bits(f->width[o->a].z)))
+		return o->a;
+	/* Pages start at multiples of 4096, so these bits are the offset's. */
+	if (left(f, o)->op == IR_pc && (k | 0xfff) == UINT64_MAX && !(~k & (uint64_t)left(f, o)->k))
+		return o->a;
+	if (is_width(k))
+		return become(f, o, IR_zext, ir_type_of(64 - clz64(k)), o->a, 0);
+	if (left_is(f, o, IR_and) && room(f, 1)) {
+		k &= (uint64_t)f->op[left(f, o)->b].k;
+		return become(f, o, IR_and, IR_I64, left(f, o)->a, emit_imm(f, (int64_t)k));
+	}
+	return 0;
+}
+
+/* or of choices of which one is 0: (c ? x : 0) | (c ? 0 : y) */
+static uint16_t fold_choices(struct fold *f, struct ir_op *o)
+{
+	const struct ir_op *x = &f->op[o->a], *y = &f->op[o->b];
+
+	if (x->op != IR_choose || y->op != IR_choose || x->a != y->a)
+		return 0;
+	if (is_imm_of(f->e.b, x->c, 0) && is_imm_of(f->e.b, y->b, 0))
+		*o = (struct ir_op){
+			.op = IR_choose, .type = IR_I64, .a = x->a, .b = x->b, .c = y->c
+		};
+	else if (is_imm_of(f->e.b, x->b, 0) && is_imm_of(f->e.b, y->c, 0))
+		*o = (struct ir_op){
+			.op = IR_choose, .type = IR_I64, .a = x->a, .b = y->b, .c = x->c
+		};
+	return 0;
+}
+
+static uint16_t fold_or(struct fold *f, struct ir_op *o)
+{
+	if (o->a == o->b)
+		return o->a;
+	if (!has_imm(f, o))
+		return fold_choices(f, o);
+	if (f->op[o->b].k == 0)
+		return o->a;
+	return f->op[o->b].k == -1 ? o->b : 0;
+}
+
+static bool is_bool(const struct fold *f, uint16_t v)
+{
+	return f->width[v].z <= 1;
+}
+
+/* not v, where v is 1 or 0 */
+static uint16_t become_opposite(struct fold *f, struct ir_op *o, uint16_t v)
+{
+	const struct ir_op *x = &f->op[v];
+
+	if (x->op == IR_eq || x->op == IR_ne)
+		return become(f, o, x->op == IR_eq ? IR_ne : IR_eq, IR_I64, x->a, x->b);
+	if (o->op == IR_eq && is_imm_of(f->e.b, o->b, 0))
+		return 0; /* back ends know that form */
+	if (!room(f, 1))
+		return 0;
+	return become(f, o, IR_eq, IR_I64, v, emit_imm(f, 0));
+}
+
+static uint16_t fold_xor(struct fold *f, struct ir_op *o)
+{
+	if (o->a == o->b)
+		return become_imm(f, o, 0);
+	if (!has_imm(f, o))
+		return 0;
+	if (f->op[o->b].k == 0)
+		return o->a;
+	if (f->op[o->b].k == -1)
+		return become(f, o, IR_not, IR_I64, o->a, 0);
+	if (f->op[o->b].k == 1 && is_bool(f, o->a))
+		return become_opposite(f, o, o->a);
+	return 0;
+}
+
+/* By a power of two, else -1. */
+static int log2_of(const struct fold *f, const struct ir_op *o)
+{
+	uint64_t k;
+
+	if (!has_imm(f, o))
+		return -1;
+	k = (uint64_t)f->op[o->b].k;
+	return k && !(k & (k - 1)) ? (int)ctz64(k) : -1;
+}
+
+static uint16_t fold_mul(struct fold *f, struct ir_op *o)
+{
+	int n = log2_of(f, o);
+
+	if (is_imm_of(f->e.b, o->b, 0))
+		return o->b;
+	if (n == 0)
+		return o->a;
+	if (n < 0 || !room(f, 1))
+		return 0;
+	return become(f, o, IR_shl, IR_I64, o->a, emit_imm(f, n));
+}
+
+static uint16_t fold_unsigned_division(struct fold *f, struct ir_op *o)
+{
+	int n = log2_of(f, o);
+
+	if (n < 0)
+		return 0;
+	if (n == 0)
+		return o->op == IR_divu ? o->a : become_imm(f, o, 0);
+	if (!room(f, 1))
+		return 0;
+	if (o->op == IR_divu)
+		return become(f, o, IR_shr, IR_I64, o->a, emit_imm(f, n));
+	return become(f, o, IR_and, IR_I64, o->a, emit_imm(f, (int64_t)low_bits((unsigned)n)));
+}
+
+/* A shift right by n of x << m is an extension of the low `bits` of x, shifted. */
+static uint16_t shift_extended(struct fold *f, struct ir_op *o, uint16_t x, unsigned bits, int n)
+{
+	unsigned ext = o->op == IR_shr ? IR_zext : IR_sext;
+	uint16_t k;
+
+	if (bits == 8 || bits == 16 || bits == 32) {
+		if (n == 0)
+			return become(f, o, ext, ir_type_of(bits), x, 0);
+		if (ext == IR_zext && bits == 32 && n > 0 && room(f, 1))
+			return become(f, o, IR_shr, IR_I32, x, emit_imm(f, n));
+		if (!room(f, 2))
+			return 0;
+		k = emit_imm(f, n < 0 ? -n : n);
+		return become(f, o, n < 0 ? IR_shl : o->op, IR_I64, emit_ext(f, ext, bits, x), k);
+	}
+	if (ext == IR_zext && n == 0 && bits < 32 && room(f, 1))
+		return become(f, o, IR_and, IR_I64, x, emit_imm(f, (int64_t)low_bits(bits)));
+	return 0;
+}
+
+/* A shift of 64 bits by a constant of what is shifted by a constant. */
+static uint16_t fold_two_shifts(struct fold *f, struct ir_op *o, unsigned n)
+{
+	const struct ir_op *x = left(f, o), *y;
+	unsigned m = (unsigned)f->op[x->b].k & 63;
+
+	if (x->op == IR_shl && x->type == IR_I64 && has_imm(f, x) && o->op != IR_shl)
+		return shift_extended(f, o, x->a, 64 - m, (int)n - (int)m);
+	if (x->op == o->op && x->type == IR_I64 && has_imm(f, x)) {
+		if (m + n >= 64 && o->op != IR_sar)
+			return become_imm(f, o, 0);
+		if (!room(f, 1))
+			return 0;
+		return become(f, o, o->op, IR_I64, x->a, emit_imm(f, m + n < 64 ? m + n : 63));
+	}
+	/* The sign extension of 32 bits that were shifted left */
+	y = left(f, x);
+	if (o->op == IR_sar && x->op == IR_sext && x->type == IR_I32 && y->op == IR_shl &&
+	    has_imm(f, y)) {
+		m = (unsigned)f->op[y->b].k & (ir_bits(y->type) - 1);
+		if (m > 0 && m < 32 && n >= m)
+			return shift_extended(f, o, y->a, 32 - m, (int)n - (int)m);
+	}
+	return 0;
+}
+
+static uint16_t fold_shift_by(struct fold *f, struct ir_op *o, unsigned n)
+{
+	struct ir_width w = f->width[o->a];
+
+	if (o->type == IR_I32)
+		return n ? 0 : become(f, o, IR_zext, IR_I32, o->a, 0);
+	if (n == 0)
+		return o->a;
+	if (o->op == IR_shr && w.z <= n)
+		return become_imm(f, o, 0);
+	if (o->op == IR_sar && w.z < 64)
+		return become(f, o, IR_shr, IR_I64, o->a, o->b);
+	if (o->op == IR_shr && left(f, o)->op == IR_zext && left(f, o)->type == IR_I32)
+		return become(f, o, IR_shr, IR_I32, left(f, o)->a, o->b);
+	return fold_two_shifts(f, o, n);
+}
+
+/* The count without a mask that the shift has itself. */
+static uint16_t unmasked(const struct fold *f, const struct ir_op *o)
+{
+	const struct ir_op *n = &f->op[o->b];
+	unsigned mask = ir_bits(o->type) - 1;
+
+	return n->op == IR_and && has_imm(f, n) && (f->op[n->b].k & mask) == mask ? n->a : o->b;
+}
+
+static uint16_t fold_shift(struct fold *f, struct ir_op *o)
+{
+	if (has_imm(f, o))
+		return fold_shift_by(f, o, (unsigned)f->op[o->b].k & (ir_bits(o->type) - 1));
+	if (o->op == IR_shr && o->type == IR_I64 && left(f, o)->op == IR_zext &&
+	    left(f, o)->type == IR_I32 && f->width[o->b].z <= 5)
+		return become(f, o, IR_shr, IR_I32, left(f, o)->a, o->b);
+	o->b = unmasked(f, o);
+	return 0;
+}
+
+static uint16_t fold_rotate(struct fold *f, struct ir_op *o)
+{
+	if (!has_imm(f, o)) {
+		o->b = unmasked(f, o);
+		return 0;
+	}
+	if (f->op[o->b].k & (ir_bits(o->type) - 1))
+		return 0;
+	return o->type == IR_I64 ? o->a : become(f, o, IR_zext, IR_I32, o->a, 0);
+}
+
+static uint16_t fold_equal(struct fold *f, struct ir_op *o)
+{
+	const struct ir_op *x = left(f, o);
+	bool eq = o->op == IR_eq;
+
+	if (o->a == o->b)
+		return become_imm(f, o, eq);
+	if (!has_imm(f, o))
+		return 0;
+	if (f->op[o->b].k == 0) {
+		if (is_bool(f, o->a))
+			return eq ? become_opposite(f, o, o->a) : o->a;
+		if (x->op == IR_xor || x->op == IR_sub)
+			return become(f, o, o->op, IR_I64, x->a, x->b);
+		return 0;
+	}
+	if ((uint64_t)f->op[o->b].k > low_bits(f->width[o->a].z))
+		return become_imm(f, o, !eq);
+	if (f->op[o->b].k == 1 && is_bool(f, o->a))
+		return eq ? o->a : become_opposite(f, o, o->a);
+	return 0;
+}
+
+static uint16_t fold_less(struct fold *f, struct ir_op *o)
+{
+	bool is_signed = o->op == IR_lts;
+	int64_t k;
+
+	if (o->a == o->b)
+		return become_imm(f, o, 0);
+	if (!is_signed && is_imm_of(f->e.b, o->a, 0))
+		return become(f, o, IR_ne, IR_I64, o->b, o->a);
+	if (!has_imm(f, o))
+		return 0;
+	k = f->op[o->b].k;
+	if (k == 0 && (!is_signed || f->width[o->a].z < 64))
+		return become_imm(f, o, 0);
+	if (!is_signed && (uint64_t)k > low_bits(f->width[o->a].z))
+		return become_imm(f, o, 1);
+	if (!is_signed && k == 1 && room(f, 1))
+		return become(f, o, IR_eq, IR_I64, o->a, emit_imm(f, 0));
+	return 0;
+}
+
+static uint16_t fold_choose(struct fold *f, struct ir_op *o)
+{
+	const struct ir_op *x = left(f, o);
+	uint16_t t = o->b;
+
+	if (is_imm(f->e.b, o->a))
+		return x->k ? o->b : o->c;
+	if (o->b == o->c)
+		return o->b;
+	if ((x->op == IR_eq || x->op == IR_ne) && is_imm_of(f->e.b, x->b, 0)) {
+		if (x->op == IR_eq) {
+			o->b = o->c;
+			o->c = t;
+		}
+		o->a = x->a;
+		f->again = true;
+		return 0;
+	}
+	if (is_bool(f, o->a) && is_imm_of(f->e.b, o->b, 1) && is_imm_of(f->e.b, o->c, 0))
+		return o->a;
+	return 0;
+}
+
+static uint16_t fold_extension(struct fold *f, struct ir_op *o)
+{
+	const struct ir_op *x = left(f, o);
+	unsigned bits = ir_bits(o->type);
+
+	if ((o->op == IR_sext ? f->width[o->a].s : f->width[o->a].z) <= bits)
+		return o->a;
+	/* An extension of at least as many bits does not change those that are asked for. */
+	if (is_extension(x) && ir_bits(x->type) >= bits)
+		return become(f, o, o->op, o->type, x->a, 0);
+	if (x->op == IR_and && has_imm(f, x) && !(~(uint64_t)f->op[x->b].k & low_bits(bits)))
+		return become(f, o, o->op, o->type, x->a, 0);
+	return 0;
+}
+
+/* A jump to an address of which the place in the page is known is a direct one. */
+static uint16_t fold_exit(struct fold *f, struct ir_op *o)
+{
+	int64_t k = left(f, o)->k;
+
+	if (left(f, o)->op != IR_pc || !is_pc_offset(k))
+		return 0;
+	become(f, o, IR_exit, IR_I64, 0, 0);
+	o->k = k;
+	return 0;
+}
+
+static void order(const struct fold *f, struct ir_op *o)
+{
+	uint16_t t = o->a;
+
+	if (commutes(o->op) && is_imm(f->e.b, o->a)) {
+		o->a = o->b;
+		o->b = t;
+	}
+}
+
+static bool is_constant(const struct fold *f, const struct ir_op *o)
+{
+	const struct ir_info *info = &ir_infos[o->op];
+
+	return info->result && info->operands && !info->effects && o->op != IR_call &&
+	       is_imm(f->e.b, o->a) && (info->operands < 2 || is_imm(f->e.b, o->b)) &&
+	       (info->operands < 3 || is_imm(f->e.b, o->c));
+}
+
+/* One rule for an operation that takes values: the value that it is, or 0. */
+static uint16_t rule(struct fold *f, struct ir_op *o)
+{
+	switch (o->op) {
+	case IR_add:
+		return fold_add(f, o);
+	case IR_sub:
+		return fold_sub(f, o);
+	case IR_mul:
+		return fold_mul(f, o);
+	case IR_divu:
+	case IR_remu:
+		return fold_unsigned_division(f, o);
+	case IR_and:
+		return fold_and(f, o);
+	case IR_or:
+		return fold_or(f, o);
+	case IR_xor:
+		return fold_xor(f, o);
+	case IR_not:
+		return left(f, o)->op == IR_not ? left(f, o)->a : 0;
+	case IR_shl:
+	case IR_shr:
+	case IR_sar:
+		return fold_shift(f, o);
+	case IR_rol:
+	case IR_ror:
+		return fold_rotate(f, o);
+	case IR_eq:
+	case IR_ne:
+		return fold_equal(f, o);
+	case IR_lts:
+	case IR_ltu:
+		return fold_less(f, o);
+	case IR_choose:
+		return fold_choose(f, o);
+	case IR_sext:
+	case IR_zext:
+		return fold_extension(f, o);
+	case IR_exit_to:
+		return fold_exit(f, o);
+	default:
+		return 0;
+	}
+}
+
+/* The value that an operation is, or 0: o is what it has become. */
+static uint16_t simplify(struct fold *f, struct ir_op *o)
+{
+	unsigned limit = 8;
+	uint16_t v;
+
+	do {
+		f->again = false;
+		if (is_constant(f, o)) {
+			become_imm(f, o,
+			    (int64_t)ir_eval(o->op, o->type, (uint64_t)f->op[o->a].k,
+				(uint64_t)f->op[o->b].k, (uint64_t)f->op[o->c].k));
+			return 0;
+		}
+		order(f, o);
+		v = rule(f, o);
+	} while (!v && f->again && --limit);
+	return v;
+}
+
+/* A branch that is never taken, or an exception that is never raised. */
+static bool is_never(const struct fold *f, const struct ir_op *o)
+{
+	return (o->op == IR_side || o->op == IR_trap_if) && is_imm_of(f->e.b, o->a, 0);
+}
+
+void ir_pass_fold(struct ir_block *b, const struct ir_guest *g)
+{
+	struct fold f;
+	struct ir_op o;
+	uint16_t v;
+
+	f.g = g;
+	f.op = b->op;
+	f.width[0] = (struct ir_width){ 64, 64 };
+	edit_begin(&f.e, b, 16);
+	while (edit_next(&f.e, &o)) {
+		if (is_never(&f, &o))
+			continue;
+		v = simplify(&f, &o);
+		edit_is(&f.e, v ? v : emit(&f, &o));
+	}
+	edit_end(&f.e);
+}
