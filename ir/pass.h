@@ -38,12 +38,17 @@ static inline void edit_begin(struct ir_edit *e, struct ir_block *b, unsigned ga
 /* The next operation, with operands as they are now; false behind the last. */
 static inline bool edit_next(struct ir_edit *e, struct ir_op *o)
 {
+	const struct ir_op *was;
+
 	if (++e->in == e->end)
 		return false;
-	*o = e->b->op[e->in];
-	o->a = e->map[o->a];
-	o->b = e->map[o->b];
-	o->c = e->map[o->c];
+	was = &e->b->op[e->in];
+	o->op = was->op;
+	o->type = was->type;
+	o->a = e->map[was->a];
+	o->b = e->map[was->b];
+	o->c = e->map[was->c];
+	o->k = was->k;
 	return true;
 }
 
@@ -115,13 +120,32 @@ static inline uint64_t low_bits(unsigned n)
 
 /*
  * What is known of a value from the operations that make it: it is the sign extension of its low s
- * bits, and has zeroes above its low z bits; s <= z + 1.
+ * bits, and has zeroes above its low z bits; s <= z + 1.  Found when it is asked for.
  */
 struct ir_width {
-	uint8_t s, z;
+	uint8_t s, z; /* s: 0 until somebody asks */
 };
 
-struct ir_width ir_width_of(const struct ir_op *, const struct ir_op *ops,
-    const struct ir_width *of_ops, const struct ir_guest *);
+struct ir_widths {
+	const struct ir_guest *g;
+	const struct ir_op *op;
+	struct ir_width of[IR_BLOCK_OPS];
+};
+
+static inline void ir_widths_begin(
+    struct ir_widths *w, const struct ir_block *b, const struct ir_guest *g)
+{
+	w->g = g;
+	w->op = b->op;
+	w->of[0] = (struct ir_width){ 64, 64 };
+}
+
+/* Value v has just been written. */
+static inline void ir_widths_new(struct ir_widths *w, uint16_t v)
+{
+	w->of[v].s = 0;
+}
+
+struct ir_width ir_width_of(struct ir_widths *, uint16_t v);
 
 #endif

@@ -14,38 +14,46 @@ struct dead {
 	uint64_t unseen[IR_MAX_SLOTS / 64]; /* slots that a put follows */
 };
 
-static bool unseen(const struct dead *d, int64_t slot)
-{
-	return d->unseen[slot / 64] >> slot % 64 & 1;
-}
+/* What an operation is to this pass. */
+enum { PURE, GET, PUT, KEEP, LOOKS, CALL };
+
+static const uint8_t kinds[IR_NOPCODES] = {
+#define OP(name, operands, result, types, k, effects)                                              \
+	[IR_##name] = IR_##name == IR_call                  ? CALL                                 \
+		      : (effects) == IR_READS               ? GET                                  \
+		      : (effects) == IR_WRITES              ? PUT                                  \
+		      : (effects) & (IR_FAULTS | IR_LEAVES) ? LOOKS                                \
+		      : (result) && !(effects)              ? PURE                                 \
+							    : KEEP,
+#include "ir/ops.def"
+};
 
 /* Whether an operation is needed apart from its value, looked at from the end of the block. */
 static bool is_needed(struct dead *d, const struct ir_op *o)
 {
-	const struct ir_info *info = &ir_infos[o->op];
+	unsigned slot = (unsigned)o->k;
 	bool needed;
 
-	switch (o->op) {
-	case IR_get:
-		d->unseen[o->k / 64] &= ~(1ull << o->k % 64);
+	switch (kinds[o->op]) {
+	case PURE:
 		return false;
-	case IR_put:
-		needed = !unseen(d, o->k);
-		d->unseen[o->k / 64] |= 1ull << o->k % 64;
+	case GET:
+		d->unseen[slot / 64] &= ~(1ull << slot % 64);
+		return false;
+	case PUT:
+		needed = !(d->unseen[slot / 64] >> slot % 64 & 1);
+		d->unseen[slot / 64] |= 1ull << slot % 64;
 		return needed;
-	case IR_call:
-		needed = !is_pure_call(o, d->g);
-		break;
-	default:
-		if (info->result && !info->effects)
+	case KEEP:
+		return true;
+	case CALL:
+		if (is_pure_call(o, d->g))
 			return false;
-		needed = true;
-		if (!(info->effects & (IR_FAULTS | IR_LEAVES)))
-			return true;
+		/* fall through */
+	default:
+		d->unseen[0] = d->unseen[1] = 0;
+		return true;
 	}
-	if (needed)
-		memset(d->unseen, 0, sizeof d->unseen);
-	return needed;
 }
 
 static void mark(struct dead *d, const struct ir_block *b)
@@ -53,14 +61,13 @@ static void mark(struct dead *d, const struct ir_block *b)
 	unsigned n;
 
 	memset(d->used, 0, b->n);
-	memset(d->unseen, 0, sizeof d->unseen);
+	d->unseen[0] = d->unseen[1] = 0;
 	for (n = b->n - 1; n > 0; n--) {
 		const struct ir_op *o = &b->op[n];
 
-		if (is_needed(d, o))
-			d->used[n] = true;
-		if (!d->used[n])
+		if (!is_needed(d, o) && !d->used[n])
 			continue;
+		d->used[n] = true;
 		d->used[o->a] = true;
 		d->used[o->b] = true;
 		d->used[o->c] = true;

@@ -7,9 +7,8 @@
 
 struct fold {
 	struct ir_edit e;
-	const struct ir_guest *g;
 	struct ir_op *op; /* those that were written */
-	struct ir_width width[IR_BLOCK_OPS];
+	struct ir_widths widths;
 	bool again; /* the operation has become another */
 };
 
@@ -17,7 +16,7 @@ static uint16_t emit(struct fold *f, const struct ir_op *o)
 {
 	uint16_t v = edit_put(&f->e, *o);
 
-	f->width[v] = ir_width_of(o, f->op, f->width, f->g);
+	ir_widths_new(&f->widths, v);
 	return v;
 }
 
@@ -30,6 +29,11 @@ static uint16_t emit_ext(struct fold *f, unsigned op, unsigned bits, uint16_t v)
 {
 	return emit(
 	    f, &(struct ir_op){ .op = (uint8_t)op, .type = (uint8_t)ir_type_of(bits), .a = v });
+}
+
+static struct ir_width width(struct fold *f, uint16_t v)
+{
+	return ir_width_of(&f->widths, v);
 }
 
 static bool room(const struct fold *f, unsigned n)
@@ -120,7 +124,7 @@ static uint16_t fold_and(struct fold *f, struct ir_op *o)
 	k = (uint64_t)f->op[o->b].k;
 	if (k == 0)
 		return o->b;
-	if (!(~k & low_bits(f->width[o->a].z)))
+	if (!(~k & low_bits(width(f, o->a).z)))
 		return o->a;
 	/* Pages start at multiples of 4096, so these bits are the offset's. */
 	if (left(f, o)->op == IR_pc && (k | 0xfff) == UINT64_MAX && !(~k & (uint64_t)left(f, o)->k))
@@ -163,9 +167,9 @@ static uint16_t fold_or(struct fold *f, struct ir_op *o)
 	return f->op[o->b].k == -1 ? o->b : 0;
 }
 
-static bool is_bool(const struct fold *f, uint16_t v)
+static bool is_bool(struct fold *f, uint16_t v)
 {
-	return f->width[v].z <= 1;
+	return width(f, v).z <= 1;
 }
 
 /* not v, where v is 1 or 0 */
@@ -285,7 +289,7 @@ static uint16_t fold_two_shifts(struct fold *f, struct ir_op *o, unsigned n)
 
 static uint16_t fold_shift_by(struct fold *f, struct ir_op *o, unsigned n)
 {
-	struct ir_width w = f->width[o->a];
+	struct ir_width w = width(f, o->a);
 
 	if (o->type == IR_I32)
 		return n ? 0 : become(f, o, IR_zext, IR_I32, o->a, 0);
@@ -314,7 +318,7 @@ static uint16_t fold_shift(struct fold *f, struct ir_op *o)
 	if (has_imm(f, o))
 		return fold_shift_by(f, o, (unsigned)f->op[o->b].k & (ir_bits(o->type) - 1));
 	if (o->op == IR_shr && o->type == IR_I64 && left(f, o)->op == IR_zext &&
-	    left(f, o)->type == IR_I32 && f->width[o->b].z <= 5)
+	    left(f, o)->type == IR_I32 && width(f, o->b).z <= 5)
 		return become(f, o, IR_shr, IR_I32, left(f, o)->a, o->b);
 	o->b = unmasked(f, o);
 	return 0;
@@ -347,7 +351,7 @@ static uint16_t fold_equal(struct fold *f, struct ir_op *o)
 			return become(f, o, o->op, IR_I64, x->a, x->b);
 		return 0;
 	}
-	if ((uint64_t)f->op[o->b].k > low_bits(f->width[o->a].z))
+	if ((uint64_t)f->op[o->b].k > low_bits(width(f, o->a).z))
 		return become_imm(f, o, !eq);
 	if (f->op[o->b].k == 1 && is_bool(f, o->a))
 		return eq ? o->a : become_opposite(f, o, o->a);
@@ -366,9 +370,9 @@ static uint16_t fold_less(struct fold *f, struct ir_op *o)
 	if (!has_imm(f, o))
 		return 0;
 	k = f->op[o->b].k;
-	if (k == 0 && (!is_signed || f->width[o->a].z < 64))
+	if (k == 0 && (!is_signed || width(f, o->a).z < 64))
 		return become_imm(f, o, 0);
-	if (!is_signed && (uint64_t)k > low_bits(f->width[o->a].z))
+	if (!is_signed && (uint64_t)k > low_bits(width(f, o->a).z))
 		return become_imm(f, o, 1);
 	if (!is_signed && k == 1 && room(f, 1))
 		return become(f, o, IR_eq, IR_I64, o->a, emit_imm(f, 0));
@@ -403,7 +407,7 @@ static uint16_t fold_extension(struct fold *f, struct ir_op *o)
 	const struct ir_op *x = left(f, o);
 	unsigned bits = ir_bits(o->type);
 
-	if ((o->op == IR_sext ? f->width[o->a].s : f->width[o->a].z) <= bits)
+	if ((o->op == IR_sext ? width(f, o->a).s : width(f, o->a).z) <= bits)
 		return o->a;
 	/* An extension of at least as many bits does not change those that are asked for. */
 	if (is_extension(x) && ir_bits(x->type) >= bits)
@@ -516,21 +520,36 @@ static bool is_never(const struct fold *f, const struct ir_op *o)
 	return (o->op == IR_side || o->op == IR_trap_if) && is_imm_of(f->e.b, o->a, 0);
 }
 
+/* Operations that no rule is about, and that make no value. */
+static bool is_plain(unsigned op)
+{
+	return op == IR_insn || op == IR_put || op == IR_st || op == IR_exit;
+}
+
 void ir_pass_fold(struct ir_block *b, const struct ir_guest *g)
 {
 	struct fold f;
 	struct ir_op o;
 	uint16_t v;
 
-	f.g = g;
 	f.op = b->op;
-	f.width[0] = (struct ir_width){ 64, 64 };
+	ir_widths_begin(&f.widths, b, g);
 	edit_begin(&f.e, b, 16);
 	while (edit_next(&f.e, &o)) {
-		if (is_never(&f, &o))
+		if (is_plain(o.op)) {
+			edit_put(&f.e, o);
 			continue;
-		v = simplify(&f, &o);
-		edit_is(&f.e, v ? v : emit(&f, &o));
+		}
+		if (ir_infos[o.op].operands) {
+			if (is_never(&f, &o))
+				continue;
+			v = simplify(&f, &o);
+			if (v) {
+				edit_is(&f.e, v);
+				continue;
+			}
+		}
+		edit_is(&f.e, emit(&f, &o));
 	}
 	edit_end(&f.e);
 }

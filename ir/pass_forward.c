@@ -10,10 +10,11 @@
 struct forward {
 	struct ir_edit e;
 	const struct ir_guest *g;
-	bool floats;                   /* the block unboxes; what follows is valid then */
-	uint16_t single[IR_BLOCK_OPS]; /* of what was unboxed before: what it became */
-	bool loose[IR_BLOCK_OPS];      /* became its box: by its number before the pass */
-	uint16_t value[IR_MAX_SLOTS];  /* what a slot holds, or 0 */
+	bool floats;                     /* the block unboxes; what follows is valid then */
+	uint16_t single[IR_BLOCK_OPS];   /* of what was unboxed before: what it became */
+	bool loose[IR_BLOCK_OPS];        /* became its box: by its number before the pass */
+	uint64_t has[IR_MAX_SLOTS / 64]; /* slots of which the value is known, */
+	uint16_t value[IR_MAX_SLOTS];    /* which is here */
 };
 
 static enum ir_inline inline_of(const struct forward *f, const struct ir_op *o)
@@ -77,7 +78,7 @@ static uint16_t call(struct forward *f, const struct ir_op *o)
 	enum ir_inline inl = inline_of(f, o);
 
 	if (f->g->helpers[o->k].effects & IR_CALL_REGS)
-		memset(f->value, 0, f->g->nslots * sizeof f->value[0]);
+		f->has[0] = f->has[1] = 0;
 	if (f->g->helpers[o->k].bits != 32)
 		return 0;
 	if (inl == IR_INLINE_FBOX && inline_of(f, &f->e.b->op[o->a]) == IR_INLINE_FBOX)
@@ -96,50 +97,98 @@ static uint16_t call(struct forward *f, const struct ir_op *o)
 	return f->single[o->a];
 }
 
-static uint16_t get(struct forward *f, const struct ir_op *o)
+/* Whether a slot's value is known. */
+static bool has(const struct forward *f, unsigned slot)
 {
-	uint16_t v = f->value[o->k];
-
-	if (!v)
-		f->value[o->k] = (uint16_t)f->e.out;
-	return v;
+	return f->has[slot / 64] >> slot % 64 & 1;
 }
 
-/* The older value that an operation is, or 0. */
-static uint16_t known(struct forward *f, const struct ir_op *o)
+static void holds(struct forward *f, unsigned slot, unsigned v)
 {
-	switch (o->op) {
-	case IR_put: /* a narrower slot keeps less than the value */
-		f->value[o->k] = f->g->slots[o->k].size == 8 ? o->a : 0;
-		return 0;
-	case IR_get:
-		return get(f, o);
-	case IR_call:
-		return call(f, o);
-	case IR_sext:
-	case IR_zext:
-		return o->type == IR_I64 ? o->a : 0;
-	default:
-		return 0;
+	f->has[slot / 64] |= 1ull << slot % 64;
+	f->value[slot] = (uint16_t)v;
+}
+
+static void put(struct forward *f, unsigned slot, uint16_t v)
+{
+	if (likely(f->g->slots[slot].size == 8))
+		holds(f, slot, v);
+	else /* keeps less than the value */
+		f->has[slot / 64] &= ~(1ull << slot % 64);
+}
+
+/* The value that a get is, or 0. */
+static uint16_t get(struct forward *f, unsigned slot)
+{
+	if (has(f, slot))
+		return f->value[slot];
+	holds(f, slot, f->e.out);
+	return 0;
+}
+
+/* Any operation after the first that unboxes, or a call. */
+static void slowly(struct forward *f)
+{
+	struct ir_op o;
+	uint16_t v = 0;
+
+	edit_next(&f->e, &o);
+	if (f->floats)
+		tighten_all(f, &o);
+	if (o.op == IR_call)
+		v = call(f, &o);
+	else if (o.op == IR_put)
+		put(f, (unsigned)o.k, o.a);
+	else if (o.op == IR_get)
+		v = get(f, (unsigned)o.k);
+	edit_is(&f->e, v ? v : edit_put(&f->e, o));
+}
+
+/* Any other, up to the next of those. */
+static void quickly(struct forward *f)
+{
+	struct ir_edit *e = &f->e;
+	struct ir_op *op = e->b->op;
+	unsigned in = e->in + 1, out = e->out;
+
+	for (; in < e->end && op[in].op != IR_call; in++) {
+		const struct ir_op o = op[in];
+		uint16_t a = e->map[o.a], v = 0;
+
+		if (o.op == IR_get && has(f, (unsigned)o.k))
+			v = f->value[o.k];
+		else if (o.op == IR_get)
+			holds(f, (unsigned)o.k, out);
+		else if (o.op == IR_put)
+			put(f, (unsigned)o.k, a);
+		else if (is_extension(&o) && o.type == IR_I64)
+			v = a;
+		if (v) {
+			e->map[in] = v;
+			continue;
+		}
+		op[out] = (struct ir_op){ o.op, o.type, a, e->map[o.b], e->map[o.c], o.k };
+		e->map[in] = (uint16_t)out++;
 	}
+	e->in = in - 1;
+	e->out = out;
 }
 
 void ir_pass_forward(struct ir_block *b, const struct ir_guest *g)
 {
 	struct forward f;
-	struct ir_op o;
-	uint16_t v;
 
 	assert(g->nslots <= IR_MAX_SLOTS);
 	f.g = g;
 	f.floats = false;
-	memset(f.value, 0, g->nslots * sizeof f.value[0]);
+	f.has[0] = f.has[1] = 0;
 	edit_begin(&f.e, b, 0);
-	while (edit_next(&f.e, &o)) {
-		if (unlikely(f.floats))
-			tighten_all(&f, &o);
-		v = known(&f, &o);
-		edit_is(&f.e, v ? v : edit_put(&f.e, o));
+	for (;;) {
+		if (!f.floats)
+			quickly(&f);
+		if (f.e.in + 1 == f.e.end)
+			break;
+		slowly(&f);
 	}
 	edit_end(&f.e);
 }

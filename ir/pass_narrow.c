@@ -21,7 +21,7 @@ struct narrow {
 	struct ir_edit e;
 	const struct ir_guest *g;
 	struct ir_op *op; /* those that were written */
-	struct ir_width width[IR_BLOCK_OPS];
+	struct ir_widths widths;
 	struct need need[IR_BLOCK_OPS]; /* by numbers before the pass */
 	uint8_t uses[IR_BLOCK_OPS];     /* of values as they are now, as far as they are old */
 };
@@ -152,9 +152,14 @@ static uint16_t emit(struct narrow *w, struct ir_op o)
 {
 	uint16_t v = edit_put(&w->e, o);
 
-	w->width[v] = ir_width_of(&o, w->op, w->width, w->g);
+	ir_widths_new(&w->widths, v);
 	w->uses[v] = UINT8_MAX;
 	return v;
+}
+
+static struct ir_width width(struct narrow *w, uint16_t v)
+{
+	return ir_width_of(&w->widths, v);
 }
 
 static uint16_t emit_imm(struct narrow *w, int64_t k)
@@ -255,7 +260,7 @@ static void extend_late(struct narrow *w, struct ir_op *o, const struct need *ne
 	struct ir_op make = *o;
 
 	if ((o->op != IR_and && o->op != IR_or && o->op != IR_xor) || !need->put ||
-	    need->bits == 0 || need->bits > 32 || w->width[o->a].s > 32 || w->width[o->b].s > 32 ||
+	    need->bits == 0 || need->bits > 32 || width(w, o->a).s > 32 || width(w, o->b).s > 32 ||
 	    !edit_room(&w->e, 1))
 		return;
 	make.a = bare(w, o->a);
@@ -318,7 +323,7 @@ void ir_pass_narrow(struct ir_block *b, const struct ir_guest *g)
 
 	w.g = g;
 	w.op = b->op;
-	w.width[0] = (struct ir_width){ 64, 64 };
+	ir_widths_begin(&w.widths, b, g);
 	find_needs(&w, b);
 	edit_begin(&w.e, b, 16);
 	while (edit_next(&w.e, &o)) {

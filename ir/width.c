@@ -4,6 +4,8 @@
  */
 #include "ir/pass.h"
 
+enum { DEPTH = 6 };
+
 static struct ir_width width(unsigned s, unsigned z)
 {
 	z = z < 64 ? z : 64;
@@ -72,17 +74,17 @@ static struct ir_width of_call(const struct ir_helper *h)
 	}
 }
 
-struct ir_width ir_width_of(const struct ir_op *o, const struct ir_op *ops,
-    const struct ir_width *of_ops, const struct ir_guest *g)
+static struct ir_width compute(
+    const struct ir_widths *w, const struct ir_op *o, const struct ir_width v[3])
 {
-	struct ir_width a = of_ops[o->a], b = of_ops[o->b], c = of_ops[o->c];
+	struct ir_width a = v[0], b = v[1], c = v[2];
 	unsigned bits = ir_bits(o->type);
 
 	switch (o->op) {
 	case IR_imm:
 		return of_imm(o->k);
 	case IR_get:
-		return width(64, 8u * g->slots[o->k].size);
+		return width(64, 8u * w->g->slots[o->k].size);
 	case IR_ld:
 		return width(64, bits);
 	case IR_sext:
@@ -107,7 +109,7 @@ struct ir_width ir_width_of(const struct ir_op *o, const struct ir_op *ops,
 	case IR_shl:
 	case IR_shr:
 	case IR_sar:
-		return of_shift(o, ops, a);
+		return of_shift(o, w->op, a);
 	case IR_eq:
 	case IR_ne:
 	case IR_lts:
@@ -130,8 +132,31 @@ struct ir_width ir_width_of(const struct ir_op *o, const struct ir_op *ops,
 	case IR_divs:
 		return width(a.s + 1u, 64);
 	case IR_call:
-		return of_call(&g->helpers[o->k]);
+		return of_call(&w->g->helpers[o->k]);
 	default:
 		return width(64, 64);
 	}
+}
+
+/* Operands far away count as unknown. */
+static struct ir_width find(struct ir_widths *w, uint16_t v, unsigned depth)
+{
+	const struct ir_op *o = &w->op[v];
+	const uint16_t from[3] = { o->a, o->b, o->c };
+	struct ir_width of[3];
+	unsigned i;
+
+	if (w->of[v].s)
+		return w->of[v];
+	if (depth == DEPTH)
+		return width(64, 64);
+	for (i = 0; i < 3; i++)
+		of[i] = from[i] ? find(w, from[i], depth + 1) : w->of[0];
+	w->of[v] = compute(w, o, of);
+	return w->of[v];
+}
+
+struct ir_width ir_width_of(struct ir_widths *w, uint16_t v)
+{
+	return w->of[v].s ? w->of[v] : find(w, v, 0);
 }
