@@ -10,27 +10,33 @@ enum {
 	CHUNK_BITS = 6, /* of a page's map */
 	HASH = 1 << 16,
 	PAGE_HASH = 1 << 10,
-	UNITS = 1 << 17,
-	LINKS = 1 << 17,
 	ROOM = 64 << 10, /* no unit needs more */
 	ALIGN = 16,
+	SEGMENT = 1 << 20,
+	/* Bytes of code memory for each record of a unit, of a link; most need more. */
+	UNIT_SHARE = 128,
+	LINK_SHARE = 64,
 };
 
 struct unit {
 	uint64_t pa, pa2;
 	uint32_t at; /* in code memory */
 	jit_id hash_next;
-	jit_id page_next;
-	uint32_t links; /* exits that lead here */
-	jit_id owner;   /* this stands for the second part of that one */
-	uint16_t len;   /* bytes of guest code */
+	jit_id page_next, page_before; /* the others of its page */
+	uint32_t in;                   /* exits that lead here, */
+	uint32_t out;                  /* and those of this unit that lead anywhere */
+	jit_id owner;                  /* this stands for the second part of that one */
+	uint16_t len;                  /* bytes of guest code */
 	uint8_t flavour;
 	bool dead;
 };
 
+/* An exit that leads to a unit; in the free list when it leads nowhere. */
 struct link {
 	uintptr_t exit;
-	uint32_t next;
+	jit_id to;
+	uint32_t in_next, in_before; /* of the same target */
+	uint32_t out_next;           /* of the same unit; or the next free one */
 };
 
 /* A page with units. */
@@ -41,15 +47,21 @@ struct page {
 	jit_id first;
 };
 
+/* Units are numbered round and round, and code memory is filled that way: so the units of a segment
+ * are those from first to where the next segment's begin. */
 struct jit_cache {
 	struct jit *jit;
-	size_t at;
-	jit_id nunits;
-	uint32_t nlinks;
-	jit_id hash[HASH];
-	struct page *page[PAGE_HASH];
-	struct unit *unit; /* UNITS of them */
+	unsigned nsegments, segment; /* the one that is being filled, */
+	size_t at, end;              /* from here on, to here */
+	jit_id nunits, next_unit;    /* records; 0 is none */
+	jit_id used_units;
+	uint32_t nlinks, used_links; /* also 0 is none */
+	uint32_t fresh_link, free_link;
+	jit_id *first; /* of each segment; 0: none */
+	struct unit *unit;
 	struct link *link;
+	struct page *page[PAGE_HASH];
+	jit_id hash[HASH];
 };
 
 static unsigned hash(uint64_t pa, unsigned flavour)
@@ -66,74 +78,225 @@ static struct page **page_at(const struct jit_cache *c, uint64_t pa)
 	return (struct page **)p;
 }
 
+/* Segments -------------------------------------------------------------------------------------
+ */
+
+static void begin_segment(struct jit_cache *c, unsigned n)
+{
+	size_t size = jit_size(c->jit), end = (size_t)(n + 1) * SEGMENT;
+
+	c->segment = n;
+	c->at = n ? (size_t)n * SEGMENT : jit_first(c->jit);
+	c->end = end < size ? end : size;
+	c->first[n] = c->next_unit;
+}
+
 struct jit_cache *jit_cache_new(struct jit *j, struct err *e)
 {
 	struct jit_cache *c = calloc(1, sizeof *c);
+	size_t size = jit_size(j);
 
 	if (c) {
-		c->unit = calloc(UNITS, sizeof *c->unit);
-		c->link = calloc(LINKS, sizeof *c->link);
+		c->nsegments = (unsigned)((size + SEGMENT - 1) / SEGMENT);
+		c->nunits = (jit_id)(size / UNIT_SHARE) + 3;
+		c->nlinks = (uint32_t)(size / LINK_SHARE) + 2;
+		c->first = calloc(c->nsegments, sizeof *c->first);
+		c->unit = calloc(c->nunits, sizeof *c->unit);
+		c->link = calloc(c->nlinks, sizeof *c->link);
 	}
-	if (!c || !c->unit || !c->link) {
+	if (!c || !c->first || !c->unit || !c->link) {
 		jit_cache_free(c);
 		err_set(e, ENOMEM, "jit: no memory for the cache");
 		return NULL;
 	}
 	c->jit = j;
-	jit_cache_flush(c);
+	c->next_unit = c->fresh_link = 1;
+	begin_segment(c, 0);
 	return c;
 }
 
 void jit_cache_free(struct jit_cache *c)
 {
-	if (!c)
-		return;
-	if (c->jit)
-		jit_cache_flush(c);
-	free(c->unit);
-	free(c->link);
-	free(c);
-}
-
-void jit_cache_flush(struct jit_cache *c)
-{
 	struct page *p;
 	unsigned i;
 
+	if (!c)
+		return;
 	for (i = 0; i < PAGE_HASH; i++)
 		while ((p = c->page[i])) {
 			c->page[i] = p->next;
 			free(p);
 		}
-	memset(c->hash, 0, sizeof c->hash);
-	c->nunits = c->nlinks = 1; /* 0 is none */
-	c->at = jit_first(c->jit);
+	free(c->first);
+	free(c->unit);
+	free(c->link);
+	free(c);
 }
 
 bool jit_cache_has_room(const struct jit_cache *c)
 {
-	return c->nunits + 1 < UNITS && c->at + ROOM <= jit_size(c->jit);
+	return c->at + ROOM <= c->end && c->used_units + 3 <= c->nunits &&
+	       c->used_links + 2 <= c->nlinks;
 }
 
+static jit_id after(const struct jit_cache *c, jit_id id)
+{
+	return id + 1 == c->nunits ? 1 : id + 1;
+}
+
+/* Links ----------------------------------------------------------------------------------------
+ */
+
+static uint32_t link_new(struct jit_cache *c)
+{
+	uint32_t l = c->free_link;
+
+	c->used_links++;
+	if (!l)
+		return c->fresh_link++;
+	c->free_link = c->link[l].out_next;
+	return l;
+}
+
+static void link_free(struct jit_cache *c, uint32_t l)
+{
+	c->link[l].out_next = c->free_link;
+	c->free_link = l;
+	c->used_links--;
+}
+
+/* Out of its unit's list. */
+static void drop_out(struct jit_cache *c, uint32_t l)
+{
+	uint32_t *at = &c->unit[jit_exit_at(c->link[l].exit).unit].out;
+
+	while (*at != l)
+		at = &c->link[*at].out_next;
+	*at = c->link[l].out_next;
+}
+
+/* Out of its target's list. */
+static void drop_in(struct jit_cache *c, uint32_t l)
+{
+	const struct link *k = &c->link[l];
+
+	*(k->in_before ? &c->link[k->in_before].in_next : &c->unit[k->to].in) = k->in_next;
+	if (k->in_next)
+		c->link[k->in_next].in_before = k->in_before;
+}
+
+/* No exit leads here any more. */
+static void unlink_all(struct jit_cache *c, struct unit *u)
+{
+	uint32_t l;
+
+	while ((l = u->in)) {
+		u->in = c->link[l].in_next;
+		jit_unlink(c->jit, c->link[l].exit);
+		drop_out(c, l);
+		link_free(c, l);
+	}
+}
+
+void jit_cache_link(struct jit_cache *c, uintptr_t exit, jit_id to)
+{
+	struct unit *u = &c->unit[to], *from = &c->unit[jit_exit_at(exit).unit];
+	uint32_t l;
+
+	if (from->dead || c->used_links + 2 > c->nlinks)
+		return;
+	l = link_new(c);
+	c->link[l] = (struct link){ exit, to, u->in, 0, from->out };
+	if (u->in)
+		c->link[u->in].in_before = l;
+	u->in = from->out = l;
+	jit_link(c->jit, exit, u->at);
+}
+
+/* Units ----------------------------------------------------------------------------------------
+ */
+
+static void leave_page(struct jit_cache *c, const struct unit *u, struct page **at)
+{
+	struct page *p = *at;
+
+	*(u->page_before ? &c->unit[u->page_before].page_next : &p->first) = u->page_next;
+	if (u->page_next)
+		c->unit[u->page_next].page_before = u->page_before;
+	if (p->first)
+		return;
+	*at = p->next;
+	free(p);
+}
+
+/* A unit that is dead cannot be found, but may be running: what it leads to knows it still. */
 static void kill_unit(struct jit_cache *c, jit_id id)
 {
 	struct unit *u = &c->unit[id];
 	jit_id *at = &c->hash[hash(u->pa, u->flavour)];
-	uint32_t l;
 
 	if (u->dead)
 		return;
 	u->dead = true;
+	leave_page(c, u, page_at(c, u->pa));
 	if (u->owner) {
 		kill_unit(c, u->owner);
 		return;
 	}
+	if (u->pa2 != JIT_NO_PAGE)
+		kill_unit(c, after(c, id));
 	while (*at != id)
 		at = &c->unit[*at].hash_next;
 	*at = u->hash_next;
-	for (l = u->links; l; l = c->link[l].next)
-		jit_unlink(c->jit, c->link[l].exit);
-	u->links = 0;
+	unlink_all(c, u);
+}
+
+/* Its code is about to be overwritten. */
+static void forget_unit(struct jit_cache *c, jit_id id)
+{
+	struct unit *u = &c->unit[id];
+	uint32_t l;
+
+	kill_unit(c, id);
+	while ((l = u->out)) {
+		u->out = c->link[l].out_next;
+		drop_in(c, l);
+		link_free(c, l);
+	}
+}
+
+static bool is_empty(const struct jit_cache *c, unsigned segment)
+{
+	return !c->first[segment];
+}
+
+/* What comes behind the last unit of a segment. */
+static jit_id end_of(const struct jit_cache *c, unsigned segment)
+{
+	unsigned next = (segment + 1) % c->nsegments;
+
+	return segment == c->segment || is_empty(c, next) ? c->next_unit : c->first[next];
+}
+
+static void forget_segment(struct jit_cache *c, unsigned segment)
+{
+	jit_id id, end = end_of(c, segment);
+
+	for (id = c->first[segment]; id != end; id = after(c, id)) {
+		forget_unit(c, id);
+		c->used_units--;
+	}
+	c->first[segment] = 0;
+}
+
+struct jit_range jit_cache_make_room(struct jit_cache *c)
+{
+	unsigned next = (c->segment + 1) % c->nsegments;
+
+	if (!is_empty(c, next))
+		forget_segment(c, next);
+	begin_segment(c, next);
+	return (struct jit_range){ jit_address(c->jit, c->at), jit_address(c->jit, c->end) };
 }
 
 jit_id jit_cache_find(struct jit_cache *c, uint64_t pa, uint64_t pa2, unsigned flavour)
@@ -173,11 +336,16 @@ static uint64_t chunks(uint64_t pa, uint64_t len)
 /* A record, in the list of its page. */
 static struct unit *unit_new(struct jit_cache *c, struct page *p, uint64_t pa, unsigned len)
 {
-	struct unit *u = &c->unit[c->nunits];
+	jit_id id = c->next_unit;
+	struct unit *u = &c->unit[id];
 
 	*u = (struct unit){ .pa = pa, .page_next = p->first, .len = (uint16_t)len };
-	p->first = c->nunits++;
+	if (p->first)
+		c->unit[p->first].page_before = id;
+	p->first = id;
 	p->chunks |= chunks(pa, len);
+	c->next_unit = after(c, id);
+	c->used_units++;
 	return u;
 }
 
@@ -186,7 +354,7 @@ jit_id jit_cache_add(struct jit_cache *c, uint64_t pa, unsigned len, uint64_t pa
 {
 	struct page *p, *p2 = NULL;
 	struct unit *u;
-	jit_id id = c->nunits, *bucket = &c->hash[hash(pa, flavour)];
+	jit_id id = c->next_unit, *bucket = &c->hash[hash(pa, flavour)];
 	size_t end;
 
 	if (!jit_cache_has_room(c))
@@ -212,47 +380,34 @@ jit_id jit_cache_add(struct jit_cache *c, uint64_t pa, unsigned len, uint64_t pa
 	return id;
 }
 
-void jit_cache_link(struct jit_cache *c, uintptr_t exit, jit_id to)
+static bool overlaps(const struct unit *u, uint64_t pa, uint64_t len)
 {
-	struct unit *u = &c->unit[to];
-
-	if (c->nlinks == LINKS || c->unit[jit_exit_at(exit).unit].dead)
-		return;
-	c->link[c->nlinks] = (struct link){ exit, u->links };
-	u->links = c->nlinks++;
-	jit_link(c->jit, exit, u->at);
-}
-
-unsigned jit_cache_flavour(const struct jit_cache *c, uintptr_t exit)
-{
-	return c->unit[jit_exit_at(exit).unit].flavour;
+	return u->pa < pa + len && pa < u->pa + u->len;
 }
 
 bool jit_cache_kill(struct jit_cache *c, uint64_t pa, uint64_t len)
 {
-	struct page **at = page_at(c, pa), *p = *at;
-	jit_id *link, id;
+	struct page *p = *page_at(c, pa);
+	uint64_t left = 0;
+	jit_id id, next;
 	bool any = false;
 
 	if (!p || !(p->chunks & chunks(pa, len)))
 		return false;
-	p->chunks = 0;
-	for (link = &p->first; (id = *link);) {
-		struct unit *u = &c->unit[id];
-
-		if (u->dead || (u->pa < pa + len && pa < u->pa + u->len)) {
-			*link = u->page_next;
+	for (id = p->first; id; id = next) {
+		next = c->unit[id].page_next;
+		if (c->unit[id].dead)
+			continue; /* with its other part */
+		if (overlaps(&c->unit[id], pa, len)) {
 			kill_unit(c, id);
 			any = true;
 		} else {
-			p->chunks |= chunks(u->pa, u->len);
-			link = &u->page_next;
+			left |= chunks(c->unit[id].pa, c->unit[id].len);
 		}
 	}
-	if (!p->first) {
-		*at = p->next;
-		free(p);
-	}
+	p = *page_at(c, pa);
+	if (p)
+		p->chunks = left;
 	return any;
 }
 

@@ -7,8 +7,10 @@
 /*
  * The compiled units of a VM, found by the guest-physical address of their code and a flavour (what
  * they take for granted).  A unit is inside one page, or it is one instruction that begins in one
- * page and ends in another.  Code memory is bounded: when it is full, everything is forgotten.  For
- * one thread at a time.
+ * page and ends in another.  For one thread at a time.
+ *
+ * Code memory is bounded.  It is filled segment after segment; when the last one is full, what is
+ * in the first one is forgotten, and so on round.
  */
 struct jit_cache;
 
@@ -26,17 +28,20 @@ const void *jit_cache_host(const struct jit_cache *, jit_id);
 /* Compiles code of [pa, pa + len) (and what is at pa2); 0 when it cannot be. */
 jit_id jit_cache_add(struct jit_cache *, uint64_t pa, unsigned len, uint64_t pa2, unsigned flavour,
     struct jit_unit *);
-/* Leads an exit that jit_enter returned to a unit; both have the same flavour and page. */
+/* Leads an exit that jit_enter returned to a unit; both have the same flavour and page.  No room
+ * may have been made since the exit came out. */
 void jit_cache_link(struct jit_cache *, uintptr_t exit, jit_id to);
-/* The unit that an exit belongs to. */
-unsigned jit_cache_flavour(const struct jit_cache *, uintptr_t exit);
 
 /* Forgets the units that overlap [pa, pa + len), which is inside one page; true if there were any.
  * Their code stays in memory: it may be running. */
 bool jit_cache_kill(struct jit_cache *, uint64_t pa, uint64_t len);
 bool jit_cache_has_page(const struct jit_cache *, uint64_t pa);
-/* Whether add will find room; if not, jit_cache_flush makes some, when no CPU is inside. */
+/* Whether add and link will find room.  If not, jit_cache_make_room makes some, when no CPU is
+ * inside: what starts in [first, end) is forgotten, so nobody may remember it. */
+struct jit_range {
+	const char *first, *end;
+};
 bool jit_cache_has_room(const struct jit_cache *);
-void jit_cache_flush(struct jit_cache *);
+struct jit_range jit_cache_make_room(struct jit_cache *);
 
 #endif

@@ -312,11 +312,34 @@ static void run(struct rv *s, struct exit *x, bool exact)
 /* Compiled code looks at `attention` only when its instructions are used up. */
 enum { SLICE = 20000 };
 
-/* As run, with compiled code where there is some; what is not compiled yet, and the last
- * instructions of the turn, go one by one. */
-static void run_compiled(struct rv *s, struct exit *x)
+/* Where code is compiled there are no cells but scratch ones. */
+static void run_one(struct rv *s)
 {
 	const struct rv_cell *cell;
+
+	next_slice(s, 1);
+	cell = rv_code_scratch(s, s->pc);
+	while (cell)
+		cell = RV_CELL_FN(cell)(s, cell, s->left);
+}
+
+/* Up to where a jump was taken: how often code is come to counts there. */
+static void run_cold(struct rv *s)
+{
+	unsigned n = 0;
+	uint64_t from;
+
+	do {
+		from = s->pc;
+		run_one(s);
+	} while (++n < EXACT && s->pc - from - 2 <= 2 && s->left + s->turn_rest > 0 && !s->halted &&
+		 !atomic_load_explicit(&s->attention, memory_order_relaxed));
+}
+
+/* As run, with compiled code where there is some; the last instructions of the turn go one by one.
+ */
+static void run_compiled(struct rv *s, struct exit *x)
+{
 	const void *host;
 
 	for (;;) {
@@ -333,10 +356,7 @@ static void run_compiled(struct rv *s, struct exit *x)
 		host = s->left < EXACT ? NULL : rv_jit_find(s);
 		if (host && rv_jit_run(s, host))
 			continue;
-		next_slice(s, 1);
-		cell = rv_code_scratch(s, s->pc);
-		while (cell)
-			cell = RV_CELL_FN(cell)(s, cell, s->left);
+		run_cold(s);
 	}
 }
 

@@ -16,7 +16,7 @@
 #include "jit/cache.h"
 
 enum {
-	CODE_SIZE = 32 << 20,
+	CODE_SIZE = 64 << 20,
 	HEAT = 1 << 16,
 	MAX_INSNS = 64,
 	PAGE_MASK = MEM_PAGE - 1,
@@ -25,10 +25,10 @@ enum {
 struct rv_jit {
 	struct jit *jit;
 	struct jit_cache *cache;
-	unsigned limit; /* of heat */
-	unsigned flushes;
+	unsigned limit;     /* of heat */
+	unsigned evictions; /* times that room was made */
 	struct ir_block ir;
-	atomic_uchar heat[HEAT]; /* by physical address */
+	_Atomic uint16_t heat[HEAT]; /* by physical address: some bits of it | count */
 };
 
 /* Those that compilers take first. */
@@ -239,9 +239,28 @@ static unsigned lift(struct rv_jit *j, const uint8_t *page, unsigned offset, uns
 	return at - offset;
 }
 
+/* Forgets jumps to code that is to be overwritten. */
+static void unlink_range(struct rv *s, struct jit_range r)
+{
+	struct jit_jump *jump;
+	unsigned t, i, n;
+	uint64_t used;
+
+	for (t = 0; t < 3; t++)
+		for (i = 0; i < JIT_JUMPS / 64; i++)
+			for (used = s->jump_used[t][i]; used; used &= ~(1ull << n)) {
+				n = 63 - clz64(used);
+				jump = &s->jump[t][i * 64 + n];
+				if ((uintptr_t)jump->host - (uintptr_t)r.first <
+				    (uintptr_t)r.end - (uintptr_t)r.first)
+					jump->tag = JIT_NO_TAG;
+			}
+}
+
 /* Makes room for one more translation, or takes the lock alone when there is. */
 static void lock_with_room(struct rv *s)
 {
+	struct jit_range range;
 	struct rv *hart;
 
 	rv_vm_lock(s);
@@ -249,11 +268,11 @@ static void lock_with_room(struct rv *s)
 		return;
 	rv_vm_unlock(s);
 	rv_vm_alone(s);
-	if (!jit_cache_has_room(s->jit->cache)) {
-		s->jit->flushes++;
-		jit_cache_flush(s->jit->cache);
+	while (!jit_cache_has_room(s->jit->cache)) {
+		range = jit_cache_make_room(s->jit->cache);
+		s->jit->evictions++;
 		for (hart = s->first; hart; hart = hart->next_hart)
-			rv_jit_unlink(hart);
+			unlink_range(hart, range);
 	}
 	rv_vm_together(s);
 	rv_vm_lock(s);
@@ -310,20 +329,19 @@ static bool locate(struct rv *s, struct source *from)
 	return true;
 }
 
-/* How often code was come to while it was interpreted. */
-static atomic_uchar *heat_of(struct rv_jit *j, uint64_t pa)
+/* Whether code was interpreted often enough to be compiled. */
+static bool warm(struct rv_jit *j, uint64_t pa)
 {
-	return &j->heat[(pa >> 1 ^ pa >> 17) & (HEAT - 1)];
-}
-
-/* Whether it is hot enough to be compiled.  No count is sacred. */
-static bool warm(const struct rv_jit *j, atomic_uchar *heat)
-{
+	_Atomic uint16_t *heat = &j->heat[(pa >> 1 ^ pa >> 17) & (HEAT - 1)];
 	unsigned was = atomic_load_explicit(heat, memory_order_relaxed);
+	unsigned tag = (unsigned)(pa >> 17 & 0xff) << 8;
 
-	if (was >= j->limit)
+	if ((was ^ tag) >> 8)
+		was = tag;
+	if ((was & 0xff) >= j->limit)
 		return true;
-	atomic_store_explicit(heat, (unsigned char)(was + 1), memory_order_relaxed);
+	/* No count is sacred: another hart may be here, too. */
+	atomic_store_explicit(heat, (uint16_t)(was + 1), memory_order_relaxed);
 	return false;
 }
 
@@ -332,7 +350,7 @@ static bool warm(const struct rv_jit *j, atomic_uchar *heat)
 static const void *find(struct rv *s, uintptr_t exit)
 {
 	struct rv_jit *j = s->jit;
-	unsigned flushes = j->flushes;
+	unsigned evictions = j->evictions;
 	const void *host = NULL;
 	struct source from;
 	jit_id id;
@@ -340,15 +358,15 @@ static const void *find(struct rv *s, uintptr_t exit)
 	if (is_odd(s) || !locate(s, &from))
 		return NULL;
 	/* Code that is cold has no need of the lock. */
-	if (s->env->parallel && !warm(j, heat_of(j, from.pa)))
+	if (s->env->parallel && !warm(j, from.pa))
 		return NULL;
 	lock_with_room(s);
 	id = jit_cache_find(j->cache, from.pa, from.pa2, flavour_of(s));
-	if (!id && warm(j, heat_of(j, from.pa)))
+	if (!id && warm(j, from.pa))
 		id = translate(s, &from);
 	if (id)
 		host = jit_cache_host(j->cache, id);
-	if (id && exit && flushes == j->flushes)
+	if (id && exit && evictions == j->evictions)
 		jit_cache_link(j->cache, exit, id);
 	rv_vm_unlock(s);
 	return host;
