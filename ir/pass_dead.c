@@ -29,7 +29,7 @@ static const uint8_t kinds[IR_NOPCODES] = {
 };
 
 /* Whether an operation is needed apart from its value, looked at from the end of the block. */
-static bool is_needed(struct dead *d, const struct ir_op *o)
+static bool is_needed(struct dead *d, const struct ir_op *o, bool used)
 {
 	unsigned slot = (unsigned)o->k;
 	bool needed;
@@ -47,6 +47,9 @@ static bool is_needed(struct dead *d, const struct ir_op *o)
 	case KEEP:
 		return true;
 	case CALL:
+		/* A back end that does it in line may find that it cannot, and leave. */
+		if (is_pure_call(o, d->g) && used && d->g->helpers[o->k].inl)
+			d->unseen[0] = d->unseen[1] = 0;
 		if (is_pure_call(o, d->g))
 			return false;
 		/* fall through */
@@ -65,7 +68,7 @@ static void mark(struct dead *d, const struct ir_block *b)
 	for (n = b->n - 1; n > 0; n--) {
 		const struct ir_op *o = &b->op[n];
 
-		if (!is_needed(d, o) && !d->used[n])
+		if (!is_needed(d, o, d->used[n]) && !d->used[n])
 			continue;
 		d->used[n] = true;
 		d->used[o->a] = true;

@@ -305,6 +305,7 @@ static jit_id translate(struct rv *s, const struct source *from)
 		len = lift(j, from->page, from->pa & PAGE_MASK, &unit.insns);
 	else
 		len = lift_across(j, from);
+	ir_optimise(&j->ir, &rv_ir_guest, getenv("FULL") ? IR_FULL : IR_QUICK);
 	return jit_cache_add(j->cache, from->pa, len, from->pa2, flavour, &unit);
 }
 

@@ -12,53 +12,6 @@ static enum ir_inline inline_of(const struct gen *g, const struct ir_op *o)
 	return o->op == IR_call ? g->jit->guest.ir->helpers[o->k].inl : IR_INLINE_NONE;
 }
 
-/* A get of what the block already has in a value becomes that value; so does the single in a NaN
- * box, to which the box does no harm. */
-static void forward(struct gen *g)
-{
-	uint16_t rename[IR_BLOCK_OPS], single[IR_BLOCK_OPS];
-	unsigned n;
-
-	memset(g->slot_value, 0, sizeof g->slot_value);
-	rename[0] = 0;
-	for (n = 1; n < g->n; n++) {
-		struct ir_op *o = &g->op[n];
-
-		o->a = rename[o->a];
-		o->b = rename[o->b];
-		o->c = rename[o->c];
-		rename[n] = (uint16_t)n;
-		single[n] = 0;
-		switch (inline_of(g, o)) {
-		case IR_INLINE_FBOX:
-			single[n] = (uint16_t)n;
-			break;
-		case IR_INLINE_FUNBOX:
-			if (single[o->a]) {
-				rename[n] = single[o->a];
-				o->op = IR_nop;
-				continue;
-			}
-			single[o->a] = (uint16_t)n;
-			break;
-		default:
-			break;
-		}
-		if (o->op == IR_put) {
-			g->slot_value[o->k] = o->a;
-		} else if (o->op == IR_get && g->slot_value[o->k]) {
-			rename[n] = g->slot_value[o->k];
-			o->op = IR_nop;
-		} else if (o->op == IR_get) {
-			g->slot_value[o->k] = (uint16_t)n;
-		} else if (o->op == IR_call &&
-			   g->jit->guest.ir->helpers[o->k].effects & IR_CALL_REGS) {
-			memset(g->slot_value, 0, sizeof g->slot_value);
-		}
-	}
-	memset(g->slot_value, 0, sizeof g->slot_value);
-}
-
 static bool is_compare(const struct ir_op *o)
 {
 	return o->op == IR_eq || o->op == IR_ne || o->op == IR_lts || o->op == IR_ltu;
@@ -186,7 +139,6 @@ void x86_prepare(struct gen *g)
 	unsigned n, i, at;
 	bool xmm;
 
-	forward(g);
 	memset(g->value, 0, g->n * sizeof *g->value);
 	for (n = g->n - 1; n > 0; n--) {
 		struct ir_op *o = &g->op[n];

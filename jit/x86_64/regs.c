@@ -228,6 +228,11 @@ void x86_clear(struct gen *g, unsigned class, unsigned reg)
 		return;
 	leave_home(g, class, reg);
 	g->owner[class][reg] = 0;
+	if (x->where == IN_NOTHING || (x->where == IN_MEMORY && !x86_has_memory(g, v))) {
+		/* Nobody uses it but as its slot's value, and it is only here. */
+		x->where = class == GPR ? IN_REG : IN_XMM;
+		x->at = (uint8_t)reg;
+	}
 	if (!is_at(x, class, reg))
 		return;
 	pin = x->home ? home_of(g, class, x->home - 1u) : X86_NONE;
