@@ -74,11 +74,11 @@ def summary(f):
     return table(["peer", "CPU time, native = 1", "Lodge is faster by", "ahead in"], rows)
 
 
-def rates(f, names):
+def rates(f, names, what="work a CPU second"):
     others = [p for p in f.guests if p != "lodge"]
     rows = [[f"{w}, {f.units[w]}"] + [cell(f.median[w].get(p)) for p in f.peers] +
             [cell(f.ratio(w, "lodge", p)) for p in others] for w in names]
-    return table(["work a CPU second", *f.peers, *(f"lodge / {p}" for p in others)], rows)
+    return table([what, *f.peers, *(f"lodge / {p}" for p in others)], rows)
 
 
 def rest(f):
@@ -86,8 +86,10 @@ def rest(f):
 
 
 def tables(f):
+    wall = f.data["groups"]["harts"]
     parts = [summary(f)] if f.counted else []
-    parts += [rates(f, f.rates)] if f.rates else []
+    parts += [rates(f, names) for names in [[w for w in f.rates if w not in wall]] if names]
+    parts += [rates(f, names, "work a second, two harts") for names in [[w for w in f.rates if w in wall]] if names]
     return "\n\n".join(parts + ([rest(f)] if f.rest else []))
 
 
@@ -149,20 +151,25 @@ def svg(f, names):
 
 def behind(f):
     """In words, where another is faster."""
-    worse = [(least, w, p) for w in f.rates for least, p in [f.best(w)] if least and least < 1]
+    worse = [(least, w, p) for w in f.rates if w not in f.data["groups"]["harts"] for least, p in [f.best(w)]
+             if least and least < 1]
     if not worse:
         return "On no workload is another ahead of Lodge."
     return "Another is ahead of Lodge on " + ", ".join(f"{w} ({p}: {number(1 / r)})" for r, w, p in sorted(worse)) + "."
 
 
 def harts(f):
-    """In words, what a second hart helps."""
+    """What a second hart helps."""
+    names = [w for w in f.data["groups"]["harts"] if w in f.median]
+    if not names:
+        return "Not measured this time."
     said = []
     for p in f.peers:
         one, two = (f.median.get(w, {}).get(p) for w in ("threads1", "threads2"))
         if one and two:
             said.append(f"{p} {number(two / one)}")
-    return "Two threads on two harts against one thread, times as fast: " + ", ".join(said) + "." if said else ""
+    return (rates(f, names, "work a second, two harts") + "\n\nTwo threads against one, times as fast: " +
+            ", ".join(said) + ".")
 
 
 def short(f):
@@ -181,11 +188,11 @@ def where(f):
 
 def page(f):
     template = string.Template((pathlib.Path(__file__).resolve().parent / "page.md").read_text())
-    named = [g for g, names in f.data["groups"].items() if any(w in f.median for w in names)]
-    group = {g: [w for w in names if w in f.median] for g, names in f.data["groups"].items()}
+    group = {g: names for g, names in f.data["groups"].items() if g != "harts"}
+    group = {g: found for g, names in group.items() if (found := [w for w in names if w in f.median])}
     return template.substitute(
         where=where(f), summary=summary(f), behind=behind(f), harts=harts(f), rest=rest(f), short=short(f), base=base(f),
-        bars="\n\n".join(f"### {g.capitalize()}\n\n{bars(f, group[g])}\n\n{rates(f, group[g])}" for g in named))
+        bars="\n\n".join(f"### {g.capitalize()}\n\n{bars(f, w)}\n\n{rates(f, w)}" for g, w in group.items()))
 
 
 def main():

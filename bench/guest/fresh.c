@@ -57,8 +57,8 @@ int main(int argc, char **argv)
 	uint32_t seed = 1;
 
 	for (long r = 0; r < rounds; r++) {
-		uint32_t *code = mmap(NULL, COUNT * sizeof *code, PROT_READ | PROT_WRITE | PROT_EXEC,
-		                      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		uint32_t *code = mmap(NULL, COUNT * sizeof *code,
+		    PROT_READ | PROT_WRITE | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
 		if (code == MAP_FAILED)
 			return 1;
