@@ -154,7 +154,7 @@ def behind(f):
     worse = [(least, w, p) for w in f.rates if w not in f.data["groups"]["harts"] for least, p in [f.best(w)]
              if least and least < 1]
     if not worse:
-        return "On no workload is another ahead of Lodge."
+        return "On no workload is another ahead of Lodge." if f.others else ""
     return "Another is ahead of Lodge on " + ", ".join(f"{w} ({p}: {number(1 / r)})" for r, w, p in sorted(worse)) + "."
 
 
@@ -191,7 +191,8 @@ def page(f):
     group = {g: names for g, names in f.data["groups"].items() if g != "harts"}
     group = {g: found for g, names in group.items() if (found := [w for w in names if w in f.median])}
     return template.substitute(
-        where=where(f), summary=summary(f), behind=behind(f), harts=harts(f), rest=rest(f), short=short(f), base=base(f),
+        where=where(f), summary=summary(f), notes="\n".join(filter(None, [behind(f), short(f)])), harts=harts(f),
+        rest=rest(f), base=base(f),
         bars="\n\n".join(f"### {g.capitalize()}\n\n{bars(f, w)}\n\n{rates(f, w)}" for g, w in group.items()))
 
 
