@@ -127,7 +127,7 @@ static double round_of(
 
 static void time_all(struct job *j)
 {
-	static struct pool p;
+	struct pool p = { 0 };
 	ir_pass *passes[MAX_PASSES];
 	double t, best = 1e18, copy = 1e18;
 	size_t was = 0, is = 0;
@@ -150,11 +150,12 @@ static void time_all(struct job *j)
 
 int main(int argc, char **argv)
 {
-	static struct job j;
+	struct job j;
 	bool times = argc > 1 && strcmp(argv[1], "-t") == 0;
 	struct err e = { "" };
 	unsigned i;
 
+	memset(&j, 0, sizeof j);
 	argv += 1 + times;
 	argc -= 1 + times;
 	if (argc < 1 || argc - 1 > MAX_PASSES) {
