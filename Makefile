@@ -58,8 +58,8 @@ $O/test/%_test: $O/test/%_test.o $O/liblodge.a
 $O/tools/%: $O/tools/%.o $O/liblodge.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-# Without Zydis that test says that it is skipped.
-$O/test/jit/encode_test: LDLIBS += $(if $(wildcard /usr/include/Zydis/Zydis.h),-lZydis)
+# Without Zydis those tests say that they are skipped.
+$O/test/jit/encode_test $O/test/jit/text_test: LDLIBS += $(if $(wildcard /usr/include/Zydis/Zydis.h),-lZydis)
 
 check:
 	@tools/deps.sh check
