@@ -2,6 +2,7 @@
 /*
  * The two forms of the instruction bodies are one: random words on random states, executed by the
  * interpreter and through IR, leave the same registers, CSRs, memory and counts, faults included.
+ * So do blocks of them that were optimised.
  */
 #define RV_NAMES
 #define RV_PATTERNS
@@ -236,9 +237,8 @@ static uint32_t random_inner_word(struct pair *p)
 	return word;
 }
 
-static void blocks(void **state)
+static void run_blocks(struct pair *p, ir_pass *pass)
 {
-	struct pair *p = *state;
 	struct exit x;
 	unsigned i, n;
 
@@ -256,13 +256,28 @@ static void blocks(void **state)
 			at += (word & 3) == 3 ? 4 : 2;
 		}
 		step_attend(p->ir.s);
-		n = step_block(p->ir.s, &p->block, BLOCK);
+		n = step_block(p->ir.s, &p->block, BLOCK, pass);
 		step_attend(p->ir.s);
 		p->ir.s->reserved = false;
 		cpu_riscv64.run(p->direct.cpu, &x, n);
 		compare(p, "block ending in", word);
 	}
 	compare_memory(p);
+}
+
+static void blocks(void **state)
+{
+	run_blocks(*state, NULL);
+}
+
+static void quickly_optimised_blocks(void **state)
+{
+	run_blocks(*state, ir_pass_find("quick"));
+}
+
+static void fully_optimised_blocks(void **state)
+{
+	run_blocks(*state, ir_pass_find("full"));
 }
 
 static int setup(void **state)
@@ -293,6 +308,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(single_instructions, setup, teardown),
 		cmocka_unit_test_setup_teardown(blocks, setup, teardown),
+		cmocka_unit_test_setup_teardown(quickly_optimised_blocks, setup, teardown),
+		cmocka_unit_test_setup_teardown(fully_optimised_blocks, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -23,8 +23,9 @@ static inline uint32_t step_fetch(struct rv *s, uint64_t va)
 
 #define STEP_PAGE (~(uint64_t)(MEM_PAGE - 1))
 
-/* Lifts up to n instructions from pc; what cannot be fetched ends the block before it. */
-static inline void step_lift(struct rv *s, struct ir_block *ir, unsigned n)
+/* Lifts up to n instructions from pc; what cannot be fetched ends the block before it.  pass: what
+ * to do to them, or NULL. */
+static inline void step_lift(struct rv *s, struct ir_block *ir, unsigned n, ir_pass *pass)
 {
 	struct err e = { "" };
 	struct ctx c;
@@ -37,6 +38,8 @@ static inline void step_lift(struct rv *s, struct ir_block *ir, unsigned n)
 			word |= step_fetch(s, (s->pc & STEP_PAGE) + (uint64_t)c.pc + 2) << 16;
 	} while (rv_lift(&c, word) && --n);
 	rv_lift_end(&c);
+	if (pass)
+		pass(ir, &rv_ir_guest);
 	if (ir_check(ir, &rv_ir_guest, &e) < 0)
 		fail_msg("%s", e.text);
 }
@@ -48,7 +51,7 @@ static inline void step_attend(struct rv *s)
 }
 
 /* One block of at most n instructions; how many were begun. */
-static inline unsigned step_block(struct rv *s, struct ir_block *ir, unsigned n)
+static inline unsigned step_block(struct rv *s, struct ir_block *ir, unsigned n, ir_pass *pass)
 {
 	uint64_t before = rv_retired(s);
 	volatile unsigned trapped = 0;
@@ -57,7 +60,7 @@ static inline unsigned step_block(struct rv *s, struct ir_block *ir, unsigned n)
 	s->turn_rest = 0;
 	s->count_end = before + n;
 	if (setjmp(s->trap) == 0) {
-		step_lift(s, ir, n);
+		step_lift(s, ir, n, pass);
 		ir_run(ir, &rv_ir_guest, s->pc & STEP_PAGE, s);
 	} else {
 		trapped = 1;
@@ -75,7 +78,7 @@ static inline void step_ir(struct rv *s, unsigned n)
 
 	step_attend(s);
 	while (n-- && !s->halted) {
-		step_block(s, ir, 1);
+		step_block(s, ir, 1, NULL);
 		step_attend(s);
 	}
 	s->reserved = false;
