@@ -38,6 +38,7 @@ static const struct option table[] = {
 	{ 0, "exit-from-guest", KEY_YES, "exit-from-guest", NULL, "exit with the guest's status" },
 	{ 0, "no-reboot", KEY_NO, "reboot", NULL, "a reset ends the run (exit 3)" },
 	{ 0, "deterministic", KEY_YES, "deterministic", NULL, "time counts instructions" },
+	{ 0, "lockstep", KEY_YES, "lockstep", NULL, "check compiled code by the interpreter" },
 	{ 0, "seed", KEY, "seed", "N", "of random numbers, for --deterministic" },
 	{ 0, "trace", KEY, "trace", "LIST", "print events: exceptions,mmu,irq,device,..." },
 	{ 0, "print-config", PRINT_CONFIG, NULL, NULL, "print all settings in effect, do not run" },

@@ -25,6 +25,7 @@ struct cpu_env {
 	bool firmware_calls; /* calls to firmware come out as EXIT_CALL: the VM is the firmware */
 	bool jit;            /* make host code, where there is a generator for this host */
 	bool baseline;       /* without instructions that old hosts do not have */
+	bool lockstep;       /* run the interpreter beside compiled code; not if parallel */
 	unsigned heat;       /* how often code is interpreted before it is compiled */
 	bool hole_exits;     /* accesses that nobody answers come out as EXIT_READ and EXIT_WRITE */
 	bool parallel;       /* CPUs run on several host threads */

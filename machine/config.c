@@ -204,6 +204,8 @@ static const struct key keys[] = {
 	{ "paused", YES_NO, AT(paused), NULL, "yes: do not start the guest yet" },
 	{ "deterministic", YES_NO, AT(deterministic), NULL,
 	    "yes: time counts instructions, random numbers come from seed" },
+	{ "lockstep", YES_NO, AT(lockstep), NULL,
+	    "yes: compare compiled code with the interpreter, slowly; implies deterministic" },
 	{ "seed", NUMBER, AT(seed), NULL, "for deterministic; default 0" },
 	{ "trace", TEXT, AT(trace), check_trace, "events to print: a list such as sbi,virtio" },
 };
@@ -415,9 +417,9 @@ static int add_device(struct config *c, const char *value, struct err *e)
 
 static int set_yes_no(bool *b, bool yes, const char *key, const char *value, struct err *e)
 {
-	if (!strcmp(value, "yes"))
+	if (!strcmp(value, "yes") || !strcmp(value, "on"))
 		*b = yes;
-	else if (!strcmp(value, "no"))
+	else if (!strcmp(value, "no") || !strcmp(value, "off"))
 		*b = !yes;
 	else
 		return err_set(e, EINVAL, "%s \"%s\": yes or no is wanted", key, value);

@@ -40,6 +40,7 @@ struct config {
 	bool paused;        /* -S */
 	bool no_reboot;     /* a reset ends the run */
 	bool deterministic; /* time counts instructions, entropy from a seed */
+	bool lockstep;      /* the interpreter checks compiled code */
 	uint64_t seed;
 	char *trace; /* comma list of categories */
 };

@@ -105,6 +105,7 @@ int config_finish(struct config *c, struct err *e)
 		    c->machine ? c->machine : "", c->arch);
 	if (!c->memory)
 		c->memory = DEFAULT_MEMORY;
+	c->deterministic |= c->lockstep;
 	if (!c->cpus)
 		c->cpus = 1;
 	if (c->cpus > m->max_cpus)

@@ -172,6 +172,7 @@ static int make_core(struct machine *m, struct err *e)
 		.clock = m->env.clock,
 		.log = m->host.log,
 		.parallel = m->parallel,
+		.lockstep = m->config.lockstep,
 		.wake = wake_cpu,
 		.machine = m,
 	};

@@ -9,6 +9,7 @@
 #include "base/bytes.h"
 #include "core/bus.h"
 #include "core/mem.h"
+#include "cpu/riscv64/lockstep.h"
 #include "cpu/riscv64/state.h"
 
 enum { CBO_BLOCK = 64 };
@@ -94,7 +95,8 @@ static uint64_t bus_load(struct rv *s, uint64_t va, uint64_t pa, unsigned size)
 {
 	uint64_t val;
 
-	if (bus_read(s->env->bus, pa, &val, size))
+	if (unlikely(s->lockstep) ? rv_lockstep_bus_read(s, pa, &val, size)
+				  : bus_read(s->env->bus, pa, &val, size))
 		return val;
 	if (!s->env->hole_exits)
 		access_fault(s, RV_LOAD, va);
@@ -106,7 +108,8 @@ static uint64_t bus_load(struct rv *s, uint64_t va, uint64_t pa, unsigned size)
 static void bus_store(struct rv *s, uint64_t va, uint64_t pa, uint64_t val, unsigned size)
 {
 	val = low_bytes(val, size);
-	if (bus_write(s->env->bus, pa, val, size))
+	if (unlikely(s->lockstep) ? rv_lockstep_bus_write(s, pa, val, size)
+				  : bus_write(s->env->bus, pa, val, size))
 		return;
 	if (!s->env->hole_exits)
 		access_fault(s, RV_STORE, va);
@@ -150,6 +153,13 @@ static void written(struct rv *s, const struct part *p, unsigned len)
 		mem_written(s->env->mem, p->pa, len);
 }
 
+/* Before a write. */
+static void writing(struct rv *s, void *host, unsigned len)
+{
+	if (unlikely(s->lockstep))
+		rv_lockstep_write(s, host, len);
+}
+
 static void store_across(struct rv *s, uint64_t va, uint64_t val, unsigned size, unsigned n)
 {
 	struct part p = locate_ram(s, va, n, RV_STORE);
@@ -157,6 +167,8 @@ static void store_across(struct rv *s, uint64_t va, uint64_t val, unsigned size,
 	uint8_t bytes[8];
 
 	put_le(bytes, val, size);
+	writing(s, p.host, n);
+	writing(s, q.host, size - n);
 	memcpy(p.host, bytes, n);
 	memcpy(q.host, bytes + n, size - n);
 	written(s, &p, n);
@@ -174,6 +186,7 @@ void rv_store(struct rv *s, uint64_t va, uint64_t val, unsigned size)
 	}
 	p = locate(s, va, size, RV_STORE);
 	if (p.host) {
+		writing(s, p.host, size);
 		put_le(p.host, val, size);
 		written(s, &p, size);
 		return;
@@ -200,6 +213,8 @@ void *rv_atomic(struct rv *s, uint64_t va, unsigned size, bool for_lr, uint64_t 
 			rv_code_doom(s, p.pa);
 		host = p.host;
 	}
+	if (!for_lr)
+		writing(s, host, size);
 	*place = (uintptr_t)host;
 	return host;
 }
@@ -225,6 +240,7 @@ void rv_cbo_zero(struct rv *s, uint64_t va)
 	if (!host ||
 	    (*mem_flags(s->env->mem, w.pa) & MEM_IO && bus_covers(s->env->bus, w.pa, CBO_BLOCK)))
 		access_fault(s, RV_STORE, va);
+	writing(s, host, CBO_BLOCK);
 	memset(host, 0, CBO_BLOCK);
 	mem_written(s->env->mem, w.pa, CBO_BLOCK);
 }

@@ -253,6 +253,17 @@ static bool is_long(uint32_t half)
 	return (half & 3) == 3;
 }
 
+static void make_alone(struct rv_code *code, struct rv_cell *cell, uint32_t word, unsigned len)
+{
+	unsigned n = (word ^ word >> 10 ^ word >> 20) & (RV_ALONE_SIZE - 1);
+
+	if (code->alone[n].word != word || !RV_CELL_FN(&code->alone[n].cell)) {
+		code->alone[n].word = word;
+		rv_cell_make_alone(&code->alone[n].cell, word, len);
+	}
+	*cell = code->alone[n].cell;
+}
+
 const struct rv_cell *rv_code_scratch(struct rv *s, uint64_t va)
 {
 	struct rv_cell *cell = s->code->scratch;
@@ -269,7 +280,7 @@ const struct rv_cell *rv_code_scratch(struct rv *s, uint64_t va)
 			rv_raise(s, cause, va + 2);
 	}
 	s->pc_bias = va - ((uintptr_t)cell >> 3);
-	rv_cell_make_alone(&cell[0], low | high << 16, len);
+	make_alone(s->code, &cell[0], low | high << 16, len);
 	cell[1] = cell[2] = rv_special_cells[RV_CELL_CROSS];
 	return cell;
 }

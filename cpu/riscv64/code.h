@@ -53,7 +53,7 @@ struct rv_code_store {
 	atomic_bool any_stale; /* or doomed */
 };
 
-enum { RV_FETCH_SIZE = 256, RV_SCRATCH_CELLS = 4 };
+enum { RV_FETCH_SIZE = 256, RV_SCRATCH_CELLS = 4, RV_ALONE_SIZE = 1024 };
 
 struct rv_code {
 	struct rv_code_store *store;
@@ -66,6 +66,11 @@ struct rv_code {
 	/* One instruction that has no cell of its own, then the way on: what crosses a page, lies
 	 * in a page that PMP splits, or is to be executed alone. */
 	struct rv_cell scratch[RV_SCRATCH_CELLS];
+	/* What such cells are for instructions that were decoded lately. */
+	struct {
+		uint32_t word;
+		struct rv_cell cell; /* fn is NULL: none */
+	} alone[RV_ALONE_SIZE];
 };
 
 /* interp.c: cells that stand for no instruction, and the table of those that do. */
@@ -74,6 +79,11 @@ extern const struct rv_cell rv_special_cells[4];
 /* Fills in the cell for an instruction of len bytes.  near: a relative jump stays in its page. */
 void rv_cell_make(struct rv_cell *, uint32_t word, unsigned len, unsigned offset);
 void rv_cell_make_alone(struct rv_cell *, uint32_t word, unsigned len);
+
+/* Between two instructions: what of the turn comes next, at most `most`; false when it is over. */
+bool rv_next_slice(struct rv *, int64_t most);
+/* Interprets the next instruction; raises.  The slice ends with it. */
+void rv_run_one(struct rv *);
 
 /* code.c */
 int rv_code_new(struct rv *, struct err *);

@@ -10,6 +10,7 @@
 #include "cpu/riscv64/code.h"
 #include "cpu/riscv64/host_fp.h"
 #include "cpu/riscv64/jit.h"
+#include "cpu/riscv64/lockstep.h"
 #include "cpu/riscv64/vm.h"
 
 static struct rv *rv_of(struct cpu *cpu)
@@ -49,7 +50,9 @@ static struct cpu *new (const struct cpu_env *env, unsigned id, struct cpu *firs
 	s->id = id;
 	s->first = first ? rv_of(first) : s;
 	memset(s->jump, 0xff, sizeof s->jump);
-	if (rv_vm_new(s, e) < 0 || rv_jit_new(s, e) < 0 || rv_code_new(s, e) < 0) {
+	if (rv_vm_new(s, e) < 0 || rv_jit_new(s, e) < 0 || rv_lockstep_new(s, e) < 0 ||
+	    rv_code_new(s, e) < 0) {
+		rv_lockstep_free(s);
 		rv_jit_free(s);
 		rv_vm_free(s);
 		free(s);
@@ -76,6 +79,7 @@ static void release(struct cpu *cpu)
 			break;
 		}
 	rv_code_free(s);
+	rv_lockstep_free(s);
 	rv_jit_free(s);
 	rv_vm_free(s);
 	mutex_fini(&s->stimer_lock);

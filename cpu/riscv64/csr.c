@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cpu/riscv64/host_fp.h"
+#include "cpu/riscv64/lockstep.h"
 #include "cpu/riscv64/state.h"
 
 /* Those with code here. */
@@ -441,6 +442,14 @@ static void write_csr(struct rv *s, unsigned csr, uint64_t val)
 	}
 }
 
+/* Whether a write may make the hart forget translations. */
+static bool may_flush(unsigned csr, enum rv_csr_op op, uint64_t val)
+{
+	if (csr == SSTATUS || csr == MSTATUS)
+		return op == RV_CSR_WRITE || val & MSTATUS_MXR;
+	return csr == SATP || csr == MENVCFG || in_range(csr, PMPCFG, PMPADDR + 63);
+}
+
 uint64_t rv_csr(struct rv *s, unsigned csr, enum rv_csr_op op, uint64_t val, bool read, bool write)
 {
 	uint64_t old, base;
@@ -448,6 +457,8 @@ uint64_t rv_csr(struct rv *s, unsigned csr, enum rv_csr_op op, uint64_t val, boo
 	if (!allowed(s, csr, write) || !read_csr(s, csr, &old))
 		rv_illegal(s);
 	if (write) {
+		if (may_flush(csr, op, val))
+			rv_lockstep_alone(s);
 		base = old;
 		if (csr == MIP) /* the wire is seen, but not set or cleared (3.1.9) */
 			base = (old & ~BIT(RV_LINE_SEIP)) | (s->mip & BIT(RV_LINE_SEIP));

@@ -5,6 +5,7 @@
  * cpu/riscv64 does for RAM that is shared with other harts.
  */
 #include "cpu/riscv64/helpers.h"
+#include "cpu/riscv64/lockstep.h"
 #include "cpu/riscv64/vm.h"
 
 #define HELP(name) uint64_t rv_help_##name(struct rv *s, uint64_t a, uint64_t b, uint64_t d)
@@ -316,6 +317,7 @@ HELP(wfi)
 HELP(sfence_vma)
 {
 	rv_check_sfence(s);
+	rv_lockstep_alone(s);
 	rv_flush(s, d & 1, a, d & 2, b);
 	return 0;
 }

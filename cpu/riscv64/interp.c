@@ -8,10 +8,13 @@
  * Where taken jumps come together the handler looks at the budget and at `attention`, so no loop
  * escapes them; straight-line code ends at the page's last cell, which looks too.
  */
+#include <errno.h>
+
 #define RV_BODIES static ALWAYS_INLINE
 #include "cpu/riscv64/direct.h"
 #include "cpu/riscv64/host_fp.h"
 #include "cpu/riscv64/jit.h"
+#include "cpu/riscv64/lockstep.h"
 #include "cpu/riscv64/sem.h"
 #include "cpu/riscv64/vm.h"
 
@@ -274,8 +277,7 @@ static bool attend(struct rv *s, struct exit *x)
 /* Turns up to this many instructions are exact; longer ones may run over by the rest of a page. */
 enum { EXACT = 64 };
 
-/* Between two instructions: what of the turn comes next, at most `most`; false when it is over. */
-static bool next_slice(struct rv *s, int64_t most)
+bool rv_next_slice(struct rv *s, int64_t most)
 {
 	uint64_t retired = rv_retired(s);
 	int64_t all = s->left + s->turn_rest;
@@ -297,7 +299,7 @@ static void run(struct rv *s, struct exit *x, bool exact)
 			x->why = EXIT_HALT;
 			return;
 		}
-		if (!next_slice(s, exact ? 1 : INT64_MAX)) {
+		if (!rv_next_slice(s, exact ? 1 : INT64_MAX)) {
 			x->why = EXIT_TURN;
 			return;
 		}
@@ -309,19 +311,18 @@ static void run(struct rv *s, struct exit *x, bool exact)
 	}
 }
 
-/* Compiled code looks at `attention` only when its instructions are used up. */
-enum { SLICE = 20000 };
-
-/* Where code is compiled there are no cells but scratch ones. */
-static void run_one(struct rv *s)
+void rv_run_one(struct rv *s)
 {
 	const struct rv_cell *cell;
 
-	next_slice(s, 1);
+	rv_next_slice(s, 1);
 	cell = rv_code_scratch(s, s->pc);
 	while (cell)
 		cell = RV_CELL_FN(cell)(s, cell, s->left);
 }
+
+/* Compiled code looks at `attention` only when its instructions are used up. */
+enum { SLICE = 20000 };
 
 /* Up to where a jump was taken: how often code is come to counts there. */
 static void run_cold(struct rv *s)
@@ -331,7 +332,7 @@ static void run_cold(struct rv *s)
 
 	do {
 		from = s->pc;
-		run_one(s);
+		rv_run_one(s);
 	} while (++n < EXACT && s->pc - from - 2 <= 2 && s->left + s->turn_rest > 0 && !s->halted &&
 		 !atomic_load_explicit(&s->attention, memory_order_relaxed));
 }
@@ -349,7 +350,7 @@ static void run_compiled(struct rv *s, struct exit *x)
 			x->why = EXIT_HALT;
 			return;
 		}
-		if (!next_slice(s, SLICE)) {
+		if (!rv_next_slice(s, SLICE)) {
 			x->why = EXIT_TURN;
 			return;
 		}
@@ -357,6 +358,27 @@ static void run_compiled(struct rv *s, struct exit *x)
 		if (host && rv_jit_run(s, host))
 			continue;
 		run_cold(s);
+	}
+}
+
+/* As run_compiled, with both ways compared. */
+static void run_lockstep(struct rv *s, struct exit *x)
+{
+	for (;;) {
+		if (atomic_load_explicit(&s->attention, memory_order_relaxed) && !attend(s, x))
+			return;
+		if (s->halted) {
+			x->why = EXIT_HALT;
+			return;
+		}
+		if (!rv_next_slice(s, RV_LOCKSTEP_SLICE)) {
+			x->why = EXIT_TURN;
+			return;
+		}
+		if (!rv_lockstep_run(s)) {
+			*x = (struct exit){ .why = EXIT_ERROR, .val = (uint64_t)-EILSEQ };
+			return;
+		}
 	}
 }
 
@@ -380,7 +402,9 @@ void rv_run(struct rv *s, struct exit *x, uint64_t turn)
 		s->count_end--;
 		rv_trap(s, false, s->raised_cause, s->raised_tval);
 	}
-	if (s->jit && !(turn && turn <= EXACT))
+	if (s->lockstep)
+		run_lockstep(s, x);
+	else if (s->jit && !(turn && turn <= EXACT))
 		run_compiled(s, x);
 	else
 		run(s, x, turn && turn <= EXACT);

@@ -10,6 +10,7 @@
 #include "base/bytes.h"
 #include "base/log.h"
 #include "core/mem.h"
+#include "cpu/riscv64/lockstep.h"
 #include "cpu/riscv64/state.h"
 
 enum {
@@ -232,6 +233,7 @@ int rv_translate(struct rv *s, enum rv_context ctx, uint64_t va, unsigned len,
 	} else {
 		if (remembered(s, ctx, va, access, where))
 			return 0;
+		rv_lockstep_alone(s);
 		do
 			r = walk(s, ctx, va, access, where);
 		while (r == AGAIN);

@@ -92,6 +92,7 @@ struct rv_code; /* cpu/riscv64/code.h: decoded pages */
 struct rv_page;
 struct rv_jit; /* cpu/riscv64/jit.h */
 struct rv_vm;  /* cpu/riscv64/vm.h */
+struct rv_lockstep;
 
 struct rv {
 	/* What compiled code uses most comes first: there its instructions are shorter. */
@@ -150,8 +151,9 @@ struct rv {
 	bool running;         /* inside rv_run */
 	uint8_t fences;       /* and what other harts ask for; any thread */
 	struct rv_code *code;
-	struct rv_jit *jit; /* the VM's; NULL: interpreter only */
-	jmp_buf trap;       /* where rv_raise goes: into rv_run, with RV_JMP_x */
+	struct rv_jit *jit;           /* the VM's; NULL: interpreter only */
+	struct rv_lockstep *lockstep; /* cpu/riscv64/lockstep.h; NULL: not asked for */
+	jmp_buf trap;                 /* where rv_raise goes: into rv_run, with RV_JMP_x */
 	enum rv_cause raised_cause;
 	uint64_t raised_tval;
 	int64_t turn_rest;   /* of the turn, beyond `left` */

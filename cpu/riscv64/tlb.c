@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "core/mem.h"
+#include "cpu/riscv64/lockstep.h"
 #include "cpu/riscv64/state.h"
 
 enum { ASID_SHIFT = 44, ASID_MASK = 0xffff, MAX_ID = MEM_PAGE - 1 };
@@ -28,6 +29,8 @@ void rv_tlb_fill(struct rv *s, bool store, uint64_t va, const uint8_t *host, boo
 	uint64_t page = va & ~PAGE_MASK, bit = 1ull << n % 64;
 	struct rv_tlb_entry *e = store ? &s->tlb->store[n] : &s->tlb->load[n];
 
+	if (store && s->lockstep) /* which wants to see all stores */
+		return;
 	e->tag = page;
 	e->addend = (uintptr_t)host - (uintptr_t)page;
 	s->tlb_used[ctx][store][n / 64] |= bit;
