@@ -24,10 +24,11 @@ struct jit;
 /* An inline jump cache: where the code for a virtual pc is.  Index: the pc's bits above bit 0. */
 enum { JIT_JUMP_BITS = 12, JIT_JUMPS = 1 << JIT_JUMP_BITS };
 struct jit_jump {
-	uint64_t tag; /* pc | mark of the unit; JIT_NO_TAG: none */
+	uint64_t tag; /* pc | mark of the unit; JIT_NO_TAG(n) in entry n: none */
 	const void *host;
 };
-#define JIT_NO_TAG UINT64_MAX
+/* That of another index: all ones is the last pc with a mark. */
+#define JIT_NO_TAG(n) ((n) == JIT_JUMPS - 1 ? 0 : UINT64_MAX)
 
 static inline unsigned jit_jump_index(uint64_t pc)
 {

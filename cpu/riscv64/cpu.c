@@ -49,7 +49,7 @@ static struct cpu *new (const struct cpu_env *env, unsigned id, struct cpu *firs
 	s->env = env;
 	s->id = id;
 	s->first = first ? rv_of(first) : s;
-	memset(s->jump, 0xff, sizeof s->jump);
+	rv_jit_init_jumps(s);
 	if (rv_vm_new(s, e) < 0 || rv_jit_new(s, e) < 0 || rv_lockstep_new(s, e) < 0 ||
 	    rv_code_new(s, e) < 0) {
 		rv_lockstep_free(s);

@@ -125,6 +125,12 @@ static unsigned flavour_of(const struct rv *s)
 	return (unsigned)(s->tlb - s->tlbs);
 }
 
+void rv_jit_init_jumps(struct rv *s)
+{
+	memset(s->jump_used, 0xff, sizeof s->jump_used);
+	rv_jit_unlink(s);
+}
+
 void rv_jit_context_changed(struct rv *s)
 {
 	s->jumps = s->jump[table_of(s)];
@@ -139,7 +145,7 @@ static void unlink_table(struct rv *s, unsigned t)
 	for (i = 0; i < JIT_JUMPS / 64; i++) {
 		for (used = s->jump_used[t][i]; used; used &= ~(1ull << n)) {
 			n = 63 - clz64(used);
-			s->jump[t][i * 64 + n].tag = JIT_NO_TAG;
+			s->jump[t][i * 64 + n].tag = JIT_NO_TAG(i * 64 + n);
 		}
 		s->jump_used[t][i] = 0;
 	}

@@ -28,6 +28,8 @@ bool rv_jit_run(struct rv *, const void *host);
  * true if there was code: then other harts that run may remember it until they unlink. */
 bool rv_jit_written(struct rv *, uint64_t pa, uint64_t len);
 bool rv_jit_has_page(const struct rv *, uint64_t pa);
+/* Once, before the hart runs. */
+void rv_jit_init_jumps(struct rv *);
 /* Translations have changed: the hart forgets where virtual addresses are. */
 void rv_jit_unlink(struct rv *);
 void rv_jit_unlink_modes(struct rv *, unsigned modes); /* 1 << RV_U, ...: code of these */

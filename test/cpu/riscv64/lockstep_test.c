@@ -32,15 +32,11 @@ static int setup(void **state)
 
 	assert_non_null(b);
 	rig_new(&b->rig, false, false);
-	cpu_riscv64.free(b->rig.cpu);
 	b->log = (struct log){ .write = note, .arg = b };
 	b->rig.env.log = &b->log;
 	b->rig.env.jit = jit_supported();
 	b->rig.env.lockstep = jit_supported();
-	b->rig.cpu = cpu_riscv64.new(&b->rig.env, 0, NULL, &e);
-	assert_non_null(b->rig.cpu);
-	b->rig.s = (struct rv *)b->rig.cpu;
-	b->rig.s->pc = RIG_RAM;
+	assert_true(rig_renew(&b->rig, &e));
 	*state = b;
 	return 0;
 }

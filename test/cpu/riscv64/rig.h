@@ -87,6 +87,19 @@ static inline void rig_new(struct rig *r, bool firmware_calls, bool hole_exits)
 	atomic_store(&r->s->attention, 0);
 }
 
+/* The hart again, after a change of env; false and the reason where that cannot be. */
+static inline bool rig_renew(struct rig *r, struct err *e)
+{
+	cpu_riscv64.free(r->cpu);
+	r->cpu = cpu_riscv64.new(&r->env, 0, NULL, e);
+	r->s = (struct rv *)r->cpu;
+	if (!r->cpu)
+		return false;
+	r->s->pc = RIG_RAM;
+	atomic_store(&r->s->attention, 0);
+	return true;
+}
+
 static inline void rig_free(struct rig *r)
 {
 	cpu_riscv64.free(r->cpu);
