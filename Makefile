@@ -61,6 +61,17 @@ $O/tools/%: $O/tools/%.o $O/liblodge.a
 # Without Zydis those tests say that they are skipped.
 $O/test/jit/encode_test $O/test/jit/text_test: LDLIBS += $(if $(wildcard /usr/include/Zydis/Zydis.h),-lZydis)
 
+# Instruction streams by libFuzzer (clang); what crashes is left in build-fuzz.
+FUZZ_SECONDS ?= 600
+FUZZ = -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+fuzz-insn:
+	@mkdir -p build-fuzz/insn
+	@$(MAKE) -s O=build-fuzz CC=clang CFLAGS="$(FUZZ)" build-fuzz/test/fuzz/insn_fuzz
+	build-fuzz/test/fuzz/insn_fuzz -max_total_time=$(FUZZ_SECONDS) -timeout=20 -max_len=1024 \
+	    -artifact_prefix=build-fuzz/ build-fuzz/insn
+$O/test/fuzz/%_fuzz: $O/test/fuzz/%_fuzz.o $O/liblodge.a
+	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+
 check:
 	@tools/deps.sh check
 	@tools/check.sh
@@ -98,6 +109,6 @@ install: all
 clean:
 	rm -rf $O build-*
 
-.PHONY: all tests check demo bench install clean
+.PHONY: all tests check fuzz-insn demo bench install clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(CMD:.o=.d) $(TESTS:%=%.d)
