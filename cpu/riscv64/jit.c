@@ -259,7 +259,7 @@ static void unlink_range(struct rv *s, struct jit_range r)
 				jump = &s->jump[t][i * 64 + n];
 				if ((uintptr_t)jump->host - (uintptr_t)r.first <
 				    (uintptr_t)r.end - (uintptr_t)r.first)
-					jump->tag = JIT_NO_TAG;
+					jump->tag = JIT_NO_TAG(i * 64 + n);
 			}
 }
 

@@ -551,7 +551,7 @@ static void run_ir(struct world *w, struct rv *s, uint64_t turn)
 			n = 1;
 		if (w->steps)
 			say("IR    ", s, left);
-		left -= step_block(s, &w->block, left < n ? (unsigned)left : n);
+		left -= step_block(s, &w->block, left < n ? (unsigned)left : n, NULL);
 		s->count_end = rv_retired(s);
 		s->left = 0;
 		s->turn_rest = (int64_t)left; /* for look_around */
