@@ -22,7 +22,7 @@ GROUPS = {
     "integer": {
         "mix": ("rounds", 40, 2000, 1, 2, None), "records": ("rounds", 6000, 1000, 1, 3, None),
         "xz": ("KiB", 512, 1, 1, 3, None), "zstd": ("KiB", 1024, 1, 1, 5, None), "gzip": ("KiB", 4096, 1, 1, 2, None),
-        "aes": ("kB", 1, 0, 1, 1, OPENSSL), "sha256": ("kB", 1, 0, 1, 1, OPENSSL),
+        "aes": ("bytes", 1, 0, 1, 1, OPENSSL), "sha256": ("bytes", 1, 0, 1, 1, OPENSSL),
         "rsa2048": ("signs", 1, 0, 1, 1, r"\+F2:\d+:2048:([\d.]+)"), "python": ("loops", 60000, 1, 2, 10, None),
         "perl": ("loops", 300000, 1, 1, 8, None), "sqlite": ("rows", 25000, 1, 3, 10, None),
         "cc1": ("runs", 1, 1, 1, 3, None), "primes": ("events", 800, 1, 1, 4, None)},
