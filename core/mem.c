@@ -88,6 +88,18 @@ atomic_uchar *mem_flags(const struct mem *m, uint64_t gpa)
 	return p ? &p->flags[(gpa - p->gpa) / MEM_PAGE] : NULL;
 }
 
+uint8_t *mem_page(const struct mem *m, uint64_t gpa, const atomic_uchar **flags)
+{
+	const struct piece *p = find(m, gpa);
+	uint64_t n;
+
+	if (!p)
+		return NULL;
+	n = (gpa - p->gpa) / MEM_PAGE;
+	*flags = &p->flags[n];
+	return p->hva + n * MEM_PAGE;
+}
+
 /* Where gpa is, with *len cut to what is in one piece from there; NULL where no RAM is. */
 static uint8_t *run_at(const struct mem *m, uint64_t gpa, uint64_t *len)
 {

@@ -35,6 +35,9 @@ void *mem_at(const struct mem *, uint64_t gpa, uint64_t len);
 /* The flags of the page of RAM that holds gpa, or NULL where no RAM is. */
 atomic_uchar *mem_flags(const struct mem *, uint64_t gpa);
 
+/* Both for the page of RAM that holds gpa: its start, or NULL where no RAM is. */
+uint8_t *mem_page(const struct mem *, uint64_t gpa, const atomic_uchar **flags);
+
 /* Copies; -EFAULT, with nothing done, unless all of the range is RAM.  mem_write calls mem_written.
  */
 int mem_read(const struct mem *, uint64_t gpa, void *, uint64_t len);

@@ -302,12 +302,13 @@ struct jit_range jit_cache_make_room(struct jit_cache *c)
 jit_id jit_cache_find(struct jit_cache *c, uint64_t pa, uint64_t pa2, unsigned flavour)
 {
 	jit_id id = c->hash[hash(pa, flavour)];
+	const struct unit *u;
 
-	while (id && (c->unit[id].pa != pa || c->unit[id].flavour != flavour))
-		id = c->unit[id].hash_next;
-	if (!id || c->unit[id].pa2 == pa2)
-		return id;
-	kill_unit(c, id);
+	for (; id; id = u->hash_next) {
+		u = &c->unit[id];
+		if (u->pa == pa && u->flavour == flavour && u->pa2 == pa2)
+			return id;
+	}
 	return 0;
 }
 

@@ -40,6 +40,12 @@ struct jit_guest {
 	const struct ir_guest *ir;
 	/* Functions of (state, a, b, c), by the number of the helper. */
 	uint64_t (*const *helpers)(void *, uint64_t, uint64_t, uint64_t);
+	/* Where in the host's memory an access is that the TLB does not know, now known to it;
+	 * NULL: only ir->load and ir->store can tell.  pc and registers are not in the state then.
+	 */
+	void *(*refill)(void *state, uint64_t va, unsigned size, bool store);
+	/* The same for jumps: how the code at pc starts, with base set; NULL: come out. */
+	const void *(*jump)(void *state);
 	uint32_t left;       /* int64_t: instructions left; a block runs only if it has them all */
 	uint32_t pc;         /* uint64_t */
 	uint32_t base;       /* uint64_t */

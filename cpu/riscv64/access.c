@@ -46,11 +46,10 @@ static struct part locate(struct rv *s, uint64_t va, unsigned len, enum rv_acces
 
 	if (cause)
 		rv_raise(s, cause, va);
-	flags = mem_flags(s->env->mem, w.pa);
-	if (!flags || (*flags & MEM_IO && bus_covers(s->env->bus, w.pa, len)))
+	page = mem_page(s->env->mem, w.pa, &flags);
+	if (!page || (*flags & MEM_IO && bus_covers(s->env->bus, w.pa, len)))
 		return p;
 	p.code = *flags & MEM_CODE;
-	page = mem_at(s->env->mem, w.pa & ~PAGE_MASK, MEM_PAGE);
 	p.host = page + (w.pa & PAGE_MASK);
 	if (w.whole && !(*flags & MEM_IO) && !(access == RV_STORE && p.code))
 		rv_tlb_fill(s, access == RV_STORE, va, page, w.local);

@@ -101,8 +101,10 @@ static void drop(struct rv *s, struct rv_page *p)
 	rv_jit_written(s, p->pa, MEM_PAGE);
 	if (flags)
 		*flags &= (uint8_t)~MEM_CODE;
-	for (hart = s->first; hart; hart = hart->next_hart)
+	for (hart = s->first; hart; hart = hart->next_hart) {
 		rv_code_unlink(hart);
+		rv_jit_forget(hart);
+	}
 	p->hash_next = s->code->store->free;
 	s->code->store->free = p;
 }
@@ -392,8 +394,10 @@ void rv_code_doom(struct rv *s, uint64_t pa)
 void rv_code_attend(struct rv *s)
 {
 	reap(s);
-	if (s->env->parallel)
-		rv_code_unlink(s);
+	if (!s->env->parallel)
+		return;
+	rv_code_unlink(s);
+	rv_jit_forget(s);
 }
 
 /* Stores reset cells and kill compiled code at once, and what harts still remember of it they

@@ -53,7 +53,7 @@ struct rv_code_store {
 	atomic_bool any_stale; /* or doomed */
 };
 
-enum { RV_FETCH_SIZE = 256, RV_SCRATCH_CELLS = 4, RV_ALONE_SIZE = 1024 };
+enum { RV_FETCH_SIZE = 1024, RV_SCRATCH_CELLS = 4, RV_ALONE_SIZE = 1024 };
 
 struct rv_code {
 	struct rv_code_store *store;
@@ -96,14 +96,22 @@ const struct rv_cell *rv_code_scratch(struct rv *, uint64_t va);
 /* Decodes the cell of the hart's current page. */
 void rv_code_decode(struct rv *, const struct rv_cell *);
 
-/* The page that va executes from, or NULL as above. */
-static inline struct rv_page *rv_code_page(struct rv *s, uint64_t va)
+/* The page that va executes from when that is known, or NULL. */
+static inline struct rv_page *rv_code_known(const struct rv *s, uint64_t va)
 {
 	unsigned n = va >> MEM_PAGE_BITS & (RV_FETCH_SIZE - 1);
 
 	if (likely(s->code->fetch[n].tag == ((va & ~(uint64_t)(MEM_PAGE - 1)) | s->mode)))
 		return s->code->fetch[n].page;
-	return rv_code_find(s, va);
+	return NULL;
+}
+
+/* The page that va executes from, or NULL as above. */
+static inline struct rv_page *rv_code_page(struct rv *s, uint64_t va)
+{
+	struct rv_page *p = rv_code_known(s, va);
+
+	return likely(p) ? p : rv_code_find(s, va);
 }
 
 /* The cell for va with the hart's page and pc_bias set for it. */

@@ -17,9 +17,11 @@
 
 enum {
 	CODE_SIZE = 64 << 20,
-	HEAT = 1 << 16,
+	HEAT = 1 << 17,
 	MAX_INSNS = 64,
 	PAGE_MASK = MEM_PAGE - 1,
+	LAST_HALF = MEM_PAGE - 2, /* may go on in another page */
+	EPOCHS = 64,
 };
 
 struct rv_jit {
@@ -28,7 +30,7 @@ struct rv_jit {
 	unsigned limit;     /* of heat */
 	unsigned evictions; /* times that room was made */
 	struct ir_block ir;
-	_Atomic uint16_t heat[HEAT]; /* by physical address: some bits of it | count */
+	atomic_uchar heat[HEAT]; /* by physical address */
 };
 
 /* Those that compilers take first. */
@@ -47,6 +49,13 @@ static uint64_t (*const helpers[RV_NHELPERS])(void *, uint64_t, uint64_t, uint64
 #include "cpu/riscv64/helpers.def"
 };
 
+static void *refill(void *s, uint64_t va, unsigned size, bool store)
+{
+	return rv_refill(s, va, size, store);
+}
+
+static const void *jump(void *s);
+
 static const struct jit_guest guest = {
 	.ir = &rv_ir_guest,
 	.helpers = helpers,
@@ -63,6 +72,8 @@ static const struct jit_guest guest = {
 	.fpins = fpins,
 	.nfpins = sizeof fpins,
 	.tlb_bits = RV_TLB_BITS,
+	.refill = refill,
+	.jump = jump,
 };
 
 int rv_jit_new(struct rv *s, struct err *e)
@@ -176,6 +187,24 @@ static bool knows_page(const struct rv *s, unsigned t, unsigned n)
 	return s->jump_pages[t][n / 64] >> n % 64 & 1;
 }
 
+/* The tag of no place: RAM ends before. */
+#define NO_PLACE UINT64_MAX
+
+/* Tags of another epoch match nothing. */
+void rv_jit_forget(struct rv *s)
+{
+	unsigned i;
+
+	rv_jit_unlink(s);
+	if (++s->place_epoch == EPOCHS) {
+		for (i = 0; i < RV_PLACES; i++)
+			s->place[i].tag = NO_PLACE;
+		for (i = 0; i < RV_CROSSINGS; i++)
+			s->crossing[i].jump.tag = NO_PLACE;
+		s->place_epoch = 0;
+	}
+}
+
 void rv_jit_unlink_page(struct rv *s, uint64_t va)
 {
 	/* An instruction may begin in the page before. */
@@ -194,6 +223,62 @@ static void remember(struct rv *s, const void *host)
 	s->jump_used[t][n / 64] |= 1ull << n % 64;
 	n = page_bit(s->pc);
 	s->jump_pages[t][n / 64] |= 1ull << n % 64;
+}
+
+static struct jit_jump *place_of(struct rv *s, uint64_t pa)
+{
+	return &s->place[(pa >> 1 ^ pa >> 14) & (RV_PLACES - 1)];
+}
+
+static struct rv_crossing *crossing_of(struct rv *s, uint64_t pa)
+{
+	return &s->crossing[pa >> MEM_PAGE_BITS & (RV_CROSSINGS - 1)];
+}
+
+static uint64_t place_tag(const struct rv *s, uint64_t pa)
+{
+	return pa | (uint64_t)flavour_of(s) << 56 | (uint64_t)s->place_epoch << 58;
+}
+
+static void note_place(struct rv *s, uint64_t pa, uint64_t pa2, const void *host)
+{
+	struct jit_jump jump = { place_tag(s, pa), host };
+
+	if ((pa & PAGE_MASK) < LAST_HALF)
+		*place_of(s, pa) = jump;
+	else
+		*crossing_of(s, pa) = (struct rv_crossing){ jump, pa2 };
+}
+
+static const struct jit_jump *known_place(struct rv *s, uint64_t pa)
+{
+	const struct rv_crossing *c = crossing_of(s, pa);
+	const struct rv_page *p;
+
+	if ((pa & PAGE_MASK) < LAST_HALF)
+		return place_of(s, pa);
+	if (c->pa2 == JIT_NO_PAGE)
+		return &c->jump;
+	p = rv_code_known(s, s->pc + 2);
+	return p && p->pa == c->pa2 ? &c->jump : NULL;
+}
+
+/* Where the hart found the code at pc before, be it at another virtual address or a while ago. */
+static const void *jump(void *state)
+{
+	struct rv *s = state;
+	const uint64_t offset = s->pc & PAGE_MASK;
+	const struct rv_page *p = rv_code_known(s, s->pc);
+	const struct jit_jump *place;
+
+	if (!p || is_odd(s))
+		return NULL;
+	place = known_place(s, p->pa | offset);
+	if (!place || place->tag != place_tag(s, p->pa | offset))
+		return NULL;
+	remember(s, place->host);
+	s->base = s->pc - offset;
+	return place->host;
 }
 
 /* Translation --------------------------------------------------------------------------------- */
@@ -245,10 +330,14 @@ static unsigned lift(struct rv_jit *j, const uint8_t *page, unsigned offset, uns
 	return at - offset;
 }
 
+static bool is_in(struct jit_range r, const void *host)
+{
+	return (uintptr_t)host - (uintptr_t)r.first < (uintptr_t)r.end - (uintptr_t)r.first;
+}
+
 /* Forgets jumps to code that is to be overwritten. */
 static void unlink_range(struct rv *s, struct jit_range r)
 {
-	struct jit_jump *jump;
 	unsigned t, i, n;
 	uint64_t used;
 
@@ -256,11 +345,15 @@ static void unlink_range(struct rv *s, struct jit_range r)
 		for (i = 0; i < JIT_JUMPS / 64; i++)
 			for (used = s->jump_used[t][i]; used; used &= ~(1ull << n)) {
 				n = 63 - clz64(used);
-				jump = &s->jump[t][i * 64 + n];
-				if ((uintptr_t)jump->host - (uintptr_t)r.first <
-				    (uintptr_t)r.end - (uintptr_t)r.first)
-					jump->tag = JIT_NO_TAG(i * 64 + n);
+				if (is_in(r, s->jump[t][i * 64 + n].host))
+					s->jump[t][i * 64 + n].tag = JIT_NO_TAG(i * 64 + n);
 			}
+	for (i = 0; i < RV_PLACES; i++)
+		if (is_in(r, s->place[i].host))
+			s->place[i].tag = NO_PLACE;
+	for (i = 0; i < RV_CROSSINGS; i++)
+		if (is_in(r, s->crossing[i].jump.host))
+			s->crossing[i].jump.tag = NO_PLACE;
 }
 
 /* Makes room for one more translation, or takes the lock alone when there is. */
@@ -325,7 +418,7 @@ static bool locate(struct rv *s, struct source *from)
 	from->pa = p->pa | (s->pc & PAGE_MASK);
 	from->page = p->host;
 	from->pa2 = JIT_NO_PAGE;
-	if ((s->pc & PAGE_MASK) < MEM_PAGE - 2 ||
+	if ((s->pc & PAGE_MASK) < LAST_HALF ||
 	    !is_long((uint32_t)get_le(p->host + MEM_PAGE - 2, 2)))
 		return true;
 	p = rv_code_page(s, s->pc + 2);
@@ -336,20 +429,16 @@ static bool locate(struct rv *s, struct source *from)
 	return true;
 }
 
-/* Whether code was interpreted often enough to be compiled. */
+/* Whether code was interpreted often enough to be compiled.  Places share counters; no count is
+ * sacred, another hart may be here, too. */
 static bool warm(struct rv_jit *j, uint64_t pa)
 {
-	_Atomic uint16_t *heat = &j->heat[(pa >> 1 ^ pa >> 17) & (HEAT - 1)];
+	atomic_uchar *heat = &j->heat[(pa >> 1 ^ pa >> 17) & (HEAT - 1)];
 	unsigned was = atomic_load_explicit(heat, memory_order_relaxed);
-	unsigned tag = (unsigned)(pa >> 17 & 0xff) << 8;
+	bool is_warm = was >= j->limit;
 
-	if ((was ^ tag) >> 8)
-		was = tag;
-	if ((was & 0xff) >= j->limit)
-		return true;
-	/* No count is sacred: another hart may be here, too. */
-	atomic_store_explicit(heat, (uint16_t)(was + 1), memory_order_relaxed);
-	return false;
+	atomic_store_explicit(heat, (unsigned char)(is_warm ? 0 : was + 1), memory_order_relaxed);
+	return is_warm;
 }
 
 /* The code at pc, made when that is worth it, with `exit` (0: none), where a unit came out, leading
@@ -364,15 +453,14 @@ static const void *find(struct rv *s, uintptr_t exit)
 
 	if (is_odd(s) || !locate(s, &from))
 		return NULL;
-	/* Code that is cold has no need of the lock. */
-	if (s->env->parallel && !warm(j, from.pa))
-		return NULL;
 	lock_with_room(s);
 	id = jit_cache_find(j->cache, from.pa, from.pa2, flavour_of(s));
 	if (!id && warm(j, from.pa))
 		id = translate(s, &from);
 	if (id)
 		host = jit_cache_host(j->cache, id);
+	if (host)
+		note_place(s, from.pa, from.pa2, host);
 	if (id && exit && evictions == j->evictions)
 		jit_cache_link(j->cache, exit, id);
 	rv_vm_unlock(s);
@@ -381,8 +469,11 @@ static const void *find(struct rv *s, uintptr_t exit)
 
 const void *rv_jit_find(struct rv *s)
 {
-	const void *host = find(s, 0);
+	const void *host = jump(s);
 
+	if (host)
+		return host;
+	host = find(s, 0);
 	if (host)
 		remember(s, host);
 	return host;
@@ -425,7 +516,7 @@ bool rv_jit_written(struct rv *s, uint64_t pa, uint64_t len)
 	if (!s->jit || !jit_cache_kill(s->jit->cache, pa, len))
 		return false;
 	for (hart = s->first; hart && !s->env->parallel; hart = hart->next_hart)
-		rv_jit_unlink(hart);
+		rv_jit_forget(hart);
 	return true;
 }
 

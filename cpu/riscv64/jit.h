@@ -34,6 +34,8 @@ void rv_jit_init_jumps(struct rv *);
 void rv_jit_unlink(struct rv *);
 void rv_jit_unlink_modes(struct rv *, unsigned modes); /* 1 << RV_U, ...: code of these */
 void rv_jit_unlink_page(struct rv *, uint64_t va);
+/* Code was killed: it forgets where that is, too. */
+void rv_jit_forget(struct rv *);
 /* After a change of mode or data context. */
 void rv_jit_context_changed(struct rv *);
 

@@ -200,6 +200,11 @@ static enum result walk(
 	return r;
 }
 
+static bool is_bare(const struct rv *s, enum rv_context ctx)
+{
+	return ctx == RV_CTX_M || s->satp >> 60 == 0;
+}
+
 /* Whether the leaf is remembered and lets this access be. */
 static bool remembered(
     struct rv *s, enum rv_context ctx, uint64_t va, enum rv_access access, struct rv_where *where)
@@ -209,8 +214,8 @@ static bool remembered(
 		[RV_LOAD] = PTE_R << RV_LEAF_PMP,
 		[RV_STORE] = PTE_W << RV_LEAF_PMP | PTE_D,
 	};
-	bool global;
-	uint64_t leaf = rv_l2_find(s, va, &global);
+	bool global = false;
+	uint64_t leaf = rv_l2_find(&s->l2, va, &global);
 
 	if ((leaf & need[access]) != need[access] || !permitted(s, leaf, ctx, access))
 		return false;
@@ -221,12 +226,31 @@ static bool remembered(
 	return true;
 }
 
+void *rv_refill(struct rv *s, uint64_t va, unsigned size, bool store)
+{
+	enum rv_context ctx = (enum rv_context)(s->tlb - s->tlbs);
+	const unsigned bad = store ? MEM_IO | MEM_CODE : MEM_IO;
+	const uint64_t offset = va & (MEM_PAGE - 1);
+	const atomic_uchar *flags;
+	struct rv_where w;
+	uint8_t *page;
+
+	if (offset + size > MEM_PAGE || is_bare(s, ctx) ||
+	    !remembered(s, ctx, va, store ? RV_STORE : RV_LOAD, &w))
+		return NULL;
+	page = mem_page(s->env->mem, w.pa, &flags);
+	if (!page || *flags & bad)
+		return NULL;
+	rv_tlb_fill(s, store, va, page, w.local);
+	return page + offset;
+}
+
 int rv_translate(struct rv *s, enum rv_context ctx, uint64_t va, unsigned len,
     enum rv_access access, struct rv_where *where)
 {
 	enum result r = OK;
 
-	if (ctx == RV_CTX_M || s->satp >> 60 == 0) {
+	if (is_bare(s, ctx)) {
 		where->pa = va;
 		where->bits = MEM_PAGE_BITS;
 		where->local = false;

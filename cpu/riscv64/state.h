@@ -30,13 +30,19 @@ enum { RV_SINK = 32 };
  * entry exists only for pages that are writable, whose PTE is dirty, and that hold no decoded code
  * and no bus region; a load entry only for pages without a bus region; both only where PMP allows
  * the whole page. */
-enum { RV_TLB_BITS = 9, RV_TLB_SIZE = 1 << RV_TLB_BITS };
-enum { RV_JUMP_PAGES = 4096 };
+enum { RV_TLB_BITS = 12, RV_TLB_SIZE = 1 << RV_TLB_BITS };
+enum { RV_JUMP_PAGES = 4096, RV_PLACES = 1 << 14, RV_CROSSINGS = 256 };
 #define RV_NO_TAG(n) ((n) == RV_TLB_SIZE - 1 ? 0 : UINT64_MAX)
 
 struct rv_tlb_entry {
 	uint64_t tag;
 	uintptr_t addend;
+};
+
+/* A set of entries; any: which of its words are not 0. */
+struct rv_tlb_set {
+	uint64_t any;
+	uint64_t word[RV_TLB_SIZE / 64];
 };
 
 struct rv_tlb {
@@ -162,13 +168,20 @@ struct rv {
 	struct rv_tlb tlbs[RV_NCTX];
 	/* Bits of entries that may be filled, so that a flush costs what there is to flush; and of
 	 * those among them that are of this address space only. */
-	uint64_t tlb_used[RV_NCTX][2][RV_TLB_SIZE / 64];
-	uint64_t tlb_local[RV_NCTX][2][RV_TLB_SIZE / 64];
+	struct rv_tlb_set tlb_used[RV_NCTX][2], tlb_local[RV_NCTX][2];
 	struct rv_l2 l2;
-	/* Where compiled code goes on, by mode (U, S, M), and what of it may be filled. */
+	/* Where the code is that compiled code goes on with: by virtual address for each mode (U,
+	 * S, M), and what of that may be filled; */
 	struct jit_jump jump[3][JIT_JUMPS];
 	uint64_t jump_used[3][JIT_JUMPS / 64];
-	uint64_t jump_pages[3][RV_JUMP_PAGES / 64]; /* virtual pages (modulo) that they know */
+	uint64_t jump_pages[3][RV_JUMP_PAGES / 64]; /* virtual pages (modulo) that they know; */
+	/* behind them by physical address: tags are pa | flavour << 56 | epoch << 58. */
+	struct jit_jump place[RV_PLACES];
+	struct rv_crossing {
+		struct jit_jump jump;
+		uint64_t pa2;     /* of the page that the instruction ends in; or JIT_NO_PAGE */
+	} crossing[RV_CROSSINGS]; /* the same for what begins in the last halfword of a page */
+	uint8_t place_epoch;
 };
 
 /* mstatus */
@@ -252,6 +265,9 @@ struct rv_where {
 int rv_translate(
     struct rv *, enum rv_context, uint64_t va, unsigned len, enum rv_access, struct rv_where *);
 
+/* Where an access of plain RAM is that no table has to be read for; it is in the TLB then.  NULL:
+ * the slow paths have to see.  No other side effects. */
+void *rv_refill(struct rv *, uint64_t va, unsigned size, bool store);
 /* The slow paths of loads and stores of 1, 2, 4, 8 bytes at any alignment: they fill the TLB, cross
  * pages, go to the bus, and raise. Loads zero-extend. */
 uint64_t rv_load(struct rv *, uint64_t va, unsigned size);
@@ -270,8 +286,7 @@ void rv_cbo_check(struct rv *, uint64_t va);
 void rv_tlb_fill(struct rv *, bool store, uint64_t va, const uint8_t *host, bool local);
 /* Permissions have changed without a fence: MXR. */
 void rv_tlb_forget(struct rv *);
-/* The leaf for va (see tlb.h), or 0; and how it gets there. */
-uint64_t rv_l2_find(struct rv *, uint64_t va, bool *global);
+/* What rv_l2_find finds. */
 void rv_l2_add(struct rv *, uint64_t va, uint64_t leaf, bool global);
 /* How many levels are left of a walk, and the table to go on with; 0: all of them. */
 unsigned rv_walk_find(struct rv *, uint64_t va, uint64_t *table);

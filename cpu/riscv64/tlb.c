@@ -23,34 +23,66 @@ static uint32_t asid_of(const struct rv *s)
 
 /* First level -------------------------------------------------------------------------------- */
 
+static void set_add(struct rv_tlb_set *set, unsigned n)
+{
+	set->any |= 1ull << n / 64;
+	set->word[n / 64] |= 1ull << n % 64;
+}
+
 void rv_tlb_fill(struct rv *s, bool store, uint64_t va, const uint8_t *host, bool local)
 {
 	unsigned ctx = (unsigned)(s->tlb - s->tlbs), n = rv_tlb_slot(va);
-	uint64_t page = va & ~PAGE_MASK, bit = 1ull << n % 64;
+	uint64_t page = va & ~PAGE_MASK;
 	struct rv_tlb_entry *e = store ? &s->tlb->store[n] : &s->tlb->load[n];
 
 	if (store && s->lockstep) /* which wants to see all stores */
 		return;
 	e->tag = page;
 	e->addend = (uintptr_t)host - (uintptr_t)page;
-	s->tlb_used[ctx][store][n / 64] |= bit;
+	set_add(&s->tlb_used[ctx][store], n);
 	if (local)
-		s->tlb_local[ctx][store][n / 64] |= bit;
+		set_add(&s->tlb_local[ctx][store], n);
 }
 
 /* Calls fn for each entry of one of the 2 * RV_NCTX tables that has its bit in used. */
-static void tlb_each(struct rv *s, unsigned ctx, bool store, const uint64_t *used,
+static void tlb_each(struct rv *s, unsigned ctx, bool store, const struct rv_tlb_set *used,
     void (*fn)(struct rv_tlb_entry *, unsigned n, uintptr_t), uintptr_t arg)
 {
 	struct rv_tlb_entry *table = store ? s->tlbs[ctx].store : s->tlbs[ctx].load;
 	unsigned i, n;
-	uint64_t bits;
+	uint64_t words, bits;
 
-	for (i = 0; i < RV_TLB_SIZE / 64; i++)
-		for (bits = used[i]; bits; bits &= ~(1ull << n)) {
+	for (words = used->any; words; words &= ~(1ull << i)) {
+		i = 63 - clz64(words);
+		for (bits = used->word[i]; bits; bits &= ~(1ull << n)) {
 			n = 63 - clz64(bits);
 			fn(&table[i * 64 + n], i * 64 + n, arg);
 		}
+	}
+}
+
+static void set_clear(struct rv_tlb_set *set)
+{
+	unsigned i;
+
+	for (; set->any; set->any &= ~(1ull << i)) {
+		i = 63 - clz64(set->any);
+		set->word[i] = 0;
+	}
+}
+
+/* Takes what is in b out of a. */
+static void set_take(struct rv_tlb_set *a, const struct rv_tlb_set *b)
+{
+	uint64_t words;
+	unsigned i;
+
+	for (words = b->any; words; words &= ~(1ull << i)) {
+		i = 63 - clz64(words);
+		a->word[i] &= ~b->word[i];
+		if (!a->word[i])
+			a->any &= ~(1ull << i);
+	}
 }
 
 static void drop(struct rv_tlb_entry *e, unsigned n, uintptr_t arg)
@@ -73,27 +105,26 @@ static void drop_va(struct rv_tlb_entry *e, unsigned n, uint64_t va)
 
 void rv_tlb_forget(struct rv *s)
 {
-	unsigned ctx;
+	unsigned ctx, store;
 
-	for (ctx = 0; ctx < RV_NCTX; ctx++) {
-		tlb_each(s, ctx, false, s->tlb_used[ctx][false], drop, 0);
-		tlb_each(s, ctx, true, s->tlb_used[ctx][true], drop, 0);
-	}
-	memset(s->tlb_used, 0, sizeof s->tlb_used);
-	memset(s->tlb_local, 0, sizeof s->tlb_local);
+	for (ctx = 0; ctx < RV_NCTX; ctx++)
+		for (store = 0; store < 2; store++) {
+			tlb_each(s, ctx, store, &s->tlb_used[ctx][store], drop, 0);
+			set_clear(&s->tlb_used[ctx][store]);
+			set_clear(&s->tlb_local[ctx][store]);
+		}
 }
 
 static void forget_local(struct rv *s)
 {
-	unsigned ctx, store, i;
+	unsigned ctx, store;
 
 	for (ctx = 0; ctx < RV_NCTX; ctx++)
 		for (store = 0; store < 2; store++) {
-			tlb_each(s, ctx, store, s->tlb_local[ctx][store], drop, 0);
-			for (i = 0; i < RV_TLB_SIZE / 64; i++)
-				s->tlb_used[ctx][store][i] &= ~s->tlb_local[ctx][store][i];
+			tlb_each(s, ctx, store, &s->tlb_local[ctx][store], drop, 0);
+			set_take(&s->tlb_used[ctx][store], &s->tlb_local[ctx][store]);
+			set_clear(&s->tlb_local[ctx][store]);
 		}
-	memset(s->tlb_local, 0, sizeof s->tlb_local);
 	rv_code_unlink_local(s);
 }
 
@@ -116,14 +147,14 @@ void rv_protect_code(struct rv *s, uint64_t pa)
 
 	for (hart = s->first; hart; hart = hart->next_hart)
 		for (ctx = 0; ctx < RV_NCTX; ctx++)
-			tlb_each(hart, ctx, true, hart->tlb_used[ctx][true], drop_host_page, host);
+			tlb_each(hart, ctx, true, &hart->tlb_used[ctx][true], drop_host_page, host);
 }
 
 /* Second level ------------------------------------------------------------------------------- */
 
 static struct rv_l2_entry *set_of(struct rv *s, uint64_t va)
 {
-	return s->l2.entry[(va >> MEM_PAGE_BITS ^ va >> (MEM_PAGE_BITS + 10)) & (RV_L2_SETS - 1)];
+	return s->l2.entry[rv_l2_set(va)];
 }
 
 static uint16_t new_id(struct rv_l2 *l2)
@@ -229,20 +260,6 @@ static bool maybe_super(const struct rv_l2 *l2, uint64_t va)
 			return true;
 	}
 	return false;
-}
-
-uint64_t rv_l2_find(struct rv *s, uint64_t va, bool *is_global)
-{
-	const struct rv_l2_entry *e = set_of(s, va);
-	uint64_t page = va & ~PAGE_MASK, local = page | s->l2.id, global = page | s->l2.global;
-	unsigned i;
-
-	for (i = 0; i < RV_L2_WAYS; i++, e++)
-		if (e->tag == local || e->tag == global) {
-			*is_global = e->tag == global;
-			return e->leaf;
-		}
-	return 0;
 }
 
 void rv_l2_add(struct rv *s, uint64_t va, uint64_t leaf, bool global)

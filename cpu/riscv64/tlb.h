@@ -43,4 +43,25 @@ struct rv_l2 {
 	uint64_t supers[2][RV_SUPERS][8];
 };
 
+/* Where the leaf of a virtual page may be. */
+static inline unsigned rv_l2_set(uint64_t va)
+{
+	return (va >> 12 ^ va >> 22) & (RV_L2_SETS - 1);
+}
+
+/* The leaf for va, or 0. */
+static inline uint64_t rv_l2_find(const struct rv_l2 *l2, uint64_t va, bool *is_global)
+{
+	const struct rv_l2_entry *e = l2->entry[rv_l2_set(va)];
+	uint64_t page = va >> 12 << 12, local = page | l2->id, global = page | l2->global;
+	unsigned i;
+
+	for (i = 0; i < RV_L2_WAYS; i++, e++)
+		if (e->tag == local || e->tag == global) {
+			*is_global = e->tag == global;
+			return e->leaf;
+		}
+	return 0;
+}
+
 #endif

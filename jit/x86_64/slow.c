@@ -4,6 +4,7 @@
  */
 #include <string.h>
 
+#include "base/bytes.h"
 #include "jit/x86_64/gen.h"
 
 static uint64_t *slot(const struct jit *j, char *state, unsigned n)
@@ -90,6 +91,27 @@ static void sync_slots(const struct jit *j, char *state, struct frame *f, uint64
 		*slot(j, state, to[i]) = v[i];
 }
 
+/* Accesses of RAM need no more than an address; false: it is not so easy. */
+static bool refill(
+    struct frame *f, struct slow_info i, char *state, const struct jit *j, uint64_t *xmm)
+{
+	uint64_t va = f->reg[i.base] + (uint64_t)(int64_t)i.disp, v = 0;
+	unsigned size = 1u << (i.access & ACCESS_SIZE);
+	void *host = j->guest.refill(state, va, size, i.access & ACCESS_STORE);
+
+	if (!host)
+		return false;
+	if (i.access & ACCESS_STORE) {
+		if (i.reg != X86_NONE)
+			v = i.access & ACCESS_XMM ? xmm[i.reg] : f->reg[i.reg];
+		put_le(host, v, size);
+	} else {
+		v = extended(get_le(host, size), i.access);
+		*(i.access & ACCESS_XMM ? &xmm[i.reg] : &f->reg[i.reg]) = v;
+	}
+	return true;
+}
+
 void x86_slow(struct frame *f, char *state, struct jit *j, uint64_t *xmm)
 {
 	const struct ir_guest *ir = j->guest.ir;
@@ -99,6 +121,10 @@ void x86_slow(struct frame *f, char *state, struct jit *j, uint64_t *xmm)
 	unsigned size;
 
 	memcpy(&i, f->ret, sizeof i);
+	if (refill(f, i, state, j, xmm)) {
+		f->ret += i.size;
+		return;
+	}
 	memcpy(&base, state + j->guest.base, 8);
 	sync_slots(j, state, f, xmm, i.places);
 	*pc = base + i.pc;

@@ -132,12 +132,23 @@ static void make_exit(struct jit *j, struct x86_code *c)
 	x86_jmp(c, j->leave);
 }
 
-/* Jumped to with the guest's pc in rcx. */
+/* Jumped to with the guest's pc in rcx.  The guest CPU may know more than the jump cache. */
 static void make_miss(struct jit *j, struct x86_code *c)
 {
+	uint8_t *found;
+
 	j->miss = c->at;
 	x86_rm(c, true, OP_MOV_TO, RCX, state_at(j->guest.pc));
+	save_fp(j, c, 0);
+	pins(j, c, false, false);
+	to_state(c, RDI);
+	call_c(c, (const void *)j->guest.jump);
+	pins(j, c, true, false);
+	x86_rr(c, true, OP_TEST, RAX, RAX);
+	found = x86_jcc8(c, CC_NE);
 	leave_with(j, c, JIT_MISS);
+	x86_here8(c, found);
+	x86_jmp_r(c, RAX);
 }
 
 /* pc and left of the instruction whose offset and rest are at rdx. */
