@@ -179,6 +179,11 @@ void ir_run(const struct ir_block *b, const struct ir_guest *g, uint64_t base, v
 				break;
 			g->at(state, base + (uint64_t)o->k, begun);
 			return;
+		case IR_side_to:
+			if (!v[0])
+				break;
+			g->at(state, v[1], begun);
+			return;
 		case IR_exit:
 			g->at(state, base + (uint64_t)o->k, begun);
 			return;

@@ -517,7 +517,8 @@ static uint16_t simplify(struct fold *f, struct ir_op *o)
 /* A branch that is never taken, or an exception that is never raised. */
 static bool is_never(const struct fold *f, const struct ir_op *o)
 {
-	return (o->op == IR_side || o->op == IR_trap_if) && is_imm_of(f->e.b, o->a, 0);
+	return (o->op == IR_side || o->op == IR_side_to || o->op == IR_trap_if) &&
+	       is_imm_of(f->e.b, o->a, 0);
 }
 
 /* Operations that no rule is about, and that make no value. */

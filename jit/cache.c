@@ -29,6 +29,8 @@ struct unit {
 	uint16_t len;                  /* bytes of guest code */
 	uint8_t flavour;
 	bool dead;
+	bool path;
+	bool has_part; /* the record behind it */
 };
 
 /* An exit that leads to a unit; in the free list when it leads nowhere. */
@@ -243,7 +245,7 @@ static void kill_unit(struct jit_cache *c, jit_id id)
 		kill_unit(c, u->owner);
 		return;
 	}
-	if (u->pa2 != JIT_NO_PAGE)
+	if (u->has_part)
 		kill_unit(c, after(c, id));
 	while (*at != id)
 		at = &c->unit[*at].hash_next;
@@ -350,8 +352,9 @@ static struct unit *unit_new(struct jit_cache *c, struct page *p, uint64_t pa, u
 	return u;
 }
 
-jit_id jit_cache_add(struct jit_cache *c, uint64_t pa, unsigned len, uint64_t pa2, unsigned flavour,
-    struct jit_unit *unit)
+/* A part is what a unit has of guest code besides; none where its length is 0. */
+static jit_id add(struct jit_cache *c, uint64_t pa, unsigned len, uint64_t part, unsigned part_len,
+    unsigned flavour, struct jit_unit *unit)
 {
 	struct page *p, *p2 = NULL;
 	struct unit *u;
@@ -365,20 +368,48 @@ jit_id jit_cache_add(struct jit_cache *c, uint64_t pa, unsigned len, uint64_t pa
 	if (!end)
 		return 0;
 	p = page_new(c, pa);
-	if (pa2 != JIT_NO_PAGE)
-		p2 = page_new(c, pa2);
-	if (!p || (pa2 != JIT_NO_PAGE && !p2))
+	if (part_len)
+		p2 = page_new(c, part);
+	if (!p || (part_len && !p2))
 		return 0;
 	u = unit_new(c, p, pa, len);
-	u->pa2 = pa2;
+	u->pa2 = JIT_NO_PAGE;
 	u->at = (uint32_t)c->at;
 	u->flavour = (uint8_t)flavour;
 	u->hash_next = *bucket;
 	*bucket = id;
-	if (p2)
-		unit_new(c, p2, pa2, len)->owner = id;
+	if (part_len) {
+		u->has_part = true;
+		unit_new(c, p2, part, part_len)->owner = id;
+	}
 	c->at = (end + ALIGN - 1) / ALIGN * ALIGN;
 	return id;
+}
+
+jit_id jit_cache_add(struct jit_cache *c, uint64_t pa, unsigned len, uint64_t pa2, unsigned flavour,
+    struct jit_unit *unit)
+{
+	jit_id id = add(c, pa, len, pa2, pa2 == JIT_NO_PAGE ? 0 : len, flavour, unit);
+
+	c->unit[id].pa2 = pa2;
+	return id;
+}
+
+jit_id jit_cache_add_path(struct jit_cache *c, uint64_t pa, uint64_t first, unsigned len,
+    unsigned flavour, struct jit_unit *unit)
+{
+	jit_id old = jit_cache_find(c, pa, JIT_NO_PAGE, flavour);
+	jit_id id = add(c, pa, 2, first, len, flavour, unit);
+
+	if (id && old)
+		kill_unit(c, old);
+	c->unit[id].path = true;
+	return id;
+}
+
+bool jit_cache_is_path(const struct jit_cache *c, jit_id id)
+{
+	return c->unit[id].path;
 }
 
 static bool overlaps(const struct unit *u, uint64_t pa, uint64_t len)

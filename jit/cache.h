@@ -28,6 +28,11 @@ const void *jit_cache_host(const struct jit_cache *, jit_id);
 /* Compiles code of [pa, pa + len) (and what is at pa2); 0 when it cannot be. */
 jit_id jit_cache_add(struct jit_cache *, uint64_t pa, unsigned len, uint64_t pa2, unsigned flavour,
     struct jit_unit *);
+/* The same for a unit that follows a path through its page, all inside [pa of first, + len): it
+ * comes in place of the one that starts there. */
+jit_id jit_cache_add_path(struct jit_cache *, uint64_t pa, uint64_t first, unsigned len,
+    unsigned flavour, struct jit_unit *);
+bool jit_cache_is_path(const struct jit_cache *, jit_id);
 /* Leads an exit that jit_enter returned to a unit; both have the same flavour and page.  No room
  * may have been made since the exit came out. */
 void jit_cache_link(struct jit_cache *, uintptr_t exit, jit_id to);

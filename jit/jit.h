@@ -65,7 +65,7 @@ struct jit_guest {
 /* A block to be compiled. */
 struct jit_unit {
 	struct ir_block *ir;          /* passes ir_check; the generator changes it */
-	unsigned insns;               /* guest instructions in it, at most 127 */
+	unsigned insns;               /* guest instructions in it */
 	uint32_t id;                  /* comes back with exits */
 	uint32_t tlb_load, tlb_store; /* offsets in the state */
 	uint32_t jumps;               /* offset of the jump cache */

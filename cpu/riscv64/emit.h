@@ -70,7 +70,14 @@ static inline void store(struct ctx *c, unsigned size, val va, val v)
 
 static inline void branch(struct ctx *c, val cond, int32_t offset)
 {
-	emit(c, (struct ir_op){ .op = IR_side, .type = IR_I64, .a = cond.n, .k = c->pc + offset });
+	int64_t to = c->pc + offset, out = to;
+
+	if (c->follow && c->follow_to == to) {
+		out = c->next;
+		c->next = to;
+		cond = eq(c, cond, imm(c, 0));
+	}
+	emit(c, (struct ir_op){ .op = IR_side, .type = IR_I64, .a = cond.n, .k = out });
 }
 
 static inline void exit_at(struct ctx *c, int64_t to)
@@ -80,11 +87,22 @@ static inline void exit_at(struct ctx *c, int64_t to)
 
 static inline void jump(struct ctx *c, int32_t offset)
 {
-	exit_at(c, c->pc + offset);
+	if (c->follow)
+		c->next = c->pc + offset;
+	else
+		exit_at(c, c->pc + offset);
 }
 
 static inline void jump_to(struct ctx *c, val to)
 {
+	val seen;
+
+	if (c->follow) {
+		c->next = c->follow_to;
+		seen = emit(c, (struct ir_op){ .op = IR_pc, .type = IR_I64, .k = c->next });
+		emit2(c, IR_side_to, 64, ne(c, to, seen), to);
+		return;
+	}
 	emit(c, (struct ir_op){ .op = IR_exit_to, .type = IR_I64, .a = to.n });
 }
 

@@ -342,6 +342,7 @@ static void run_cold(struct rv *s)
 static void run_compiled(struct rv *s, struct exit *x)
 {
 	const void *host;
+	int64_t left;
 
 	for (;;) {
 		if (atomic_load_explicit(&s->attention, memory_order_relaxed) && !attend(s, x))
@@ -354,8 +355,13 @@ static void run_compiled(struct rv *s, struct exit *x)
 			x->why = EXIT_TURN;
 			return;
 		}
+		if (s->hot) {
+			rv_jit_follow(s);
+			continue;
+		}
 		host = s->left < EXACT ? NULL : rv_jit_find(s);
-		if (host && rv_jit_run(s, host))
+		left = s->left;
+		if (host && rv_jit_run(s, host) && s->left != left)
 			continue;
 		run_cold(s);
 	}

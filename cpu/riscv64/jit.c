@@ -12,6 +12,7 @@
 #include "cpu/riscv64/helpers.h"
 #include "cpu/riscv64/host_fp.h"
 #include "cpu/riscv64/lift.h"
+#include "cpu/riscv64/path.h"
 #include "cpu/riscv64/vm.h"
 #include "jit/cache.h"
 
@@ -19,6 +20,10 @@ enum {
 	CODE_SIZE = 64 << 20,
 	HEAT = 1 << 17,
 	MAX_INSNS = 64,
+	/* A slice that ends somewhere is a sample of what is executed. */
+	SAMPLES = 1 << 14,
+	HOT = 16,
+	SAMPLES_AGE = 1 << 14, /* as many make all older ones half as important */
 	PAGE_MASK = MEM_PAGE - 1,
 	LAST_HALF = MEM_PAGE - 2, /* may go on in another page */
 	EPOCHS = 64,
@@ -30,6 +35,8 @@ struct rv_jit {
 	unsigned limit;     /* of heat */
 	unsigned evictions; /* times that room was made */
 	struct ir_block ir;
+	uint8_t sample[SAMPLES]; /* how often compiled code stopped there, by physical address */
+	unsigned nsamples;
 	atomic_uchar heat[HEAT]; /* by physical address */
 };
 
@@ -383,20 +390,27 @@ static bool is_watched(const struct rv *s, const struct source *from)
 	       (from->pa2 == JIT_NO_PAGE || *mem_flags(s->env->mem, from->pa2) & MEM_CODE);
 }
 
-/* With the lock held. */
-static jit_id translate(struct rv *s, const struct source *from)
+static struct jit_unit unit_for(struct rv *s, unsigned insns)
 {
-	struct rv_jit *j = s->jit;
-	unsigned flavour = flavour_of(s), len;
-	size_t tlb = offsetof(struct rv, tlbs) + flavour * sizeof(struct rv_tlb);
-	struct jit_unit unit = {
-		.ir = &j->ir,
-		.insns = 1,
+	size_t tlb = offsetof(struct rv, tlbs) + flavour_of(s) * sizeof(struct rv_tlb);
+
+	return (struct jit_unit){
+		.ir = &s->jit->ir,
+		.insns = insns,
 		.tlb_load = (uint32_t)(tlb + offsetof(struct rv_tlb, load)),
 		.tlb_store = (uint32_t)(tlb + offsetof(struct rv_tlb, store)),
 		.jumps = (uint32_t)(offsetof(struct rv, jump) + table_of(s) * sizeof s->jump[0]),
 		.mark = (uint8_t)s->jump_mark,
 	};
+}
+
+/* With the lock held. */
+static jit_id translate(struct rv *s, const struct source *from)
+{
+	struct rv_jit *j = s->jit;
+	struct jit_unit unit = unit_for(s, 1);
+	unsigned len;
+
 	/* Stores are not watched: while this hart waited for the lock the page was given up. */
 	if (!is_watched(s, from))
 		return 0;
@@ -404,8 +418,8 @@ static jit_id translate(struct rv *s, const struct source *from)
 		len = lift(j, from->page, from->pa & PAGE_MASK, &unit.insns);
 	else
 		len = lift_across(j, from);
-	ir_optimise(&j->ir, &rv_ir_guest, getenv("FULL") ? IR_FULL : IR_QUICK);
-	return jit_cache_add(j->cache, from->pa, len, from->pa2, flavour, &unit);
+	ir_optimise(&j->ir, &rv_ir_guest, IR_QUICK);
+	return jit_cache_add(j->cache, from->pa, len, from->pa2, flavour_of(s), &unit);
 }
 
 /* Where pc is, if the translation holds for its whole page; raises fetch exceptions. */
@@ -488,6 +502,82 @@ static void fp_slow(struct rv *s)
 	rv_fp_changed(s);
 }
 
+/* Paths ---------------------------------------------------------------------------------------- */
+
+/* Compiled code has stopped at pc. */
+static void sample(struct rv *s)
+{
+	struct rv_jit *j = s->jit;
+	const struct rv_page *p = rv_code_known(s, s->pc);
+	unsigned i;
+	uint64_t pa;
+
+	if (!p || atomic_load_explicit(&s->attention, memory_order_relaxed))
+		return;
+	pa = p->pa | (s->pc & PAGE_MASK);
+	rv_vm_lock(s);
+	if (++j->nsamples % SAMPLES_AGE == 0)
+		for (i = 0; i < SAMPLES; i++)
+			j->sample[i] /= 2;
+	i = (unsigned)(pa >> 1 ^ pa >> 15) & (SAMPLES - 1);
+	if (++j->sample[i] >= HOT) {
+		j->sample[i] = 0;
+		s->hot = true;
+	}
+	rv_vm_unlock(s);
+}
+
+static bool is_path(struct rv *s, uint64_t pc)
+{
+	const struct rv_page *p = rv_code_known(s, pc);
+	jit_id id = 0;
+	bool is;
+
+	rv_vm_lock(s);
+	if (p)
+		id = jit_cache_find(
+		    s->jit->cache, p->pa | (pc & PAGE_MASK), JIT_NO_PAGE, flavour_of(s));
+	is = id && jit_cache_is_path(s->jit->cache, id);
+	rv_vm_unlock(s);
+	return is;
+}
+
+static void translate_path(struct rv *s, const struct source *from, const struct rv_path *path)
+{
+	struct rv_jit *j = s->jit;
+	struct jit_unit unit = unit_for(s, path->n);
+	struct rv *hart;
+	unsigned low, high;
+
+	if (!is_watched(s, from) || !rv_path_lift(path, from->page, &j->ir, &low, &high))
+		return;
+	ir_optimise(&j->ir, &rv_ir_guest, IR_FULL);
+	if (!jit_cache_add_path(j->cache, from->pa, (from->pa & ~(uint64_t)PAGE_MASK) + low,
+		high - low, flavour_of(s), &unit))
+		return;
+	/* They may remember what was there. */
+	for (hart = s->first; hart; hart = hart->next_hart)
+		if (hart == s || !s->env->parallel)
+			rv_jit_forget(hart);
+}
+
+void rv_jit_follow(struct rv *s)
+{
+	struct source from;
+	struct rv_path path;
+	unsigned flavour = flavour_of(s);
+
+	s->hot = false;
+	if (is_odd(s) || !locate(s, &from) || from.pa2 != JIT_NO_PAGE || is_path(s, s->pc))
+		return;
+	rv_path_record(s, &path, is_path);
+	if (path.n < RV_PATH_MIN || flavour_of(s) != flavour || is_odd(s))
+		return;
+	lock_with_room(s);
+	translate_path(s, &from, &path);
+	rv_vm_unlock(s);
+}
+
 bool rv_jit_run(struct rv *s, const void *host)
 {
 	struct rv_jit *j = s->jit;
@@ -501,6 +591,8 @@ bool rv_jit_run(struct rv *s, const void *host)
 			return true;
 		why = jit_enter(j->jit, s, host);
 	}
+	if (why == JIT_STOP)
+		sample(s);
 	if (why != JIT_SLOW)
 		return true;
 	fp_slow(s);

@@ -24,6 +24,10 @@ const void *rv_jit_find(struct rv *);
  * are right then. */
 bool rv_jit_run(struct rv *, const void *host);
 
+/* Between two instructions, when compiled code has used up its instructions at pc often: s->hot.
+ * Compiles the path from there.  Raises as the interpreter does. */
+void rv_jit_follow(struct rv *);
+
 /* With the lock of vm.h held.  [pa, pa + len) of one page was written, or is no longer watched;
  * true if there was code: then other harts that run may remember it until they unlink. */
 bool rv_jit_written(struct rv *, uint64_t pa, uint64_t len);

@@ -41,12 +41,24 @@ bool rv_lift(struct ctx *c, uint32_t word)
 	c->len = (word & 3) == 3 ? 4 : 2;
 	c->word = c->len == 2 ? word & 0xffff : word;
 	op = c->len == 2 ? rv_decode16(c->word, &args) : rv_decode32(c->word, &args);
+	c->next = c->pc + c->len;
 	emit(c, (struct ir_op){ .op = IR_insn, .type = IR_I64, .k = c->pc });
 	bodies[op](c, &args);
-	c->pc += c->len;
+	c->pc = c->next;
 	if (kinds[op] == KIND_end)
 		resume(c, pc(c));
 	return !c->ir->ended && ir_has_room(c->ir);
+}
+
+bool rv_lift_follow(struct ctx *c, uint32_t word, int64_t to)
+{
+	bool more;
+
+	c->follow = true;
+	c->follow_to = to;
+	more = rv_lift(c, word);
+	c->follow = false;
+	return more;
 }
 
 void rv_lift_end(struct ctx *c)

@@ -15,6 +15,10 @@ struct ctx {
 	uint32_t word; /* its bits */
 	bool fp_on;    /* an earlier instruction of the block has made FS dirty */
 	bool fp_dyn;   /* the same has seen that frm is a rounding mode */
+	/* Where to go on: behind the instruction, unless it jumps and is to be followed. */
+	int64_t next;
+	bool follow;       /* jumps lead on in the block, */
+	int64_t follow_to; /* this one there; other ways lead out */
 };
 
 /* What IR means by slots and helpers here; the state is a struct rv. */
@@ -31,6 +35,8 @@ void rv_lift_begin(struct ctx *, struct ir_block *, int64_t pc);
 /* Appends an instruction (16 bits, if that is what the low ones say); false when it was the last
  * that the block can have: it has ended or is full. */
 bool rv_lift(struct ctx *, uint32_t word);
+/* The same for one that was seen to go on at that offset: the block does so, too. */
+bool rv_lift_follow(struct ctx *, uint32_t word, int64_t to);
 /* Ends the block, with an exit to the next instruction unless it has an end. */
 void rv_lift_end(struct ctx *);
 

@@ -145,6 +145,7 @@ struct rv {
 	atomic_bool stimer_due;
 
 	bool halted; /* in WFI or WRS */
+	bool hot;    /* rv_jit_follow is wanted */
 	struct exit exit;
 	bool
 	    answered; /* exit.val answers the read at exit.addr: the retried instruction takes it */

@@ -56,6 +56,7 @@ static void operation(struct gen *g, uint16_t n)
 	case IR_trap:
 	case IR_trap_if:
 	case IR_side:
+	case IR_side_to:
 	case IR_exit:
 	case IR_exit_to:
 	case IR_resume:

@@ -75,7 +75,16 @@ struct snapshot {
 	uint16_t first, n; /* places */
 };
 
-enum cold_kind { COLD_STOP, COLD_SLOW, COLD_EXIT, COLD_TRAP, COLD_FP, COLD_NAN, COLD_GUARD };
+enum cold_kind {
+	COLD_STOP,
+	COLD_SLOW,
+	COLD_EXIT,
+	COLD_EXIT_TO,
+	COLD_TRAP,
+	COLD_FP,
+	COLD_NAN,
+	COLD_GUARD
+};
 
 struct cold {
 	uint8_t kind;

@@ -104,6 +104,18 @@ static void side(struct gen *g, const struct ir_op *o)
 	c->site = x86_jcc(&g->code, cc, g->code.at);
 }
 
+static void side_to(struct gen *g, const struct ir_op *o)
+{
+	unsigned reg = x86_use(g, o->b);
+	enum x86_cond cc = x86_compare(g, o->a);
+	struct cold *c = x86_add_cold(g, COLD_EXIT_TO, NULL);
+
+	c->rest--;
+	c->reg = (uint8_t)reg;
+	c->snap = x86_snapshot(g);
+	c->site = x86_jcc(&g->code, cc, g->code.at);
+}
+
 static void trap_if(struct gen *g, const struct ir_op *o)
 {
 	unsigned reg = x86_use(g, o->b);
@@ -145,6 +157,9 @@ void x86_leave(struct gen *g, uint16_t n)
 	switch (o->op) {
 	case IR_side:
 		side(g, o);
+		return;
+	case IR_side_to:
+		side_to(g, o);
 		return;
 	case IR_exit:
 		exit_(g, o->k);
@@ -296,6 +311,14 @@ static void cold_exit(struct gen *g, const struct cold *c)
 		jump_outside(g, c->disp);
 }
 
+static void cold_exit_to(struct gen *g, const struct cold *c)
+{
+	x86_settle(g, c->snap, RCX, c->reg);
+	if (c->rest)
+		x86_alu_mi(&g->code, true, ALU_ADD, state_at(g->jit->guest.left), c->rest);
+	jump_to_rcx(g);
+}
+
 static void cold_trap(struct gen *g, const struct cold *c)
 {
 	x86_settle(g, c->snap, RDX, c->reg);
@@ -330,6 +353,9 @@ void x86_cold(struct gen *g, const uint8_t *end)
 			break;
 		case COLD_EXIT:
 			cold_exit(g, c);
+			break;
+		case COLD_EXIT_TO:
+			cold_exit_to(g, c);
 			break;
 		case COLD_TRAP:
 			cold_trap(g, c);

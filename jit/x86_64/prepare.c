@@ -74,6 +74,7 @@ static void wishes(struct gen *g, struct ir_op *o, unsigned n, unsigned at)
 			o->b = g->op[o->b].a;
 		break;
 	case IR_side:
+	case IR_side_to:
 	case IR_trap_if:
 	case IR_choose:
 		if (is_compare(&g->op[o->a]) && o->b != o->a && o->c != o->a)
