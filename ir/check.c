@@ -55,8 +55,6 @@ static const char *wrong(const struct ir_block *b, unsigned n, const struct ir_g
 		return "not of that type";
 	if (!k_fits(o, g))
 		return "a constant out of range";
-	if (o->op == IR_nop && n > 0)
-		return "a nop inside";
 	if (n == 1 && o->op != IR_insn)
 		return "an instruction must come first";
 	if ((n == b->n - 1) != !!(info->effects & IR_ENDS))

@@ -168,6 +168,8 @@ void ir_run(const struct ir_block *b, const struct ir_guest *g, uint64_t base, v
 			pc = base + (uint64_t)o->k;
 			begun++;
 			break;
+		case IR_nop:
+			break;
 		case IR_imm:
 			value[n] = (uint64_t)o->k;
 			break;

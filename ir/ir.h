@@ -181,14 +181,15 @@ uint64_t ir_eval(enum ir_opcode, enum ir_type, uint64_t a, uint64_t b, uint64_t 
  * looks at the state sees the same as before: at accesses, calls, traps and ways out.
  */
 enum ir_level {
-	IR_QUICK, /* single scans, for code that may never run again */
+	IR_QUICK, /* one scan, for code that may never run again; leaves nops */
 	IR_FULL
 };
 void ir_optimise(struct ir_block *, const struct ir_guest *, enum ir_level);
 
 /* The passes, each in ir/pass_NAME.c, which says what it does. */
 typedef void ir_pass(struct ir_block *, const struct ir_guest *);
-ir_pass ir_pass_forward, ir_pass_fold, ir_pass_narrow, ir_pass_cse, ir_pass_dead;
+ir_pass ir_pass_forward, ir_pass_fold, ir_pass_forward_fold, ir_pass_narrow, ir_pass_cse,
+    ir_pass_dead;
 /* By name; NULL: there is none. */
 ir_pass *ir_pass_find(const char *name);
 

@@ -9,15 +9,14 @@
 
 static void quick(struct ir_block *b, const struct ir_guest *g)
 {
-	ir_pass_forward(b, g);
-	ir_pass_fold(b, g);
-	ir_pass_dead(b, g);
+	ir_pass_forward_fold(b, g);
 }
 
 static void full(struct ir_block *b, const struct ir_guest *g)
 {
-	quick(b, g);
-	ir_pass_narrow(b, g); /* counts uses, so nothing should be dead */
+	ir_pass_forward_fold(b, g);
+	ir_pass_dead(b, g); /* the next one counts uses */
+	ir_pass_narrow(b, g);
 	ir_pass_fold(b, g);
 	ir_pass_cse(b, g);
 	ir_pass_dead(b, g);
@@ -42,6 +41,7 @@ ir_pass *ir_pass_find(const char *name)
 		{ "narrow", ir_pass_narrow },
 		{ "cse", ir_pass_cse },
 		{ "dead", ir_pass_dead },
+		{ "forward_fold", ir_pass_forward_fold },
 		{ "quick", quick },
 		{ "full", full },
 	};

@@ -17,7 +17,8 @@
 struct ir_edit {
 	struct ir_block *b;
 	unsigned in, end, out;
-	unsigned gap; /* from where an operation was to where it is read */
+	unsigned gap;  /* from where an operation was to where it is read */
+	unsigned kept; /* room that is for others than edit_room's callers */
 	uint16_t map[IR_BLOCK_OPS];
 };
 
@@ -31,6 +32,7 @@ static inline void edit_begin(struct ir_edit *e, struct ir_block *b, unsigned ga
 	e->in = gap; /* before the first */
 	e->end = b->n + gap;
 	e->gap = gap;
+	e->kept = 0;
 	e->out = 1;
 	e->map[0] = 0;
 }
@@ -61,7 +63,7 @@ static inline unsigned edit_was(const struct ir_edit *e)
 /* Whether n operations may be written before what becomes of this one. */
 static inline bool edit_room(const struct ir_edit *e, unsigned n)
 {
-	return e->out + n <= e->in;
+	return e->out + n + e->kept <= e->in;
 }
 
 static inline uint16_t edit_put(struct ir_edit *e, struct ir_op o)
@@ -116,6 +118,48 @@ static inline bool is_pure_call(const struct ir_op *o, const struct ir_guest *g)
 static inline uint64_t low_bits(unsigned n)
 {
 	return n ? ~0ull >> (64 - n) : 0;
+}
+
+/*
+ * Forwarding, which is a pass of its own, or a part of another that sees all operations in order.
+ */
+struct ir_forward {
+	struct ir_edit *e;
+	const struct ir_guest *g;
+	bool floats;                     /* the block unboxes; what follows is valid then */
+	uint16_t single[IR_BLOCK_OPS];   /* of what was unboxed before: what it became */
+	bool loose[IR_BLOCK_OPS];        /* became its box: by its number before the pass */
+	uint64_t has[IR_MAX_SLOTS / 64]; /* slots of which the value is known, */
+	uint16_t value[IR_MAX_SLOTS];    /* which is here */
+};
+
+void ir_forward_begin(struct ir_forward *, struct ir_edit *, const struct ir_guest *);
+/* For each operation behind one that unboxes, before anything else: operands may change. */
+void ir_forward_floats(struct ir_forward *, struct ir_op *);
+/* The value that a call can be had from, or 0. */
+uint16_t ir_forward_call(struct ir_forward *, const struct ir_op *);
+
+/* The value that a get is, or 0: it is going to be the next that is written. */
+static inline uint16_t ir_forward_get(struct ir_forward *f, unsigned slot, unsigned out)
+{
+	uint64_t bit = 1ull << slot % 64;
+
+	if (f->has[slot / 64] & bit)
+		return f->value[slot];
+	f->has[slot / 64] |= bit;
+	f->value[slot] = (uint16_t)out;
+	return 0;
+}
+
+static inline void ir_forward_put(struct ir_forward *f, unsigned slot, uint16_t v)
+{
+	uint64_t bit = 1ull << slot % 64;
+
+	f->value[slot] = v;
+	if (likely(f->g->slots[slot].size == 8))
+		f->has[slot / 64] |= bit;
+	else /* keeps less than the value */
+		f->has[slot / 64] &= ~bit;
 }
 
 /*

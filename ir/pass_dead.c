@@ -14,49 +14,38 @@ struct dead {
 	uint64_t unseen[IR_MAX_SLOTS / 64]; /* slots that a put follows */
 };
 
-/* What an operation is to this pass. */
-enum { PURE, GET, PUT, KEEP, LOOKS, CALL };
+/* What an operation is to this pass: bits, since a table of jumps is predicted worse. */
+enum { PURE = 1, GET = 2, PUT = 4, LOOKS = 8, CALL = 16 };
 
 static const uint8_t kinds[IR_NOPCODES] = {
 #define OP(name, operands, result, types, k, effects)                                              \
-	[IR_##name] = IR_##name == IR_call                  ? CALL                                 \
-		      : (effects) == IR_READS               ? GET                                  \
-		      : (effects) == IR_WRITES              ? PUT                                  \
-		      : (effects) & (IR_FAULTS | IR_LEAVES) ? LOOKS                                \
-		      : (result) && !(effects)              ? PURE                                 \
-							    : KEEP,
+	[IR_##name] =                                                                              \
+	    (IR_##name == IR_call ? CALL : 0) | ((effects) == IR_READS ? GET : 0) |                \
+	    ((effects) == IR_WRITES ? PUT : 0) |                                                   \
+	    ((effects) & (IR_FAULTS | IR_LEAVES) ? LOOKS : 0) |                                    \
+	    (((result) && !(effects) && IR_##name != IR_call) || IR_##name == IR_nop ? PURE : 0),
 #include "ir/ops.def"
 };
 
 /* Whether an operation is needed apart from its value, looked at from the end of the block. */
 static bool is_needed(struct dead *d, const struct ir_op *o, bool used)
 {
-	unsigned slot = (unsigned)o->k;
-	bool needed;
+	unsigned kind = kinds[o->op], slot = (unsigned)o->k;
+	uint64_t *unseen = &d->unseen[slot / 64 % 2], bit = 1ull << slot % 64;
+	bool needed = true;
 
-	switch (kinds[o->op]) {
-	case PURE:
+	if (kind & PURE)
 		return false;
-	case GET:
-		d->unseen[slot / 64] &= ~(1ull << slot % 64);
-		return false;
-	case PUT:
-		needed = !(d->unseen[slot / 64] >> slot % 64 & 1);
-		d->unseen[slot / 64] |= 1ull << slot % 64;
-		return needed;
-	case KEEP:
-		return true;
-	case CALL:
-		/* A back end that does it in line may find that it cannot, and leave. */
-		if (is_pure_call(o, d->g) && used && d->g->helpers[o->k].inl)
+	if (kind & (GET | PUT)) {
+		needed = kind & PUT && !(*unseen & bit);
+		*unseen = (*unseen & ~bit) | (kind & PUT ? bit : 0);
+	} else if (kind & (LOOKS | CALL)) {
+		needed = !(kind & CALL && is_pure_call(o, d->g));
+		/* A back end that does a call in line may find that it cannot, and leave. */
+		if (needed || (used && d->g->helpers[o->k].inl))
 			d->unseen[0] = d->unseen[1] = 0;
-		if (is_pure_call(o, d->g))
-			return false;
-		/* fall through */
-	default:
-		d->unseen[0] = d->unseen[1] = 0;
-		return true;
 	}
+	return needed;
 }
 
 static void mark(struct dead *d, const struct ir_block *b)

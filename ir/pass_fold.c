@@ -1,15 +1,20 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Algebra, one operation at a time: constants, identities, pairs of operations that are one, and
- * extensions of what is extended already.  Constants go to the right.
+ * extensions of what is extended already.  Constants go to the right.  ir_pass_forward_fold also
+ * forwards, and takes away puts that nobody sees, all in one scan.
  */
+#include <stddef.h>
+
 #include "ir/pass.h"
 
 struct fold {
 	struct ir_edit e;
 	struct ir_op *op; /* those that were written */
 	struct ir_widths widths;
-	bool again; /* the operation has become another */
+	bool again;                         /* the operation has become another */
+	uint64_t unseen[IR_MAX_SLOTS / 64]; /* slots that were put to since somebody could look, */
+	uint16_t put_at[IR_MAX_SLOTS];      /* here */
 };
 
 static uint16_t emit(struct fold *f, const struct ir_op *o)
@@ -429,23 +434,31 @@ static uint16_t fold_exit(struct fold *f, struct ir_op *o)
 	return 0;
 }
 
-static void order(const struct fold *f, struct ir_op *o)
-{
-	uint16_t t = o->a;
-
-	if (commutes(o->op) && is_imm(f->e.b, o->a)) {
-		o->a = o->b;
-		o->b = t;
-	}
-}
-
 static bool is_constant(const struct fold *f, const struct ir_op *o)
 {
 	const struct ir_info *info = &ir_infos[o->op];
 
-	return info->result && info->operands && !info->effects && o->op != IR_call &&
-	       is_imm(f->e.b, o->a) && (info->operands < 2 || is_imm(f->e.b, o->b)) &&
+	return info->result && !info->effects && o->op != IR_call &&
+	       (info->operands < 2 || is_imm(f->e.b, o->b)) &&
 	       (info->operands < 3 || is_imm(f->e.b, o->c));
+}
+
+/* An operation whose left operand is a constant is one itself (true), or has it on the right. */
+static bool left_imm(struct fold *f, struct ir_op *o)
+{
+	uint16_t t = o->a;
+
+	if (is_constant(f, o)) {
+		become_imm(f, o,
+		    (int64_t)ir_eval(o->op, o->type, (uint64_t)f->op[o->a].k,
+			(uint64_t)f->op[o->b].k, (uint64_t)f->op[o->c].k));
+		return true;
+	}
+	if (commutes(o->op)) {
+		o->a = o->b;
+		o->b = t;
+	}
+	return false;
 }
 
 /* One rule for an operation that takes values: the value that it is, or 0. */
@@ -502,13 +515,8 @@ static uint16_t simplify(struct fold *f, struct ir_op *o)
 
 	do {
 		f->again = false;
-		if (is_constant(f, o)) {
-			become_imm(f, o,
-			    (int64_t)ir_eval(o->op, o->type, (uint64_t)f->op[o->a].k,
-				(uint64_t)f->op[o->b].k, (uint64_t)f->op[o->c].k));
+		if (is_imm(f->e.b, o->a) && left_imm(f, o))
 			return 0;
-		}
-		order(f, o);
 		v = rule(f, o);
 	} while (!v && f->again && --limit);
 	return v;
@@ -521,36 +529,119 @@ static bool is_never(const struct fold *f, const struct ir_op *o)
 	       is_imm_of(f->e.b, o->a, 0);
 }
 
-/* Operations that no rule is about, and that make no value. */
-static bool is_plain(unsigned op)
+/* A put takes away the one before it, if nobody could look in between. */
+static void put(struct fold *f, struct ir_forward *w, unsigned slot, uint16_t v, unsigned out)
 {
-	return op == IR_insn || op == IR_put || op == IR_st || op == IR_exit;
+	uint64_t bit = 1ull << slot % 64;
+
+	if (f->unseen[slot / 64] & bit)
+		f->op[f->put_at[slot]] = (struct ir_op){ .op = IR_nop, .type = IR_I64 };
+	f->unseen[slot / 64] |= bit;
+	f->put_at[slot] = (uint16_t)out;
+	ir_forward_put(w, slot, v);
+}
+
+static uint16_t get(struct fold *f, struct ir_forward *w, unsigned slot, unsigned out)
+{
+	uint16_t v = ir_forward_get(w, slot, out);
+
+	if (!v) /* it sees a put that was not forwarded */
+		f->unseen[slot / 64] &= ~(1ull << slot % 64);
+	return v;
+}
+
+static void looks(struct fold *f, const struct ir_op *o, const struct ir_guest *g)
+{
+	if (ir_infos[o->op].effects & (IR_FAULTS | IR_LEAVES) ||
+	    (o->op == IR_call && !is_pure_call(o, g)))
+		f->unseen[0] = f->unseen[1] = 0;
+}
+
+/* One operation; gets, puts and calls are forwarded if there is w. */
+static void general(struct fold *f, struct ir_forward *w)
+{
+	unsigned n = f->e.out;
+	struct ir_op o;
+	uint16_t v = 0;
+
+	edit_next(&f->e, &o);
+	if (w && unlikely(w->floats)) {
+		ir_forward_floats(w, &o);
+		for (; n < f->e.out; n++)
+			ir_widths_new(&f->widths, (uint16_t)n);
+	}
+	if (is_never(f, &o))
+		return;
+	if (w)
+		looks(f, &o, w->g);
+	if (!w || (o.op != IR_put && o.op != IR_call))
+		v = simplify(f, &o);
+	else if (o.op == IR_put)
+		put(f, w, (unsigned)o.k, o.a, f->e.out);
+	else
+		v = ir_forward_call(w, &o);
+	edit_is(&f->e, v ? v : emit(f, &o));
+}
+
+/* All of them.  Most are of four kinds, about which there is little to know. */
+static void fold(struct fold *f, struct ir_forward *w)
+{
+	struct ir_op *op = f->op;
+	unsigned in = f->e.in + 1, out = f->e.out;
+	uint16_t v;
+
+	for (; in < f->e.end; in++) {
+		const struct ir_op *was = &op[in];
+
+		if (was->op == IR_insn) {
+			op[out++] = *was;
+		} else if (was->op == IR_imm || was->op == IR_get) {
+			v = 0;
+			if (w && was->op == IR_get)
+				v = get(f, w, (unsigned)was->k, out);
+			f->e.map[in - f->e.gap] = v ? v : (uint16_t)out;
+			op[out] = *was;
+			ir_widths_new(&f->widths, (uint16_t)out);
+			out += !v;
+		} else if (was->op == IR_put && w && !w->floats) {
+			v = f->e.map[was->a];
+			put(f, w, (unsigned)was->k, v, out);
+			op[out] = (struct ir_op){ IR_put, IR_I64, v, 0, 0, was->k };
+			out++;
+		} else {
+			f->e.in = in - 1;
+			f->e.out = out;
+			general(f, w);
+			out = f->e.out;
+		}
+	}
+	f->e.out = out;
+}
+
+static void begin(struct fold *f, struct ir_block *b, const struct ir_guest *g, unsigned gap)
+{
+	f->op = b->op;
+	f->unseen[0] = f->unseen[1] = 0;
+	ir_widths_begin(&f->widths, b, g);
+	edit_begin(&f->e, b, gap);
 }
 
 void ir_pass_fold(struct ir_block *b, const struct ir_guest *g)
 {
 	struct fold f;
-	struct ir_op o;
-	uint16_t v;
 
-	f.op = b->op;
-	ir_widths_begin(&f.widths, b, g);
-	edit_begin(&f.e, b, 16);
-	while (edit_next(&f.e, &o)) {
-		if (is_plain(o.op)) {
-			edit_put(&f.e, o);
-			continue;
-		}
-		if (ir_infos[o.op].operands) {
-			if (is_never(&f, &o))
-				continue;
-			v = simplify(&f, &o);
-			if (v) {
-				edit_is(&f.e, v);
-				continue;
-			}
-		}
-		edit_is(&f.e, emit(&f, &o));
-	}
+	begin(&f, b, g, 16);
+	fold(&f, NULL);
+	edit_end(&f.e);
+}
+
+void ir_pass_forward_fold(struct ir_block *b, const struct ir_guest *g)
+{
+	struct ir_forward w;
+	struct fold f;
+
+	begin(&f, b, g, 0);
+	ir_forward_begin(&w, &f.e, g);
+	fold(&f, &w);
 	edit_end(&f.e);
 }
