@@ -94,7 +94,8 @@ enum ir_call {
 
 /* What a back end may do itself instead of calling a helper.  It gives the same result and floating
  * point flags as RISC-V's instructions, or calls after all.  Values are as helpers have them: bit
- * patterns with zeroes above the format.  rm: a rounding mode of fp/fp.h, or 7: the dynamic one. */
+ * patterns with zeroes above the format; of 32-bit operands what is above is not looked at.  rm: a
+ * rounding mode of fp/fp.h, or 7: the dynamic one. */
 enum ir_inline {
 	IR_INLINE_NONE,
 	IR_INLINE_FP_GUARD, /* does nothing where floating point is on and can be done in line */

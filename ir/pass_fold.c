@@ -129,7 +129,7 @@ static uint16_t fold_and(struct fold *f, struct ir_op *o)
 	k = (uint64_t)f->op[o->b].k;
 	if (k == 0)
 		return o->b;
-	if (!(~k & low_bits(width(f, o->a).z)))
+	if (k & 1 && !(~k & low_bits(width(f, o->a).z)))
 		return o->a;
 	/* Pages start at multiples of 4096, so these bits are the offset's. */
 	if (left(f, o)->op == IR_pc && (k | 0xfff) == UINT64_MAX && !(~k & (uint64_t)left(f, o)->k))

@@ -4,7 +4,7 @@
  */
 #include "ir/pass.h"
 
-enum { DEPTH = 6 };
+enum { DEPTH = 4 };
 
 static struct ir_width width(unsigned s, unsigned z)
 {
