@@ -550,10 +550,11 @@ static uint16_t get(struct fold *f, struct ir_forward *w, unsigned slot, unsigne
 	return v;
 }
 
+/* A back end that does a call in line may find that it cannot, and leave. */
 static void looks(struct fold *f, const struct ir_op *o, const struct ir_guest *g)
 {
 	if (ir_infos[o->op].effects & (IR_FAULTS | IR_LEAVES) ||
-	    (o->op == IR_call && !is_pure_call(o, g)))
+	    (o->op == IR_call && (!is_pure_call(o, g) || g->helpers[o->k].inl)))
 		f->unseen[0] = f->unseen[1] = 0;
 }
 
