@@ -167,7 +167,7 @@ static void link_some(struct model *m)
 static void kill_some(struct model *m)
 {
 	uint64_t pa = some_pa(m), i;
-	unsigned len = 1 + below(&m->seed, 64);
+	unsigned len = 1 + below(&m->seed, 16); /* inside its page */
 
 	jit_cache_kill(m->c, pa, len);
 	for (i = 0; i < PAGES << 11; i++)
