@@ -71,14 +71,17 @@ struct jit_unit {
 	uint32_t jumps;               /* offset of the jump cache */
 	uint8_t mark;                 /* 0 or 1 */
 	bool parallel;                /* other threads run CPUs of this VM */
+	bool plain;                   /* each access asks for its own translation: see below */
 };
 
 /* A direct exit that is not linked: jit_enter returned its address. */
 struct jit_exit {
 	int32_t target; /* offset of the pc from base */
-	uint32_t site;  /* offset in code memory of the jump to be linked */
+	uint32_t site;  /* offset in code memory of the jump to be linked; | JIT_PLAIN */
 	uint32_t unit;
 };
+/* It wants a plain unit. */
+#define JIT_PLAIN (1u << 31)
 
 /* Why jit_enter came back, when it is no exit. */
 enum jit_why {
@@ -98,6 +101,9 @@ size_t jit_first(const struct jit *);
 size_t jit_size(const struct jit *);
 const void *jit_address(const struct jit *, size_t offset);
 size_t jit_offset(const struct jit *, const void *host);
+
+/* Accesses that have a base in common share one translation for all that they touch.  Where that is
+ * not in one page, or no RAM, the unit goes on at that instruction in one that is plain. */
 
 /* Compiles to [at, end): the offset behind it, or 0 when it does not fit. */
 size_t jit_compile(struct jit *, const struct jit_unit *, size_t at, size_t end);

@@ -20,6 +20,7 @@ enum {
 	CODE_SIZE = 64 << 20,
 	HEAT = 1 << 17,
 	MAX_INSNS = 64,
+	PLAIN = 4, /* a flavour of units */
 	/* A slice that ends somewhere is a sample of what is executed. */
 	SAMPLES = 1 << 14,
 	HOT = 16,
@@ -405,12 +406,13 @@ static struct jit_unit unit_for(struct rv *s, unsigned insns)
 }
 
 /* With the lock held. */
-static jit_id translate(struct rv *s, const struct source *from)
+static jit_id translate(struct rv *s, const struct source *from, bool plain)
 {
 	struct rv_jit *j = s->jit;
 	struct jit_unit unit = unit_for(s, 1);
 	unsigned len;
 
+	unit.plain = plain;
 	/* Stores are not watched: while this hart waited for the lock the page was given up. */
 	if (!is_watched(s, from))
 		return 0;
@@ -419,7 +421,8 @@ static jit_id translate(struct rv *s, const struct source *from)
 	else
 		len = lift_across(j, from);
 	ir_optimise(&j->ir, &rv_ir_guest, IR_QUICK);
-	return jit_cache_add(j->cache, from->pa, len, from->pa2, flavour_of(s), &unit);
+	return jit_cache_add(
+	    j->cache, from->pa, len, from->pa2, flavour_of(s) | (plain ? PLAIN : 0), &unit);
 }
 
 /* Where pc is, if the translation holds for its whole page; raises fetch exceptions. */
@@ -463,17 +466,18 @@ static const void *find(struct rv *s, uintptr_t exit)
 	unsigned evictions = j->evictions;
 	const void *host = NULL;
 	struct source from;
+	bool plain = exit && jit_exit_at(exit).site & JIT_PLAIN;
 	jit_id id;
 
 	if (is_odd(s) || !locate(s, &from))
 		return NULL;
 	lock_with_room(s);
-	id = jit_cache_find(j->cache, from.pa, from.pa2, flavour_of(s));
-	if (!id && warm(j, from.pa))
-		id = translate(s, &from);
+	id = jit_cache_find(j->cache, from.pa, from.pa2, flavour_of(s) | (plain ? PLAIN : 0));
+	if (!id && (plain || warm(j, from.pa)))
+		id = translate(s, &from, plain);
 	if (id)
 		host = jit_cache_host(j->cache, id);
-	if (host)
+	if (host && !plain)
 		note_place(s, from.pa, from.pa2, host);
 	if (id && exit && evictions == j->evictions)
 		jit_cache_link(j->cache, exit, id);

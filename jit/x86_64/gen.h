@@ -39,9 +39,11 @@ enum {
 	OP_ROOM = 1024,
 	/* and no cold part. */
 	COLD_ROOM = 768,
-	/* The values that pinned registers come with. */
+	/* The values that pinned registers come with, and those that share.c makes. */
 	FIRST_VALUE = IR_BLOCK_OPS,
-	MAX_VALUES = FIRST_VALUE + MAX_SLOTS,
+	FIRST_ANCHOR = FIRST_VALUE + MAX_SLOTS,
+	MAX_ANCHORS = 250,
+	MAX_VALUES = FIRST_ANCHOR + MAX_ANCHORS,
 };
 
 enum where { IN_NOTHING, IN_IMM, IN_REG, IN_XMM, IN_MEMORY };
@@ -78,6 +80,7 @@ struct snapshot {
 enum cold_kind {
 	COLD_STOP,
 	COLD_SLOW,
+	COLD_GROUP,
 	COLD_EXIT,
 	COLD_EXIT_TO,
 	COLD_TRAP,
@@ -104,6 +107,15 @@ enum {
 	ACCESS_STORE = 8,
 	ACCESS_LAST = 16, /* nothing of the instruction is left after it */
 	ACCESS_XMM = 32,  /* reg is an xmm register */
+	ACCESS_GROUP = 64 /* only the translation is wanted, for `next` bytes */
+};
+
+/* What accesses that share a translation have in common: its addend is a value. */
+struct anchor {
+	uint16_t base; /* value */
+	uint16_t first, last;
+	uint16_t count;
+	int32_t low, high; /* the bytes that they touch, from base */
 };
 
 /* What follows the call of the slow path, and COLD_x's fields mean.  Then come `places` pairs of
@@ -162,6 +174,10 @@ struct gen {
 	struct cold cold[MAX_COLD];
 	struct place place[MAX_PLACES];
 	uint16_t next_use[IR_BLOCK_OPS][3]; /* of an operation's operands, after it */
+	unsigned nanchors;
+	struct anchor anchor[MAX_ANCHORS];
+	uint8_t anchor_of[IR_BLOCK_OPS];    /* accesses: which, + 1; 0: none */
+	uint16_t next_access[IR_BLOCK_OPS]; /* of the same anchor; 0: none */
 	struct value value[MAX_VALUES];
 };
 
@@ -189,7 +205,11 @@ void x86_slow(struct frame *, char *state, struct jit *, uint64_t *xmm);
 /* prepare.c */
 void x86_prepare(struct gen *);
 
+/* share.c */
+void x86_share(struct gen *);
+
 /* regs.c: where values are. */
+void x86_forget(struct gen *, uint16_t v); /* nobody wants it any more */
 void x86_begin(struct gen *);
 void x86_forget_slots(struct gen *);        /* all are at home, with values that nobody knows */
 unsigned x86_temp(struct gen *);            /* a register with nothing in it, locked */

@@ -82,7 +82,7 @@ struct jit_exit jit_exit_at(uintptr_t exit)
 
 void jit_link(struct jit *j, uintptr_t exit, size_t to)
 {
-	x86_patch(j->code.rw + jit_exit_at(exit).site, j->code.rw + to);
+	x86_patch(j->code.rw + (jit_exit_at(exit).site & ~JIT_PLAIN), j->code.rw + to);
 }
 
 /* The stub starts with the call that comes before the struct. */

@@ -70,11 +70,11 @@ static void jump_outside(struct gen *g, int64_t target)
 	jump_to_rcx(g);
 }
 
-static void stub(struct gen *g, int32_t target, const uint8_t *site)
+static void stub(struct gen *g, int32_t target, const uint8_t *site, bool plain)
 {
 	x86_call(&g->code, g->jit->exit);
 	x86_32(&g->code, (uint32_t)target);
-	x86_32(&g->code, (uint32_t)(site - g->jit->code.rw));
+	x86_32(&g->code, (uint32_t)(site - g->jit->code.rw) | (plain ? JIT_PLAIN : 0));
 	x86_32(&g->code, g->unit->id);
 }
 
@@ -306,9 +306,29 @@ static void cold_exit(struct gen *g, const struct cold *c)
 	if (is_inside(c->disp) && (c->rest || !direct))
 		site = x86_jmp(&g->code, g->code.at + 5);
 	if (is_inside(c->disp))
-		stub(g, c->disp, site);
+		stub(g, c->disp, site, false);
 	else
 		jump_outside(g, c->disp);
+}
+
+/* The translation that accesses share, and once more; or goes on without that. */
+static void cold_group(struct gen *g, const struct cold *c)
+{
+	struct slow_info info = {
+		.next = c->next,
+		.access = c->access,
+		.base = c->base,
+		.size = sizeof info,
+		.disp = c->disp,
+	};
+
+	x86_call(&g->code, g->fp ? g->jit->slow_fp : g->jit->slow);
+	__builtin_memcpy(g->code.at, &info, sizeof info);
+	g->code.at += sizeof info;
+	x86_jmp(&g->code, c->back);
+	x86_settle(g, c->snap, RCX, X86_NONE);
+	x86_alu_mi(&g->code, true, ALU_ADD, state_at(g->jit->guest.left), c->rest);
+	stub(g, c->pc, x86_jmp(&g->code, g->code.at + 5), true);
 }
 
 static void cold_exit_to(struct gen *g, const struct cold *c)
@@ -353,6 +373,9 @@ void x86_cold(struct gen *g, const uint8_t *end)
 			break;
 		case COLD_EXIT:
 			cold_exit(g, c);
+			break;
+		case COLD_GROUP:
+			cold_group(g, c);
 			break;
 		case COLD_EXIT_TO:
 			cold_exit_to(g, c);

@@ -22,13 +22,15 @@ static struct address address_of(struct gen *g, uint16_t v)
 	return (struct address){ x86_use(g, o->a), (int32_t)g->op[o->b].k };
 }
 
-/* Leaves the addend in the register that it returns; a miss jumps to the cold part. */
-static unsigned probe(
-    struct gen *g, struct address a, unsigned size, uint32_t table, struct cold *c)
+/* Looks for what holds span bytes at a, in register t; u: another one that is free.  The jump is
+ * taken where the TLB does not know them. */
+static uint8_t *look(
+    struct gen *g, struct address a, unsigned span, uint32_t table, unsigned t, unsigned u)
 {
-	unsigned t = x86_temp(g), u = x86_temp(g), from = a.base;
+	unsigned from = a.base;
 	struct x86_mem m = { (uint8_t)a.base, X86_NONE, 0, a.disp };
 	struct x86_mem entry = state_at(table);
+	uint8_t *site;
 
 	if (a.disp) {
 		x86_rm(&g->code, true, OP_LEA, u, m);
@@ -46,23 +48,72 @@ static unsigned probe(
 		x86_mov_rr(&g->code, u, a.base);
 	entry.index = (uint8_t)t;
 	x86_alu_rm(&g->code, true, ALU_XOR, u, entry);
-	x86_alu_ri(&g->code, true, ALU_CMP, u, (1 << PAGE_BITS) - (int32_t)size + 1);
-	c->snap = x86_snapshot(g);
-	c->site = x86_jcc(&g->code, CC_AE, g->code.at);
+	x86_alu_ri(&g->code, true, ALU_CMP, u, (1 << PAGE_BITS) - (int32_t)span + 1);
+	site = x86_jcc(&g->code, CC_AE, g->code.at);
 	entry.disp += 8;
 	x86_rm(&g->code, true, OP_MOV, t, entry);
+	return site;
+}
+
+/* The addend that accesses share, in the register that this returns. */
+static unsigned shared(struct gen *g, uint16_t n, unsigned base, bool store)
+{
+	unsigned i = g->anchor_of[n] - 1u, t, u;
+	const struct anchor *a = &g->anchor[i];
+	struct address low = { base, a->low };
+	uint16_t v = (uint16_t)(FIRST_ANCHOR + i);
+	struct cold *c;
+
+	g->value[v].next = g->next_access[n];
+	if (n != a->first)
+		return x86_use(g, v);
+	t = x86_temp(g);
+	u = x86_temp(g);
+	c = x86_add_cold(g, COLD_GROUP, NULL);
+	c->base = (uint8_t)base;
+	c->disp = a->low;
+	c->next = (uint16_t)(a->high - a->low);
+	c->access = ACCESS_GROUP | (store ? ACCESS_STORE : 0);
+	c->snap = x86_snapshot(g);
+	c->back = g->code.at;
+	c->site = look(g, low, c->next, store ? g->unit->tlb_store : g->unit->tlb_load, t, u);
+	g->locked[GPR] &= (uint16_t) ~(1u << u);
+	x86_result(g, v, t);
+	return t;
+}
+
+/* The addend in the register that this returns; c is where what the TLB does not know is done, or
+ * NULL: nothing is left to it. */
+static unsigned probe(
+    struct gen *g, uint16_t n, struct address a, unsigned access, unsigned reg, struct cold **c)
+{
+	bool store = access & ACCESS_STORE;
+	unsigned i = g->anchor_of[n], t, u;
+
+	*c = NULL;
+	if (i && g->anchor[i - 1].count > 1)
+		return shared(g, n, a.base, store);
+	t = x86_temp(g);
+	u = x86_temp(g);
+	*c = x86_add_cold(g, COLD_SLOW, NULL);
+	(*c)->base = (uint8_t)a.base;
+	(*c)->disp = a.disp;
+	(*c)->access = (uint8_t)access;
+	(*c)->reg = (uint8_t)reg;
+	(*c)->snap = x86_snapshot(g);
+	(*c)->site = look(
+	    g, a, ir_bits(g->op[n].type) / 8, store ? g->unit->tlb_store : g->unit->tlb_load, t, u);
 	g->locked[GPR] &= (uint16_t) ~(1u << u);
 	return t;
 }
 
-static struct cold *new_slow(struct gen *g, struct address a, unsigned access)
+/* Behind the access. */
+static void done(struct gen *g, uint16_t n, struct cold *c)
 {
-	struct cold *c = x86_add_cold(g, COLD_SLOW, NULL);
-
-	c->base = (uint8_t)a.base;
-	c->disp = a.disp;
-	c->access = (uint8_t)access;
-	return c;
+	if (c)
+		c->back = g->code.at;
+	else if (!g->next_access[n])
+		x86_forget(g, (uint16_t)(FIRST_ANCHOR + g->anchor_of[n] - 1));
 }
 
 static void load(struct gen *g, uint16_t n)
@@ -85,20 +136,19 @@ static void load(struct gen *g, uint16_t n)
 		result = (uint16_t)(n + 1);
 		next->op = IR_nop;
 	}
-	c = new_slow(g, a, o->type | (is_signed ? ACCESS_SIGNED : 0) | (xmm ? ACCESS_XMM : 0));
 	d = xmm ? x86_xdest(g, n, 0) : x86_dest(g, result, 0);
-	c->reg = (uint8_t)d;
-	t = probe(g, a, size, g->unit->tlb_load, c);
+	t = probe(
+	    g, n, a, o->type | (is_signed ? ACCESS_SIGNED : 0) | (xmm ? ACCESS_XMM : 0), d, &c);
 	if (xmm) {
 		x86_rm(&g->code, false, size == 8 ? OP_MOVQ : OP_MOVSS, d,
 		    (struct x86_mem){ (uint8_t)t, (uint8_t)a.base, 0, a.disp });
-		c->back = g->code.at;
+		done(g, n, c);
 		x86_xresult(g, n, d);
 		return;
 	}
 	x86_rm(&g->code, is_signed || size == 8, ops[is_signed][o->type], d,
 	    (struct x86_mem){ (uint8_t)t, (uint8_t)a.base, 0, a.disp });
-	c->back = g->code.at;
+	done(g, n, c);
 	x86_result(g, result, d);
 }
 
@@ -119,9 +169,7 @@ static void store(struct gen *g, uint16_t n)
 	}
 	if (next->op == IR_insn || (next->op == IR_exit && g->next_pc != UINT16_MAX))
 		access |= ACCESS_LAST;
-	c = new_slow(g, a, access);
-	c->reg = (uint8_t)reg;
-	t = probe(g, a, size, g->unit->tlb_store, c);
+	t = probe(g, n, a, access, reg, &c);
 	m.base = (uint8_t)t;
 	if (access & ACCESS_XMM)
 		x86_rm(&g->code, false, o->type == IR_I32 ? OP_MOVSS_TO : OP_MOVQ_TO, reg, m);
@@ -131,7 +179,7 @@ static void store(struct gen *g, uint16_t n)
 		x86_rm8(&g->code, OP_MOV8_TO, reg, m);
 	else
 		x86_rm(&g->code, size == 8, ops[o->type], reg, m);
-	c->back = g->code.at;
+	done(g, n, c);
 }
 
 void x86_access(struct gen *g, uint16_t n)

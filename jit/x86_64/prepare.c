@@ -162,4 +162,5 @@ void x86_prepare(struct gen *g)
 			use(g, *v[i], at, xmm);
 	}
 	next_uses(g);
+	x86_share(g);
 }

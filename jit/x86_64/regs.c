@@ -150,7 +150,7 @@ void x86_begin(struct gen *g)
 }
 
 /* A value that nobody wants: its places are free. */
-static void forget(struct gen *g, uint16_t v)
+void x86_forget(struct gen *g, uint16_t v)
 {
 	struct value *x = &g->value[v];
 	unsigned class = x->where == IN_XMM;
@@ -564,7 +564,7 @@ static void lose(struct gen *g, unsigned slot)
 		x->home = 0;
 	g->slot_value[slot] = 0;
 	if (!is_live(g, old))
-		forget(g, old);
+		x86_forget(g, old);
 }
 
 void x86_put(struct gen *g, unsigned slot, uint16_t v)
@@ -595,7 +595,7 @@ void x86_release(struct gen *g, const struct ir_op *o)
 			x86_release(g, &g->op[v[i]]);
 		g->value[v[i]].next = next[i];
 		if (!is_live(g, v[i]))
-			forget(g, v[i]);
+			x86_forget(g, v[i]);
 	}
 }
 

@@ -7,6 +7,8 @@
 #include "base/bytes.h"
 #include "jit/x86_64/gen.h"
 
+enum { PAGE = 4096, JUMP = 5 /* bytes of a jump that comes behind */ };
+
 static uint64_t *slot(const struct jit *j, char *state, unsigned n)
 {
 	return (uint64_t *)(void *)(state + j->guest.ir->slots[n].offset);
@@ -112,6 +114,15 @@ static bool refill(
 	return true;
 }
 
+/* One translation for several accesses. */
+static bool group(struct frame *f, struct slow_info i, char *state, const struct jit *j)
+{
+	uint64_t va = f->reg[i.base] + (uint64_t)(int64_t)i.disp;
+
+	return (va & (PAGE - 1)) + i.next <= PAGE &&
+	       j->guest.refill(state, va, 1, i.access & ACCESS_STORE);
+}
+
 void x86_slow(struct frame *f, char *state, struct jit *j, uint64_t *xmm)
 {
 	const struct ir_guest *ir = j->guest.ir;
@@ -121,6 +132,10 @@ void x86_slow(struct frame *f, char *state, struct jit *j, uint64_t *xmm)
 	unsigned size;
 
 	memcpy(&i, f->ret, sizeof i);
+	if (i.access & ACCESS_GROUP) {
+		f->ret += i.size + (group(f, i, state, j) ? 0 : JUMP);
+		return;
+	}
 	if (refill(f, i, state, j, xmm)) {
 		f->ret += i.size;
 		return;
