@@ -40,10 +40,6 @@ struct engine *soft_new(const struct engine_env *env, bool jit, struct err *e)
 	g->cpu = env->cpu;
 	g->env = env->env;
 	g->env.jit = jit;
-	g->env.heat = 10;
-	if (getenv("LODGE_HEAT"))
-		g->env.heat = (unsigned)atoi(getenv("LODGE_HEAT"));
-	g->env.baseline = getenv("LODGE_BASELINE");
 	return g;
 }
 

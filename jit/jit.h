@@ -22,7 +22,7 @@ struct ir_guest;
 struct jit;
 
 /* An inline jump cache: where the code for a virtual pc is.  Index: the pc's bits above bit 0. */
-enum { JIT_JUMP_BITS = 12, JIT_JUMPS = 1 << JIT_JUMP_BITS };
+enum { JIT_JUMP_BITS = 14, JIT_JUMPS = 1 << JIT_JUMP_BITS };
 struct jit_jump {
 	uint64_t tag; /* pc | mark of the unit; JIT_NO_TAG(n) in entry n: none */
 	const void *host;

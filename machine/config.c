@@ -207,6 +207,10 @@ static const struct key keys[] = {
 	{ "lockstep", YES_NO, AT(lockstep), NULL,
 	    "yes: compare compiled code with the interpreter, slowly; implies deterministic" },
 	{ "seed", NUMBER, AT(seed), NULL, "for deterministic; default 0" },
+	{ "jit-baseline", YES_NO, AT(jit_baseline), NULL,
+	    "yes: host code without what old hosts do not have; for tests" },
+	{ "jit-eager", YES_NO, AT(jit_eager), NULL,
+	    "yes: host code is made of all that is executed; for tests" },
 	{ "trace", TEXT, AT(trace), check_trace, "events to print: a list such as sbi,virtio" },
 };
 

@@ -42,7 +42,9 @@ struct config {
 	bool deterministic; /* time counts instructions, entropy from a seed */
 	bool lockstep;      /* the interpreter checks compiled code */
 	uint64_t seed;
-	char *trace; /* comma list of categories */
+	bool jit_baseline; /* host code for old hosts */
+	bool jit_eager;    /* and of everything */
+	char *trace;       /* comma list of categories */
 };
 
 void config_init(struct config *);

@@ -173,6 +173,8 @@ static int make_core(struct machine *m, struct err *e)
 		.log = m->host.log,
 		.parallel = m->parallel,
 		.lockstep = m->config.lockstep,
+		.baseline = m->config.jit_baseline,
+		.eager = m->config.jit_eager,
 		.wake = wake_cpu,
 		.machine = m,
 	};

@@ -28,6 +28,7 @@ enum {
 	PAGE_MASK = MEM_PAGE - 1,
 	LAST_HALF = MEM_PAGE - 2, /* may go on in another page */
 	EPOCHS = 64,
+	WARM = 10, /* how often code is interpreted before it is compiled */
 };
 
 struct rv_jit {
@@ -97,7 +98,7 @@ int rv_jit_new(struct rv *s, struct err *e)
 	j = calloc(1, sizeof *j);
 	if (!j)
 		return err_set(e, ENOMEM, "riscv64: no memory for compiled code");
-	j->limit = s->env->heat;
+	j->limit = s->env->eager ? 0 : WARM;
 	j->jit = jit_new(&guest, CODE_SIZE, s->env->baseline, e);
 	j->cache = j->jit ? jit_cache_new(j->jit, e) : NULL;
 	if (!j->cache) {
