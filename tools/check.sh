@@ -4,9 +4,11 @@
 #   build  gcc and clang, -Werror       lint  limits of the tree, man pages
 #   unit   test/**/*_test.c under ASan and UBSan, and again as built under PR_SET_MDWE
 #   boot   test/**/*_test.sh: real kernels, firmware, bad input; under PR_SET_MDWE too
+#   modes  what runs guests, again: on the interpreter, for old hosts, compiled when first executed
+#   race   what has several threads, under TSan
 set -u
 cd "$(dirname "$0")/.."
-parts=${CHECK:-build lint unit boot}
+parts=${CHECK:-build lint unit boot modes race}
 jobs=$(getconf _NPROCESSORS_ONLN 2>/dev/null || echo 1)
 logs=build-check
 mkdir -p $logs
@@ -65,6 +67,35 @@ if wants boot; then
 	for t in $(find test -name '*_test.sh' | LC_ALL=C sort); do
 		run "${t%.sh}" env LODGE="$PWD/build/lodge" build/test/no_wx /bin/sh "$t"
 	done
+fi
+if wants modes; then
+	# run wants its engine before what the test says itself.
+	printf '#!/bin/sh\n[ "$1" != run ] || { shift; set -- run -E interp "$@"; }\nexec "%s" "$@"\n' \
+		"$PWD/build/lodge" >$logs/interp
+	chmod +x $logs/interp
+	for t in test/boot/bare_test.sh test/boot/smp_test.sh test/boot/linux_test.sh; do
+		run "${t%.sh} (interpreter)" env LODGE="$PWD/$logs/interp" build/test/no_wx /bin/sh "$t"
+	done
+	for t in test/boot/bare_test.sh test/boot/smp_test.sh; do
+		run "${t%.sh} (old host)" env LODGE_BASELINE=1 LODGE="$PWD/build/lodge" /bin/sh "$t"
+	done
+	for t in test/boot/bare_test.sh test/boot/linux_test.sh; do
+		run "${t%.sh} (compiled at once)" env LODGE_HEAT=0 LODGE="$PWD/build/lodge" /bin/sh "$t"
+	done
+	for t in test/lib/bare_test test/lib/machine_test test/machine/riscv64_virt_test; do
+		run "$t (old host, compiled at once)" env CMOCKA_MESSAGE_OUTPUT=TAP LODGE_HEAT=0 LODGE_BASELINE=1 build/$t
+	done
+fi
+if wants race; then
+	races="test/base/thread_test test/core/clock_test test/core/event_test test/lib/machine_test test/machine/riscv64_virt_test"
+	run "build with TSan" make -s -j"$jobs" O=build-tsan CFLAGS="-O1 -g -fsanitize=thread -Wno-tsan" \
+		build-tsan/lodge $(for t in $races; do echo "build-tsan/$t"; done)
+	export TSAN_OPTIONS="suppressions=$PWD/test/tsan.supp"
+	for t in $races; do
+		run "$t (TSan)" env CMOCKA_MESSAGE_OUTPUT=TAP build-tsan/$t
+	done
+	run "test/boot/smp_test (TSan)" env LODGE="$PWD/build-tsan/lodge" SMP_ONCE=1 /bin/sh test/boot/smp_test.sh
+	unset TSAN_OPTIONS
 fi
 awk -v t=$(($(date +%s) - start)) '{ p += $1; f += $2; s += $3 } END {
 	printf "%d s\n%d passed, %d failed, %d skipped\n", t, p, f, s; exit f != 0 }' $results
