@@ -26,7 +26,8 @@ struct cpu_env {
 	bool jit;            /* make host code, where there is a generator for this host */
 	bool baseline;       /* without instructions that old hosts do not have */
 	bool lockstep;       /* run the interpreter beside compiled code; not if parallel */
-	bool eager;          /* code is compiled the first time, not interpreted a while */
+	bool eager;          /* code is compiled the first time, not interpreted a while; */
+	bool paths;          /* and so are paths: what is hot elsewhere */
 	bool hole_exits;     /* accesses that nobody answers come out as EXIT_READ and EXIT_WRITE */
 	bool parallel;       /* CPUs run on several host threads */
 	/* This CPU has to look up if it is halted: its own timer fired.  May be NULL. */

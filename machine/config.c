@@ -211,6 +211,8 @@ static const struct key keys[] = {
 	    "yes: host code without what old hosts do not have; for tests" },
 	{ "jit-eager", YES_NO, AT(jit_eager), NULL,
 	    "yes: host code is made of all that is executed; for tests" },
+	{ "jit-paths", YES_NO, AT(jit_paths), NULL,
+	    "yes: it is made as if all were hot; for tests" },
 	{ "trace", TEXT, AT(trace), check_trace, "events to print: a list such as sbi,virtio" },
 };
 

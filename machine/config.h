@@ -43,7 +43,8 @@ struct config {
 	bool lockstep;      /* the interpreter checks compiled code */
 	uint64_t seed;
 	bool jit_baseline; /* host code for old hosts */
-	bool jit_eager;    /* and of everything */
+	bool jit_eager;    /* and of everything; */
+	bool jit_paths;    /* in its best form */
 	char *trace;       /* comma list of categories */
 };
 

@@ -175,6 +175,7 @@ static int make_core(struct machine *m, struct err *e)
 		.lockstep = m->config.lockstep,
 		.baseline = m->config.jit_baseline,
 		.eager = m->config.jit_eager,
+		.paths = m->config.jit_paths,
 		.wake = wake_cpu,
 		.machine = m,
 	};

@@ -69,22 +69,21 @@ if wants boot; then
 	done
 fi
 if wants modes; then
-	# run wants its engine before what the test says itself.
-	printf '#!/bin/sh\n[ "$1" != run ] || { shift; set -- run -E interp "$@"; }\nexec "%s" "$@"\n' \
-		"$PWD/build/lodge" >$logs/interp
-	chmod +x $logs/interp
-	for t in test/boot/bare_test.sh test/boot/smp_test.sh test/boot/linux_test.sh; do
-		run "${t%.sh} (interpreter)" env LODGE="$PWD/$logs/interp" build/test/no_wx /bin/sh "$t"
-	done
-	for t in test/boot/bare_test.sh test/boot/smp_test.sh; do
-		run "${t%.sh} (old host)" env LODGE_BASELINE=1 LODGE="$PWD/build/lodge" /bin/sh "$t"
-	done
-	for t in test/boot/bare_test.sh test/boot/linux_test.sh; do
-		run "${t%.sh} (compiled at once)" env LODGE_HEAT=0 LODGE="$PWD/build/lodge" /bin/sh "$t"
-	done
-	for t in test/lib/bare_test test/lib/machine_test test/machine/riscv64_virt_test; do
-		run "$t (old host, compiled at once)" env CMOCKA_MESSAGE_OUTPUT=TAP LODGE_HEAT=0 LODGE_BASELINE=1 build/$t
-	done
+	# mode NAME OPTIONS TEST...: run with these options before what the test says itself.
+	mode() {
+		name=$1 options=$2
+		shift 2
+		printf '#!/bin/sh\n[ "$1" != run ] || { shift; set -- run %s "$@"; }\nexec "%s" "$@"\n' "$options" \
+			"$PWD/build/lodge" >$logs/lodge
+		chmod +x $logs/lodge
+		for t in "$@"; do
+			run "${t%.sh} ($name)" env LODGE="$PWD/$logs/lodge" build/test/no_wx /bin/sh "$t"
+		done
+	}
+	mode interpreter "-E interp" test/boot/bare_test.sh test/boot/smp_test.sh test/boot/linux_test.sh
+	mode "old host" "-o jit-baseline=yes" test/boot/bare_test.sh test/boot/smp_test.sh test/boot/linux_test.sh
+	mode "compiled at once" "-o jit-eager=yes" test/boot/bare_test.sh test/boot/smp_test.sh
+	mode "paths at once" "-o jit-paths=yes" test/boot/bare_test.sh test/boot/smp_test.sh test/boot/linux_test.sh
 fi
 if wants race; then
 	races="test/base/thread_test test/core/clock_test test/core/event_test test/lib/machine_test test/machine/riscv64_virt_test"

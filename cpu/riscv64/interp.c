@@ -360,6 +360,8 @@ static void run_compiled(struct rv *s, struct exit *x)
 			continue;
 		}
 		host = s->left < EXACT ? NULL : rv_jit_find(s);
+		if (s->hot)
+			continue;
 		left = s->left;
 		if (host && rv_jit_run(s, host) && s->left != left)
 			continue;

@@ -98,7 +98,7 @@ int rv_jit_new(struct rv *s, struct err *e)
 	j = calloc(1, sizeof *j);
 	if (!j)
 		return err_set(e, ENOMEM, "riscv64: no memory for compiled code");
-	j->limit = s->env->eager ? 0 : WARM;
+	j->limit = s->env->eager || s->env->paths ? 0 : WARM;
 	j->jit = jit_new(&guest, CODE_SIZE, s->env->baseline, e);
 	j->cache = j->jit ? jit_cache_new(j->jit, e) : NULL;
 	if (!j->cache) {
@@ -474,7 +474,8 @@ static const void *find(struct rv *s, uintptr_t exit)
 		return NULL;
 	lock_with_room(s);
 	id = jit_cache_find(j->cache, from.pa, from.pa2, flavour_of(s) | (plain ? PLAIN : 0));
-	if (!id && (plain || warm(j, from.pa)))
+	s->hot = s->env->paths && !id && !plain && (from.pa & PAGE_MASK) < LAST_HALF;
+	if (!id && !s->hot && (plain || warm(j, from.pa)))
 		id = translate(s, &from, plain);
 	if (id)
 		host = jit_cache_host(j->cache, id);

@@ -38,7 +38,7 @@ static inline void insn_new(struct insn *n)
 	assert_int_equal(mem_map(n->rig.mem, RIG_RAM, ram, RIG_SIZE, NULL), 0);
 	*mem_flags(n->rig.mem, RIG_OVER) |= MEM_IO;
 	n->rig.env.mem = n->rig.mem;
-	n->rig.env.jit = true;
+	n->rig.env.jit = n->rig.env.eager = true;
 	assert_true(rig_renew(&n->rig, &e));
 }
 

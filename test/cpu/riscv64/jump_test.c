@@ -11,7 +11,7 @@ static int setup(void **state)
 	struct err e;
 
 	rig_new(r, false, false);
-	r->env.jit = true;
+	r->env.jit = r->env.eager = true;
 	assert_true(rig_renew(r, &e));
 	*state = r;
 	return 0;

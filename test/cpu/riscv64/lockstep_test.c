@@ -34,7 +34,7 @@ static int setup(void **state)
 	rig_new(&b->rig, false, false);
 	b->log = (struct log){ .write = note, .arg = b };
 	b->rig.env.log = &b->log;
-	b->rig.env.jit = jit_supported();
+	b->rig.env.jit = b->rig.env.eager = jit_supported();
 	b->rig.env.lockstep = jit_supported();
 	assert_true(rig_renew(&b->rig, &e));
 	*state = b;

@@ -43,9 +43,9 @@ enum {
 	NPATTERNS = ARRAY_LEN(rv_patterns),
 };
 
-enum way { DIRECT, IR, JIT, BASELINE, WAYS };
+enum way { DIRECT, IR, JIT, BASELINE, PATHS, WAYS };
 
-static const char *const way_names[] = { "direct", "IR", "compiled", "compiled for old hosts" };
+static const char *const way_names[] = { "direct", "IR", "compiled", "compiled for old hosts", "compiled by paths" };
 
 struct world {
 	struct rig rig[WAYS];
@@ -695,7 +695,9 @@ static int setup(void **state)
 	for (i = 0; i < WAYS; i++) {
 		rig_new(&w->rig[i], false, false);
 		w->rig[i].env.jit = i >= JIT;
+		w->rig[i].env.eager = i >= JIT;
 		w->rig[i].env.baseline = i == BASELINE;
+		w->rig[i].env.paths = i == PATHS;
 		assert_true(rig_renew(&w->rig[i], &e));
 	}
 	cpu_riscv64.get(w->rig[0].cpu, RV_REGS_ALL, &w->reset);
