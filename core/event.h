@@ -31,7 +31,7 @@ void events_on_post(struct events *, void (*wake)(void *arg), void *arg);
 void events_deliver(struct events *);
 bool events_pending(const struct events *); /* any thread; cheap */
 
-/* VM's thread. */
+/* Any thread that runs a CPU; after events_fix CPUs take turns on one. */
 void events_random(struct events *, void *buf, size_t len);
 uint64_t events_wall_ns(struct events *); /* since 1970-01-01 UTC */
 /* From now on random bytes come from a fixed generator with this seed and the wall clock stands at

@@ -6,7 +6,7 @@
 #include "cpu/riscv64/riscv64_dec.h"
 #include "test/fuzz/insn.h"
 
-enum { INPUTS = 2000, MOST = 512 };
+enum { INPUTS = 400, MOST = 512 };
 
 static uint64_t rnd(uint64_t *r)
 {
