@@ -235,6 +235,8 @@ void *rv_refill(struct rv *s, uint64_t va, unsigned size, bool store)
 	struct rv_where w;
 	uint8_t *page;
 
+	if (store && s->lockstep) /* which wants to see all stores */
+		return NULL;
 	if (offset + size > MEM_PAGE || is_bare(s, ctx) ||
 	    !remembered(s, ctx, va, store ? RV_STORE : RV_LOAD, &w))
 		return NULL;

@@ -138,17 +138,15 @@ struct rv {
 	unsigned npmp;
 
 	_Atomic uint64_t lines; /* mip bits that wires drive (MSIP, MTIP, SEIP, MEIP) */
-	/* Sstc.  The timer fires on another thread, and has this lock then; the hart has it when it
-	 * writes stimecmp. */
+	/* Sstc.  Whoever fires the timer, or writes stimecmp, has the lock. */
 	struct mutex stimer_lock;
 	struct timer stimer;
 	atomic_bool stimer_due;
 
-	bool halted; /* in WFI or WRS */
-	bool hot;    /* rv_jit_follow is wanted */
+	bool halted;   /* in WFI or WRS */
+	bool hot;      /* rv_jit_follow is wanted */
+	bool answered; /* exit.val answers the read at exit.addr for the retried instruction */
 	struct exit exit;
-	bool
-	    answered; /* exit.val answers the read at exit.addr: the retried instruction takes it */
 
 	unsigned id;
 	const struct cpu_env *env;
