@@ -4,7 +4,8 @@
 #   build  gcc and clang, -Werror       lint  limits of the tree, man pages
 #   unit   test/**/*_test.c under ASan and UBSan, and again as built under PR_SET_MDWE
 #   boot   test/**/*_test.sh: real kernels, firmware, bad input; under PR_SET_MDWE too
-#   modes  what runs guests, again: on the interpreter, for old hosts, compiled when first executed
+#   modes  what runs guests, again: on the interpreter, for old hosts, compiled when first executed, as if hot
+#          (all-modes: every script in each)
 #   race   what has several threads, under TSan
 set -u
 cd "$(dirname "$0")/.."
@@ -68,21 +69,24 @@ if wants boot; then
 		run "${t%.sh}" env LODGE="$PWD/build/lodge" build/test/no_wx /bin/sh "$t"
 	done
 fi
-if wants modes; then
-	# mode NAME OPTIONS TEST...: run with these options before what the test says itself.
-	mode() {
-		name=$1 options=$2
-		shift 2
-		printf '#!/bin/sh\n[ "$1" != run ] || { shift; set -- run %s "$@"; }\nexec "%s" "$@"\n' "$options" \
-			"$PWD/build/lodge" >$logs/lodge
-		chmod +x $logs/lodge
-		for t in "$@"; do
-			run "${t%.sh} ($name)" env LODGE="$PWD/$logs/lodge" build/test/no_wx /bin/sh "$t"
-		done
-	}
-	mode interpreter "-E interp" test/boot/bare_test.sh test/boot/smp_test.sh test/boot/linux_test.sh
-	mode "old host" "-o jit-baseline=yes" test/boot/bare_test.sh test/boot/smp_test.sh test/boot/linux_test.sh
-	mode "compiled at once" "-o jit-eager=yes" test/boot/bare_test.sh test/boot/smp_test.sh
+# mode NAME OPTION SCRIPTS: the scripts with a program that runs guests with this option first.
+mode() {
+	mode_name=$1
+	wrapper=$logs/$(echo "$mode_name" | tr ' ' '-')
+	printf '#!/bin/sh\n[ "$1" != run ] || { shift; set -- run %s "$@"; }\nexec "%s" "$@"\n' "$2" \
+		"$PWD/build/lodge" >"$wrapper"
+	chmod +x "$wrapper"
+	shift 2
+	wants all-modes && set -- $(find test -name '*_test.sh' | LC_ALL=C sort)
+	for t; do
+		run "${t%.sh} ($mode_name)" env LODGE="$PWD/$wrapper" build/test/no_wx /bin/sh "$t"
+	done
+}
+
+if wants modes || wants all-modes; then
+	mode interpreter "-E interp" test/boot/bare_test.sh test/boot/smp_test.sh
+	mode "old host" "-o jit-baseline=yes" test/boot/bare_test.sh test/boot/smp_test.sh
+	mode "compiled at once" "-o jit-eager=yes" test/boot/bare_test.sh test/boot/linux_test.sh
 	mode "paths at once" "-o jit-paths=yes" test/boot/bare_test.sh test/boot/smp_test.sh test/boot/linux_test.sh
 fi
 if wants race; then

@@ -45,7 +45,8 @@ enum {
 
 enum way { DIRECT, IR, JIT, BASELINE, PATHS, WAYS };
 
-static const char *const way_names[] = { "direct", "IR", "compiled", "compiled for old hosts", "compiled by paths" };
+static const char *const way_names[] = { "direct", "IR", "compiled", "compiled for old hosts",
+	"compiled by paths" };
 
 struct world {
 	struct rig rig[WAYS];
