@@ -112,7 +112,7 @@ enum {
 
 /* What accesses that share a translation have in common: its addend is a value. */
 struct anchor {
-	uint16_t base; /* value */
+	uint16_t base; /* value: an x86_root */
 	uint16_t first, last;
 	uint16_t count;
 	int32_t low, high; /* the bytes that they touch, from base */
@@ -207,6 +207,8 @@ void x86_prepare(struct gen *);
 
 /* share.c */
 void x86_share(struct gen *);
+/* The value that v is at a constant offset from. */
+uint16_t x86_root(const struct gen *, uint16_t v, int32_t *disp);
 
 /* regs.c: where values are. */
 void x86_forget(struct gen *, uint16_t v); /* nobody wants it any more */

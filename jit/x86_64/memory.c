@@ -56,22 +56,25 @@ static uint8_t *look(
 }
 
 /* The addend that accesses share, in the register that this returns. */
-static unsigned shared(struct gen *g, uint16_t n, unsigned base, bool store)
+static unsigned shared(struct gen *g, uint16_t n, struct address at, bool store)
 {
 	unsigned i = g->anchor_of[n] - 1u, t, u;
 	const struct anchor *a = &g->anchor[i];
-	struct address low = { base, a->low };
 	uint16_t v = (uint16_t)(FIRST_ANCHOR + i);
+	struct address low = at;
+	int32_t disp;
 	struct cold *c;
 
 	g->value[v].next = g->next_access[n];
 	if (n != a->first)
 		return x86_use(g, v);
+	x86_root(g, g->op[n].a, &disp);
+	low.disp += a->low - disp;
 	t = x86_temp(g);
 	u = x86_temp(g);
 	c = x86_add_cold(g, COLD_GROUP, NULL);
-	c->base = (uint8_t)base;
-	c->disp = a->low;
+	c->base = (uint8_t)low.base;
+	c->disp = low.disp;
 	c->next = (uint16_t)(a->high - a->low);
 	c->access = ACCESS_GROUP | (store ? ACCESS_STORE : 0);
 	c->snap = x86_snapshot(g);
@@ -92,7 +95,7 @@ static unsigned probe(
 
 	*c = NULL;
 	if (i && g->anchor[i - 1].count > 1)
-		return shared(g, n, a.base, store);
+		return shared(g, n, a, store);
 	t = x86_temp(g);
 	u = x86_temp(g);
 	*c = x86_add_cold(g, COLD_SLOW, NULL);

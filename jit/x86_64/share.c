@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which accesses share a translation: loads, or stores, with constant offsets from the same value,
- * as compilers make them for structs and stack frames.  The first asks for the page of all that
- * they touch.  Nothing that could change translations comes between them: what compiled code calls
- * may, but slow paths only add some.
+ * Which accesses share a translation: loads, or stores, at constant offsets from the same value, as
+ * compilers make them for structs and stack frames.  The first asks for the page of all that they
+ * touch.  Nothing that could change translations comes between them: what compiled code calls may,
+ * but slow paths only add some.
  */
 #include "jit/x86_64/gen.h"
 
 enum {
 	OPEN = 6, /* that are looked at together */
 	SPAN = 1024,
+	ADDS = 4, /* of constants that are seen through */
 };
 
 struct open {
@@ -17,15 +18,20 @@ struct open {
 	unsigned next;
 };
 
-static uint16_t base_of(const struct gen *g, unsigned n, int32_t *disp)
+uint16_t x86_root(const struct gen *g, uint16_t v, int32_t *disp)
 {
-	uint16_t v = g->op[n].a;
+	unsigned i;
 
 	*disp = 0;
-	if (g->value[v].fused != n)
-		return v;
-	*disp = (int32_t)g->op[g->op[v].b].k;
-	return g->op[v].a;
+	for (i = 0; i < ADDS && g->op[v].op == IR_add && g->op[g->op[v].b].op == IR_imm; i++) {
+		int64_t sum = *disp + g->op[g->op[v].b].k;
+
+		if (sum != (int16_t)sum)
+			break;
+		*disp = (int32_t)sum;
+		v = g->op[v].a;
+	}
+	return v;
 }
 
 static bool join(struct gen *g, struct anchor *a, unsigned n, uint16_t base, int32_t disp)
@@ -46,12 +52,10 @@ static bool join(struct gen *g, struct anchor *a, unsigned n, uint16_t base, int
 static void add(struct gen *g, struct open *o, unsigned n)
 {
 	int32_t disp;
-	uint16_t base = base_of(g, n, &disp);
+	uint16_t base = x86_root(g, g->op[n].a, &disp);
 	unsigned i;
 
 	g->next_access[n] = 0;
-	if (disp > INT16_MAX || disp < INT16_MIN)
-		return;
 	for (i = 0; i < OPEN; i++)
 		if (o->anchor[i] && join(g, &g->anchor[o->anchor[i] - 1], n, base, disp)) {
 			g->anchor_of[n] = o->anchor[i];
