@@ -561,10 +561,12 @@ static void translate_path(struct rv *s, const struct source *from, const struct
 	if (!jit_cache_add_path(j->cache, from->pa, (from->pa & ~(uint64_t)PAGE_MASK) + low,
 		high - low, flavour_of(s), &unit))
 		return;
-	/* They may remember what was there. */
+	/* They may remember what was there, and stores do not find that any more. */
 	for (hart = s->first; hart; hart = hart->next_hart)
 		if (hart == s || !s->env->parallel)
 			rv_jit_forget(hart);
+		else
+			rv_attend(hart, RV_ATT_CODE);
 }
 
 void rv_jit_follow(struct rv *s)

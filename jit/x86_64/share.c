@@ -76,10 +76,12 @@ static void add(struct gen *g, struct open *o, unsigned n)
 
 static bool may_change_translations(const struct gen *g, const struct ir_op *o)
 {
-	const struct ir_helper *h = &g->jit->guest.ir->helpers[o->k];
+	const struct ir_helper *h;
 
-	return o->op == IR_call && h->effects & (IR_CALL_FAULT | IR_CALL_REGS) &&
-	       h->inl != IR_INLINE_FP_GUARD;
+	if (o->op != IR_call)
+		return false;
+	h = &g->jit->guest.ir->helpers[o->k];
+	return h->effects & (IR_CALL_FAULT | IR_CALL_REGS) && h->inl != IR_INLINE_FP_GUARD;
 }
 
 void x86_share(struct gen *g)
