@@ -8,7 +8,8 @@
 enum {
 	PAGE_BITS = 12,
 	CHUNK_BITS = 6, /* of a page's map */
-	HASH = 1 << 16,
+	HASH_BITS = 18,
+	HASH = 1 << HASH_BITS,
 	PAGE_HASH = 1 << 10,
 	ROOM = 64 << 10, /* no unit needs more */
 	ALIGN = 16,
@@ -66,9 +67,11 @@ struct jit_cache {
 	jit_id hash[HASH];
 };
 
+/* Most of what is looked for is not there: it is cold.  So few of them should share a place. */
 static unsigned hash(uint64_t pa, unsigned flavour)
 {
-	return (unsigned)((pa >> 1) ^ (pa >> 15) ^ flavour * 0x9e5u) & (HASH - 1);
+	return (unsigned)(((pa >> 1) ^ (uint64_t)flavour << 40) * 0x9e3779b97f4a7c15 >>
+			  (64 - HASH_BITS));
 }
 
 static struct page **page_at(const struct jit_cache *c, uint64_t pa)
