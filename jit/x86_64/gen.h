@@ -115,6 +115,7 @@ struct anchor {
 	uint16_t base; /* value: an x86_root */
 	uint16_t first, last;
 	uint16_t count;
+	bool store;        /* one of them is */
 	int32_t low, high; /* the bytes that they touch, from base */
 };
 

@@ -56,7 +56,7 @@ static uint8_t *look(
 }
 
 /* The addend that accesses share, in the register that this returns. */
-static unsigned shared(struct gen *g, uint16_t n, struct address at, bool store)
+static unsigned shared(struct gen *g, uint16_t n, struct address at)
 {
 	unsigned i = g->anchor_of[n] - 1u, t, u;
 	const struct anchor *a = &g->anchor[i];
@@ -76,10 +76,10 @@ static unsigned shared(struct gen *g, uint16_t n, struct address at, bool store)
 	c->base = (uint8_t)low.base;
 	c->disp = low.disp;
 	c->next = (uint16_t)(a->high - a->low);
-	c->access = ACCESS_GROUP | (store ? ACCESS_STORE : 0);
+	c->access = ACCESS_GROUP | (a->store ? ACCESS_STORE : 0);
 	c->snap = x86_snapshot(g);
 	c->back = g->code.at;
-	c->site = look(g, low, c->next, store ? g->unit->tlb_store : g->unit->tlb_load, t, u);
+	c->site = look(g, low, c->next, a->store ? g->unit->tlb_store : g->unit->tlb_load, t, u);
 	g->locked[GPR] &= (uint16_t) ~(1u << u);
 	x86_result(g, v, t);
 	return t;
@@ -95,7 +95,7 @@ static unsigned probe(
 
 	*c = NULL;
 	if (i && g->anchor[i - 1].count > 1)
-		return shared(g, n, a, store);
+		return shared(g, n, a);
 	t = x86_temp(g);
 	u = x86_temp(g);
 	*c = x86_add_cold(g, COLD_SLOW, NULL);

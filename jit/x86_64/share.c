@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Which accesses share a translation: loads, or stores, at constant offsets from the same value, as
- * compilers make them for structs and stack frames.  The first asks for the page of all that they
- * touch.  Nothing that could change translations comes between them: what compiled code calls may,
- * but slow paths only add some.
+ * Which accesses share a translation: those at constant offsets from the same value, as compilers
+ * make them for structs and stack frames.  The first asks for the page of all that they touch; if
+ * there is a store among them for one that can be written, which can be read then: no PTE and no
+ * PMP entry says otherwise.  Nothing that could change translations comes between them: what
+ * compiled code calls may, but slow paths only add some.
  */
 #include "jit/x86_64/gen.h"
 
@@ -39,8 +40,9 @@ static bool join(struct gen *g, struct anchor *a, unsigned n, uint16_t base, int
 	int32_t end = disp + (int32_t)(ir_bits(g->op[n].type) / 8);
 	int32_t low = disp < a->low ? disp : a->low, high = end > a->high ? end : a->high;
 
-	if (a->base != base || g->op[a->first].op != g->op[n].op || high - low > SPAN)
+	if (a->base != base || high - low > SPAN)
 		return false;
+	a->store |= g->op[n].op == IR_st;
 	a->low = low;
 	a->high = high;
 	a->count++;
@@ -68,6 +70,7 @@ static void add(struct gen *g, struct open *o, unsigned n)
 		.first = (uint16_t)n,
 		.last = (uint16_t)n,
 		.count = 1,
+		.store = g->op[n].op == IR_st,
 		.low = disp,
 		.high = disp + (int32_t)(ir_bits(g->op[n].type) / 8),
 	};
