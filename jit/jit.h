@@ -70,7 +70,6 @@ struct jit_unit {
 	uint32_t tlb_load, tlb_store; /* offsets in the state */
 	uint32_t jumps;               /* offset of the jump cache */
 	uint8_t mark;                 /* 0 or 1 */
-	bool parallel;                /* other threads run CPUs of this VM */
 	bool plain;                   /* each access asks for its own translation: see below */
 };
 

@@ -288,21 +288,29 @@ bool rv_next_slice(struct rv *s, int64_t most)
 	return all > 0;
 }
 
+/* Between two instructions: does what waits, and begins a slice; false: come out with *x. */
+static bool begin_slice(struct rv *s, struct exit *x, int64_t most)
+{
+	if (atomic_load_explicit(&s->attention, memory_order_relaxed) && !attend(s, x))
+		return false;
+	if (s->halted) {
+		x->why = EXIT_HALT;
+		return false;
+	}
+	if (!rv_next_slice(s, most)) {
+		x->why = EXIT_TURN;
+		return false;
+	}
+	return true;
+}
+
 static void run(struct rv *s, struct exit *x, bool exact)
 {
 	const struct rv_cell *cell;
 
 	for (;;) {
-		if (atomic_load_explicit(&s->attention, memory_order_relaxed) && !attend(s, x))
+		if (!begin_slice(s, x, exact ? 1 : INT64_MAX))
 			return;
-		if (s->halted) {
-			x->why = EXIT_HALT;
-			return;
-		}
-		if (!rv_next_slice(s, exact ? 1 : INT64_MAX)) {
-			x->why = EXIT_TURN;
-			return;
-		}
 		/* A scratch cell leads to the next one through `cross`, which sees the empty
 		 * budget. */
 		cell = exact ? rv_code_scratch(s, s->pc) : rv_code_enter(s, s->pc);
@@ -345,16 +353,8 @@ static void run_compiled(struct rv *s, struct exit *x)
 	int64_t left;
 
 	for (;;) {
-		if (atomic_load_explicit(&s->attention, memory_order_relaxed) && !attend(s, x))
+		if (!begin_slice(s, x, SLICE))
 			return;
-		if (s->halted) {
-			x->why = EXIT_HALT;
-			return;
-		}
-		if (!rv_next_slice(s, SLICE)) {
-			x->why = EXIT_TURN;
-			return;
-		}
 		if (s->hot) {
 			rv_jit_follow(s);
 			continue;
@@ -373,16 +373,8 @@ static void run_compiled(struct rv *s, struct exit *x)
 static void run_lockstep(struct rv *s, struct exit *x)
 {
 	for (;;) {
-		if (atomic_load_explicit(&s->attention, memory_order_relaxed) && !attend(s, x))
+		if (!begin_slice(s, x, RV_LOCKSTEP_SLICE))
 			return;
-		if (s->halted) {
-			x->why = EXIT_HALT;
-			return;
-		}
-		if (!rv_next_slice(s, RV_LOCKSTEP_SLICE)) {
-			x->why = EXIT_TURN;
-			return;
-		}
 		if (!rv_lockstep_run(s)) {
 			*x = (struct exit){ .why = EXIT_ERROR, .val = (uint64_t)-EILSEQ };
 			return;

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * test/jit/NAME.ir: IR, and the host code that is made of it as Zydis, a disassembler, reads it:
- * for a host with all extensions, and for one with none.  HOW in a case's title is `code`, or
- * `code parallel` for a unit of a guest with several CPUs.
+ * for a host with all extensions, and for one with none.  HOW in a case's title is `code`.
  *
  * The guest is made up, so that no offset in its state changes with a real one.  Nothing in the
  * text depends on where code is: jumps have labels, thunks and constants names.
@@ -289,12 +288,12 @@ static void generate(void *rig, const char *how, const char *label, const char *
 		.tlb_load = offsetof(struct state, load),
 		.tlb_store = offsetof(struct state, store),
 		.jumps = offsetof(struct state, jump),
-		.parallel = strcmp(how, "code parallel") == 0,
 	};
 	struct err e = { "" };
 	size_t at = jit_first(t->jit), end;
 	unsigned n;
 
+	(void)how;
 	if (ir_parse(&t->ir, in, &ir, &e) < 0)
 		fail_msg("%s\n%s", e.text, in);
 	for (n = 1; n < t->ir.n; n++)
