@@ -228,31 +228,42 @@ struct rv_page *rv_code_find(struct rv *s, uint64_t va)
 	return p;
 }
 
-/* 16 bits of code; 0, or the exception. */
-static int fetch16(struct rv *s, uint64_t va, uint32_t *half)
+/* Where 16 bits of code are; 0, or the exception. */
+static int locate_half(struct rv *s, uint64_t va, const uint8_t **host)
 {
 	unsigned n = va >> MEM_PAGE_BITS & (RV_FETCH_SIZE - 1);
 	struct rv_where w;
-	const void *host;
 	int cause;
 
 	if (s->code->fetch[n].tag == ((va & ~(uint64_t)(MEM_PAGE - 1)) | s->mode)) {
-		*half = (uint32_t)get_le(s->code->fetch[n].page->host + (va & (MEM_PAGE - 1)), 2);
+		*host = s->code->fetch[n].page->host + (va & (MEM_PAGE - 1));
 		return 0;
 	}
 	cause = rv_translate(s, rv_fetch_context(s), va, 2, RV_FETCH, &w);
 	if (cause)
 		return cause;
-	host = mem_at(s->env->mem, w.pa, 2);
-	if (!host)
-		return RV_FETCH_ACCESS;
-	*half = (uint32_t)get_le(host, 2);
-	return 0;
+	*host = mem_at(s->env->mem, w.pa, 2);
+	return *host ? 0 : RV_FETCH_ACCESS;
 }
 
-static bool is_long(uint32_t half)
+/* The instruction at va, its upper half 0 where it has 16 bits; 0, or the exception, which is at
+ * *fault. */
+static int fetch(struct rv *s, uint64_t va, uint32_t *word, uint64_t *fault)
 {
-	return (half & 3) == 3;
+	const uint8_t *low, *high;
+	int cause = locate_half(s, va, &low);
+
+	*fault = va;
+	if (cause)
+		return cause;
+	*word = rv_code_word(low, va & 3 ? 2 : 4);
+	if (!rv_is_long(*word))
+		return 0;
+	*fault = va + 2;
+	cause = locate_half(s, va + 2, &high);
+	if (!cause && va & 3)
+		*word |= (uint32_t)get_le(high, 2) << 16;
+	return cause;
 }
 
 static void make_alone(struct rv_code *code, struct rv_cell *cell, uint32_t word, unsigned len)
@@ -269,49 +280,35 @@ static void make_alone(struct rv_code *code, struct rv_cell *cell, uint32_t word
 const struct rv_cell *rv_code_scratch(struct rv *s, uint64_t va)
 {
 	struct rv_cell *cell = s->code->scratch;
-	uint32_t low, high = 0;
-	unsigned len = 2;
-	int cause = fetch16(s, va, &low);
+	uint64_t fault;
+	uint32_t word;
+	int cause = fetch(s, va, &word, &fault);
 
 	if (cause)
-		rv_raise(s, cause, va);
-	if (is_long(low)) {
-		len = 4;
-		cause = fetch16(s, va + 2, &high);
-		if (cause)
-			rv_raise(s, cause, va + 2);
-	}
+		rv_raise(s, cause, fault);
 	s->pc_bias = va - ((uintptr_t)cell >> 3);
-	make_alone(s->code, &cell[0], low | high << 16, len);
+	make_alone(s->code, &cell[0], word, rv_is_long(word) ? 4 : 2);
 	cell[1] = cell[2] = rv_special_cells[RV_CELL_CROSS];
 	return cell;
 }
 
 uint32_t rv_word_at_pc(struct rv *s)
 {
-	uint32_t low, high;
+	uint64_t fault;
+	uint32_t word;
 
-	if (fetch16(s, s->pc, &low))
-		return 0;
-	if (!is_long(low))
-		return low;
-	return fetch16(s, s->pc + 2, &high) ? 0 : low | high << 16;
+	return fetch(s, s->pc, &word, &fault) ? 0 : word;
 }
 
 static void decode(struct rv_page *p, unsigned n)
 {
-	uint32_t word = (uint32_t)get_le(p->host + 2 * n, 2);
-	unsigned len = 2;
+	uint32_t word = rv_code_word(p->host + 2 * n, n == RV_PAGE_CELLS - 1 ? 2 : 4);
 
-	if (is_long(word)) {
-		if (n == RV_PAGE_CELLS - 1) {
-			atomic_store(&p->cell[n].fn, rv_special_cells[RV_CELL_SPLIT].fn);
-			return;
-		}
-		word |= (uint32_t)get_le(p->host + 2 * n + 2, 2) << 16;
-		len = 4;
+	if (rv_is_long(word) && n == RV_PAGE_CELLS - 1) {
+		atomic_store(&p->cell[n].fn, rv_special_cells[RV_CELL_SPLIT].fn);
+		return;
 	}
-	rv_cell_make(&p->cell[n], word, len, 2 * n);
+	rv_cell_make(&p->cell[n], word, rv_is_long(word) ? 4 : 2, 2 * n);
 	p->writes = 0;
 }
 

@@ -2,6 +2,7 @@
 #ifndef CPU_RISCV64_CODE_H
 #define CPU_RISCV64_CODE_H
 
+#include "base/bytes.h"
 #include "core/mem.h"
 #include "cpu/riscv64/riscv64_dec.h" /* needs RV_SINK */
 #include "cpu/riscv64/state.h"
@@ -84,6 +85,21 @@ void rv_cell_make_alone(struct rv_cell *, uint32_t word, unsigned len);
 bool rv_next_slice(struct rv *, int64_t most);
 /* Interprets the next instruction; raises.  The slice ends with it. */
 void rv_run_one(struct rv *);
+
+static inline bool rv_is_long(uint32_t word)
+{
+	return (word & 3) == 3;
+}
+
+/* The instruction there, or what `room` bytes hold of it (2 or 4): the upper half is 0 where it is
+ * missing.  Both halves are read at once, so a hart fetches what another one stores to an aligned
+ * word whole or not at all (profiles, Ziccif). */
+static inline uint32_t rv_code_word(const uint8_t *at, unsigned room)
+{
+	uint32_t word = (uint32_t)(room < 4 ? get_le(at, 2) : get_le(at, 4));
+
+	return rv_is_long(word) ? word : word & 0xffff;
+}
 
 /* code.c */
 int rv_code_new(struct rv *, struct err *);

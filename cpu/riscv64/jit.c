@@ -299,18 +299,13 @@ struct source {
 	const uint8_t *page, *page2;
 };
 
-static bool is_long(uint32_t half)
-{
-	return (half & 3) == 3;
-}
-
 /* The instruction that crosses into another page. */
 static unsigned lift_across(struct rv_jit *j, const struct source *from)
 {
 	struct ctx c;
-	uint32_t word = (uint32_t)get_le(from->page + MEM_PAGE - 2, 2);
+	uint32_t word = rv_code_word(from->page + LAST_HALF, 2);
 
-	rv_lift_begin(&c, &j->ir, MEM_PAGE - 2);
+	rv_lift_begin(&c, &j->ir, LAST_HALF);
 	rv_lift(&c, word | (uint32_t)get_le(from->page2, 2) << 16);
 	rv_lift_end(&c);
 	return 2;
@@ -326,14 +321,11 @@ static unsigned lift(struct rv_jit *j, const uint8_t *page, unsigned offset, uns
 
 	rv_lift_begin(&c, &j->ir, offset);
 	for (*insns = 0; more && *insns < MAX_INSNS && at < MEM_PAGE; ++*insns) {
-		word = (uint32_t)get_le(page + at, 2);
-		if (is_long(word)) {
-			if (at == MEM_PAGE - 2)
-				break;
-			word |= (uint32_t)get_le(page + at + 2, 2) << 16;
-		}
+		word = rv_code_word(page + at, at == LAST_HALF ? 2 : 4);
+		if (rv_is_long(word) && at == LAST_HALF)
+			break;
 		more = rv_lift(&c, word);
-		at += is_long(word) ? 4 : 2;
+		at += rv_is_long(word) ? 4 : 2;
 	}
 	rv_lift_end(&c);
 	return at - offset;
@@ -436,8 +428,7 @@ static bool locate(struct rv *s, struct source *from)
 	from->pa = p->pa | (s->pc & PAGE_MASK);
 	from->page = p->host;
 	from->pa2 = JIT_NO_PAGE;
-	if ((s->pc & PAGE_MASK) < LAST_HALF ||
-	    !is_long((uint32_t)get_le(p->host + MEM_PAGE - 2, 2)))
+	if ((s->pc & PAGE_MASK) < LAST_HALF || !rv_is_long(rv_code_word(p->host + LAST_HALF, 2)))
 		return true;
 	p = rv_code_page(s, s->pc + 2);
 	if (!p)
@@ -548,16 +539,17 @@ static bool is_path(struct rv *s, uint64_t pc)
 	return is;
 }
 
-static void translate_path(struct rv *s, const struct source *from, const struct rv_path *path)
+static void translate_path(struct rv *s, const struct source *from, struct rv_path *path)
 {
 	struct rv_jit *j = s->jit;
-	struct jit_unit unit = unit_for(s, path->n);
+	struct jit_unit unit;
 	struct rv *hart;
 	unsigned low, high;
 
 	if (!is_watched(s, from) || !rv_path_lift(path, from->page, &j->ir, &low, &high))
 		return;
 	ir_optimise(&j->ir, &rv_ir_guest, IR_FULL);
+	unit = unit_for(s, path->n);
 	if (!jit_cache_add_path(j->cache, from->pa, (from->pa & ~(uint64_t)PAGE_MASK) + low,
 		high - low, flavour_of(s), &unit))
 		return;

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "cpu/riscv64/path.h"
 
-#include "base/bytes.h"
 #include "core/mem.h"
 #include "cpu/riscv64/code.h"
 
-/* Behind this an instruction may go on in the next page. */
-enum { INSIDE = MEM_PAGE - 2 };
+/* There and behind it an instruction may go on in the next page. */
+enum { LAST_HALF = MEM_PAGE - 2 };
 
 void rv_path_record(struct rv *s, struct rv_path *p, bool (*stop)(struct rv *, uint64_t pc))
 {
@@ -17,7 +16,8 @@ void rv_path_record(struct rv *s, struct rv_path *p, bool (*stop)(struct rv *, u
 
 	for (p->n = 0; p->n < RV_PATH_MAX; p->n++) {
 		at = s->pc - page;
-		if (at >= INSIDE || seen[at / 128] >> at / 2 % 64 & 1 || (p->n && stop(s, s->pc)))
+		if (at >= LAST_HALF || seen[at / 128] >> at / 2 % 64 & 1 ||
+		    (p->n && stop(s, s->pc)))
 			break;
 		seen[at / 128] |= 1ull << at / 2 % 64;
 		p->at[p->n] = (int64_t)at;
@@ -34,16 +34,12 @@ void rv_path_record(struct rv *s, struct rv_path *p, bool (*stop)(struct rv *, u
 	}
 }
 
-static unsigned length(const uint8_t *at)
-{
-	return (at[0] & 3) == 3 ? 4 : 2;
-}
-
-bool rv_path_lift(const struct rv_path *p, const uint8_t *page, struct ir_block *ir, unsigned *low,
-    unsigned *high)
+bool rv_path_lift(
+    struct rv_path *p, const uint8_t *page, struct ir_block *ir, unsigned *low, unsigned *high)
 {
 	struct ctx c;
-	unsigned i, at, len;
+	unsigned i, at, end;
+	uint32_t word;
 	bool more = true;
 
 	*low = MEM_PAGE;
@@ -51,13 +47,15 @@ bool rv_path_lift(const struct rv_path *p, const uint8_t *page, struct ir_block 
 	rv_lift_begin(&c, ir, p->at[0]);
 	for (i = 0; i < p->n && more; i++) {
 		at = (unsigned)p->at[i];
-		len = length(page + at);
-		if (at + len > MEM_PAGE || c.pc != p->at[i])
+		if (c.pc != p->at[i])
 			return false;
+		word = rv_code_word(page + at, 4);
+		end = at + (rv_is_long(word) ? 4 : 2);
 		*low = at < *low ? at : *low;
-		*high = at + len > *high ? at + len : *high;
-		more = rv_lift_follow(&c, (uint32_t)get_le(page + at, len), p->at[i + 1]);
+		*high = end > *high ? end : *high;
+		more = rv_lift_follow(&c, word, p->at[i + 1]);
 	}
 	rv_lift_end(&c);
-	return i == p->n && (c.ir->ended || c.pc == p->at[i]);
+	p->n = i;
+	return i >= RV_PATH_MIN && (c.ir->ended || c.pc == p->at[i]);
 }

@@ -20,8 +20,9 @@ struct rv_path {
 /* Interprets from pc, and says which way that went: until it leaves the page, comes to where it was
  * before or to where stop says, or something happens.  Raises as the interpreter does. */
 void rv_path_record(struct rv *, struct rv_path *, bool (*stop)(struct rv *, uint64_t pc));
-/* Makes a block of it; false: the code has changed.  *low, *high: which bytes it is made of. */
+/* Makes a block of it, and cuts it behind what ends all blocks; false: too little is left, or the
+ * code has changed.  *low, *high: which bytes of the page it is made of. */
 bool rv_path_lift(
-    const struct rv_path *, const uint8_t *page, struct ir_block *, unsigned *low, unsigned *high);
+    struct rv_path *, const uint8_t *page, struct ir_block *, unsigned *low, unsigned *high);
 
 #endif
