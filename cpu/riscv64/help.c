@@ -330,3 +330,11 @@ HELP(sfence_inval)
 		rv_illegal(s);
 	return 0;
 }
+
+/* PAUSE, WRS: the hart waits for another one. */
+HELP(spin)
+{
+	unused(s, a, b, d);
+	rv_vm_spin(s);
+	return 0;
+}

@@ -60,10 +60,15 @@ static void sem_sd(struct ctx *c, const struct rv_args *a)
 }
 
 /* Stronger than any FENCE asks for: all accesses, whatever its fields say. */
+/* Zihintpause: PAUSE is FENCE W, 0. */
+enum { RV_PAUSE = 0x10 };
+
 static void sem_fence(struct ctx *c, const struct rv_args *a)
 {
-	(void)a;
-	fence(c);
+	if (a->imm == RV_PAUSE && a->rd == RV_SINK && a->rs1 == 0)
+		call(c, RV_HELP_spin, imm(c, 0), imm(c, 0), imm(c, 0));
+	else
+		fence(c);
 }
 
 static void sem_cbo_inval(struct ctx *c, const struct rv_args *a)

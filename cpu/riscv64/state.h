@@ -155,6 +155,7 @@ struct rv {
 	struct rv_vm *vm;     /* which has the lock for */
 	bool running;         /* inside rv_run */
 	uint8_t fences;       /* and what other harts ask for; any thread */
+	unsigned spins;       /* rv_vm_spin */
 	struct rv_code *code;
 	struct rv_jit *jit;           /* the VM's; NULL: interpreter only */
 	struct rv_lockstep *lockstep; /* cpu/riscv64/lockstep.h; NULL: not asked for */

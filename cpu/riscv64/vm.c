@@ -92,6 +92,14 @@ void rv_vm_pause(struct rv *s)
 	mutex_unlock(&s->vm->lock);
 }
 
+enum { SPINS = 32 }; /* to give up the host's CPU costs as much as some hundred of them */
+
+void rv_vm_spin(struct rv *s)
+{
+	if (s->env->parallel && ++s->spins % SPINS == 0)
+		sched_yield();
+}
+
 void rv_vm_alone(struct rv *s)
 {
 	struct rv_vm *vm = s->vm;

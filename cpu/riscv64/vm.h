@@ -40,6 +40,10 @@ void rv_vm_leave(struct rv *);
 /* Between two instructions, for RV_ATT_STOP: lets another hart be alone. */
 void rv_vm_pause(struct rv *);
 
+/* The guest says that it waits for another hart, which may be one that the host has no CPU for now.
+ */
+void rv_vm_spin(struct rv *);
+
 /* Nothing that may raise between these. */
 void rv_vm_lock(struct rv *);
 void rv_vm_unlock(struct rv *);
