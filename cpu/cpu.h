@@ -14,12 +14,16 @@ struct bus;
 struct clock;
 struct log;
 struct field;
+struct intc;
 struct cpu;
 
 /* What guest CPUs work on; outlives them. */
 struct cpu_env {
 	struct mem *mem;
 	struct bus *bus;
+	struct bus *ports;       /* I/O ports, for guest CPUs that have them */
+	const struct intc *intc; /* of CPUs that have one: core/intc.h */
+	const char *model;       /* which CPU to be, by its name in cpu/ARCH; NULL: the best */
 	struct clock *clock;
 	const struct log *log;
 	bool firmware_calls; /* calls to firmware come out as EXIT_CALL: the VM is the firmware */

@@ -97,6 +97,11 @@ int dev_load(struct dev *d, const uint8_t *data, size_t len, size_t *at, struct 
 	return 0;
 }
 
+struct bus *dev_bus(const struct dev *d)
+{
+	return d->port ? d->env->ports : d->env->bus;
+}
+
 void dev_fdt_irq(const struct dev *d, struct fdt *f)
 {
 	if (!d->pic)

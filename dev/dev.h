@@ -18,6 +18,7 @@
  */
 struct dev;
 struct fdt; /* dev/fdt.h */
+struct intc;
 
 /* Why a device ends the machine's run. */
 enum power {
@@ -30,6 +31,8 @@ enum power {
 struct dev_env {
 	struct mem *mem;
 	struct bus *bus;
+	struct bus *ports; /* I/O ports, for CPUs that have them */
+	struct intc *intc; /* for the class that is the CPUs' controllers: core/intc.h */
 	struct clock *clock;
 	struct events *events;
 	const struct log *log;
@@ -67,7 +70,8 @@ struct dev_class {
 struct dev {
 	const struct dev_class *class;
 	const struct dev_env *env;
-	uint64_t base;   /* guest physical address */
+	uint64_t base;   /* guest physical address, */
+	bool port;       /* or number of its first I/O port */
 	struct dev *pic; /* the controller that irq goes to, for the device tree; NULL: none */
 	unsigned irq_no; /* its input there */
 	struct irq irq;
@@ -87,6 +91,8 @@ void dev_reset(struct dev *);
  * device must be reset. */
 void dev_save(struct dev *, struct buf *);
 int dev_load(struct dev *, const uint8_t *data, size_t len, size_t *at, struct err *);
+/* Where base is: env->bus or env->ports. */
+struct bus *dev_bus(const struct dev *);
 /* Writes interrupts and interrupt-parent into the open node; nothing when d has no pic.  A
  * controller's phandle is named like its class. */
 void dev_fdt_irq(const struct dev *d, struct fdt *);

@@ -328,7 +328,7 @@ static const struct chr_sink uart_sink = { uart_room, uart_input };
 
 static int uart_init(struct dev *d, struct err *e)
 {
-	int rc = bus_map(d->env->bus, "uart_ns16550", d->base, UART_SIZE, &uart_io, d, &d->lock, e);
+	int rc = bus_map(dev_bus(d), "uart_ns16550", d->base, UART_SIZE, &uart_io, d, &d->lock, e);
 
 	if (rc < 0)
 		return rc;

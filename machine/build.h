@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/thread.h"
+#include "core/intc.h"
 #include "dev/dev.h"
 #include "engine/engine.h"
 #include "machine/config.h"
@@ -53,6 +54,7 @@ struct machine {
 	struct config config;
 	struct machine_host host;
 	struct dev_env env;
+	struct intc intc; /* of the CPUs; a device fills it in */
 	struct engine_env engine_env;
 	const struct engine_class *engine_class;
 	struct engine *engine;
@@ -99,6 +101,7 @@ struct machine_place {
 	unsigned irq; /* input of the interrupt controller; 0: none */
 	const char *id;
 	void *back;
+	bool port; /* base is an I/O port */
 };
 /* Makes the device and adds it to the machine; pic: where its irq goes, or NULL. */
 struct dev *machine_place(

@@ -43,6 +43,7 @@ struct dev *machine_place(
 	struct dev where = {
 		.env = &m->env,
 		.base = p->base,
+		.port = p->port,
 		.pic = pic,
 		.irq_no = p->irq,
 		.back = p->back,
@@ -156,6 +157,8 @@ static int make_core(struct machine *m, struct err *e)
 	m->env = (struct dev_env){
 		.mem = mem_new(),
 		.bus = bus_new(),
+		.ports = bus_new(),
+		.intc = &m->intc,
 		.clock = clock_new(),
 		.events = m->host.events,
 		.log = m->host.log,
@@ -164,11 +167,13 @@ static int make_core(struct machine *m, struct err *e)
 		.power = env_power,
 		.machine = m,
 	};
-	if (!m->env.mem || !m->env.bus || !m->env.clock)
+	if (!m->env.mem || !m->env.bus || !m->env.ports || !m->env.clock)
 		return err_set(e, ENOMEM, "machine %s: no memory", m->class->name);
 	m->engine_env.env = (struct cpu_env){
 		.mem = m->env.mem,
 		.bus = m->env.bus,
+		.ports = m->env.ports,
+		.intc = &m->intc,
 		.clock = m->env.clock,
 		.log = m->host.log,
 		.parallel = m->parallel,
@@ -264,6 +269,7 @@ void machine_free(struct machine *m)
 		m->engine_class->free(m->engine);
 	clock_free(m->env.clock);
 	bus_free(m->env.bus);
+	bus_free(m->env.ports);
 	mem_free(m->env.mem);
 	free(m->board);
 	config_free(&m->config);

@@ -116,7 +116,7 @@ static int place_virtio(struct machine *m, struct dev *plic, struct err *e)
 	enum { NOTHING, BLK, RNG, CONSOLE } slot[VIRTIO_SLOTS] = { NOTHING };
 	const bool legacy = is_set_to(m->config.virtio, "legacy");
 	const unsigned wanted = m->ndisks + has_virtio_console(m);
-	struct machine_place p = { "virtio_mmio", VIRTIO, VIRTIO_IRQ, "", NULL };
+	struct machine_place p = { .class = "virtio_mmio", .base = VIRTIO, .irq = VIRTIO_IRQ };
 
 	if (wanted > VIRTIO_SLOTS)
 		return err_set(
@@ -144,7 +144,12 @@ static int place_virtio(struct machine *m, struct dev *plic, struct err *e)
 static int place_htif(struct machine *m, struct err *e)
 {
 	struct virt *v = m->board;
-	struct machine_place p = { "htif", v->tohost, 0, v->fromhost_text, m->host.console };
+	struct machine_place p = {
+		.class = "htif",
+		.base = v->tohost,
+		.id = v->fromhost_text,
+		.back = m->host.console,
+	};
 
 	*mem_flags(m->env.mem, v->tohost) |= MEM_IO;
 	if (v->fromhost) {
@@ -180,13 +185,21 @@ static int place_devices(struct machine *m, struct err *e)
 {
 	struct virt *v = m->board;
 	const bool own = v->mode == BOOT_SBI;
-	const struct machine_place plic = { "plic", PLIC, 0, own ? "s-only" : "", NULL };
-	const struct machine_place aclint = { "aclint", CLINT, 0, "", NULL };
+	const struct machine_place plic = {
+		.class = "plic",
+		.base = PLIC,
+		.id = own ? "s-only" : "",
+	};
+	const struct machine_place aclint = { .class = "aclint", .base = CLINT };
 	const struct machine_place others[] = {
-		{ "sifive_test", TEST, 0, "", NULL },
-		{ "rtc_goldfish", RTC, RTC_IRQ, "", NULL },
-		{ "uart_ns16550", UART, UART_IRQ, "",
-		    has_virtio_console(m) ? NULL : m->host.console },
+		{ .class = "sifive_test", .base = TEST },
+		{ .class = "rtc_goldfish", .base = RTC, .irq = RTC_IRQ },
+		{
+		    .class = "uart_ns16550",
+		    .base = UART,
+		    .irq = UART_IRQ,
+		    .back = has_virtio_console(m) ? NULL : m->host.console,
+		},
 	};
 	struct dev *pic = machine_place(m, &plic, NULL, e);
 

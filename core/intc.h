@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef CORE_INTC_H
+#define CORE_INTC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * The interrupt controllers that CPUs have of their own and talk to otherwise than over the bus:
+ * x86's local APICs (Intel SDM volume 3, 12), with the 8259s behind them.  A device fills in the
+ * machine's one struct intc when it is made; CPUs and engines, which give their own number, and
+ * nobody else call it.  All functions take the device's lock.  The controllers drive these lines of
+ * CPUs (dev_env.cpu_irq):
+ */
+enum {
+	INTC_INTR = 0,   /* level: there is an interrupt to take */
+	INTC_NMI = 1,    /* these when raised: */
+	INTC_INIT = 2,   /* the CPU waits for SIPI, or (CPU 0) starts at the reset vector */
+	INTC_SIPI = 256, /* + vector: a CPU that waits for it starts at vector << 12 */
+};
+
+struct intc {
+	void *arg;
+	/* The vector of the interrupt to be taken now, which is in service with that; -1: there is
+	 * none any more. */
+	int (*take)(void *arg, unsigned cpu);
+	/* The registers in memory: 4 KiB at what IA32_APIC_BASE says; size is 1, 2, 4 or 8. */
+	uint64_t (*read)(void *arg, unsigned cpu, unsigned off, unsigned size);
+	void (*write)(void *arg, unsigned cpu, unsigned off, uint64_t val, unsigned size);
+	/* MSRs: IA32_APIC_BASE (0x1b), IA32_TSC_DEADLINE (0x6e0) in guest nanoseconds (the CPU
+	 * converts), x2APIC's 0x800 to 0x8ff; false: the access is not allowed (#GP). */
+	bool (*read_msr)(void *arg, unsigned cpu, unsigned msr, uint64_t *val);
+	bool (*write_msr)(void *arg, unsigned cpu, unsigned msr, uint64_t val);
+	/* CR8: bits 7 to 4 of the task priority. */
+	unsigned (*get_tpr)(void *arg, unsigned cpu);
+	void (*set_tpr)(void *arg, unsigned cpu, unsigned tpr);
+	/* INIT: all but the APIC ID and IA32_APIC_BASE as after reset. */
+	void (*init)(void *arg, unsigned cpu);
+};
+
+#endif
