@@ -10,6 +10,7 @@
 #include "base/compiler.h"
 #include "core/exit.h"
 #include "cpu/cpu.h"
+#include "cpu/tlb.h"
 #include "cpu/x86/regs.h"
 
 /*
@@ -23,24 +24,10 @@
  * architectural.
  */
 
-/* Software TLB, by linear address: loads and stores apart.  The byte is at host address linear +
- * addend where the page of an access is tag.  A store entry exists only for pages that are writable
- * and dirty and hold no code; neither for pages with a bus region. */
-enum { X86_TLB_BITS = 10, X86_TLB_SIZE = 1 << X86_TLB_BITS };
-#define X86_NO_TAG(n) ((n) == X86_TLB_SIZE - 1 ? 0 : UINT64_MAX)
-
-struct x86_tlb_entry {
-	uint64_t tag;
-	uintptr_t addend;
-};
-
-struct x86_tlb {
-	struct x86_tlb_entry load[X86_TLB_SIZE], store[X86_TLB_SIZE];
-};
-
 /* Whose rights an access has.  SMAP: supervisor that may not touch user pages (CR4.SMAP with
- * EFLAGS.AC clear, and implicit accesses); each has a TLB. */
-enum x86_context { X86_CTX_USER, X86_CTX_SUPER, X86_CTX_SMAP, X86_NCTX };
+ * EFLAGS.AC clear, and implicit accesses); each has a TLB.  SLOW is no context but the TLB that
+ * stays empty, for when each access is to be looked at: alignment checks, data breakpoints. */
+enum x86_context { X86_CTX_USER, X86_CTX_SUPER, X86_CTX_SMAP, X86_NCTX, X86_CTX_SLOW = X86_NCTX };
 
 enum x86_access { X86_FETCH, X86_LOAD, X86_STORE };
 
@@ -112,8 +99,8 @@ struct x86 {
 	uint64_t fl_a, fl_b, fl_c;
 	uint64_t eflags;
 	uint64_t r[16];
-	uint64_t rip; /* of the current instruction until it is done */
-	struct x86_tlb *tlb;
+	uint64_t rip;    /* of the current instruction until it is done */
+	struct tlb *tlb; /* of the current data context, or &tlbs[X86_CTX_SLOW] */
 	struct x86_seg seg[X86_NSEGS], ldtr, tr;
 	uint64_t seg_base[X86_NSEGS]; /* seg[].base; kept apart for compiled code */
 	struct x86_table gdt, idt;
@@ -139,6 +126,7 @@ struct x86 {
 	_Atomic uint32_t lines; /* bits of INTC_x below 32 */
 	_Atomic int32_t sipi;   /* vector, or -1 */
 	bool halted, wait_sipi, nmi_masked;
+	bool running;   /* inside x86_run */
 	uint8_t shadow; /* X86_SHADOW_x: of the instruction before */
 	bool answered;  /* exit.val answers the read at exit.addr */
 	struct exit exit;
@@ -154,7 +142,8 @@ struct x86 {
 	uint8_t raised_vector, raised_kind;
 	bool raised_has_error;
 	uint32_t raised_error;
-	struct x86_tlb tlbs[X86_NCTX];
+	uint64_t apic_page; /* the registers of intc are at this physical page; all ones: nowhere */
+	struct tlb tlbs[X86_NCTX + 1];
 };
 
 /* CR0 */

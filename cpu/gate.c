@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "cpu/gate.h"
+
+void gate_init(struct gate *g)
+{
+	mutex_init(&g->lock);
+	cond_init(&g->changed);
+	g->inside = 0;
+	g->closed = false;
+}
+
+void gate_fini(struct gate *g)
+{
+	cond_fini(&g->changed);
+	mutex_fini(&g->lock);
+}
+
+/* With the lock held: comes in when nobody wants to be alone. */
+static void come_in(struct gate *g)
+{
+	while (g->closed)
+		cond_wait(&g->changed, &g->lock);
+	g->inside++;
+}
+
+static void go_out(struct gate *g)
+{
+	g->inside--;
+	if (g->closed)
+		cond_broadcast(&g->changed);
+}
+
+void gate_enter(struct gate *g)
+{
+	mutex_lock(&g->lock);
+	come_in(g);
+	mutex_unlock(&g->lock);
+}
+
+void gate_leave(struct gate *g)
+{
+	mutex_lock(&g->lock);
+	go_out(g);
+	mutex_unlock(&g->lock);
+}
+
+void gate_pause(struct gate *g)
+{
+	mutex_lock(&g->lock);
+	go_out(g);
+	come_in(g);
+	mutex_unlock(&g->lock);
+}
+
+void gate_alone(struct gate *g, void (*ask)(void *arg), void *arg)
+{
+	mutex_lock(&g->lock);
+	go_out(g);
+	while (g->closed)
+		cond_wait(&g->changed, &g->lock);
+	g->closed = true;
+	ask(arg);
+	while (g->inside)
+		cond_wait(&g->changed, &g->lock);
+}
+
+void gate_together(struct gate *g)
+{
+	g->closed = false;
+	g->inside++;
+	cond_broadcast(&g->changed);
+	mutex_unlock(&g->lock);
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "cpu/tlb.h"
+
+#include "base/compiler.h"
+
+enum { LOADS, STORES };
+
+#define PAGE_MASK 0xfffull
+
+static struct tlb_entry *table(struct tlb *t, unsigned store)
+{
+	return store ? t->store : t->load;
+}
+
+void tlb_init(struct tlb *t)
+{
+	unsigned n;
+
+	*t = (struct tlb){ 0 };
+	for (n = 0; n < TLB_SIZE; n++)
+		t->load[n].tag = t->store[n].tag = TLB_NO_TAG(n);
+}
+
+static void set_add(struct tlb_set *set, unsigned n)
+{
+	set->any |= 1ull << n / 64;
+	set->word[n / 64] |= 1ull << n % 64;
+}
+
+void tlb_fill(struct tlb *t, bool store, uint64_t va, const uint8_t *host, bool local)
+{
+	const unsigned n = tlb_slot(va);
+	const uint64_t page = va & ~PAGE_MASK;
+	struct tlb_entry *e = &table(t, store)[n];
+
+	e->tag = page;
+	e->addend = (uintptr_t)host - (uintptr_t)page;
+	set_add(&t->used[store], n);
+	if (local)
+		set_add(&t->local[store], n);
+}
+
+/* Empties the entries of a set, and the set. */
+static void empty(struct tlb *t, unsigned store, struct tlb_set *set)
+{
+	unsigned i, n;
+
+	for (; set->any; set->any &= ~(1ull << i)) {
+		i = 63 - clz64(set->any);
+		for (; set->word[i]; set->word[i] &= ~(1ull << n % 64)) {
+			n = i * 64 + 63 - clz64(set->word[i]);
+			table(t, store)[n].tag = TLB_NO_TAG(n);
+		}
+	}
+}
+
+/* Takes what is in b out of a. */
+static void set_take(struct tlb_set *a, const struct tlb_set *b)
+{
+	uint64_t words;
+	unsigned i;
+
+	for (words = b->any; words; words &= ~(1ull << i)) {
+		i = 63 - clz64(words);
+		a->word[i] &= ~b->word[i];
+		if (!a->word[i])
+			a->any &= ~(1ull << i);
+	}
+}
+
+void tlb_forget(struct tlb *t)
+{
+	unsigned store;
+
+	for (store = LOADS; store <= STORES; store++) {
+		empty(t, store, &t->used[store]);
+		t->local[store] = (struct tlb_set){ 0 };
+	}
+}
+
+void tlb_forget_local(struct tlb *t)
+{
+	unsigned store;
+
+	for (store = LOADS; store <= STORES; store++) {
+		set_take(&t->used[store], &t->local[store]);
+		empty(t, store, &t->local[store]);
+	}
+}
+
+void tlb_forget_page(struct tlb *t, uint64_t va)
+{
+	const unsigned n = tlb_slot(va);
+	unsigned store;
+
+	for (store = LOADS; store <= STORES; store++)
+		if (table(t, store)[n].tag == (va & ~PAGE_MASK))
+			table(t, store)[n].tag = TLB_NO_TAG(n);
+}
+
+void tlb_protect(struct tlb *t, const uint8_t *host)
+{
+	const struct tlb_set *set = &t->used[STORES];
+	uint64_t words, bits;
+	unsigned i, n;
+
+	for (words = set->any; words; words &= ~(1ull << i)) {
+		i = 63 - clz64(words);
+		for (bits = set->word[i]; bits; bits &= ~(1ull << n % 64)) {
+			n = i * 64 + 63 - clz64(bits);
+			if ((uintptr_t)t->store[n].tag + t->store[n].addend == (uintptr_t)host)
+				t->store[n].tag = TLB_NO_TAG(n);
+		}
+	}
+}

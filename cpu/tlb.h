@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef CPU_TLB_H
+#define CPU_TLB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * A software TLB: where in the host's memory the pages of 4 KiB are that a guest CPU accesses,
+ * loads and stores apart.  An entry matches when the page of the access is its tag; the byte is
+ * then at host address va + addend.  The tag of an empty entry is of another index, so that the
+ * page offset of its difference to an address says so, too.  An entry exists only where an access
+ * needs nothing else: no bus region on the page, and for stores a page table that knows it as dirty
+ * and no code.
+ *
+ * What entries may be filled is kept as sets of bits, so that to forget costs what there is.
+ */
+enum { TLB_BITS = 12, TLB_SIZE = 1 << TLB_BITS };
+#define TLB_NO_TAG(n) ((n) == TLB_SIZE - 1 ? 0 : UINT64_MAX)
+
+struct tlb_entry {
+	uint64_t tag;
+	uintptr_t addend;
+};
+
+/* any: which of its words are not 0. */
+struct tlb_set {
+	uint64_t any;
+	uint64_t word[TLB_SIZE / 64];
+};
+
+struct tlb {
+	struct tlb_entry load[TLB_SIZE], store[TLB_SIZE];
+	struct tlb_set used[2],
+	    local[2]; /* of loads, of stores; local: of this address space only */
+};
+
+static inline unsigned tlb_slot(uint64_t va)
+{
+	return va >> 12 & (TLB_SIZE - 1);
+}
+
+void tlb_init(struct tlb *);
+/* The page of va is at host. */
+void tlb_fill(struct tlb *, bool store, uint64_t va, const uint8_t *host, bool local);
+void tlb_forget(struct tlb *);
+void tlb_forget_local(struct tlb *);
+void tlb_forget_page(struct tlb *, uint64_t va);
+/* No store may find this page of the host. */
+void tlb_protect(struct tlb *, const uint8_t *host);
+
+#endif
