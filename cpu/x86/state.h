@@ -63,7 +63,6 @@ enum {
 	X86_ATT_EXIT = 4,  /* `exit` holds a reason to come out */
 	X86_ATT_CODE = 8,  /* code that was decoded is stale */
 	X86_ATT_STOP = 32, /* another CPU has to be alone */
-	X86_ATT_TRAP = 64, /* debug traps, shadows: look at `shadow`, `dr6_pending`, TF */
 };
 
 /* What a longjmp to `trap` says. */
@@ -135,6 +134,7 @@ struct x86 {
 	unsigned id;
 	const struct cpu_env *env;
 	const struct x86_model *model;
+	struct x86_model *own_model; /* CPU 0's: the same one */
 	struct x86 *first, *next_cpu;
 	struct x86_vm *vm;
 	struct x86_code *code;
@@ -285,6 +285,11 @@ void x86_bus_unlock(struct x86 *);
 /* Forgets translations: all (globals too), all but globals, one page. */
 void x86_flush(struct x86 *, bool globals);
 void x86_flush_page(struct x86 *, uint64_t linear);
+/* While s->tlb is &tlbs[X86_CTX_SLOW]: checks alignment (#AC), notes data breakpoints (debug.c). */
+void x86_look_at_access(struct x86 *, uint64_t linear, unsigned len, enum x86_access);
+/* code.c: the same for what finds code. */
+void x86_code_unlink(struct x86 *, bool globals);
+void x86_code_unlink_page(struct x86 *, uint64_t linear);
 /* Physical memory: tables that are found by physical address; false: nothing is there. */
 bool x86_phys_read(struct x86 *, uint64_t pa, uint64_t *val, unsigned size);
 
@@ -294,7 +299,9 @@ bool x86_phys_read(struct x86 *, uint64_t pa, uint64_t *val, unsigned size);
 void x86_cpuid(struct x86 *, uint32_t leaf, uint32_t sub, uint32_t out[4]);
 bool x86_read_msr(struct x86 *, uint32_t msr, uint64_t *val); /* false: #GP */
 bool x86_write_msr(struct x86 *, uint32_t msr, uint64_t val);
+void x86_msr_reset(struct x86 *);
 uint64_t x86_tsc(const struct x86 *);
+uint32_t x86_signature(const struct x86 *); /* family, model and stepping: CPUID 1 EAX */
 /* MOV to CRn with all checks and consequences; raises. */
 void x86_write_cr(struct x86 *, unsigned n, uint64_t val);
 uint64_t x86_read_cr(struct x86 *, unsigned n);
@@ -311,11 +318,21 @@ void x86_check_io(struct x86 *, uint16_t port, unsigned size);
 
 void x86_fpu_reset(struct x86 *);
 
+/* debug.c ----------------------------------------------------------------------------------------
+ */
+
+/* Before the instruction at linear address rip: raises #DB (fault) for code breakpoints unless RF.
+ */
+void x86_debug_before(struct x86 *);
+/* After an instruction, when TF was set before it or dr6_pending is not 0: raises #DB (trap). */
+void x86_debug_after(struct x86 *, bool single_step);
+
 /* run.c ------------------------------------------------------------------------------------------
  */
 
 void x86_run(struct x86 *, struct exit *, uint64_t turn);
 void x86_reset(struct x86 *);
-void x86_init(struct x86 *); /* the INIT signal: SDM volume 3, table 9-1 */
+void x86_init(struct x86 *);                    /* the INIT signal: SDM volume 3, table 9-1 */
+void x86_startup(struct x86 *, uint8_t vector); /* SIPI */
 
 #endif
