@@ -302,4 +302,5 @@ def main():
     print(plot.tables(plot.Figures(json.loads(json.dumps(data)))))
 
 
-main()
+if __name__ == "__main__":
+    main()
