@@ -56,7 +56,9 @@ def size():
             for c in line:
                 if c == "{":
                     if depth == 0:
-                        start, deepest, table = number, 0, any(w in last + line for w in ("=", "enum", "extern"))
+                        start, deepest = number, 0
+                        table = (any(w in last + line for w in ("=", "enum", "extern"))
+                                 or re.match(r"struct \w+ {", line))
                     depth += 1
                     deepest = max(deepest, depth)
                 elif c == "}":
