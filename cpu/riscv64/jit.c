@@ -539,26 +539,50 @@ static bool is_path(struct rv *s, uint64_t pc)
 	return is;
 }
 
+/* The hart forgets the unit at pa of its flavour, which lies at host.  It knows that by where it is
+ * in its page, and so in one of a few places. */
+static void forget_unit(struct rv *s, unsigned t, uint64_t pa, const void *host)
+{
+	struct jit_jump *place = place_of(s, pa);
+	unsigned n = jit_jump_index(pa & PAGE_MASK);
+
+	if (place->host == host)
+		place->tag = NO_PLACE;
+	for (; n < JIT_JUMPS; n += MEM_PAGE / 2)
+		if (s->jump[t][n].host == host)
+			s->jump[t][n].tag = JIT_NO_TAG(n);
+}
+
+/* A path has come in place of the unit at pa: harts may remember that, and stores do not find it
+ * any more. */
+static void forget_replaced(struct rv *s, uint64_t pa, const void *host)
+{
+	unsigned t = table_of(s);
+	struct rv *hart;
+
+	for (hart = s->first; hart; hart = hart->next_hart)
+		if (hart == s || !s->env->parallel)
+			forget_unit(hart, t, pa, host);
+		else
+			rv_attend(hart, RV_ATT_CODE);
+}
+
 static void translate_path(struct rv *s, const struct source *from, struct rv_path *path)
 {
 	struct rv_jit *j = s->jit;
 	struct jit_unit unit;
-	struct rv *hart;
 	unsigned low, high;
+	jit_id old;
 
 	if (!is_watched(s, from) || !rv_path_lift(path, from->page, &j->ir, &low, &high))
 		return;
 	ir_optimise(&j->ir, &rv_ir_guest, IR_FULL);
 	unit = unit_for(s, path->n);
-	if (!jit_cache_add_path(j->cache, from->pa, (from->pa & ~(uint64_t)PAGE_MASK) + low,
-		high - low, flavour_of(s), &unit))
-		return;
-	/* They may remember what was there, and stores do not find that any more. */
-	for (hart = s->first; hart; hart = hart->next_hart)
-		if (hart == s || !s->env->parallel)
-			rv_jit_forget(hart);
-		else
-			rv_attend(hart, RV_ATT_CODE);
+	old = jit_cache_find(j->cache, from->pa, JIT_NO_PAGE, flavour_of(s));
+	if (jit_cache_add_path(j->cache, from->pa, (from->pa & ~(uint64_t)PAGE_MASK) + low,
+		high - low, flavour_of(s), &unit) &&
+	    old)
+		forget_replaced(s, from->pa, jit_cache_host(j->cache, old));
 }
 
 void rv_jit_follow(struct rv *s)
