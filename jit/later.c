@@ -141,8 +141,8 @@ struct jit_order *jit_later_order(struct jit_later *l, uint64_t pa, unsigned fla
 void jit_later_send(struct jit_later *l)
 {
 	mutex_lock(&l->lock);
-	l->n++;
-	cond_broadcast(&l->changed);
+	if (++l->n == 1) /* to wake the thread costs as much as a good part of its work */
+		cond_broadcast(&l->changed);
 	mutex_unlock(&l->lock);
 }
 
@@ -173,6 +173,7 @@ void jit_later_done(struct jit_later *l)
 	mutex_lock(&l->lock);
 	atomic_store(&l->made, false);
 	drop_first(l);
-	cond_broadcast(&l->changed);
+	if (l->n)
+		cond_broadcast(&l->changed);
 	mutex_unlock(&l->lock);
 }
