@@ -45,6 +45,10 @@ int os_file_zero(int fd, uint64_t off, uint64_t len, int punch);
 
 /* Names a thread for debuggers: at most 15 bytes. */
 void os_thread_name(pthread_t, const char *name);
+/* The calling thread does what can wait: others come first, where the OS can say that. */
+void os_thread_lower(void);
+/* CPUs that this process may use at the same time; 1 where that is not known. */
+unsigned os_cpus(void);
 
 /* Takes a terminal out of line mode, so that each key arrives at once and as it is; `before` is for
  * os_tty_restore.  -ENOTTY when fd is no terminal. */

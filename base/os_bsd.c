@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/event.h>
 #include <sys/file.h>
@@ -40,6 +41,24 @@ void os_thread_name(pthread_t t, const char *name)
 #else
 	pthread_set_name_np(t, name);
 #endif
+}
+
+void os_thread_lower(void)
+{
+	struct sched_param param;
+	int policy;
+
+	if (pthread_getschedparam(pthread_self(), &policy, &param) != 0)
+		return;
+	param.sched_priority = sched_get_priority_min(policy);
+	(void)pthread_setschedparam(pthread_self(), policy, &param);
+}
+
+unsigned os_cpus(void)
+{
+	long n = sysconf(_SC_NPROCESSORS_ONLN);
+
+	return n > 0 ? (unsigned)n : 1;
 }
 
 int os_file_lock(int fd, int exclusive)

@@ -5,9 +5,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 void os_random(void *buf, size_t len)
@@ -29,6 +31,20 @@ void os_random(void *buf, size_t len)
 void os_thread_name(pthread_t t, const char *name)
 {
 	pthread_setname_np(t, name);
+}
+
+void os_thread_lower(void)
+{
+	/* On Linux this is of the thread, not of the process: setpriority(2). */
+	(void)setpriority(PRIO_PROCESS, 0, 5);
+}
+
+unsigned os_cpus(void)
+{
+	cpu_set_t set;
+	int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 0;
+
+	return n > 0 ? (unsigned)n : 1;
 }
 
 int os_file_lock(int fd, int exclusive)

@@ -34,6 +34,7 @@ struct cpu_env {
 	bool paths;          /* and so are paths: what is hot elsewhere */
 	bool hole_exits;     /* accesses that nobody answers come out as EXIT_READ and EXIT_WRITE */
 	bool parallel;       /* CPUs run on several host threads */
+	bool background;     /* paths are compiled on one more; runs do not repeat exactly then */
 	/* This CPU has to look up if it is halted: its own timer fired.  May be NULL. */
 	void (*wake)(void *machine, unsigned id);
 	void *machine;

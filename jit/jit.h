@@ -13,7 +13,7 @@ struct ir_guest;
 
 /*
  * Makes host code of IR blocks and runs it.  One struct jit serves all CPUs of a VM; compiling and
- * linking are for one thread at a time, running is for any.
+ * linking are for one thread at a time (but see jit_draft), running is for any.
  *
  * Compiled code is position-independent in the guest's address space: it belongs to a page, and
  * finds in the state (`base`) at which virtual address that page is now.  All pcs in its IR are
@@ -71,6 +71,7 @@ struct jit_unit {
 	uint32_t jumps;               /* offset of the jump cache */
 	uint8_t mark;                 /* 0 or 1 */
 	bool plain;                   /* each access asks for its own translation: see below */
+	struct jit_draft *draft;      /* not NULL: what was made of it, for jit_compile to place */
 };
 
 /* A direct exit that is not linked: jit_enter returned its address. */
@@ -106,6 +107,11 @@ size_t jit_offset(const struct jit *, const void *host);
 
 /* Compiles to [at, end): the offset behind it, or 0 when it does not fit. */
 size_t jit_compile(struct jit *, const struct jit_unit *, size_t at, size_t end);
+/* Compiles where code does not run: for another thread than that of jit_compile, which takes what
+ * comes out to code memory later.  A draft holds one unit, and is for one thread at a time. */
+struct jit_draft *jit_draft_new(struct jit *, struct err *);
+void jit_draft_free(struct jit_draft *);
+bool jit_draft(struct jit_draft *, const struct jit_unit *); /* false: it is too long */
 /* Leads a direct exit to a unit's start, or back to where it leaves. */
 void jit_link(struct jit *, uintptr_t exit, size_t to);
 void jit_unlink(struct jit *, uintptr_t exit);

@@ -355,6 +355,7 @@ static void run_compiled(struct rv *s, struct exit *x)
 	for (;;) {
 		if (!begin_slice(s, x, SLICE))
 			return;
+		rv_jit_fetch(s);
 		if (s->hot) {
 			rv_jit_follow(s);
 			continue;

@@ -15,6 +15,7 @@
 #include "cpu/riscv64/path.h"
 #include "cpu/riscv64/vm.h"
 #include "jit/cache.h"
+#include "jit/later.h"
 
 enum {
 	CODE_SIZE = 64 << 20,
@@ -34,8 +35,10 @@ enum {
 struct rv_jit {
 	struct jit *jit;
 	struct jit_cache *cache;
-	unsigned limit;     /* of heat */
-	unsigned evictions; /* times that room was made */
+	struct jit_later *later; /* NULL: paths are compiled in place */
+	unsigned fetched;        /* from there */
+	unsigned limit;          /* of heat */
+	unsigned evictions;      /* times that room was made */
 	struct ir_block ir;
 	uint8_t sample[SAMPLES]; /* how often compiled code stopped there, by physical address */
 	unsigned nsamples;
@@ -64,6 +67,7 @@ static void *refill(void *s, uint64_t va, unsigned size, bool store)
 }
 
 static const void *jump(void *s);
+static bool lift_order(struct jit_order *, struct ir_block *);
 
 static const struct jit_guest guest = {
 	.ir = &rv_ir_guest,
@@ -85,6 +89,23 @@ static const struct jit_guest guest = {
 	.jump = jump,
 };
 
+/* What the thread of jit/later.h needs for a path. */
+struct order {
+	struct jit_order order;
+	struct rv_path path;
+};
+
+static const struct jit_later_guest later_guest = { &rv_ir_guest, sizeof(struct order),
+	lift_order };
+
+static void release(struct rv_jit *j)
+{
+	jit_later_free(j->later);
+	jit_cache_free(j->cache);
+	jit_free(j->jit);
+	free(j);
+}
+
 int rv_jit_new(struct rv *s, struct err *e)
 {
 	struct rv_jit *j;
@@ -101,9 +122,10 @@ int rv_jit_new(struct rv *s, struct err *e)
 	j->limit = s->env->eager || s->env->paths ? 0 : WARM;
 	j->jit = jit_new(&guest, CODE_SIZE, s->env->baseline, e);
 	j->cache = j->jit ? jit_cache_new(j->jit, e) : NULL;
-	if (!j->cache) {
-		jit_free(j->jit);
-		free(j);
+	if (j->cache && s->env->background)
+		j->later = jit_later_new(j->jit, &later_guest, e);
+	if (!j->cache || (s->env->background && !j->later)) {
+		release(j);
 		return -ENOMEM;
 	}
 	s->jit = j;
@@ -116,9 +138,7 @@ void rv_jit_free(struct rv *s)
 
 	if (s != s->first || !j)
 		return;
-	jit_cache_free(j->cache);
-	jit_free(j->jit);
-	free(j);
+	release(j);
 }
 
 /* Contexts ---------------------------------------------------------------------------------------
@@ -539,26 +559,131 @@ static bool is_path(struct rv *s, uint64_t pc)
 	return is;
 }
 
+/* The hart forgets the unit at pa of its flavour, which lies at host.  It knows that by where it is
+ * in its page, and so in one of a few places. */
+static void forget_unit(struct rv *s, unsigned t, uint64_t pa, const void *host)
+{
+	struct jit_jump *place = place_of(s, pa);
+	unsigned n = jit_jump_index(pa & PAGE_MASK);
+
+	if (place->host == host)
+		place->tag = NO_PLACE;
+	for (; n < JIT_JUMPS; n += MEM_PAGE / 2)
+		if (s->jump[t][n].host == host)
+			s->jump[t][n].tag = JIT_NO_TAG(n);
+}
+
+/* A path has come in place of the unit at pa: harts may remember that, and stores do not find it
+ * any more. */
+static void forget_replaced(struct rv *s, unsigned t, uint64_t pa, const void *host)
+{
+	struct rv *hart;
+
+	for (hart = s->first; hart; hart = hart->next_hart)
+		if (hart == s || !s->env->parallel)
+			forget_unit(hart, t, pa, host);
+		else
+			rv_attend(hart, RV_ATT_CODE);
+}
+
+static unsigned table_of_flavour(unsigned flavour)
+{
+	return flavour == RV_CTX_M ? 2 : flavour != RV_CTX_U;
+}
+
+/* With the lock held; false: there is one, or it cannot be. */
+static bool add_path(
+    struct rv *s, uint64_t pa, unsigned flavour, const struct rv_path *path, struct jit_unit *unit)
+{
+	struct jit_cache *c = s->jit->cache;
+	jit_id old = jit_cache_find(c, pa, JIT_NO_PAGE, flavour);
+	unsigned low, high;
+
+	if (old && jit_cache_is_path(c, old))
+		return false;
+	rv_path_extent(path, &low, &high);
+	if (!jit_cache_add_path(
+		c, pa, (pa & ~(uint64_t)PAGE_MASK) + low, high - low, flavour, unit))
+		return false;
+	if (old)
+		forget_replaced(s, table_of_flavour(flavour), pa, jit_cache_host(c, old));
+	return true;
+}
+
 static void translate_path(struct rv *s, const struct source *from, struct rv_path *path)
 {
 	struct rv_jit *j = s->jit;
 	struct jit_unit unit;
-	struct rv *hart;
-	unsigned low, high;
 
-	if (!is_watched(s, from) || !rv_path_lift(path, from->page, &j->ir, &low, &high))
+	rv_path_read(path, from->page);
+	if (!is_watched(s, from) || !rv_path_lift(path, &j->ir))
 		return;
 	ir_optimise(&j->ir, &rv_ir_guest, IR_FULL);
 	unit = unit_for(s, path->n);
-	if (!jit_cache_add_path(j->cache, from->pa, (from->pa & ~(uint64_t)PAGE_MASK) + low,
-		high - low, flavour_of(s), &unit))
+	add_path(s, from->pa, flavour_of(s), path, &unit);
+}
+
+static bool lift_order(struct jit_order *order, struct ir_block *ir)
+{
+	struct order *o = CONTAINER_OF(order, struct order, order);
+
+	if (!rv_path_lift(&o->path, ir))
+		return false;
+	order->unit.insns = o->path.n;
+	return true;
+}
+
+static void order_path(struct rv *s, const struct source *from, const struct rv_path *path)
+{
+	struct jit_order *order = jit_later_order(s->jit->later, from->pa, flavour_of(s));
+	struct order *o;
+
+	if (!order)
 		return;
-	/* They may remember what was there, and stores do not find that any more. */
-	for (hart = s->first; hart; hart = hart->next_hart)
-		if (hart == s || !s->env->parallel)
-			rv_jit_forget(hart);
-		else
-			rv_attend(hart, RV_ATT_CODE);
+	o = CONTAINER_OF(order, struct order, order);
+	order->unit = unit_for(s, 0);
+	o->path = *path;
+	rv_path_read(&o->path, from->page);
+	jit_later_send(s->jit->later);
+}
+
+/* What was written since, or is not watched any more, is not what was ordered.  The page may have
+ * been given up and come back meanwhile: what counts is what it holds now, with the lock held. */
+static void place_order(struct rv *s, struct jit_order *order)
+{
+	struct order *o = CONTAINER_OF(order, struct order, order);
+	const uint8_t *page = mem_at(s->env->mem, order->pa & ~(uint64_t)PAGE_MASK, MEM_PAGE);
+	const struct source from = { .pa = order->pa, .pa2 = JIT_NO_PAGE };
+
+	if (is_watched(s, &from) && rv_path_is_in(&o->path, page) &&
+	    add_path(s, order->pa, order->flavour, &o->path, &order->unit))
+		s->jit->fetched++;
+}
+
+bool rv_jit_wait(struct rv *s)
+{
+	return s->jit && s->jit->later && jit_later_wait(s->jit->later);
+}
+
+unsigned rv_jit_fetched(const struct rv *s)
+{
+	return s->jit ? s->jit->fetched : 0;
+}
+
+void rv_jit_fetch(struct rv *s)
+{
+	struct jit_later *l = s->jit->later;
+	struct jit_order *o;
+
+	if (!l || !jit_later_made(l))
+		return;
+	lock_with_room(s);
+	o = jit_later_fetch(l); /* another hart may have been here before */
+	if (o) {
+		place_order(s, o);
+		jit_later_done(l);
+	}
+	rv_vm_unlock(s);
 }
 
 void rv_jit_follow(struct rv *s)
@@ -573,8 +698,13 @@ void rv_jit_follow(struct rv *s)
 	rv_path_record(s, &path, is_path);
 	if (path.n < RV_PATH_MIN || flavour_of(s) != flavour || is_odd(s))
 		return;
-	lock_with_room(s);
-	translate_path(s, &from, &path);
+	if (s->jit->later) {
+		rv_vm_lock(s);
+		order_path(s, &from, &path);
+	} else {
+		lock_with_room(s);
+		translate_path(s, &from, &path);
+	}
 	rv_vm_unlock(s);
 }
 

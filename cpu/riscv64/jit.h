@@ -25,8 +25,13 @@ const void *rv_jit_find(struct rv *);
 bool rv_jit_run(struct rv *, const void *host);
 
 /* Between two instructions, when compiled code has used up its instructions at pc often: s->hot.
- * Compiles the path from there.  Raises as the interpreter does. */
+ * Compiles the path from there, or orders it (env->background).  Raises as the interpreter does. */
 void rv_jit_follow(struct rv *);
+/* Between two instructions: takes over a path that was ordered, if there is one. */
+void rv_jit_fetch(struct rv *);
+/* For tests: waits for one; false: none is ordered.  How many were taken over. */
+bool rv_jit_wait(struct rv *);
+unsigned rv_jit_fetched(const struct rv *);
 
 /* With the lock of vm.h held.  [pa, pa + len) of one page was written, or is no longer watched;
  * true if there was code: then other harts that run may remember it until they unlink. */

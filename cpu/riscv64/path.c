@@ -34,26 +34,49 @@ void rv_path_record(struct rv *s, struct rv_path *p, bool (*stop)(struct rv *, u
 	}
 }
 
-bool rv_path_lift(
-    struct rv_path *p, const uint8_t *page, struct ir_block *ir, unsigned *low, unsigned *high)
+void rv_path_read(struct rv_path *p, const uint8_t *page)
 {
-	struct ctx c;
+	unsigned i;
+
+	for (i = 0; i < p->n; i++)
+		p->word[i] = rv_code_word(page + p->at[i], 4);
+}
+
+bool rv_path_is_in(const struct rv_path *p, const uint8_t *page)
+{
+	unsigned i;
+
+	for (i = 0; i < p->n; i++)
+		if (p->word[i] != rv_code_word(page + p->at[i], 4))
+			return false;
+	return true;
+}
+
+void rv_path_extent(const struct rv_path *p, unsigned *low, unsigned *high)
+{
 	unsigned i, at, end;
-	uint32_t word;
-	bool more = true;
 
 	*low = MEM_PAGE;
 	*high = 0;
-	rv_lift_begin(&c, ir, p->at[0]);
-	for (i = 0; i < p->n && more; i++) {
+	for (i = 0; i < p->n; i++) {
 		at = (unsigned)p->at[i];
-		if (c.pc != p->at[i])
-			return false;
-		word = rv_code_word(page + at, 4);
-		end = at + (rv_is_long(word) ? 4 : 2);
+		end = at + (rv_is_long(p->word[i]) ? 4 : 2);
 		*low = at < *low ? at : *low;
 		*high = end > *high ? end : *high;
-		more = rv_lift_follow(&c, word, p->at[i + 1]);
+	}
+}
+
+bool rv_path_lift(struct rv_path *p, struct ir_block *ir)
+{
+	struct ctx c;
+	unsigned i;
+	bool more = true;
+
+	rv_lift_begin(&c, ir, p->at[0]);
+	for (i = 0; i < p->n && more; i++) {
+		if (c.pc != p->at[i])
+			return false;
+		more = rv_lift_follow(&c, p->word[i], p->at[i + 1]);
 	}
 	rv_lift_end(&c);
 	p->n = i;

@@ -2,6 +2,10 @@
 /*
  * The forward pass: one operation after the other.
  */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
 #include "jit/x86_64/fp_seq.h"
 #include "jit/x86_64/gen.h"
 
@@ -107,12 +111,13 @@ static void all(struct gen *g, const uint8_t *end)
 	}
 }
 
-size_t jit_compile(struct jit *j, const struct jit_unit *unit, size_t at, size_t end)
+/* Offset behind the code, which begins at `at` of `memory`; 0: it does not fit. */
+static size_t compile(
+    struct gen *g, const struct jit_unit *unit, uint8_t *memory, size_t at, size_t end)
 {
-	struct gen *g = j->gen;
-
-	g->code.at = j->code.rw + at;
-	g->jit = j;
+	g->code.at = memory + at;
+	g->code.first = g->code.at;
+	g->origin = memory;
 	g->unit = unit;
 	g->op = unit->ir->op;
 	g->n = unit->ir->n;
@@ -120,8 +125,80 @@ size_t jit_compile(struct jit *j, const struct jit_unit *unit, size_t at, size_t
 	g->fp = g->fp_ready = g->failed = false;
 	x86_prepare(g);
 	x86_begin(g);
-	all(g, j->code.rw + end);
+	all(g, memory + end);
 	if (!g->failed)
-		x86_cold(g, j->code.rw + end);
-	return g->failed ? 0 : (size_t)(g->code.at - j->code.rw);
+		x86_cold(g, memory + end);
+	return g->failed ? 0 : (size_t)(g->code.at - memory);
+}
+
+/* Drafts ---------------------------------------------------------------------------------------
+ */
+
+struct jit_draft *jit_draft_new(struct jit *j, struct err *e)
+{
+	struct jit_draft *d = calloc(1, sizeof *d);
+
+	if (!d) {
+		err_set(e, ENOMEM, "jit: no memory for a code generator");
+		return NULL;
+	}
+	d->gen.jit = j;
+	d->gen.code.far = &d->far;
+	d->gen.draft = d;
+	return d;
+}
+
+void jit_draft_free(struct jit_draft *d)
+{
+	free(d);
+}
+
+void x86_note_exit(struct gen *g)
+{
+	struct jit_draft *d = g->draft;
+
+	/* Only cold parts have one, each of them at most. */
+	if (d)
+		d->exit[d->nexits++] = (uint16_t)(g->code.at - d->code);
+}
+
+bool jit_draft(struct jit_draft *d, const struct jit_unit *unit)
+{
+	d->far.n = d->nexits = 0;
+	d->size = compile(&d->gen, unit, d->code, 0, sizeof d->code);
+	if (d->far.n > X86_FAR)
+		d->size = 0;
+	return d->size;
+}
+
+static size_t place(const struct jit *j, const struct jit_unit *unit, size_t at, size_t end)
+{
+	const struct jit_draft *d = unit->draft;
+	uint8_t *to = j->code.rw + at;
+	struct jit_exit x;
+	uint32_t rel;
+	unsigned i;
+
+	if (!d->size || at + d->size > end)
+		return 0;
+	memcpy(to, d->code, d->size);
+	for (i = 0; i < d->far.n; i++) {
+		memcpy(&rel, to + d->far.site[i], sizeof rel);
+		rel += (uint32_t)((uintptr_t)d->code - (uintptr_t)to);
+		memcpy(to + d->far.site[i], &rel, sizeof rel);
+	}
+	for (i = 0; i < d->nexits; i++) {
+		memcpy(&x, to + d->exit[i], sizeof x);
+		x.site += (uint32_t)at; /* keeps JIT_PLAIN */
+		x.unit = unit->id;
+		memcpy(to + d->exit[i], &x, sizeof x);
+	}
+	return at + d->size;
+}
+
+size_t jit_compile(struct jit *j, const struct jit_unit *unit, size_t at, size_t end)
+{
+	if (unit->draft)
+		return place(j, unit, at, end);
+	return compile(j->gen, unit, j->code.rw, at, end);
 }

@@ -86,11 +86,25 @@ void x86_vex(struct x86_code *c, bool w, unsigned map, unsigned pp, unsigned op,
 	modrm(c, 3, reg, rm);
 }
 
+static uint8_t *rel32(struct x86_code *c, const uint8_t *to)
+{
+	uint8_t *site = c->at;
+
+	if (c->far && (uintptr_t)to - (uintptr_t)c->first > (uintptr_t)(site + 4 - c->first)) {
+		if (c->far->n < X86_FAR)
+			c->far->site[c->far->n] = (uint16_t)(site - c->first);
+		c->far->n++;
+	}
+	c->at += 4;
+	x86_patch(site, to);
+	return site;
+}
+
 void x86_rip(struct x86_code *c, bool w, uint32_t op, unsigned reg, const uint8_t *to)
 {
 	opcode(c, op, rex_of(w, reg, 0, 0), false);
 	modrm(c, 0, reg, 5);
-	x86_32(c, (uint32_t)(to - c->at - 4));
+	rel32(c, to);
 }
 
 void x86_3a(struct x86_code *c, unsigned op, unsigned reg, unsigned rm, unsigned imm)
@@ -276,18 +290,9 @@ void x86_call_m(struct x86_code *c, struct x86_mem m)
 
 void x86_patch(uint8_t *site, const uint8_t *to)
 {
-	int32_t rel = (int32_t)(to - (site + 4));
+	int32_t rel = (int32_t)((uintptr_t)to - (uintptr_t)(site + 4));
 
 	memcpy(site, &rel, 4);
-}
-
-static uint8_t *rel32(struct x86_code *c, const uint8_t *to)
-{
-	uint8_t *site = c->at;
-
-	c->at += 4;
-	x86_patch(site, to);
-	return site;
 }
 
 uint8_t *x86_jmp(struct x86_code *c, const uint8_t *to)

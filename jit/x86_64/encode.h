@@ -116,9 +116,18 @@ enum x86_op {
 	OP_CVTTSD2SI = 0xf20f2c,
 };
 
+/* Where displacements of 32 bits are that lead out of the code: they change when it moves. */
+enum { X86_FAR = 4096 };
+struct x86_far {
+	unsigned n; /* more than X86_FAR: some were left out */
+	uint16_t site[X86_FAR];
+};
+
 /* Where code goes.  Whoever writes makes sure of the room. */
 struct x86_code {
 	uint8_t *at;
+	const uint8_t *first; /* where it began, for `far`; */
+	struct x86_far *far;  /* NULL: it does not move */
 };
 
 /* [base + index * 2^scale + disp]; index X86_NONE: none. */

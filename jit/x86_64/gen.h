@@ -44,6 +44,8 @@ enum {
 	FIRST_ANCHOR = FIRST_VALUE + MAX_SLOTS,
 	MAX_ANCHORS = 250,
 	MAX_VALUES = FIRST_ANCHOR + MAX_ANCHORS,
+	/* Bytes of a draft; no unit needs more. */
+	DRAFT = 1 << 16,
 };
 
 enum where { IN_NOTHING, IN_IMM, IN_REG, IN_XMM, IN_MEMORY };
@@ -156,6 +158,7 @@ struct gen {
 	struct x86_code code;
 	struct jit *jit;
 	const struct jit_unit *unit;
+	const uint8_t *origin; /* offsets of sites in code memory are from there */
 	struct ir_op *op;
 	unsigned n;           /* operations */
 	unsigned i;           /* the one that is being made */
@@ -164,6 +167,7 @@ struct gen {
 	bool fp;              /* the unit uses xmm registers */
 	bool fp_ready;        /* it has made sure that it may */
 	bool failed;
+	struct jit_draft *draft;      /* that it makes, or NULL */
 	uint16_t locked[NCLASSES];    /* registers that this operation uses */
 	uint16_t owner[NCLASSES][16]; /* register: value, or 0 */
 	uint16_t spilled[SPILLS];
@@ -180,6 +184,16 @@ struct gen {
 	uint8_t anchor_of[IR_BLOCK_OPS];    /* accesses: which, + 1; 0: none */
 	uint16_t next_access[IR_BLOCK_OPS]; /* of the same anchor; 0: none */
 	struct value value[MAX_VALUES];
+};
+
+/* A unit at a place where it does not run, and what has to change when it goes to code memory. */
+struct jit_draft {
+	struct gen gen;
+	struct x86_far far;
+	unsigned nexits;
+	uint16_t exit[MAX_COLD]; /* offsets of its struct jit_exit */
+	size_t size;
+	uint8_t code[DRAFT];
 };
 
 static inline struct x86_mem state_at(uint32_t offset)
@@ -202,6 +216,9 @@ struct frame {
 	const uint8_t *ret;
 };
 void x86_slow(struct frame *, char *state, struct jit *, uint64_t *xmm);
+
+/* compile.c: notes that a struct jit_exit comes next. */
+void x86_note_exit(struct gen *);
 
 /* prepare.c */
 void x86_prepare(struct gen *);

@@ -25,12 +25,13 @@ struct jit *jit_new(const struct jit_guest *guest, size_t size, bool baseline, s
 	assert(guest->ir->nslots <= MAX_SLOTS);
 	for (i = 0; i < guest->ir->nslots; i++)
 		assert(guest->ir->slots[i].size == 8);
-	if (!j || !(j->gen = malloc(sizeof *j->gen))) {
+	if (!j || !(j->gen = calloc(1, sizeof *j->gen))) {
 		free(j);
 		err_set(e, ENOMEM, "jit: no memory for the code generator");
 		return NULL;
 	}
 	j->guest = *guest;
+	j->gen->jit = j;
 	if (!baseline)
 		j->has = x86_features_host();
 	if (os_code_new(size, &j->code, e) < 0) {

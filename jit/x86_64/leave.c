@@ -73,8 +73,9 @@ static void jump_outside(struct gen *g, int64_t target)
 static void stub(struct gen *g, int32_t target, const uint8_t *site, bool plain)
 {
 	x86_call(&g->code, g->jit->exit);
+	x86_note_exit(g);
 	x86_32(&g->code, (uint32_t)target);
-	x86_32(&g->code, (uint32_t)(site - g->jit->code.rw) | (plain ? JIT_PLAIN : 0));
+	x86_32(&g->code, (uint32_t)(site - g->origin) | (plain ? JIT_PLAIN : 0));
 	x86_32(&g->code, g->unit->id);
 }
 

@@ -306,7 +306,7 @@ static void make_eval(struct jit *j, struct x86_code *c)
 
 void x86_make_thunks(struct jit *j)
 {
-	struct x86_code c = { j->code.rw + sizeof fp_consts };
+	struct x86_code c = { .at = j->code.rw + sizeof fp_consts };
 
 	memcpy(j->code.rw, fp_consts, sizeof fp_consts);
 	j->consts = j->code.rw;

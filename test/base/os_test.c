@@ -135,6 +135,13 @@ static void terminals_are_restored(void **state)
 	close(slave);
 }
 
+static void there_is_a_cpu(void **state)
+{
+	(void)state;
+	assert_true(os_cpus() >= 1);
+	os_thread_lower();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -145,6 +152,7 @@ int main(void)
 		cmocka_unit_test(locks_hold_between_descriptors),
 		cmocka_unit_test(zeroed_files_keep_their_size),
 		cmocka_unit_test(terminals_are_restored),
+		cmocka_unit_test(there_is_a_cpu),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -88,7 +88,7 @@ static void sequence(struct fp_seq *s, const struct operation *o, const uint8_t 
 
 static void make(struct rig *rig, const struct operation *o, const uint8_t r[4])
 {
-	struct x86_code c = { rig->code.rw + sizeof fp_consts };
+	struct x86_code c = { .at = rig->code.rw + sizeof fp_consts };
 	struct fp_seq s = { &c, &rig->has, rig->code.rw, NULL, false };
 	const uint8_t *back;
 	unsigned i;
@@ -338,7 +338,7 @@ static void boxes_are_looked_at(void **state)
 	static const uint64_t values[] = { 0, 0xffffffff3f800000, 0xfffffffe3f800000, 0x3f800000,
 		0x7fffffff3f800000, 0xffffffffffffffff };
 	struct rig *rig = *state;
-	struct x86_code c = { rig->code.rw };
+	struct x86_code c = { .at = rig->code.rw };
 	struct fp_seq s = { &c, &rig->has, NULL, NULL, false };
 	const void *at = rig->code.rx;
 	void (*fn)(struct io *);

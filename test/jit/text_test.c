@@ -135,7 +135,9 @@ struct rig {
 	ZydisDecoder decoder;
 	ZydisFormatter formatter;
 	struct jit *jit;
-	struct ir_block ir;
+	struct jit_draft *draft;
+	struct ir_block ir, again;
+	uint8_t code[CODE];
 	uint64_t label[LABELS]; /* targets of jumps inside, in order of addresses */
 	unsigned labels;
 	uint64_t from, to; /* the unit, as it is executed */
@@ -279,6 +281,21 @@ static void print(struct rig *t, struct buf *out)
 	}
 }
 
+/* What comes to the same place as a draft is the same. */
+static void compare_draft(struct rig *t, struct jit_unit unit, size_t at, size_t end)
+{
+	uint8_t *code = t->jit->code.rw;
+
+	unit.ir = &t->again;
+	assert_true(jit_draft(t->draft, &unit));
+	unit.draft = t->draft;
+	memcpy(t->code, code + at, end - at);
+	memset(code + at, 0xcc, end - at);
+	assert_int_equal(jit_compile(t->jit, &unit, at, end - 1), 0);
+	assert_int_equal(jit_compile(t->jit, &unit, at, end), end);
+	assert_memory_equal(t->code, code + at, end - at);
+}
+
 static void generate(void *rig, const char *how, const char *label, const char *in, struct buf *out)
 {
 	struct rig *t = rig;
@@ -299,8 +316,10 @@ static void generate(void *rig, const char *how, const char *label, const char *
 	for (n = 1; n < t->ir.n; n++)
 		unit.insns += t->ir.op[n].op == IR_insn;
 	memset(&t->jit->has, strcmp(label, "full") == 0, sizeof t->jit->has);
+	t->again = t->ir;
 	end = jit_compile(t->jit, &unit, at, jit_size(t->jit));
 	assert_true(end > at);
+	compare_draft(t, unit, at, end);
 	t->from = (uintptr_t)jit_address(t->jit, at);
 	t->to = (uintptr_t)jit_address(t->jit, end);
 	find_labels(t);
@@ -317,12 +336,14 @@ static void texts(void **state)
 	(void)state;
 	assert_non_null(t);
 	t->jit = jit_new(&guest, CODE, true, &e);
-	if (!t->jit)
+	t->draft = t->jit ? jit_draft_new(t->jit, &e) : NULL;
+	if (!t->draft)
 		fail_msg("%s", e.text);
 	assert_true(ZYAN_SUCCESS(
 	    ZydisDecoderInit(&t->decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)));
 	assert_true(ZYAN_SUCCESS(ZydisFormatterInit(&t->formatter, ZYDIS_FORMATTER_STYLE_INTEL)));
 	text_run(&test);
+	jit_draft_free(t->draft);
 	jit_free(t->jit);
 	free(t);
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * One meaning for all ways to execute: random worlds run on the interpreter, through the IR
- * interpreter, compiled, and compiled for an old host, and must come out the same: registers, CSRs,
- * counts, memory, devices.
+ * interpreter, and compiled in several ways, one with a thread that takes its time, and must come
+ * out the same: registers, CSRs, counts, memory, devices.
  *
  * A world is a few pages of random code with loops, calls, jumps from page to page and
  * instructions that cross them; data pages with all kinds of permissions, devices, holes, PMP
@@ -23,6 +23,7 @@
 #include "core/state.h"
 #include "cpu/riscv64/code.h"
 #include "cpu/riscv64/host_fp.h"
+#include "cpu/riscv64/jit.h"
 #include "jit/jit.h"
 #include "test/cpu/riscv64/step.h"
 
@@ -43,10 +44,10 @@ enum {
 	NPATTERNS = ARRAY_LEN(rv_patterns),
 };
 
-enum way { DIRECT, IR, JIT, BASELINE, PATHS, WAYS };
+enum way { DIRECT, IR, JIT, BASELINE, PATHS, BACKGROUND, WAYS };
 
 static const char *const way_names[] = { "direct", "IR", "compiled", "compiled for old hosts",
-	"compiled by paths" };
+	"compiled by paths", "compiled by paths in the background" };
 
 struct world {
 	struct rig rig[WAYS];
@@ -618,11 +619,17 @@ static void compare_registers(struct world *w, enum way way, unsigned state)
 		differs(w, way, state, "registers, counts or devices");
 }
 
+/* The slow ways, and those that differ little, have one state of each world. */
+static bool is_always_tried(enum way way)
+{
+	return way == DIRECT || way == JIT || way == BACKGROUND;
+}
+
 static void compare_memory(struct world *w, enum way way, unsigned state)
 {
 	const size_t code = FRAMES - RIG_RAM, last = RIG_SIZE - MEM_PAGE;
 	const uint8_t *a = w->rig[DIRECT].ram, *b = w->rig[way].ram;
-	bool all = way != JIT || state == STATES - 1;
+	bool all = !is_always_tried(way) || state == STATES - 1;
 
 	if (all ? memcmp(a, b, RIG_SIZE)
 		: memcmp(a, b, DATA_SIZE) || memcmp(a + code, b + code, CODE_SIZE) ||
@@ -630,10 +637,9 @@ static void compare_memory(struct world *w, enum way way, unsigned state)
 		differs(w, way, state, "memory");
 }
 
-/* The slow ways, and those that differ little, have one state of each world. */
 static bool is_tried(const struct world *w, enum way way, unsigned state)
 {
-	return way == DIRECT || way == JIT || (w->seed + way) % STATES == state;
+	return is_always_tried(way) || (w->seed + way) % STATES == state;
 }
 
 /* Memory as the interpreter finds it. */
@@ -650,11 +656,13 @@ static void try_state(struct world *w, unsigned state)
 
 	random_state(w);
 	for (way = 0; way < WAYS; way++)
-		if (way != DIRECT && way != JIT && is_tried(w, way, state))
+		if (!is_always_tried(way) && is_tried(w, way, state))
 			catch_up(w, way);
 	for (way = 0; way < WAYS; way++) {
 		if (!is_tried(w, way, state))
 			continue;
+		while (rv_jit_wait(w->rig[way].s))
+			rv_jit_fetch(w->rig[way].s);
 		run(w, way, turn);
 		if (way == DIRECT)
 			continue;
@@ -675,15 +683,19 @@ static void worlds(void **state)
 {
 	struct world *w = *state;
 	uint64_t seed = number_from("LODGE_SEED", 1), n = number_from("LODGE_WORLDS", WORLDS);
-	unsigned i;
+	uint64_t end = seed + n;
+	unsigned i, fetched;
 
-	for (; n--; seed++) {
+	for (; seed != end; seed++) {
 		make_world(w, seed);
 		for (i = 0; i < STATES; i++)
 			try_state(w, i);
 	}
-	print_message(
-	    "%" PRIu64 " instructions in %" PRIu64 " blocks\n", w->instructions, w->blocks);
+	fetched = rv_jit_fetched(w->rig[BACKGROUND].s);
+	print_message("%" PRIu64 " instructions in %" PRIu64
+		      " blocks, %u paths from the background\n",
+	    w->instructions, w->blocks, fetched);
+	assert_true(n < WORLDS || fetched || !jit_supported());
 }
 
 static int setup(void **state)
@@ -698,7 +710,8 @@ static int setup(void **state)
 		w->rig[i].env.jit = i >= JIT;
 		w->rig[i].env.eager = i >= JIT;
 		w->rig[i].env.baseline = i == BASELINE;
-		w->rig[i].env.paths = i == PATHS;
+		w->rig[i].env.paths = i == PATHS || i == BACKGROUND;
+		w->rig[i].env.background = i == BACKGROUND;
 		assert_true(rig_renew(&w->rig[i], &e));
 	}
 	cpu_riscv64.get(w->rig[0].cpu, RV_REGS_ALL, &w->reset);
