@@ -213,6 +213,9 @@ static const struct key keys[] = {
 	    "yes: host code is made of all that is executed; for tests" },
 	{ "jit-paths", YES_NO, AT(jit_paths), NULL,
 	    "yes: it is made as if all were hot; for tests" },
+	{ "jit-background", YES_NO, AT(jit_background), NULL,
+	    "yes: what is hot is compiled on a thread of its own, where the host has several "
+	    "CPUs" },
 	{ "trace", TEXT, AT(trace), check_trace, "events to print: a list such as sbi,virtio" },
 };
 

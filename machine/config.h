@@ -42,10 +42,11 @@ struct config {
 	bool deterministic; /* time counts instructions, entropy from a seed */
 	bool lockstep;      /* the interpreter checks compiled code */
 	uint64_t seed;
-	bool jit_baseline; /* host code for old hosts */
-	bool jit_eager;    /* and of everything; */
-	bool jit_paths;    /* in its best form */
-	char *trace;       /* comma list of categories */
+	bool jit_baseline;   /* host code for old hosts */
+	bool jit_eager;      /* and of everything; */
+	bool jit_paths;      /* in its best form */
+	bool jit_background; /* the best form is made on another thread */
+	char *trace;         /* comma list of categories */
 };
 
 void config_init(struct config *);

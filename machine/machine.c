@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/os.h"
 #include "core/block.h"
 #include "core/clock.h"
 #include "core/event.h"
@@ -181,6 +182,8 @@ static int make_core(struct machine *m, struct err *e)
 		.baseline = m->config.jit_baseline,
 		.eager = m->config.jit_eager,
 		.paths = m->config.jit_paths,
+		.background = m->config.jit_background && !m->config.deterministic &&
+			      !m->config.lockstep && !m->config.jit_paths && os_cpus() > 1,
 		.wake = wake_cpu,
 		.machine = m,
 	};

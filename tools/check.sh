@@ -87,6 +87,7 @@ if wants modes || wants all-modes; then
 	mode interpreter "-E interp" test/boot/bare_test.sh test/boot/smp_test.sh
 	mode "old host" "-o jit-baseline=yes" test/boot/bare_test.sh test/boot/smp_test.sh
 	mode "compiled at once" "-o jit-eager=yes" test/boot/bare_test.sh test/boot/linux_test.sh
+	mode "compiled in the background" "-o jit-background=yes" test/boot/linux_test.sh test/boot/smp_test.sh
 	mode "paths at once" "-o jit-paths=yes" test/boot/bare_test.sh test/boot/smp_test.sh test/boot/linux_test.sh
 fi
 if wants race; then

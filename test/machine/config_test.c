@@ -193,7 +193,7 @@ static void unknown_key_lists_all(void **state)
 	config_set(&c, "a-key-with-quite-a-long-name-that-nobody-knows", "", &e);
 	assert_non_null(strstr(e.text, ", trace"));
 	config_keys(about, &n);
-	assert_int_equal(n, 26);
+	assert_int_equal(n, 27);
 }
 
 static char *printed(const struct config *c)
