@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Lodge.  GNU make.  `make` builds build/lodge, `make demo` boots a guest to a shell, `make check`
-# runs all tests, `make bench` measures, `make install` takes PREFIX and DESTDIR.  Nothing here
-# lists files: folders are globbed, and tools/list.sh makes the tables of devices, virtio devices,
-# CPUs, engines and machines.
+# Lodge.  GNU make.  `make` builds build/lodge, `make demo` boots a guest to a shell (CPU=x86_64:
+# another one), `make check` runs all tests, `make bench` measures, `make install` takes PREFIX and
+# DESTDIR.  Nothing here lists files: folders are globbed, and tools/list.sh makes the tables of
+# devices, virtio devices, CPUs, engines and machines.
 
 CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
@@ -13,13 +13,18 @@ WARN = -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wundef -
        -Wwrite-strings -Werror
 override CPPFLAGS += -I. -I$O -D_GNU_SOURCE
 ALL_CFLAGS = -std=c11 $(WARN) -fPIC -fvisibility=hidden -fno-strict-aliasing -pthread $(CFLAGS)
-LDLIBS += -lfdt -lz -lm -pthread
+# What is used where it is found: to unpack kernels.
+PACKERS := $(foreach p,lzma lz4 zstd,$(if $(shell pkg-config --exists lib$p 2>/dev/null && echo yes),$p))
+override CPPFLAGS += $(if $(filter lzma,$(PACKERS)),-DHAVE_LZMA) $(if $(filter lz4,$(PACKERS)),-DHAVE_LZ4) \
+	$(if $(filter zstd,$(PACKERS)),-DHAVE_ZSTD)
+LDLIBS += -lfdt -lz -lZydis $(PACKERS:%=-l%) -lm -pthread
 
 KINDS = dev dev/virtio cpu engine machine
 SRC = $(wildcard base/*.c fp/*.c core/*.c ir/*.c jit/*.c jit/*/*.c dev/*.c dev/*/*.c host/*.c cpu/*.c cpu/*/*.c \
 	engine/*.c machine/*.c lib/*.c)
 LISTS = $(KINDS:%=$O/%_list.c)
-GEN = $(patsubst %.dec,$O/%_dec.h,$(wildcard cpu/*/*.dec))
+X86_OPS = $(sort $(wildcard cpu/x86/*.ops))
+GEN = $(patsubst %.dec,$O/%_dec.h,$(wildcard cpu/*/*.dec)) $O/cpu/x86/x86_ops.h
 OBJ = $(SRC:%.c=$O/%.o) $(LISTS:%.c=%.o)
 CMD = $(patsubst %.c,$O/%.o,$(wildcard cmd/*.c))
 TESTS = $(patsubst %.c,$O/%,$(shell find test -name '*_test.c'))
@@ -33,7 +38,7 @@ $O/liblodge.a: $(OBJ)
 $O/liblodge.so: $(OBJ)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,-soname,liblodge.so.0 -o $@ $^ $(LDLIBS)
 $O/lodge.pc: lodge.pc.in include/lodge.h
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' lodge.pc.in > $@
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@PACKERS@|$(PACKERS:%=-l%)|' lodge.pc.in > $@
 
 $O/%.o: %.c | $(GEN)
 	@mkdir -p $(@D)
@@ -47,6 +52,10 @@ $O/%_dec.h: %.dec tools/decgen.py
 	@mkdir -p $(@D)
 	python3 tools/decgen.py $< > $@.new && mv $@.new $@
 
+$O/cpu/x86/x86_ops.h: $(X86_OPS) tools/x86gen.py
+	@mkdir -p $(@D)
+	python3 tools/x86gen.py $(X86_OPS) > $@.new && mv $@.new $@
+
 # Tests: each test/**/NAME_test.c is a program; test/**/NAME_test.sh is run with the program's path.
 tests: $(TESTS) $O/test/no_wx
 $O/test/no_wx: $O/test/no_wx.o
@@ -54,12 +63,13 @@ $O/test/no_wx: $O/test/no_wx.o
 $O/test/%_test: $O/test/%_test.o $O/liblodge.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
 
+# It has memory and exceptions of its own, and takes the rest of the CPU from the library.
+$O/test/cpu/x86/int_test $O/test/cpu/x86/simd_native_test $O/test/cpu/x86/x87_native_test \
+$O/test/cpu/x86/xsave_native_test $O/test/cpu/x86/x87_mode_test: LDFLAGS += -Wl,-z,muldefs
+
 # Programs for developers: make build/tools/NAME.
 $O/tools/%: $O/tools/%.o $O/liblodge.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
-
-# Without Zydis those tests say that they are skipped.
-$O/test/jit/encode_test $O/test/jit/text_test: LDLIBS += $(if $(wildcard /usr/include/Zydis/Zydis.h),-lZydis)
 
 # Instruction streams by libFuzzer (clang); what crashes is left in build-fuzz.
 FUZZ_SECONDS ?= 600
@@ -79,7 +89,7 @@ check:
 demo:
 	@tools/deps.sh demo
 	@$(MAKE) -s $O/lodge >&2
-	@tools/demo.sh $O/lodge
+	@tools/demo.sh $O/lodge $(CPU)
 
 bench:
 	@tools/deps.sh bench

@@ -4,11 +4,12 @@
 # the right to install) say what is missing.  Needs nothing, and no root, when all is there.
 set -eu
 
-build="gcc libc6-dev python3 libfdt-dev zlib1g-dev"
-demo="$build debian-archive-keyring cpio gzip xz-utils"
+build="gcc libc6-dev python3 libfdt-dev zlib1g-dev libzydis-dev"
+# Libraries to unpack kernels: Lodge is built without them, too.
+demo="$build pkg-config liblzma-dev liblz4-dev libzstd-dev debian-archive-keyring cpio gzip xz-utils"
 # clang, clang-format and mandoc check form.
-check="$demo libcmocka-dev libzydis-dev gcc-riscv64-linux-gnu device-tree-compiler e2fsprogs \
-clang clang-format mandoc"
+check="$demo libcmocka-dev gcc-riscv64-linux-gnu device-tree-compiler acpica-tools dmidecode lz4 \
+zstd e2fsprogs clang clang-format mandoc"
 bench="$demo gcc-riscv64-linux-gnu libc6-dev-riscv64-cross device-tree-compiler qemu-system-misc"
 
 case ${1:-} in
