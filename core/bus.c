@@ -17,10 +17,19 @@ struct region {
 	const char *name;
 };
 
+/* All but where it is never changes.  That is one word, which a reader looks at once: so it sees
+ * the region either there or here. */
+struct bus_region {
+	struct region r; /* base is 0 */
+	_Atomic uint64_t base;
+};
+
 struct bus {
 	struct region *r; /* by address; none overlap */
 	size_t n;
-	atomic_size_t hit; /* where the last access was: the next is likely there too */
+	atomic_size_t hit;          /* where the last access was: the next is likely there too */
+	struct bus_region **moving; /* in the order of making */
+	size_t nmoving;
 };
 
 struct bus *bus_new(void)
@@ -32,6 +41,9 @@ void bus_free(struct bus *b)
 {
 	if (!b)
 		return;
+	while (b->nmoving)
+		free(b->moving[--b->nmoving]);
+	free(b->moving);
 	free(b->r);
 	free(b);
 }
@@ -77,31 +89,81 @@ int bus_map(struct bus *b, const char *name, uint64_t base, uint64_t size, const
 	return 0;
 }
 
-/* The region that answers an access, or NULL. */
-static const struct region *find(struct bus *b, uint64_t addr, unsigned size)
+struct bus_region *bus_map_moving(struct bus *b, const char *name, uint64_t size,
+    const struct io_ops *ops, void *dev, struct mutex *lock, struct err *e)
 {
-	size_t at = atomic_load_explicit(&b->hit, memory_order_relaxed);
-	const struct region *r;
-	uint64_t off;
+	struct bus_region **all = realloc(b->moving, (b->nmoving + 1) * sizeof *all);
+	struct bus_region *m = calloc(1, sizeof *m);
 
-	if (at >= b->n || addr < b->r[at].base || addr > b->r[at].last) {
-		at = lower(b, addr);
-		if (at == b->n || addr < b->r[at].base)
-			return NULL;
-		atomic_store_explicit(&b->hit, at, memory_order_relaxed);
+	if (all)
+		b->moving = all;
+	if (!all || !m || !size) {
+		free(m);
+		err_set(e, size ? ENOMEM : EINVAL, "%s: %s", name,
+		    size ? "no memory for the bus" : "an empty region");
+		return NULL;
 	}
-	r = &b->r[at];
-	off = addr - r->base;
-	if (size < r->ops->min || size > r->ops->max || (size & (size - 1)) || off & (size - 1) ||
-	    size - 1 > r->last - addr)
+	m->r = (struct region){ 0, size - 1, ops, dev, lock, name };
+	atomic_init(&m->base, BUS_NOWHERE);
+	all[b->nmoving++] = m;
+	return m;
+}
+
+void bus_move(struct bus_region *m, uint64_t base)
+{
+	if (base > UINT64_MAX - m->r.last)
+		base = BUS_NOWHERE;
+	atomic_store_explicit(&m->base, base, memory_order_release);
+}
+
+static bool is_in(const struct bus_region *m, uint64_t addr, uint64_t *off)
+{
+	uint64_t base = atomic_load_explicit(&m->base, memory_order_acquire);
+
+	*off = addr - base;
+	return base != BUS_NOWHERE && addr >= base && *off <= m->r.last;
+}
+
+/* One after the other: they are few, a handful for each PCI function, and what finds one goes on to
+ * call a device. */
+static const struct region *find_moving(const struct bus *b, uint64_t addr, uint64_t *off)
+{
+	for (size_t i = 0; i < b->nmoving; i++)
+		if (is_in(b->moving[i], addr, off))
+			return &b->moving[i]->r;
+	return NULL;
+}
+
+/* The region at addr, and how far into it that is; or NULL. */
+static const struct region *at(struct bus *b, uint64_t addr, uint64_t *off)
+{
+	size_t i = atomic_load_explicit(&b->hit, memory_order_relaxed);
+
+	if (i >= b->n || addr < b->r[i].base || addr > b->r[i].last) {
+		i = lower(b, addr);
+		if (i == b->n || addr < b->r[i].base)
+			return b->nmoving ? find_moving(b, addr, off) : NULL;
+		atomic_store_explicit(&b->hit, i, memory_order_relaxed);
+	}
+	*off = addr - b->r[i].base;
+	return &b->r[i];
+}
+
+/* The region that answers an access, or NULL. */
+static const struct region *find(struct bus *b, uint64_t addr, unsigned size, uint64_t *off)
+{
+	const struct region *r = at(b, addr, off);
+
+	if (!r || size < r->ops->min || size > r->ops->max || (size & (size - 1)) ||
+	    *off & (size - 1) || size - 1 > r->last - r->base - *off)
 		return NULL;
 	return r;
 }
 
 bool bus_read(struct bus *b, uint64_t addr, uint64_t *val, unsigned size)
 {
-	const struct region *r = find(b, addr, size);
-	uint64_t ones = UINT64_MAX >> (64 - 8 * (size & 15));
+	uint64_t ones = UINT64_MAX >> (64 - 8 * (size & 15)), off;
+	const struct region *r = find(b, addr, size, &off);
 
 	if (!r || !r->ops->read) {
 		*val = ones;
@@ -109,7 +171,7 @@ bool bus_read(struct bus *b, uint64_t addr, uint64_t *val, unsigned size)
 	}
 	if (r->lock)
 		mutex_lock(r->lock);
-	*val = r->ops->read(r->dev, addr - r->base, size) & ones;
+	*val = r->ops->read(r->dev, off, size) & ones;
 	if (r->lock)
 		mutex_unlock(r->lock);
 	return true;
@@ -117,14 +179,15 @@ bool bus_read(struct bus *b, uint64_t addr, uint64_t *val, unsigned size)
 
 bool bus_write(struct bus *b, uint64_t addr, uint64_t val, unsigned size)
 {
-	const struct region *r = find(b, addr, size);
+	uint64_t off;
+	const struct region *r = find(b, addr, size, &off);
 
 	if (!r || !r->ops->write)
 		return false;
 	val &= UINT64_MAX >> (64 - 8 * size);
 	if (r->lock)
 		mutex_lock(r->lock);
-	r->ops->write(r->dev, addr - r->base, val, size);
+	r->ops->write(r->dev, off, val, size);
 	if (r->lock)
 		mutex_unlock(r->lock);
 	return true;
@@ -132,15 +195,29 @@ bool bus_write(struct bus *b, uint64_t addr, uint64_t val, unsigned size)
 
 bool bus_covers(const struct bus *b, uint64_t addr, uint64_t len)
 {
-	uint64_t last = len - 1 > UINT64_MAX - addr ? UINT64_MAX : addr + len - 1;
-	size_t at = lower(b, addr);
+	uint64_t last = len - 1 > UINT64_MAX - addr ? UINT64_MAX : addr + len - 1, base;
+	size_t i = lower(b, addr);
 
-	return len && at < b->n && b->r[at].base <= last;
+	if (len && i < b->n && b->r[i].base <= last)
+		return true;
+	for (i = 0; len && i < b->nmoving; i++) {
+		base = atomic_load(&b->moving[i]->base);
+		if (base != BUS_NOWHERE && base <= last && addr <= base + b->moving[i]->r.last)
+			return true;
+	}
+	return false;
 }
 
 void bus_each(const struct bus *b,
     void (*fn)(void *arg, const char *name, uint64_t base, uint64_t size), void *arg)
 {
+	uint64_t base;
+
 	for (size_t i = 0; i < b->n; i++)
 		fn(arg, b->r[i].name, b->r[i].base, b->r[i].last - b->r[i].base + 1);
+	for (size_t i = 0; i < b->nmoving; i++) {
+		base = atomic_load(&b->moving[i]->base);
+		if (base != BUS_NOWHERE)
+			fn(arg, b->moving[i]->r.name, base, b->moving[i]->r.last + 1);
+	}
 }

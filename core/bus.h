@@ -19,10 +19,15 @@ struct io_ops {
 };
 
 /*
- * The bus: which device answers at which guest physical address.  Regions are mapped while the
- * machine is built; after that the map does not change and any thread may read and write.
+ * The bus: which device answers at which guest physical address.  Regions are made while the
+ * machine is built, and live as long as the bus; after that any thread may read and write, without
+ * a lock.  Some can be moved while others look: an access that has begun goes to where the region
+ * was.  Those that stay win over those that move, and of these the first that was made.
  */
 struct bus;
+struct bus_region;
+
+#define BUS_NOWHERE UINT64_MAX /* a base at which nothing answers */
 
 struct bus *bus_new(void);
 void bus_free(struct bus *);
@@ -33,6 +38,12 @@ void bus_free(struct bus *);
 int bus_map(struct bus *, const char *name, uint64_t base, uint64_t size, const struct io_ops *,
     void *dev, struct mutex *lock, struct err *);
 
+/* A region that bus_move puts somewhere, at first nowhere.  NULL, and the reason, on failure. */
+struct bus_region *bus_map_moving(struct bus *, const char *name, uint64_t size,
+    const struct io_ops *, void *dev, struct mutex *lock, struct err *);
+/* Any thread.  Where it would wrap round is nowhere, too. */
+void bus_move(struct bus_region *, uint64_t base);
+
 /* false: nobody answers there with that size (the CPU then takes its access fault); *val is then
  * all ones of that size. */
 bool bus_read(struct bus *, uint64_t addr, uint64_t *val, unsigned size);
@@ -40,7 +51,8 @@ bool bus_write(struct bus *, uint64_t addr, uint64_t val, unsigned size);
 /* Whether any byte of [addr, addr + len) belongs to a region. */
 bool bus_covers(const struct bus *, uint64_t addr, uint64_t len);
 
-/* Each region in address order; for listings. */
+/* Each region: those that stay in address order, then those that move and are somewhere; for
+ * listings. */
 void bus_each(const struct bus *,
     void (*fn)(void *arg, const char *name, uint64_t base, uint64_t size), void *arg);
 

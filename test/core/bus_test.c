@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/thread.h"
@@ -229,6 +230,99 @@ static void listings_are_in_order(void **state)
 	bus_free(b);
 }
 
+static void regions_can_move(void **state)
+{
+	struct dev d = { 0 }, other = { 0 }, fixed = { 0 };
+	struct bus *b = bus_new();
+	struct bus_region *m = bus_map_moving(b, "m", 0x100, &any, &d, NULL, NULL);
+	struct bus_region *n = bus_map_moving(b, "n", 0x1000, &any, &other, NULL, NULL);
+	char text[16] = "";
+	struct err e;
+	uint64_t v;
+
+	(void)state;
+	assert_int_equal(bus_map(b, "f", 0x8000, 0x80, &any, &fixed, NULL, NULL), 0);
+	assert_null(bus_map_moving(b, "empty", 0, &any, &d, NULL, &e));
+	assert_non_null(strstr(e.text, "empty"));
+	assert_false(bus_read(b, 0, &v, 1));
+	assert_false(bus_covers(b, 0, 0x8000));
+	bus_move(m, 0x10000);
+	assert_true(bus_write(b, 0x100f8, 1, 8));
+	assert_int_equal(d.off, 0xf8);
+	assert_false(bus_write(b, 0x10100, 1, 1));
+	assert_false(bus_write(b, 0xffff, 1, 1));
+	assert_true(bus_covers(b, 0x100ff, 1));
+	assert_true(bus_covers(b, 0xff00, 0x101));
+	assert_false(bus_covers(b, 0x10100, 1));
+	bus_each(b, collect, text); /* 0x80 bytes at 0x8000, 0x100 at 0x10000 */
+	assert_string_equal(text, "fm");
+	bus_move(m, 0x8000); /* under one that stays */
+	assert_true(bus_read(b, 0x8040, &v, 4));
+	assert_int_equal(fixed.reads, 1);
+	assert_true(bus_read(b, 0x8080, &v, 4));
+	assert_int_equal(d.off, 0x80);
+	bus_move(n, 0x8000); /* the first of those that move wins */
+	bus_read(b, 0x80c0, &v, 4);
+	assert_int_equal(other.reads, 0);
+	bus_read(b, 0x8100, &v, 4);
+	assert_int_equal(other.off, 0x100);
+	bus_move(m, BUS_NOWHERE);
+	bus_read(b, 0x80c0, &v, 4);
+	assert_int_equal(other.off, 0xc0);
+	bus_move(n, UINT64_MAX - 0xfff);
+	assert_true(bus_read(b, UINT64_MAX - 7, &v, 8));
+	bus_move(n, UINT64_MAX - 0xffe);
+	assert_false(bus_read(b, UINT64_MAX - 7, &v, 8));
+	bus_free(b);
+}
+
+enum { MOVES = 20000, PLACES = 4, PLACE = 0x1000 };
+
+struct race {
+	struct bus *b;
+	struct bus_region *m;
+	atomic_bool over;
+};
+
+static uint64_t where(void *dev, uint64_t off, unsigned size)
+{
+	(void)dev, (void)size;
+	return off;
+}
+
+static void *move(void *arg)
+{
+	struct race *r = arg;
+
+	for (unsigned i = 0; i < MOVES; i++)
+		bus_move(r->m, i % 8 ? i % PLACES * PLACE : BUS_NOWHERE);
+	atomic_store(&r->over, true);
+	return NULL;
+}
+
+/* Readers see a region here or there, and never between: offsets fit. */
+static void readers_need_no_lock_while_regions_move(void **state)
+{
+	static const struct io_ops ops = { where, NULL, 4, 4 };
+	struct race r = { .b = bus_new() };
+	struct thread t;
+	uint64_t v;
+
+	(void)state;
+	r.m = bus_map_moving(r.b, "m", 0x100, &ops, NULL, NULL, NULL);
+	assert_int_equal(thread_start(&t, "move", move, &r), 0);
+	while (!atomic_load(&r.over)) {
+		for (unsigned i = 0; i < PLACES; i++) {
+			if (bus_read(r.b, i * PLACE + 0x40, &v, 4))
+				assert_int_equal(v, 0x40);
+			else
+				assert_int_equal(v, UINT32_MAX);
+		}
+	}
+	thread_join(&t);
+	bus_free(r.b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -241,6 +335,8 @@ int main(void)
 		cmocka_unit_test(covers_sees_any_byte),
 		cmocka_unit_test(locks_are_held),
 		cmocka_unit_test(listings_are_in_order),
+		cmocka_unit_test(regions_can_move),
+		cmocka_unit_test(readers_need_no_lock_while_regions_move),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
