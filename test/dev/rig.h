@@ -18,6 +18,7 @@
 #include "core/chr.h"
 #include "core/clock.h"
 #include "core/event.h"
+#include "core/intc.h"
 #include "core/mem.h"
 #include "dev/dev.h"
 #include "dev/fdt.h"
@@ -49,7 +50,9 @@ struct rig {
 	bool irq[RIG_IRQS];           /* levels of its inputs */
 	unsigned irq_ups[RIG_IRQS];   /* how often each went from low to high */
 	uint32_t cpu_lines[RIG_CPUS]; /* bit n: level of line n */
-	unsigned powers;              /* calls of power; the last one: */
+	unsigned cpu_high[RIG_CPUS];  /* the last line above 31 that was raised */
+	struct intc intc;
+	unsigned powers; /* calls of power; the last one: */
 	enum power power;
 	unsigned power_code;
 	struct dev *dev[RIG_DEVS];
@@ -74,7 +77,11 @@ static inline void rig_cpu_irq(void *machine, unsigned cpu, unsigned line, bool 
 {
 	struct rig *r = machine;
 
-	assert_true(cpu < RIG_CPUS && line < 32);
+	assert_true(cpu < RIG_CPUS);
+	if (line >= 32) {
+		r->cpu_high[cpu] = level ? line : 0;
+		return;
+	}
 	r->cpu_lines[cpu] = (r->cpu_lines[cpu] & ~(1u << line)) | (uint32_t)level << line;
 }
 
@@ -118,6 +125,8 @@ static inline struct rig *rig_new(void)
 	r->env = (struct dev_env){
 		.mem = mem_new(),
 		.bus = bus_new(),
+		.ports = bus_new(),
+		.intc = &r->intc,
 		.clock = clock_new(),
 		.events = events_new(),
 		.ncpu = 1,
@@ -139,6 +148,7 @@ static inline void rig_free(struct rig *r)
 	events_free(r->env.events);
 	clock_free(r->env.clock);
 	bus_free(r->env.bus);
+	bus_free(r->env.ports);
 	mem_free(r->env.mem);
 	free(r->ram);
 	free(r);
@@ -182,6 +192,20 @@ static inline uint64_t rig_read(struct rig *r, uint64_t addr, unsigned size)
 static inline void rig_write(struct rig *r, uint64_t addr, uint64_t val, unsigned size)
 {
 	assert_true(bus_write(r->env.bus, addr, val, size));
+}
+
+/* The same for I/O ports. */
+static inline uint64_t rig_in(struct rig *r, uint64_t port, unsigned size)
+{
+	uint64_t val = 0;
+
+	assert_true(bus_read(r->env.ports, port, &val, size));
+	return val;
+}
+
+static inline void rig_out(struct rig *r, uint64_t port, uint64_t val, unsigned size)
+{
+	assert_true(bus_write(r->env.ports, port, val, size));
 }
 
 /* Guest time goes on, with what it brings: due timers and queued input. */
