@@ -11,7 +11,7 @@
 #include "dev/dev.h"
 #include "dev/fdt.h"
 
-enum { UART_SIZE = 0x100, UART_CLOCK_HZ = 3686400, FIFO_SIZE = 16 };
+enum { UART_SIZE = 0x100, UART_PORTS = 8, UART_CLOCK_HZ = 3686400, FIFO_SIZE = 16 };
 
 enum uart_reg {
 	RBR_THR, /* read: received; write: to send; with LCR_DLAB the divisor's low byte */
@@ -328,7 +328,8 @@ static const struct chr_sink uart_sink = { uart_room, uart_input };
 
 static int uart_init(struct dev *d, struct err *e)
 {
-	int rc = bus_map(dev_bus(d), "uart_ns16550", d->base, UART_SIZE, &uart_io, d, &d->lock, e);
+	const uint64_t size = d->port ? UART_PORTS : UART_SIZE;
+	int rc = bus_map(dev_bus(d), "uart_ns16550", d->base, size, &uart_io, d, &d->lock, e);
 
 	if (rc < 0)
 		return rc;

@@ -375,6 +375,17 @@ static void a_port_with_nobody_at_the_other_end_works(void **state)
 	assert_int_equal(r->chr.len, 0);
 }
 
+static void among_io_ports_it_has_eight(void **state)
+{
+	struct rig *r = *state;
+	uint64_t val;
+
+	rig_dev_at(r, "uart_ns16550", (struct dev){ .base = 0x3f8, .port = true });
+	assert_true(bus_read(r->env.ports, 0x3ff, &val, 1));
+	assert_false(bus_covers(r->env.ports, 0x400, 1));
+	assert_false(bus_covers(r->env.bus, 0x3f8, 8));
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -404,6 +415,7 @@ int main(void)
 		    reset_drops_the_interrupt_and_the_input, make, drop),
 		cmocka_unit_test_setup_teardown(
 		    a_port_with_nobody_at_the_other_end_works, make, drop),
+		cmocka_unit_test_setup_teardown(among_io_ports_it_has_eight, make, drop),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
