@@ -24,8 +24,9 @@ enum { CHUNK = 1 << 30, GZ_BUFFER = 1 << 17 };
 struct load_file {
 	const char *what, *path;
 	int fd;
-	gzFile gz;     /* NULL: the bytes of fd as they are */
-	uint64_t size; /* of the file, packed or not */
+	gzFile gz;            /* NULL: the bytes of fd as they are */
+	const uint8_t *bytes; /* or NULL; then fd is -1 */
+	uint64_t size;        /* of the file, packed or not */
 };
 
 static int open_regular(const char *what, const char *path, uint64_t *size, struct err *e)
@@ -74,13 +75,32 @@ struct load_file *load_open(const char *what, const char *path, bool unpack, str
 	return f;
 }
 
+struct load_file *load_open_bytes(
+    const char *what, const char *path, const void *bytes, uint64_t size, struct err *e)
+{
+	struct load_file *f = calloc(1, sizeof *f);
+
+	if (!f) {
+		err_set(e, ENOMEM, "%s %s: no memory", what, path);
+		return NULL;
+	}
+	*f = (struct load_file){
+		.what = what,
+		.path = path,
+		.fd = -1,
+		.bytes = bytes,
+		.size = size,
+	};
+	return f;
+}
+
 void load_close(struct load_file *f)
 {
 	if (!f)
 		return;
 	if (f->gz)
 		gzclose_r(f->gz);
-	else
+	else if (!f->bytes)
 		close(f->fd);
 	free(f);
 }
@@ -121,6 +141,13 @@ int64_t load_read(struct load_file *f, uint64_t off, void *to, uint64_t len, str
 
 	if (off > INT64_MAX / 2 || off > LONG_MAX / 2)
 		return 0; /* no file is so long */
+	if (f->bytes) {
+		if (off >= f->size)
+			return 0;
+		len = len < f->size - off ? len : f->size - off;
+		memcpy(to, f->bytes + off, len);
+		return (int64_t)len;
+	}
 	if (f->gz && gzseek(f->gz, (z_off_t)off, SEEK_SET) < 0)
 		return gz_failed(f, e);
 	while (done < len) {

@@ -62,6 +62,9 @@ int load_initrd(struct mem *, const char *path, uint64_t low, uint64_t high, uin
 /* For the parts of the loader, one a format ---------------------------------------------------- */
 
 struct load_file *load_open(const char *what, const char *path, bool unpack, struct err *);
+/* The same of bytes that the caller keeps until load_close. */
+struct load_file *load_open_bytes(
+    const char *what, const char *path, const void *bytes, uint64_t size, struct err *);
 void load_close(struct load_file *);
 /* As many bytes as there are, at most len; or -errno and the reason. */
 int64_t load_read(struct load_file *, uint64_t off, void *, uint64_t len, struct err *);
@@ -74,6 +77,25 @@ int load_refuse(const struct load_file *, const char *part, const char *why, str
 void *load_room(const struct load *, uint64_t at, uint64_t len, struct err *);
 
 int load_elf(struct load *, struct load_file *, struct err *);
+/* The program header of an ELF file of either size.  The caller frees segment, after a failure,
+ * too. */
+struct load_program {
+	bool wide;  /* 64 bits */
+	bool moves; /* it can run anywhere (ET_DYN) */
+	unsigned machine;
+	uint64_t entry;
+	unsigned n;
+	struct load_segment {
+		uint32_t type;
+		uint64_t offset, vaddr, paddr, filesz, memsz, align;
+	} * segment;
+};
+int load_program(const struct load *, struct load_file *, struct load_program *, struct err *);
+/* What of it is to be in memory, at its physical addresses + bias: l->low and l->high. */
+int load_segments(
+    struct load *, struct load_file *, const struct load_program *, uint64_t bias, struct err *);
+/* Its physical address: a kernel that is linked to virtual addresses has its entry among them. */
+uint64_t load_program_entry(const struct load_program *);
 int load_image(struct load *, struct load_file *, struct err *);
 int load_raw(struct load *, struct load_file *, uint64_t at, struct err *);
 

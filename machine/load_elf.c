@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * ELF programs of 64 bits, little-endian.  Source: System V ABI, edition 4.1, chapters 4 and 5 (and
+ * ELF programs, little-endian.  Source: System V ABI, edition 4.1, chapters 4 and 5 (and
  * the 64-bit forms of the 2015 draft).  One that can run anywhere (ET_DYN) and is linked to
  * addresses without RAM goes to where a raw file would.
  * Left out: relocation, which kernels and firmware do themselves, and dynamic linking.
@@ -14,14 +14,19 @@
 #include "core/mem.h"
 #include "machine/load.h"
 
-/* Offsets in the file's structures. */
-enum { EHDR = 64, EI_CLASS = 4, EI_DATA = 5, EI_VERSION = 6, E_TYPE = 16, E_ENTRY = 24 };
-enum { E_PHOFF = 32, E_SHOFF = 40, E_PHENTSIZE = 54, E_PHNUM = 56, E_SHENTSIZE = 58, E_SHNUM = 60 };
+/* Offsets in the file's structures: of 64 bits, */
+enum { EHDR = 64, EI_CLASS = 4, EI_DATA = 5, EI_VERSION = 6, E_TYPE = 16, E_MACHINE = 18 };
+enum { E_ENTRY = 24, E_PHOFF = 32, E_SHOFF = 40, E_PHENTSIZE = 54, E_PHNUM = 56 };
+enum { E_SHENTSIZE = 58, E_SHNUM = 60 };
 enum { PHDR = 56, P_TYPE = 0, P_OFFSET = 8, P_VADDR = 16, P_PADDR = 24, P_FILESZ = 32 };
-enum { P_MEMSZ = 40, PT_LOAD = 1 };
+enum { P_MEMSZ = 40, P_ALIGN = 48, PT_LOAD = 1 };
 enum { SHDR = 64, SH_TYPE = 4, SH_OFFSET = 24, SH_SIZE = 32, SH_LINK = 40, SHT_SYMTAB = 2 };
 enum { SYM = 24, ST_NAME = 0, ST_VALUE = 8 };
-enum { ET_EXEC = 2, ET_DYN = 3, CLASS64 = 2, LITTLE = 1 };
+/* and of 32. */
+enum { EHDR32 = 52, E_PHOFF32 = 28, E_PHENTSIZE32 = 42, E_PHNUM32 = 44, PHDR32 = 32 };
+enum { P_OFFSET32 = 4, P_VADDR32 = 8, P_PADDR32 = 12, P_FILESZ32 = 16, P_MEMSZ32 = 20 };
+enum { P_ALIGN32 = 28 };
+enum { ET_EXEC = 2, ET_DYN = 3, CLASS32 = 1, CLASS64 = 2, LITTLE = 1 };
 enum { ALIGN = 2 << 20 };
 
 /* More than any real kernel has. */
@@ -31,13 +36,15 @@ static int read_header(
     struct load_file *f, uint8_t h[EHDR], const char *what, const char *path, struct err *e)
 {
 	unsigned type;
-	int rc = load_exactly(f, 0, h, EHDR, "ELF header", e);
+	int rc = load_exactly(f, 0, h, EHDR32, "ELF header", e);
 
+	if (!rc && h[EI_CLASS] == CLASS64)
+		rc = load_exactly(f, 0, h, EHDR, "ELF header", e);
 	if (rc < 0)
 		return rc;
-	if (h[EI_CLASS] != CLASS64 || h[EI_DATA] != LITTLE || h[EI_VERSION] != 1)
-		return err_set(
-		    e, EINVAL, "%s %s is no 64-bit little-endian ELF program", what, path);
+	if ((h[EI_CLASS] != CLASS32 && h[EI_CLASS] != CLASS64) || h[EI_DATA] != LITTLE ||
+	    h[EI_VERSION] != 1)
+		return err_set(e, EINVAL, "%s %s is no little-endian ELF program", what, path);
 	type = (unsigned)get_le(h + E_TYPE, 2);
 	if (type != ET_EXEC && type != ET_DYN)
 		return err_set(e, EINVAL,
@@ -63,96 +70,158 @@ static uint8_t *read_table(
 	return table;
 }
 
-static int load_segment(
-    struct load *l, struct load_file *f, const uint8_t *p, uint64_t bias, struct err *e)
+/* Programs ------------------------------------------------------------------------------------- */
+
+static struct load_segment read_segment(const uint8_t *p, bool wide)
 {
-	uint64_t at = get_le(p + P_PADDR, 8) + bias, filesz = get_le(p + P_FILESZ, 8);
-	uint64_t memsz = get_le(p + P_MEMSZ, 8);
+	if (wide)
+		return (struct load_segment){
+			.type = (uint32_t)get_le(p + P_TYPE, 4),
+			.offset = get_le(p + P_OFFSET, 8),
+			.vaddr = get_le(p + P_VADDR, 8),
+			.paddr = get_le(p + P_PADDR, 8),
+			.filesz = get_le(p + P_FILESZ, 8),
+			.memsz = get_le(p + P_MEMSZ, 8),
+			.align = get_le(p + P_ALIGN, 8),
+		};
+	return (struct load_segment){
+		.type = (uint32_t)get_le(p + P_TYPE, 4),
+		.offset = get_le(p + P_OFFSET32, 4),
+		.vaddr = get_le(p + P_VADDR32, 4),
+		.paddr = get_le(p + P_PADDR32, 4),
+		.filesz = get_le(p + P_FILESZ32, 4),
+		.memsz = get_le(p + P_MEMSZ32, 4),
+		.align = get_le(p + P_ALIGN32, 4),
+	};
+}
+
+int load_program(const struct load *l, struct load_file *f, struct load_program *p, struct err *e)
+{
+	uint8_t h[EHDR] = { 0 }, *phdrs;
+	unsigned size;
+	int rc = read_header(f, h, l->what, l->path, e);
+
+	*p = (struct load_program){ .wide = h[EI_CLASS] == CLASS64 };
+	if (rc < 0)
+		return rc;
+	size = p->wide ? PHDR : PHDR32;
+	p->machine = (unsigned)get_le(h + E_MACHINE, 2);
+	p->moves = get_le(h + E_TYPE, 2) == ET_DYN;
+	p->entry = p->wide ? get_le(h + E_ENTRY, 8) : get_le(h + E_ENTRY, 4);
+	p->n = (unsigned)get_le(h + (p->wide ? E_PHNUM : E_PHNUM32), 2);
+	if (!p->n || p->n > PHDRS_MAX ||
+	    get_le(h + (p->wide ? E_PHENTSIZE : E_PHENTSIZE32), 2) != size)
+		return err_set(e, EINVAL, "%s %s is an ELF file without a usable program header",
+		    l->what, l->path);
+	phdrs = read_table(f, p->wide ? get_le(h + E_PHOFF, 8) : get_le(h + E_PHOFF32, 4),
+	    p->n * size, "program header", e);
+	p->segment = phdrs ? calloc(p->n, sizeof *p->segment) : NULL;
+	for (unsigned i = 0; p->segment && i < p->n; i++)
+		p->segment[i] = read_segment(phdrs + i * size, p->wide);
+	if (phdrs && !p->segment)
+		load_refuse(f, "program header", "too large for this host's memory", e);
+	free(phdrs);
+	return p->segment ? 0 : -EINVAL;
+}
+
+static int place_segment(
+    struct load *l, struct load_file *f, const struct load_segment *s, uint64_t bias, struct err *e)
+{
+	uint64_t at = s->paddr + bias;
 	uint8_t *to;
 	int rc;
 
-	if (filesz > memsz)
+	if (s->filesz > s->memsz)
 		return err_set(e, EINVAL, "%s %s: a segment at %#" PRIx64 " is larger than itself",
 		    l->what, l->path, at);
-	if (!memsz)
+	if (!s->memsz)
 		return 0;
-	to = load_room(l, at, memsz, e);
+	to = load_room(l, at, s->memsz, e);
 	if (!to)
 		return -EINVAL;
-	rc = load_exactly(f, get_le(p + P_OFFSET, 8), to, filesz, "segment", e);
+	rc = load_exactly(f, s->offset, to, s->filesz, "segment", e);
 	if (rc < 0)
 		return rc;
-	memset(to + filesz, 0, memsz - filesz);
-	mem_written(l->mem, at, memsz);
+	memset(to + s->filesz, 0, s->memsz - s->filesz);
+	mem_written(l->mem, at, s->memsz);
 	if (at < l->low)
 		l->low = at;
-	if (at + memsz > l->high)
-		l->high = at + memsz;
+	if (at + s->memsz > l->high)
+		l->high = at + s->memsz;
 	return 0;
 }
 
-/* A kernel that is linked to virtual addresses has its entry among them. */
-static uint64_t physical_entry(uint64_t entry, const uint8_t *p, unsigned n)
+int load_segments(
+    struct load *l, struct load_file *f, const struct load_program *p, uint64_t bias, struct err *e)
 {
-	uint64_t vaddr;
+	int rc = 0;
 
-	for (; n; n--, p += PHDR) {
-		vaddr = get_le(p + P_VADDR, 8);
-		if (get_le(p + P_TYPE, 4) == PT_LOAD && entry >= vaddr &&
-		    entry - vaddr < get_le(p + P_MEMSZ, 8))
-			return entry - vaddr + get_le(p + P_PADDR, 8);
+	l->low = UINT64_MAX;
+	l->high = 0;
+	for (unsigned i = 0; rc == 0 && i < p->n; i++)
+		if (p->segment[i].type == PT_LOAD)
+			rc = place_segment(l, f, &p->segment[i], bias, e);
+	if (!rc && !l->high)
+		rc = load_refuse(f, "program header", "without anything to load", e);
+	return rc;
+}
+
+uint64_t load_program_entry(const struct load_program *p)
+{
+	const struct load_segment *s;
+
+	for (unsigned i = 0; i < p->n; i++) {
+		s = &p->segment[i];
+		if (s->type == PT_LOAD && p->entry >= s->vaddr && p->entry - s->vaddr < s->memsz)
+			return p->entry - s->vaddr + s->paddr;
 	}
-	return entry;
+	return p->entry;
 }
 
 /* What is to be added to addresses: a multiple of the largest page, as code counts on its
  * alignment.
  */
-static uint64_t bias_of(const struct load *l, const uint8_t *h, const uint8_t *p, unsigned n)
+static uint64_t bias_of(const struct load *l, const struct load_program *p)
 {
-	uint64_t low = UINT64_MAX, at;
+	uint64_t low = UINT64_MAX;
 
-	for (; n; n--, p += PHDR) {
-		at = get_le(p + P_PADDR, 8);
-		if (get_le(p + P_TYPE, 4) == PT_LOAD && get_le(p + P_MEMSZ, 8) && at < low)
-			low = at;
-	}
-	if (get_le(h + E_TYPE, 2) != ET_DYN || (low >= l->base && low - l->base < l->size))
+	for (unsigned i = 0; i < p->n; i++)
+		if (p->segment[i].type == PT_LOAD && p->segment[i].memsz &&
+		    p->segment[i].paddr < low)
+			low = p->segment[i].paddr;
+	if (!p->moves || (low >= l->base && low - l->base < l->size))
 		return 0;
 	return l->raw_at - (low & ~(uint64_t)(ALIGN - 1));
 }
 
-int load_elf(struct load *l, struct load_file *f, struct err *e)
+static int load_wide(
+    struct load *l, struct load_file *f, const struct load_program *p, struct err *e)
 {
-	uint8_t h[EHDR], *phdrs;
-	uint64_t bias;
-	unsigned n, i;
-	int rc = read_header(f, h, l->what, l->path, e);
+	uint64_t bias = bias_of(l, p);
+	int rc;
 
+	if (!p->wide)
+		return err_set(e, EINVAL, "%s %s is no 64-bit ELF program", l->what, l->path);
+	rc = load_segments(l, f, p, bias, e);
 	if (rc < 0)
 		return rc;
-	n = (unsigned)get_le(h + E_PHNUM, 2);
-	if (!n || n > PHDRS_MAX || get_le(h + E_PHENTSIZE, 2) != PHDR)
-		return err_set(e, EINVAL, "%s %s is an ELF file without a usable program header",
-		    l->what, l->path);
-	phdrs = read_table(f, get_le(h + E_PHOFF, 8), n * PHDR, "program header", e);
-	if (!phdrs)
-		return -EINVAL;
-	bias = bias_of(l, h, phdrs, n);
-	l->low = UINT64_MAX;
-	l->high = 0;
-	for (i = 0; rc == 0 && i < n; i++)
-		if (get_le(phdrs + i * PHDR + P_TYPE, 4) == PT_LOAD)
-			rc = load_segment(l, f, phdrs + i * PHDR, bias, e);
-	l->entry = physical_entry(get_le(h + E_ENTRY, 8), phdrs, n) + bias;
-	free(phdrs);
-	if (rc < 0)
-		return rc;
+	l->entry = load_program_entry(p) + bias;
 	if (l->entry < l->low || l->entry >= l->high)
 		return err_set(e, EINVAL,
 		    "%s %s: its entry %#" PRIx64 " is outside of what it loads", l->what, l->path,
-		    get_le(h + E_ENTRY, 8));
+		    p->entry);
 	return 0;
+}
+
+int load_elf(struct load *l, struct load_file *f, struct err *e)
+{
+	struct load_program p;
+	int rc = load_program(l, f, &p, e);
+
+	if (!rc)
+		rc = load_wide(l, f, &p, e);
+	free(p.segment);
+	return rc;
 }
 
 /* Symbols -------------------------------------------------------------------------------------- */
@@ -228,7 +297,7 @@ static int symbols_of(struct load_file *f, const char *what, const char *path,
 	if (got < 0 || memcmp(h, "\177ELF", 4))
 		return got < 0 ? (int)got : 0;
 	rc = read_header(f, h, what, path, e);
-	if (rc < 0)
+	if (rc < 0 || h[EI_CLASS] != CLASS64)
 		return rc;
 	nshdrs = (unsigned)get_le(h + E_SHNUM, 2);
 	if (!nshdrs || nshdrs > SHDRS_MAX || get_le(h + E_SHENTSIZE, 2) != SHDR)

@@ -322,7 +322,7 @@ static void bad_elf_is_refused(void **state)
 		const char *why;
 	} bad[] = {
 		{ 5, 1, 2, "ELF" },                              /* EI_DATA */
-		{ 6, 1, 9, "no 64-bit" },                        /* EI_VERSION */
+		{ 6, 1, 9, "little-endian" },                    /* EI_VERSION */
 		{ 16, 2, 1, "type 1" },                          /* e_type */
 		{ 24, 8, 0x77, "entry" },                        /* e_entry */
 		{ 32, 8, 0x5000, "program header" },             /* e_phoff */
