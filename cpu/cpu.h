@@ -37,6 +37,8 @@ struct cpu_env {
 	bool background;     /* paths are compiled on one more; runs do not repeat exactly then */
 	/* This CPU has to look up if it is halted: its own timer fired.  May be NULL. */
 	void (*wake)(void *machine, unsigned id);
+	/* Randomness for instructions that give some; NULL: the host's. */
+	void (*random)(void *machine, void *buf, size_t len);
 	void *machine;
 };
 

@@ -23,7 +23,7 @@ struct fdt;
  * and delivers events.  One CPU alone, and those of a deterministic machine, run in turns on the
  * VM's thread.  Devices are on whatever thread needs them, with their locks held.
  */
-enum { MACHINE_CPUS = 64, MACHINE_DEVS = 32, MACHINE_RAMS = 4 };
+enum { MACHINE_CPUS = 64, MACHINE_DEVS = 64, MACHINE_RAMS = 4 };
 enum { MACHINE_COUNT_SHIFT = 2 }; /* deterministic runs: an instruction takes 1 << 2 ns */
 
 struct machine_cpu {

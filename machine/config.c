@@ -120,6 +120,18 @@ static int check_virtio(const char *key, const char *value, struct err *e)
 	return err_set(e, EINVAL, "%s \"%s\": there is modern, legacy", key, value);
 }
 
+static int check_entry(const char *key, const char *value, struct err *e)
+{
+	static const char *const ways[] = { "auto", "linux16", "linux32", "linux64", "multiboot",
+		"pvh" };
+
+	for (size_t i = 0; i < ARRAY_LEN(ways); i++)
+		if (!strcmp(value, ways[i]))
+			return 0;
+	return err_set(e, EINVAL,
+	    "%s \"%s\": there is auto, linux16, linux32, linux64, multiboot, pvh", key, value);
+}
+
 /* false: there is a word in it that is not a category. */
 static bool parse_trace(const char *value, uint32_t *mask)
 {
@@ -181,16 +193,20 @@ static const struct key keys[] = {
 	{ "engine", TEXT, AT(engine), check_engine, "what runs the CPUs; default auto: the best" },
 	{ "memory", SIZE, AT(memory), NULL,
 	    "RAM: 512M, 2G; a plain number is in MiB; default 512M" },
+	{ "cpu-model", TEXT, AT(cpu_model), check_any,
+	    "which CPU of its kind, with +feature and -feature; default: the best" },
 	{ "cpus", COUNT, AT(cpus), NULL, "number of CPUs, 1 to 8; default 1" },
 	{ "firmware", TEXT, AT(firmware), NULL,
 	    "a file, or none; default: the VM is the firmware" },
 	{ "kernel", TEXT, AT(kernel), NULL, "kernel or program file: ELF, Image, raw" },
 	{ "initrd", TEXT, AT(initrd), NULL, "initial RAM disk file" },
 	{ "cmdline", TEXT, AT(cmdline), check_any, "the kernel's command line" },
+	{ "entry", TEXT, AT(entry), check_entry,
+	    "how an x86 kernel is started: linux64, pvh, ...; default auto" },
 	{ "disk", DISK, AT(disk), NULL,
 	    "FILE[,ro][,snapshot][,if=virtio]; up to 8, each one more disk" },
 	{ "device", DEVICE, AT(device), NULL,
-	    "NAME[,addr=ADDRESS][,irq=N]: one more device; up to 8" },
+	    "NAME[,addr=ADDRESS][,port=PORT][,irq=N]: one more device; up to 8" },
 	{ "console", TEXT, AT(console), check_console,
 	    "stdio, pty, unix:PATH, file:PATH, none; default stdio" },
 	{ "console-device", TEXT, AT(console_device), check_console_device,
@@ -376,11 +392,14 @@ static int set_device_option(
 
 	if (!strncmp(o, "addr=", 5) && !parse_u64(o + 5, &n) && n && n % PAGE == 0)
 		d->addr = n;
+	else if (!strncmp(o, "port=", 5) && !parse_u64(o + 5, &n) && n && n < 0x10000)
+		d->port = n;
 	else if (!strncmp(o, "irq=", 4) && !parse_u64(o + 4, &n) && n && n < 1024)
 		d->irq = (unsigned)n;
 	else
 		return err_set(e, EINVAL,
-		    "device \"%s\": \"%s\" is not one of addr=ADDRESS (in steps of 0x1000), irq=N",
+		    "device \"%s\": \"%s\" is not one of addr=ADDRESS (in steps of 0x1000), "
+		    "port=PORT, irq=N",
 		    value, o);
 	return 0;
 }

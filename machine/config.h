@@ -28,6 +28,7 @@ struct config {
 	unsigned cpus;
 	char *firmware; /* a file, "none" (start the kernel in M mode), or NULL: our own SBI */
 	char *kernel, *initrd, *cmdline;
+	char *entry; /* by which protocol an x86 kernel is started: "auto", "pvh", ... */
 	struct config_disk disk[CONFIG_DISKS];
 	unsigned ndisks;
 	char *device[CONFIG_DEVICES]; /* see config_device */
@@ -42,8 +43,9 @@ struct config {
 	bool deterministic; /* time counts instructions, entropy from a seed */
 	bool lockstep;      /* the interpreter checks compiled code */
 	uint64_t seed;
-	bool jit_baseline;   /* host code for old hosts */
-	bool jit_eager;      /* and of everything; */
+	bool jit_baseline; /* host code for old hosts */
+	bool jit_eager;    /* and of everything; */
+	char *cpu_model;
 	bool jit_paths;      /* in its best form */
 	bool jit_background; /* the best form is made on another thread */
 	char *trace;         /* comma list of categories */
@@ -59,10 +61,11 @@ int config_set(struct config *, const char *key, const char *value, struct err *
 int config_read(struct config *, const char *path, struct err *); /* a vm.conf */
 /* Defaults and guesses (architecture from the kernel file), and whether all fits together. */
 int config_finish(struct config *, struct err *);
-/* A device in addition to the board's own: "NAME[,addr=ADDRESS][,irq=N]"; what is not said is 0. */
+/* A device in addition to the board's own: "NAME[,addr=ADDRESS][,port=PORT][,irq=N]"; what is not
+ * said is 0. */
 struct config_device {
 	char name[32];
-	uint64_t addr;
+	uint64_t addr, port; /* at most one of them */
 	unsigned irq;
 };
 int config_device(struct config_device *, const char *value, struct err *);

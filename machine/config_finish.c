@@ -31,6 +31,12 @@ static int no_such_cpu(const char *key, const char *path, const char *what, stru
 	return rc;
 }
 
+/* The CPU that runs what a file is made for: one runs the programs of both. */
+static const char *cpu_for(const char *guess)
+{
+	return guess && !strcmp(guess, "i386") ? "x86_64" : guess;
+}
+
 /* Looks at one of the files that the CPUs will run: *arch becomes what it is made for, if it says
  * and nothing else has said so yet. */
 static int look_at(
@@ -45,6 +51,7 @@ static int look_at(
 	rc = load_guess(path, &guess, &what, &why);
 	if (rc)
 		return err_set(e, -rc, "%s: %s", key, why.text);
+	guess = cpu_for(guess);
 	if (!guess)
 		return 0;
 	if (!cpu_find(guess))

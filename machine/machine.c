@@ -97,6 +97,13 @@ static void env_irq(void *machine, unsigned cpu, unsigned line, bool level)
 	machine_irq(machine, cpu, line, level);
 }
 
+static void env_random(void *machine, void *buf, size_t len)
+{
+	struct machine *m = machine;
+
+	events_random(m->env.events, buf, len);
+}
+
 static void env_power(void *machine, enum power power, unsigned code)
 {
 	machine_power(machine, power, code);
@@ -178,6 +185,7 @@ static int make_core(struct machine *m, struct err *e)
 		.clock = m->env.clock,
 		.log = m->host.log,
 		.parallel = m->parallel,
+		.model = m->config.cpu_model,
 		.lockstep = m->config.lockstep,
 		.baseline = m->config.jit_baseline,
 		.eager = m->config.jit_eager,
@@ -185,6 +193,7 @@ static int make_core(struct machine *m, struct err *e)
 		.background = m->config.jit_background && !m->config.deterministic &&
 			      !m->config.lockstep && !m->config.jit_paths && os_cpus() > 1,
 		.wake = wake_cpu,
+		.random = env_random,
 		.machine = m,
 	};
 	if (m->parallel)
@@ -285,6 +294,8 @@ void machine_free(struct machine *m)
 
 bool machine_power_button(struct machine *m)
 {
-	(void)m; /* no board has one so far */
-	return false;
+	if (!m->class->power_button)
+		return false;
+	m->class->power_button(m);
+	return true;
 }

@@ -32,6 +32,8 @@ struct machine_class {
 	int (*boot)(struct machine *, struct err *);
 	/* A firmware call from a CPU (EXIT_CALL); NULL: there are none. */
 	void (*call)(struct machine *, unsigned cpu);
+	/* A press of its power button, any thread; NULL: it has none. */
+	void (*power_button)(struct machine *);
 };
 
 extern const struct machine_class *const machine_classes[]; /* made by tools/list.sh */

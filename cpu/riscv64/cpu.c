@@ -41,6 +41,11 @@ static struct cpu *new (const struct cpu_env *env, unsigned id, struct cpu *firs
 	struct rv *s = aligned_alloc(64, (sizeof *s + 63) / 64 * 64);
 	struct rv *at;
 
+	if (env->model) {
+		err_set(e, EINVAL, "riscv64: there are no models of this CPU: \"%s\"", env->model);
+		free(s);
+		return NULL;
+	}
 	if (!s) {
 		err_set(e, ENOMEM, "riscv64: no memory for a CPU");
 		return NULL;

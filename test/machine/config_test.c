@@ -90,6 +90,7 @@ static void keys_take_their_values(void **state)
 	assert_string_equal(c.cmdline, "");
 	set(&c, "console", "unix:/tmp/x");
 	set(&c, "trace", "sbi,virtio");
+	set(&c, "entry", "pvh");
 	set(&c, "kernel", "a");
 	set(&c, "kernel", "b");
 	assert_string_equal(c.kernel, "b");
@@ -143,6 +144,8 @@ static void devices_are_added(void **state)
 	refused("device", "rtc_goldfish,", "irq=N");
 	refused("device", "rtc_goldfish,irq=0", "irq=N");
 	refused("device", "rtc_goldfish,addr=17", "0x1000");
+	refused("entry", "linux", "linux64");
+	refused("device", "rtc_goldfish,port=0x10000", "port=PORT");
 }
 
 static void bad_values_are_refused_by_name(void **state)
@@ -193,7 +196,7 @@ static void unknown_key_lists_all(void **state)
 	config_set(&c, "a-key-with-quite-a-long-name-that-nobody-knows", "", &e);
 	assert_non_null(strstr(e.text, ", trace"));
 	config_keys(about, &n);
-	assert_int_equal(n, 27);
+	assert_int_equal(n, 29);
 }
 
 static char *printed(const struct config *c)
