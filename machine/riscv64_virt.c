@@ -18,6 +18,7 @@
 #include "dev/fdt.h"
 #include "machine/build.h"
 #include "machine/load.h"
+#include "machine/place.h"
 #include "machine/riscv64_tree.h"
 #include "machine/sbi.h"
 
@@ -29,13 +30,22 @@ enum {
 	PLIC = 0xc000000,
 	UART = 0x10000000,
 	VIRTIO = 0x10001000,
-	VIRTIO_STEP = 0x1000,
-	VIRTIO_SLOTS = 8,
-	/* Where QEMU's board has nothing: for devices that the configuration adds. */
-	EXTRA = 0x10100000,
-	EXTRA_STEP = 0x10000,
 };
-enum { VIRTIO_IRQ = 1, UART_IRQ = 10, RTC_IRQ = 11, EXTRA_IRQ = 64, LAST_IRQ = 95 };
+enum { UART_IRQ = 10, RTC_IRQ = 11, LAST_IRQ = 95 };
+
+static const struct place_row virtio_row = {
+	.base = VIRTIO,
+	.step = 0x1000,
+	.irq = 1,
+	.last_irq = LAST_IRQ,
+};
+/* Where QEMU's board has nothing. */
+static const struct place_row extra_row = {
+	.base = 0x10100000,
+	.step = 0x10000,
+	.irq = 64,
+	.last_irq = LAST_IRQ,
+};
 
 static const uint64_t RAM = 0x80000000;
 static const uint64_t KERNEL = 0x80200000;    /* behind 2 MiB for firmware */
@@ -92,54 +102,6 @@ static int choose_mode(struct machine *m, struct err *e)
 	return 0;
 }
 
-static bool is_set_to(const char *value, const char *word)
-{
-	return value && !strcmp(value, word);
-}
-
-static bool has_virtio_console(const struct machine *m)
-{
-	return is_set_to(m->config.console_device, "virtio");
-}
-
-/* Disks first, so that their names in the guest do not depend on the rest. */
-static int place_virtio(struct machine *m, struct dev *plic, struct err *e)
-{
-	static const struct {
-		const char *modern, *legacy;
-	} ids[] = {
-		{ "", "" },
-		{ "virtio_blk", "virtio_blk,legacy" },
-		{ "virtio_rng", "virtio_rng,legacy" },
-		{ "virtio_console", "virtio_console,legacy" },
-	};
-	enum { NOTHING, BLK, RNG, CONSOLE } slot[VIRTIO_SLOTS] = { NOTHING };
-	const bool legacy = is_set_to(m->config.virtio, "legacy");
-	const unsigned wanted = m->ndisks + has_virtio_console(m);
-	struct machine_place p = { .class = "virtio_mmio", .base = VIRTIO, .irq = VIRTIO_IRQ };
-
-	if (wanted > VIRTIO_SLOTS)
-		return err_set(
-		    e, EINVAL, "console-device virtio: %u disks leave no slot for it", m->ndisks);
-	for (unsigned i = 0; i < m->ndisks; i++)
-		slot[i] = BLK;
-	if (has_virtio_console(m))
-		slot[m->ndisks] = CONSOLE;
-	if (wanted < VIRTIO_SLOTS)
-		slot[wanted] = RNG;
-	for (unsigned i = 0; i < VIRTIO_SLOTS; i++) {
-		p.id = legacy ? ids[slot[i]].legacy : ids[slot[i]].modern;
-		p.back = slot[i] == BLK       ? (void *)m->disk[i]
-			 : slot[i] == CONSOLE ? (void *)m->host.console
-					      : NULL;
-		if (!machine_place(m, &p, plic, e))
-			return -EINVAL;
-		p.base += VIRTIO_STEP;
-		p.irq++;
-	}
-	return 0;
-}
-
 /* HTIF is words in RAM: CPUs must ask the bus on these pages. */
 static int place_htif(struct machine *m, struct err *e)
 {
@@ -159,28 +121,6 @@ static int place_htif(struct machine *m, struct err *e)
 	return machine_place(m, &p, NULL, e) ? 0 : -EINVAL;
 }
 
-static int place_extra(struct machine *m, struct dev *plic, struct err *e)
-{
-	struct config_device d;
-
-	for (unsigned i = 0; i < m->config.ndevices; i++) {
-		if (config_device(&d, m->config.device[i], e) < 0)
-			return -EINVAL;
-		if (d.irq > LAST_IRQ)
-			return err_set(e, EINVAL, "device \"%s\": irq %u: this board has 1 to %u",
-			    d.name, d.irq, LAST_IRQ);
-		const struct machine_place p = {
-			.class = d.name,
-			.base = d.addr ? d.addr : EXTRA + i * EXTRA_STEP,
-			.irq = d.irq ? d.irq : EXTRA_IRQ + i,
-			.id = "",
-		};
-		if (!machine_place(m, &p, plic, e))
-			return -EINVAL;
-	}
-	return 0;
-}
-
 static int place_devices(struct machine *m, struct err *e)
 {
 	struct virt *v = m->board;
@@ -198,10 +138,11 @@ static int place_devices(struct machine *m, struct err *e)
 		    .class = "uart_ns16550",
 		    .base = UART,
 		    .irq = UART_IRQ,
-		    .back = has_virtio_console(m) ? NULL : m->host.console,
+		    .back = place_has_virtio_console(m) ? NULL : m->host.console,
 		},
 	};
 	struct dev *pic = machine_place(m, &plic, NULL, e);
+	unsigned used;
 
 	if (!pic)
 		return -EINVAL;
@@ -214,9 +155,9 @@ static int place_devices(struct machine *m, struct err *e)
 	/* After the UART: it is HTIF that such a program reads its console from. */
 	if (v->tohost && place_htif(m, e) < 0)
 		return -EINVAL;
-	if (place_virtio(m, pic, e) < 0)
+	if (place_virtio(m, &virtio_row, pic, &used, e) < 0)
 		return -EINVAL;
-	return place_extra(m, pic, e);
+	return place_extra(m, &extra_row, pic, e);
 }
 
 static int virt_build(struct machine *m, struct err *e)
@@ -313,7 +254,7 @@ static void add_chosen(struct machine *m, const struct plan *p, struct fdt *f)
 		fdt_u64(f, "linux,initrd-start", p->initrd_start);
 		fdt_u64(f, "linux,initrd-end", p->initrd_end);
 	}
-	if (!has_virtio_console(m))
+	if (!place_has_virtio_console(m))
 		fdt_str(f, "stdout-path", "/soc/serial@10000000");
 	fdt_cells(f, "rng-seed", seed, ARRAY_LEN(seed));
 	fdt_end(f);
