@@ -85,7 +85,7 @@ static void binary(
 		}
 		alu_value(g, true, op, d, a);
 	} else {
-		x86_load(g, d, a);
+		x86_load_value(g, d, a);
 		alu_value(g, true, op, d, b);
 	}
 	x86_result(g, n, d);
@@ -115,7 +115,7 @@ static void shift_by_cl(
 
 	if (!is_in(g, b, RCX)) {
 		x86_take(g, RCX);
-		x86_load(g, RCX, b);
+		x86_load_value(g, RCX, b);
 	}
 	g->locked[GPR] |= 1u << RCX;
 	if (g->value[a].where == IN_REG)
@@ -124,11 +124,11 @@ static void shift_by_cl(
 	if (is_in(g, b, d) && !is_in(g, a, d)) {
 		unsigned t = x86_temp(g);
 
-		x86_load(g, t, a);
+		x86_load_value(g, t, a);
 		x86_shift_cl(&g->code, w, op, t);
 		x86_mov_rr(&g->code, d, t);
 	} else {
-		x86_load(g, d, a);
+		x86_load_value(g, d, a);
 		x86_shift_cl(&g->code, w, op, d);
 	}
 	x86_result(g, n, d);
@@ -145,7 +145,7 @@ static void shift(struct gen *g, uint16_t n, const struct ir_op *o)
 		if (g->value[o->a].where == IN_REG)
 			x86_use(g, o->a);
 		d = x86_dest(g, n, o->a);
-		x86_load(g, d, o->a);
+		x86_load_value(g, d, o->a);
 		if (count)
 			x86_shift_ri(&g->code, w, op, d, count);
 		else if (!w)
@@ -270,7 +270,7 @@ static void not_(struct gen *g, uint16_t n, uint16_t a)
 	if (g->value[a].where == IN_REG)
 		x86_use(g, a);
 	d = x86_dest(g, n, a);
-	x86_load(g, d, a);
+	x86_load_value(g, d, a);
 	x86_unary(&g->code, true, UNARY_NOT, d);
 	x86_result(g, n, d);
 }
@@ -299,7 +299,7 @@ static void evaluate(struct gen *g, uint16_t n, const struct ir_op *o)
 	unsigned d;
 
 	x86_before_call(g, false);
-	x86_load(g, RDX, o->a);
+	x86_load_value(g, RDX, o->a);
 	x86_mov_ri(&g->code, RSI, o->type);
 	x86_mov_ri(&g->code, RDI, o->op);
 	x86_alu_rr(&g->code, false, ALU_XOR, RCX, RCX);
@@ -336,7 +336,7 @@ static void swap_bytes(struct gen *g, uint16_t n, const struct ir_op *o)
 	if (g->value[o->a].where == IN_REG)
 		x86_use(g, o->a);
 	d = x86_dest(g, n, o->a);
-	x86_load(g, d, o->a);
+	x86_load_value(g, d, o->a);
 	x86_bswap(&g->code, o->type == IR_I64, d);
 	x86_result(g, n, d);
 }
@@ -410,7 +410,7 @@ static void choose(struct gen *g, uint16_t n, const struct ir_op *o)
 		y = x86_use(g, o->c);
 		x86_cmov(&g->code, true, cc ^ 1, d, y);
 	} else {
-		x86_load(g, d, o->c);
+		x86_load_value(g, d, o->c);
 		x86_cmov(&g->code, true, cc, d, x);
 	}
 	x86_result(g, n, d);

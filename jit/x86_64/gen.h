@@ -235,7 +235,7 @@ void x86_forget_slots(struct gen *);        /* all are at home, with values that
 unsigned x86_temp(struct gen *);            /* a register with nothing in it, locked */
 void x86_take(struct gen *, unsigned reg);  /* frees this register, and locks it */
 unsigned x86_use(struct gen *, uint16_t v); /* a register that holds v, locked */
-void x86_load(struct gen *, unsigned reg, uint16_t v);                /* copies v; keeps flags */
+void x86_load_value(struct gen *, unsigned reg, uint16_t v);          /* copies v; keeps flags */
 bool x86_in_memory(const struct gen *, uint16_t v, struct x86_mem *); /* and nowhere else */
 bool x86_is_imm(const struct gen *, uint16_t v);
 bool x86_is_last(const struct gen *, uint16_t v); /* its register is free behind this operation */

@@ -146,7 +146,7 @@ static void settle_with(struct gen *g, unsigned to, uint16_t v)
 		from = g->value[v].at;
 	} else {
 		x86_take(g, to);
-		x86_load(g, to, v);
+		x86_load_value(g, to, v);
 	}
 	x86_settle(g, x86_snapshot(g), to, from);
 }
@@ -207,7 +207,7 @@ static void arguments(struct gen *g, const uint16_t v[3])
 			if (from[i] != X86_NONE)
 				x86_mov_rr(&g->code, to[i], from[i]);
 			else
-				x86_load(g, to[i], v[i]);
+				x86_load_value(g, to[i], v[i]);
 			todo &= ~(1u << i);
 		}
 		if (todo == before) { /* a circle: one waits in rax */

@@ -315,7 +315,7 @@ void x86_take(struct gen *g, unsigned reg)
 	x86_clear(g, GPR, reg);
 }
 
-void x86_load(struct gen *g, unsigned reg, uint16_t v)
+void x86_load_value(struct gen *g, unsigned reg, uint16_t v)
 {
 	const struct value *x = &g->value[v];
 
@@ -373,7 +373,7 @@ unsigned x86_use(struct gen *g, uint16_t v)
 		return x->at;
 	}
 	reg = x86_temp(g);
-	x86_load(g, reg, v);
+	x86_load_value(g, reg, v);
 	if (x->where == IN_MEMORY)
 		settle(g, GPR, reg, v);
 	return reg;
@@ -404,7 +404,7 @@ void x86_move_in(struct gen *g, unsigned class, unsigned reg, uint16_t v)
 	if (g->owner[class][reg] != v) {
 		x86_clear(g, class, reg);
 		if (class == GPR)
-			x86_load(g, reg, v);
+			x86_load_value(g, reg, v);
 		else
 			x86_xload(g, reg, v);
 		settle(g, class, reg, v);
