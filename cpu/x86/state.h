@@ -9,6 +9,7 @@
 
 #include "base/compiler.h"
 #include "core/exit.h"
+#include "core/intc.h"
 #include "cpu/cpu.h"
 #include "cpu/tlb.h"
 #include "cpu/x86/regs.h"
@@ -108,6 +109,7 @@ struct x86 {
 	uint64_t star, lstar, cstar, fmask, kernel_gs_base, sysenter_cs, sysenter_esp, sysenter_eip,
 	    pat, tsc_aux, misc_enable, mtrr_def, mtrr_fixed[X86_MTRR_FIXED],
 	    mtrr_var[2 * X86_MTRR_PAIRS];
+	uint64_t spec_ctrl;
 	uint64_t tsc_offset, tsc_adjust; /* TSC = guest ns + offset */
 	uint64_t pdpte[4];               /* PAE paging: loaded with CR3 (SDM volume 3, 4.4.1) */
 
@@ -125,11 +127,14 @@ struct x86 {
 	_Atomic uint32_t lines; /* bits of INTC_x below 32 */
 	_Atomic int32_t sipi;   /* vector, or -1 */
 	bool halted, wait_sipi, nmi_masked;
-	bool running;   /* inside x86_run */
+	bool look;      /* at lines, before the next instruction: one may be taken now */
 	uint8_t shadow; /* X86_SHADOW_x: of the instruction before */
 	bool answered;  /* exit.val answers the read at exit.addr */
 	struct exit exit;
 	unsigned dr6_pending; /* debug traps that the current instruction has met */
+	bool step_over;       /* it is not single-stepped: it entered a handler that TF is off in */
+	uint8_t
+	    delivering; /* the exception whose handler is being entered, + 1; X86_JMP_RETRY: 0 */
 
 	unsigned id;
 	const struct cpu_env *env;
@@ -220,6 +225,12 @@ static inline bool x86_is_long(const struct x86 *s) /* long mode, compatibility 
 static inline bool x86_is_protected(const struct x86 *s)
 {
 	return s->mode & X86_PROTECTED;
+}
+
+/* The CPU's interrupt controller, once the machine has one; or NULL. */
+static inline const struct intc *x86_intc(const struct x86 *s)
+{
+	return s->env->intc && s->env->intc->take ? s->env->intc : NULL;
 }
 
 /* trap.c: exceptions and interrupts ------------------------------------------------------------ */
@@ -334,5 +345,7 @@ void x86_run(struct x86 *, struct exit *, uint64_t turn);
 void x86_reset(struct x86 *);
 void x86_init(struct x86 *);                    /* the INIT signal: SDM volume 3, table 9-1 */
 void x86_startup(struct x86 *, uint8_t vector); /* SIPI */
+/* For RDRAND and RDSEED, by way of core/event.h. */
+uint64_t x86_random(struct x86 *);
 
 #endif

@@ -1,0 +1,353 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The slow paths of memory accesses, by linear address.  SDM volume 3, 4 (paging), 8.1 (atomic
+ * operations), 12.4.1 (where the local APIC is).  Nobody at an address: reads give ones, writes are
+ * lost. Left out: cacheability, split-lock detection.
+ */
+#include <string.h>
+
+#include "base/bytes.h"
+#include "core/bus.h"
+#include "core/intc.h"
+#include "core/mem.h"
+#include "cpu/x86/state.h"
+#include "cpu/x86/vm.h"
+
+#define PAGE_MASK ((uint64_t)MEM_PAGE - 1)
+
+/* Part of an access, in one page. */
+struct part {
+	uint8_t *host; /* NULL: it is for the bus */
+	uint64_t pa;
+	bool code; /* whoever writes tells mem_written, of pa */
+};
+
+static uint64_t low_bytes(uint64_t val, unsigned size)
+{
+	return val & UINT64_MAX >> (64 - 8 * size);
+}
+
+/* How many bytes of an access are in its first page. */
+static unsigned first_part(uint64_t linear, unsigned size)
+{
+	unsigned room = MEM_PAGE - (unsigned)(linear & PAGE_MASK);
+
+	return size < room ? size : room;
+}
+
+/* In legacy modes linear addresses wrap at 4 GiB. */
+static uint64_t next_page(const struct x86 *s, uint64_t linear)
+{
+	linear = (linear | PAGE_MASK) + 1;
+	return x86_is_long(s) ? linear : (uint32_t)linear;
+}
+
+/* Translates, or raises; fills the TLB of that context. */
+static struct part translate(
+    struct x86 *s, enum x86_context ctx, uint64_t linear, enum x86_access access)
+{
+	struct part p = { 0 };
+	const atomic_uchar *flags;
+	struct x86_where w;
+	uint32_t error;
+	uint8_t *page;
+
+	if (x86_translate(s, ctx, linear, access, &w, &error))
+		x86_page_fault(s, linear, error);
+	p.pa = w.pa;
+	page = mem_page(s->env->mem, w.pa, &flags);
+	if (!page || *flags & MEM_IO || (w.pa & ~PAGE_MASK) == s->apic_page)
+		return p;
+	p.code = *flags & MEM_CODE;
+	p.host = page + (w.pa & PAGE_MASK);
+	if (s->tlb == &s->tlbs[X86_CTX_SLOW])
+		return p;
+	tlb_fill(&s->tlbs[ctx], false, linear, page, !w.global);
+	if (access == X86_STORE && w.writable && !p.code)
+		tlb_fill(&s->tlbs[ctx], true, linear, page, !w.global);
+	return p;
+}
+
+static struct part locate(
+    struct x86 *s, enum x86_context ctx, uint64_t linear, enum x86_access access)
+{
+	const struct tlb *t = &s->tlbs[ctx];
+	const struct tlb_entry *e = (access == X86_STORE ? t->store : t->load) + tlb_slot(linear);
+
+	if (e->tag == (linear & ~PAGE_MASK))
+		return (struct part){ .host = (uint8_t *)(uintptr_t)(linear + e->addend) };
+	return translate(s, ctx, linear, access);
+}
+
+/* What is not RAM ------------------------------------------------------------------------------ */
+
+/* Comes out with this access and ends the attempt: the instruction starts again, and then the
+ * access has been answered. */
+static _Noreturn void come_out(struct x86 *s, struct exit x)
+{
+	s->exit = x;
+	x86_attend(s, X86_ATT_EXIT);
+	longjmp(s->trap, X86_JMP_RETRY);
+}
+
+static bool is_answered(struct x86 *s, enum exit_why why, uint64_t pa, unsigned size)
+{
+	const struct exit *x = &s->exit;
+
+	if (!s->answered || x->why != why || x->addr != pa || x->size != size)
+		return false;
+	s->answered = false;
+	return true;
+}
+
+static bool is_apic(const struct x86 *s, uint64_t pa)
+{
+	return (pa & ~PAGE_MASK) == s->apic_page;
+}
+
+/* Aligned. */
+static uint64_t io_read(struct x86 *s, uint64_t pa, unsigned size)
+{
+	const struct intc *c = x86_intc(s);
+	uint64_t val;
+
+	if (is_apic(s, pa))
+		return c->read(c->arg, s->id, pa & PAGE_MASK, size);
+	if (bus_read(s->env->bus, pa, &val, size))
+		return val;
+	if (!s->env->hole_exits)
+		return low_bytes(UINT64_MAX, size);
+	if (!is_answered(s, EXIT_READ, pa, size))
+		come_out(s, (struct exit){ .why = EXIT_READ, .size = (uint8_t)size, .addr = pa });
+	return low_bytes(s->exit.val, size);
+}
+
+static void io_write(struct x86 *s, uint64_t pa, uint64_t val, unsigned size)
+{
+	const struct intc *c = x86_intc(s);
+
+	val = low_bytes(val, size);
+	if (is_apic(s, pa)) {
+		c->write(c->arg, s->id, pa & PAGE_MASK, val, size);
+		return;
+	}
+	if (bus_write(s->env->bus, pa, val, size) || !s->env->hole_exits)
+		return;
+	if (!is_answered(s, EXIT_WRITE, pa, size))
+		come_out(s, (struct exit){
+				.why = EXIT_WRITE, .size = (uint8_t)size, .addr = pa, .val = val });
+}
+
+/* The largest aligned piece at pa. */
+static unsigned piece(uint64_t pa, unsigned len)
+{
+	unsigned size = 8;
+
+	while (size > len || pa & (size - 1))
+		size /= 2;
+	return size;
+}
+
+static void io_read_bytes(struct x86 *s, uint64_t pa, uint8_t *to, unsigned len)
+{
+	unsigned n;
+
+	for (; len; len -= n, pa += n, to += n) {
+		n = piece(pa, len);
+		put_le(to, io_read(s, pa, n), n);
+	}
+}
+
+static void io_write_bytes(struct x86 *s, uint64_t pa, const uint8_t *from, unsigned len)
+{
+	unsigned n;
+
+	for (; len; len -= n, pa += n, from += n) {
+		n = piece(pa, len);
+		io_write(s, pa, get_le(from, n), n);
+	}
+}
+
+/* Accesses ------------------------------------------------------------------------------------- */
+
+static void read_part(struct x86 *s, const struct part *p, uint8_t *to, unsigned len)
+{
+	if (p->host)
+		memcpy(to, p->host, len);
+	else
+		io_read_bytes(s, p->pa, to, len);
+}
+
+static void write_part(struct x86 *s, const struct part *p, const uint8_t *from, unsigned len)
+{
+	if (!p->host) {
+		io_write_bytes(s, p->pa, from, len);
+		return;
+	}
+	memcpy(p->host, from, len);
+	if (p->code)
+		mem_written(s->env->mem, p->pa, len);
+}
+
+static void load_bytes(
+    struct x86 *s, enum x86_context ctx, uint64_t linear, uint8_t *to, unsigned len)
+{
+	unsigned n = first_part(linear, len);
+	struct part p = locate(s, ctx, linear, X86_LOAD), q;
+
+	if (n < len) {
+		q = locate(s, ctx, next_page(s, linear), X86_LOAD);
+		read_part(s, &q, to + n, len - n);
+	}
+	read_part(s, &p, to, n);
+}
+
+static void store_bytes(
+    struct x86 *s, enum x86_context ctx, uint64_t linear, const uint8_t *from, unsigned len)
+{
+	unsigned n = first_part(linear, len);
+	struct part p = locate(s, ctx, linear, X86_STORE), q;
+
+	if (n < len) {
+		q = locate(s, ctx, next_page(s, linear), X86_STORE);
+		write_part(s, &p, from, n);
+		write_part(s, &q, from + n, len - n);
+		return;
+	}
+	write_part(s, &p, from, n);
+}
+
+static uint64_t load(struct x86 *s, enum x86_context ctx, uint64_t linear, unsigned size)
+{
+	uint8_t bytes[8];
+	struct part p;
+
+	if (first_part(linear, size) == size) {
+		p = locate(s, ctx, linear, X86_LOAD);
+		if (p.host)
+			return get_le(p.host, size);
+		if (!(p.pa & (size - 1)))
+			return io_read(s, p.pa, size);
+	}
+	load_bytes(s, ctx, linear, bytes, size);
+	return get_le(bytes, size);
+}
+
+static void store(struct x86 *s, enum x86_context ctx, uint64_t linear, uint64_t val, unsigned size)
+{
+	uint8_t bytes[8];
+	struct part p;
+
+	if (first_part(linear, size) == size) {
+		p = locate(s, ctx, linear, X86_STORE);
+		if (p.host) {
+			put_le(p.host, val, size);
+			if (p.code)
+				mem_written(s->env->mem, p.pa, size);
+			return;
+		}
+	}
+	put_le(bytes, val, size);
+	store_bytes(s, ctx, linear, bytes, size);
+}
+
+/* Data breakpoints and alignment checks, while the TLB is the one that stays empty. */
+static void look(struct x86 *s, uint64_t linear, unsigned size, enum x86_access access)
+{
+	if (unlikely(s->tlb == &s->tlbs[X86_CTX_SLOW]))
+		x86_look_at_access(s, linear, size, access);
+}
+
+uint64_t x86_load(struct x86 *s, uint64_t linear, unsigned size)
+{
+	look(s, linear, size, X86_LOAD);
+	return load(s, x86_data_context(s), linear, size);
+}
+
+void x86_store(struct x86 *s, uint64_t linear, uint64_t val, unsigned size)
+{
+	look(s, linear, size, X86_STORE);
+	store(s, x86_data_context(s), linear, val, size);
+}
+
+void x86_load_bytes(struct x86 *s, uint64_t linear, void *to, unsigned len)
+{
+	look(s, linear, len, X86_LOAD);
+	load_bytes(s, x86_data_context(s), linear, to, len);
+}
+
+void x86_store_bytes(struct x86 *s, uint64_t linear, const void *from, unsigned len)
+{
+	look(s, linear, len, X86_STORE);
+	store_bytes(s, x86_data_context(s), linear, from, len);
+}
+
+void x86_probe_store(struct x86 *s, uint64_t linear, unsigned len)
+{
+	look(s, linear, len, X86_STORE);
+	locate(s, x86_data_context(s), linear, X86_STORE);
+	if (first_part(linear, len) < len)
+		locate(s, x86_data_context(s), next_page(s, linear), X86_STORE);
+}
+
+/* SDM volume 3, 4.6: accesses to descriptor tables and the TSS are supervisor's, and SMAP holds for
+ * them whatever EFLAGS.AC is. */
+static enum x86_context system_context(const struct x86 *s)
+{
+	return s->cr4 & CR4_SMAP ? X86_CTX_SMAP : X86_CTX_SUPER;
+}
+
+uint64_t x86_load_system(struct x86 *s, uint64_t linear, unsigned size)
+{
+	return load(s, system_context(s), linear, size);
+}
+
+void x86_store_system(struct x86 *s, uint64_t linear, uint64_t val, unsigned size)
+{
+	store(s, system_context(s), linear, val, size);
+}
+
+void *x86_atomic(struct x86 *s, uint64_t linear, unsigned size)
+{
+	struct part p;
+
+	look(s, linear, size, X86_STORE);
+	if (linear & (size - 1))
+		return NULL;
+	p = locate(s, x86_data_context(s), linear, X86_STORE);
+	/* Before the write another CPU could decode what it overwrites: code is for x86_store. */
+	return p.host && !p.code ? p.host : NULL;
+}
+
+bool x86_phys_read(struct x86 *s, uint64_t pa, uint64_t *val, unsigned size)
+{
+	const void *host = mem_at(s->env->mem, pa, size);
+
+	if (!host)
+		return false;
+	*val = get_le(host, size);
+	return true;
+}
+
+/* Forgetting ----------------------------------------------------------------------------------- */
+
+void x86_flush(struct x86 *s, bool globals)
+{
+	unsigned i;
+
+	for (i = 0; i < X86_NCTX; i++)
+		if (globals)
+			tlb_forget(&s->tlbs[i]);
+		else
+			tlb_forget_local(&s->tlbs[i]);
+	x86_code_unlink(s, globals);
+}
+
+void x86_flush_page(struct x86 *s, uint64_t linear)
+{
+	unsigned i;
+
+	for (i = 0; i < X86_NCTX; i++)
+		tlb_forget_page(&s->tlbs[i], linear);
+	x86_code_unlink_page(s, linear);
+}

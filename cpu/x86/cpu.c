@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The x86 CPU as a class: making CPUs, and their state as others see it.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/os.h"
+#include "core/clock.h"
+#include "core/intc.h"
+#include "core/state.h"
+#include "cpu/x86/code.h"
+#include "cpu/x86/model.h"
+#include "cpu/x86/system.h"
+
+static struct x86 *x86_of(struct cpu *cpu)
+{
+	return (struct x86 *)cpu;
+}
+
+static void reset(struct cpu *cpu)
+{
+	x86_reset(x86_of(cpu));
+	x86_attend(x86_of(cpu), X86_ATT_LINES);
+}
+
+static void release(struct cpu *cpu)
+{
+	struct x86 *s = x86_of(cpu), *at;
+
+	for (at = s->first; at && at->next_cpu; at = at->next_cpu)
+		if (at->next_cpu == s) {
+			at->next_cpu = s->next_cpu;
+			break;
+		}
+	x86_code_free(s);
+	x86_vm_free(s);
+	free(s->own_model);
+	free(s);
+}
+
+static struct x86_model *model_new(const char *text, struct err *e)
+{
+	struct x86_model *m = calloc(1, sizeof *m);
+
+	if (!m) {
+		err_set(e, ENOMEM, "x86: no memory for a CPU");
+		return NULL;
+	}
+	if (x86_model_parse(m, text, e) < 0) {
+		free(m);
+		return NULL;
+	}
+	return m;
+}
+
+static struct cpu *new (const struct cpu_env *env, unsigned id, struct cpu *first, struct err *e)
+{
+	struct x86 *s = aligned_alloc(64, (sizeof *s + 63) / 64 * 64), *at;
+	unsigned i;
+
+	if (!s) {
+		err_set(e, ENOMEM, "x86: no memory for a CPU");
+		return NULL;
+	}
+	memset(s, 0, sizeof *s);
+	s->env = env;
+	s->id = id;
+	s->first = first ? x86_of(first) : s;
+	for (i = 0; i <= X86_NCTX; i++)
+		tlb_init(&s->tlbs[i]);
+	s->tlb = &s->tlbs[X86_CTX_SUPER];
+	if (first) {
+		s->model = s->first->model;
+		for (at = s->first; at->next_cpu; at = at->next_cpu)
+			;
+		at->next_cpu = s;
+	} else {
+		s->model = s->own_model = model_new(env->model, e);
+	}
+	if (!s->model || x86_vm_new(s, e) < 0 || x86_code_new(s, e) < 0) {
+		release((struct cpu *)s);
+		return NULL;
+	}
+	x86_reset(s);
+	return (struct cpu *)s;
+}
+
+static void run(struct cpu *cpu, struct exit *x, uint64_t turn)
+{
+	x86_run(x86_of(cpu), x, turn);
+}
+
+static void kick(struct cpu *cpu)
+{
+	x86_attend(x86_of(cpu), X86_ATT_KICK);
+}
+
+static void irq(struct cpu *cpu, unsigned line, bool level)
+{
+	struct x86 *s = x86_of(cpu);
+
+	if (line >= INTC_SIPI) {
+		if (level)
+			atomic_store(&s->sipi, (int32_t)(line - INTC_SIPI));
+	} else if (level) {
+		atomic_fetch_or(&s->lines, 1u << line);
+	} else if (line == INTC_INTR) {
+		atomic_fetch_and(&s->lines, ~(1u << line));
+	}
+	x86_attend(s, X86_ATT_LINES);
+}
+
+/* Other engines' CPUs and firmware have no such wishes on x86. */
+static void fence(struct cpu *cpu, bool instructions)
+{
+	(void)cpu;
+	(void)instructions;
+}
+
+static void fenced(struct cpu *cpu)
+{
+	(void)cpu;
+}
+
+uint64_t x86_random(struct x86 *s)
+{
+	uint64_t r = 0;
+
+	if (s->env->random)
+		s->env->random(s->env->machine, &r, sizeof r);
+	else
+		os_random(&r, sizeof r);
+	return r;
+}
+
+static uint64_t retired(struct cpu *cpu)
+{
+	return x86_retired(x86_of(cpu));
+}
+
+/* State ---------------------------------------------------------------------------------------- */
+
+static void get_msrs(struct x86 *s, struct x86_regs *r)
+{
+	const struct intc *c = x86_intc(s);
+
+	r->star = s->star;
+	r->lstar = s->lstar;
+	r->cstar = s->cstar;
+	r->fmask = s->fmask;
+	r->kernel_gs_base = s->kernel_gs_base;
+	r->sysenter_cs = s->sysenter_cs;
+	r->sysenter_esp = s->sysenter_esp;
+	r->sysenter_eip = s->sysenter_eip;
+	r->pat = s->pat;
+	r->tsc = x86_tsc(s);
+	r->tsc_aux = s->tsc_aux;
+	r->misc_enable = s->misc_enable;
+	r->mtrr_def = s->mtrr_def;
+	memcpy(r->mtrr_fixed, s->mtrr_fixed, sizeof r->mtrr_fixed);
+	memcpy(r->mtrr_var, s->mtrr_var, sizeof r->mtrr_var);
+	r->apic_base = 0;
+	if (c)
+		c->read_msr(c->arg, s->id, MSR_APIC_BASE, &r->apic_base);
+}
+
+static void set_msrs(struct x86 *s, const struct x86_regs *r)
+{
+	const struct intc *c = x86_intc(s);
+
+	s->star = r->star;
+	s->lstar = r->lstar;
+	s->cstar = r->cstar;
+	s->fmask = r->fmask;
+	s->kernel_gs_base = r->kernel_gs_base;
+	s->sysenter_cs = r->sysenter_cs;
+	s->sysenter_esp = r->sysenter_esp;
+	s->sysenter_eip = r->sysenter_eip;
+	s->pat = r->pat;
+	s->tsc_offset += r->tsc - x86_tsc(s);
+	s->tsc_aux = r->tsc_aux;
+	s->misc_enable = r->misc_enable;
+	s->mtrr_def = r->mtrr_def;
+	memcpy(s->mtrr_fixed, r->mtrr_fixed, sizeof s->mtrr_fixed);
+	memcpy(s->mtrr_var, r->mtrr_var, sizeof s->mtrr_var);
+	if (c)
+		x86_write_msr(s, MSR_APIC_BASE, r->apic_base);
+}
+
+static void get_fp(const struct x86 *s, struct x86_regs *r)
+{
+	const unsigned top = s->fsw >> 11 & 7;
+	unsigned i;
+
+	r->fcw = s->fcw;
+	r->fsw = s->fsw;
+	r->fop = s->fop;
+	r->ftw = s->ftw;
+	r->fip = s->fip;
+	r->fdp = s->fdp;
+	r->mxcsr = s->mxcsr;
+	for (i = 0; i < 8; i++)
+		memcpy(r->st[i], s->st[(top + i) & 7], sizeof r->st[i]);
+	memcpy(r->v, s->v, sizeof r->v);
+}
+
+static void set_fp(struct x86 *s, const struct x86_regs *r)
+{
+	const unsigned top = r->fsw >> 11 & 7;
+	unsigned i;
+
+	s->fcw = r->fcw;
+	s->fsw = r->fsw;
+	s->fop = r->fop;
+	s->ftw = r->ftw;
+	s->fip = r->fip;
+	s->fdp = r->fdp;
+	s->mxcsr = r->mxcsr;
+	for (i = 0; i < 8; i++)
+		memcpy(s->st[(top + i) & 7], r->st[i], sizeof r->st[i]);
+	memcpy(s->v, r->v, sizeof r->v);
+}
+
+static void get_segs(struct x86 *s, struct x86_regs *r)
+{
+	const struct intc *c = x86_intc(s);
+
+	memcpy(r->seg, s->seg, sizeof r->seg);
+	r->ldtr = s->ldtr;
+	r->tr = s->tr;
+	r->gdt = s->gdt;
+	r->idt = s->idt;
+	r->cr0 = s->cr0;
+	r->cr2 = s->cr2;
+	r->cr3 = s->cr3;
+	r->cr4 = s->cr4;
+	r->cr8 = c ? c->get_tpr(c->arg, s->id) : 0;
+	r->efer = s->efer;
+	r->xcr0 = s->xcr0;
+}
+
+static void set_segs(struct x86 *s, const struct x86_regs *r)
+{
+	const struct intc *c = x86_intc(s);
+
+	memcpy(s->seg, r->seg, sizeof s->seg);
+	s->ldtr = r->ldtr;
+	s->tr = r->tr;
+	s->gdt = r->gdt;
+	s->idt = r->idt;
+	s->cr0 = r->cr0;
+	s->cr2 = r->cr2;
+	s->cr3 = r->cr3;
+	s->cr4 = r->cr4;
+	if (c)
+		c->set_tpr(c->arg, s->id, (unsigned)r->cr8 & 15);
+	s->efer = r->efer;
+	s->xcr0 = r->xcr0;
+	x86_load_pdptes(s, s->cr3);
+	x86_flush(s, true);
+}
+
+static int get(struct cpu *cpu, unsigned groups, void *to)
+{
+	struct x86 *s = x86_of(cpu);
+	struct x86_regs *r = to;
+
+	if (groups & X86_REGS_INT) {
+		memcpy(r->r, s->r, sizeof r->r);
+		r->rip = s->rip;
+		r->rflags = x86_get_flags(s);
+	}
+	if (groups & X86_REGS_SEG)
+		get_segs(s, r);
+	if (groups & X86_REGS_DEBUG)
+		memcpy(r->dr, s->dr, sizeof r->dr);
+	if (groups & X86_REGS_MSR)
+		get_msrs(s, r);
+	if (groups & X86_REGS_FP)
+		get_fp(s, r);
+	if (groups & X86_REGS_STATE) {
+		r->halted = s->halted;
+		r->wait_sipi = s->wait_sipi;
+		r->shadow = s->shadow;
+		r->nmi_masked = s->nmi_masked;
+		r->nmi_pending = atomic_load(&s->lines) >> INTC_NMI & 1;
+	}
+	return 0;
+}
+
+static int set(struct cpu *cpu, unsigned groups, const void *from)
+{
+	struct x86 *s = x86_of(cpu);
+	const struct x86_regs *r = from;
+
+	if (groups & X86_REGS_INT) {
+		memcpy(s->r, r->r, sizeof s->r);
+		s->rip = r->rip;
+		x86_set_flags(s, r->rflags, UINT64_MAX);
+	}
+	if (groups & X86_REGS_SEG)
+		set_segs(s, r);
+	if (groups & X86_REGS_DEBUG)
+		memcpy(s->dr, r->dr, sizeof s->dr);
+	if (groups & X86_REGS_MSR)
+		set_msrs(s, r);
+	if (groups & X86_REGS_FP)
+		set_fp(s, r);
+	if (groups & X86_REGS_STATE) {
+		s->halted = r->halted;
+		s->wait_sipi = r->wait_sipi;
+		s->shadow = r->shadow & (X86_SHADOW_STI | X86_SHADOW_SS);
+		s->nmi_masked = r->nmi_masked;
+		if (r->nmi_pending)
+			atomic_fetch_or(&s->lines, 1u << INTC_NMI);
+	}
+	x86_mode_changed(s);
+	s->look = true;
+	return 0;
+}
+
+#define SEG_FIELDS(name)                                                                           \
+	FIELD(struct x86_regs, name.base), FIELD(struct x86_regs, name.limit),                     \
+	    FIELD(struct x86_regs, name.attr), FIELD(struct x86_regs, name.selector)
+#define TABLE_FIELDS(name) FIELD(struct x86_regs, name.base), FIELD(struct x86_regs, name.limit)
+
+static const struct field regs[] = {
+	FIELD_ARRAY(struct x86_regs, r),
+	FIELD(struct x86_regs, rip),
+	FIELD(struct x86_regs, rflags),
+	SEG_FIELDS(seg[X86_ES]),
+	SEG_FIELDS(seg[X86_CS]),
+	SEG_FIELDS(seg[X86_SS]),
+	SEG_FIELDS(seg[X86_DS]),
+	SEG_FIELDS(seg[X86_FS]),
+	SEG_FIELDS(seg[X86_GS]),
+	SEG_FIELDS(ldtr),
+	SEG_FIELDS(tr),
+	TABLE_FIELDS(gdt),
+	TABLE_FIELDS(idt),
+	FIELD(struct x86_regs, cr0),
+	FIELD(struct x86_regs, cr2),
+	FIELD(struct x86_regs, cr3),
+	FIELD(struct x86_regs, cr4),
+	FIELD(struct x86_regs, cr8),
+	FIELD(struct x86_regs, efer),
+	FIELD(struct x86_regs, xcr0),
+	FIELD_ARRAY(struct x86_regs, dr),
+	FIELD(struct x86_regs, star),
+	FIELD(struct x86_regs, lstar),
+	FIELD(struct x86_regs, cstar),
+	FIELD(struct x86_regs, fmask),
+	FIELD(struct x86_regs, kernel_gs_base),
+	FIELD(struct x86_regs, sysenter_cs),
+	FIELD(struct x86_regs, sysenter_esp),
+	FIELD(struct x86_regs, sysenter_eip),
+	FIELD(struct x86_regs, pat),
+	FIELD(struct x86_regs, tsc),
+	FIELD(struct x86_regs, tsc_aux),
+	FIELD(struct x86_regs, misc_enable),
+	FIELD(struct x86_regs, apic_base),
+	FIELD(struct x86_regs, mtrr_def),
+	FIELD_ARRAY(struct x86_regs, mtrr_fixed),
+	FIELD_ARRAY(struct x86_regs, mtrr_var),
+	FIELD(struct x86_regs, fcw),
+	FIELD(struct x86_regs, fsw),
+	FIELD(struct x86_regs, fop),
+	FIELD(struct x86_regs, ftw),
+	FIELD(struct x86_regs, fip),
+	FIELD(struct x86_regs, fdp),
+	FIELD_ARRAY(struct x86_regs, st[0]),
+	FIELD_ARRAY(struct x86_regs, st[1]),
+	FIELD_ARRAY(struct x86_regs, st[2]),
+	FIELD_ARRAY(struct x86_regs, st[3]),
+	FIELD_ARRAY(struct x86_regs, st[4]),
+	FIELD_ARRAY(struct x86_regs, st[5]),
+	FIELD_ARRAY(struct x86_regs, st[6]),
+	FIELD_ARRAY(struct x86_regs, st[7]),
+	FIELD(struct x86_regs, mxcsr),
+	FIELD_ARRAY(struct x86_regs, v[0]),
+	FIELD_ARRAY(struct x86_regs, v[1]),
+	FIELD_ARRAY(struct x86_regs, v[2]),
+	FIELD_ARRAY(struct x86_regs, v[3]),
+	FIELD_ARRAY(struct x86_regs, v[4]),
+	FIELD_ARRAY(struct x86_regs, v[5]),
+	FIELD_ARRAY(struct x86_regs, v[6]),
+	FIELD_ARRAY(struct x86_regs, v[7]),
+	FIELD_ARRAY(struct x86_regs, v[8]),
+	FIELD_ARRAY(struct x86_regs, v[9]),
+	FIELD_ARRAY(struct x86_regs, v[10]),
+	FIELD_ARRAY(struct x86_regs, v[11]),
+	FIELD_ARRAY(struct x86_regs, v[12]),
+	FIELD_ARRAY(struct x86_regs, v[13]),
+	FIELD_ARRAY(struct x86_regs, v[14]),
+	FIELD_ARRAY(struct x86_regs, v[15]),
+	FIELD(struct x86_regs, halted),
+	FIELD(struct x86_regs, wait_sipi),
+	FIELD(struct x86_regs, shadow),
+	FIELD(struct x86_regs, nmi_masked),
+	FIELD(struct x86_regs, nmi_pending),
+	FIELD_END,
+};
+
+const struct cpu_class cpu_x86_64 = {
+	.name = "x86_64",
+	.regs_size = sizeof(struct x86_regs),
+	.regs = regs,
+	.new = new,
+	.free = release,
+	.reset = reset,
+	.run = run,
+	.kick = kick,
+	.irq = irq,
+	.fence = fence,
+	.fenced = fenced,
+	.retired = retired,
+	.get = get,
+	.set = set,
+};

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * I/O ports.  Manual: SDM volume 1, 19; volume 2, IN, INS, OUT, OUTS.  An access of a size that
+ * nobody answers is made in halves, as an ISA bus would; bytes that nobody answers read as all
+ * ones.
+ */
+#include "cpu/x86/io.h"
+
+#include "core/bus.h"
+#include "cpu/x86/debug.h"
+#include "cpu/x86/seg.h"
+
+enum { TSS_IO_BASE = 0x66 };
+
+uint32_t x86_in(struct x86 *s, uint16_t port, unsigned size)
+{
+	unsigned half = size / 2;
+	uint64_t val;
+
+	if (s->env->ports && bus_read(s->env->ports, port, &val, size))
+		return (uint32_t)val;
+	if (size == 1)
+		return 0xff;
+	val = x86_in(s, port, half);
+	return (uint32_t)val | x86_in(s, (uint16_t)(port + half), half) << 8 * half;
+}
+
+void x86_out(struct x86 *s, uint16_t port, uint32_t val, unsigned size)
+{
+	unsigned half = size / 2;
+
+	if ((s->env->ports && bus_write(s->env->ports, port, val, size)) || size == 1)
+		return;
+	x86_out(s, port, val & (UINT32_MAX >> (32 - 8 * half)), half);
+	x86_out(s, (uint16_t)(port + half), val >> 8 * half, half);
+}
+
+/* Volume 1, 19.5.2: two bytes of the map are read, whatever the size. */
+static bool map_allows(struct x86 *s, uint16_t port, unsigned size)
+{
+	uint64_t at, bits;
+
+	if ((s->tr.attr & X86_SEG_TYPE & ~(uint32_t)DESC_BUSY) != DESC_TSS ||
+	    s->tr.limit < TSS_IO_BASE + 1)
+		return false;
+	at = x86_load_system(s, s->tr.base + TSS_IO_BASE, 2) + port / 8;
+	if (at + 1 > s->tr.limit)
+		return false;
+	bits = x86_load_system(s, s->tr.base + at, 2);
+	return !(bits >> port % 8 & ((1u << size) - 1));
+}
+
+void x86_check_io(struct x86 *s, uint16_t port, unsigned size)
+{
+	bool free = s->mode & X86_VM86 ? false : s->cpl <= (s->eflags & FLAG_IOPL) >> 12;
+
+	if (!free && s->cr0 & CR0_PE && !map_allows(s, port, size))
+		x86_raise_error(s, X86_GP, 0);
+	x86_look_at_io(s, port, size);
+}
+
+/* One iteration each; the caller counts. */
+void x86_ins(struct x86 *s, uint64_t offset, unsigned size)
+{
+	uint16_t port = (uint16_t)s->r[X86_RDX];
+	uint64_t at;
+
+	x86_check_io(s, port, size);
+	at = x86_linear(s, X86_ES, offset, size, X86_STORE);
+	x86_probe_store(s, at, size);
+	x86_store(s, at, x86_in(s, port, size), size);
+}
+
+void x86_outs(struct x86 *s, unsigned seg, uint64_t offset, unsigned size)
+{
+	uint16_t port = (uint16_t)s->r[X86_RDX];
+	uint64_t at, val;
+
+	x86_check_io(s, port, size);
+	at = x86_linear(s, seg, offset, size, X86_LOAD);
+	val = x86_load(s, at, size);
+	x86_out(s, port, (uint32_t)val, size);
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The bodies in sem_*.h, compiled to build IR; and what the IR interpreter needs to run it.
+ */
+#include "cpu/x86/lift.h"
+
+#include <assert.h>
+#include <stddef.h>
+
+#define X86_BODIES static
+#define X86_WORDS  static inline
+#include "cpu/x86/emit.h"
+#include "cpu/x86/sem.h"
+
+typedef void body_fn(struct ctx *, const struct x86_insn *);
+
+static body_fn *const bodies[X86_NOPS] = {
+#define X(op, body) [X86_OP_##op] = sem_##body,
+	X86_OPS(X)
+#undef X
+};
+
+void x86_lift_begin(struct ctx *c, struct ir_block *ir, int64_t start)
+{
+	*c = (struct ctx){ .ir = ir, .pc = start };
+	ir_begin(ir);
+}
+
+bool x86_lift(struct ctx *c, const struct x86_insn *a)
+{
+	c->next = c->pc + a->len;
+	emit(c, (struct ir_op){ .op = IR_insn, .type = IR_I64, .k = c->pc });
+	bodies[a->op](c, a);
+	c->pc = c->next;
+	return !c->ir->ended && ir_has_room(c->ir);
+}
+
+void x86_lift_end(struct ctx *c)
+{
+	emit(c, (struct ir_op){ .op = IR_exit, .type = IR_I64, .k = c->pc });
+}
+
+#define R(n)                                                                                       \
+	{                                                                                          \
+		"r" #n, offsetof(struct x86, r[n]), 8                                              \
+	}
+
+static const struct ir_slot slots[X86_NSLOTS] = {
+	R(0),
+	R(1),
+	R(2),
+	R(3),
+	R(4),
+	R(5),
+	R(6),
+	R(7),
+	R(8),
+	R(9),
+	R(10),
+	R(11),
+	R(12),
+	R(13),
+	R(14),
+	R(15),
+	[X86_SLOT_FL_OP] = { "fl_op", offsetof(struct x86, fl_op), 1 },
+	[X86_SLOT_FL_A] = { "fl_a", offsetof(struct x86, fl_a), 8 },
+	[X86_SLOT_FL_B] = { "fl_b", offsetof(struct x86, fl_b), 8 },
+	[X86_SLOT_FS_BASE] = { "fs_base", offsetof(struct x86, seg_base[X86_FS]), 8 },
+	[X86_SLOT_GS_BASE] = { "gs_base", offsetof(struct x86, seg_base[X86_GS]), 8 },
+};
+
+static_assert((int)X86_HELP_P == IR_CALL_PURE && (int)X86_HELP_S == IR_CALL_STATE &&
+		  (int)X86_HELP_F == IR_CALL_FAULT && (int)X86_HELP_G == IR_CALL_REGS,
+    "helpers.def and IR mean the same effects");
+
+static const struct ir_helper helpers[X86_NHELPERS] = {
+#define HELPER(name, effects) { #name, X86_HELP_##effects, IR_INLINE_NONE, 0 },
+#include "cpu/x86/helpers.def"
+};
+
+static uint64_t ir_load(void *s, uint64_t at, unsigned size)
+{
+	x86_check_linear(s, at, size);
+	return x86_load(s, at, size);
+}
+
+static void ir_store(void *s, uint64_t at, uint64_t v, unsigned size)
+{
+	x86_check_linear(s, at, size);
+	x86_store(s, at, v, size);
+}
+
+static uint64_t ir_call(void *s, unsigned helper, uint64_t a, uint64_t b, uint64_t d)
+{
+	return x86_helpers[helper].fn(s, a, b, d);
+}
+
+static void ir_trap(void *s, unsigned vector, uint64_t error)
+{
+	if (X86_ERROR_VECTORS >> vector & 1)
+		x86_raise_error(s, (enum x86_vector)vector, (uint32_t)error);
+	x86_raise(s, (enum x86_vector)vector);
+}
+
+static void ir_at(void *state, uint64_t at, unsigned retired)
+{
+	struct x86 *s = state;
+
+	s->rip = (s->mode & X86_CODE_SIZE) == X86_CODE64 ? at : (uint32_t)at;
+	s->left -= retired;
+}
+
+const struct ir_guest x86_ir_guest = {
+	.slots = slots,
+	.helpers = helpers,
+	.nslots = X86_NSLOTS,
+	.nhelpers = X86_NHELPERS,
+	.load = ir_load,
+	.store = ir_store,
+	.call = ir_call,
+	.trap = ir_trap,
+	.at = ir_at,
+};

@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Model-specific registers.  Manual: SDM volume 4, and volume 3: 2.2.1 (EFER), 11.11 and 11.12
+ * (MTRRs, PAT), 17 (machine check), 18.17 (TSC); AMD64 APM volume 2, appendix A.  Which there are
+ * besides the architectural ones, and what they say, is what guests of Linux's KVM find, since all
+ * guests know to live with it; others are #GP.  MTRRs and PAT are kept, and make no difference.
+ * Left out: performance counters, branch records, machine check banks, microcode, MONITOR filters,
+ * all that concerns speculation but for its bits.  A change of the TSC leaves a deadline that is
+ * already set where it is.
+ */
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/intc.h"
+#include "cpu/x86/flags.h"
+#include "cpu/x86/seg.h"
+#include "cpu/x86/system.h"
+
+enum {
+	MSR_TSC = 0x10,
+	MSR_TSC_ADJUST = 0x3b,
+	MSR_SPEC_CTRL = 0x48,
+	MSR_PRED_CMD = 0x49,
+	MSR_UCODE_REV = 0x8b,
+	MSR_MTRRCAP = 0xfe,
+	MSR_ARCH_CAPABILITIES = 0x10a,
+	MSR_SYSENTER_CS = 0x174,
+	MSR_SYSENTER_ESP = 0x175,
+	MSR_SYSENTER_EIP = 0x176,
+	MSR_MCG_CAP = 0x179,
+	MSR_MCG_STATUS = 0x17a,
+	MSR_MISC_ENABLE = 0x1a0,
+	MSR_MTRR_VAR = 0x200, /* to 0x20f */
+	MSR_PAT = 0x277,
+	MSR_MTRR_DEF = 0x2ff,
+	MSR_TSC_DEADLINE = 0x6e0,
+	MSR_X2APIC = 0x800, /* to 0x8ff */
+	MSR_EFER = (int)0xc0000080,
+	MSR_STAR,
+	MSR_LSTAR,
+	MSR_CSTAR,
+	MSR_FMASK,
+	MSR_FS_BASE = (int)0xc0000100,
+	MSR_GS_BASE,
+	MSR_KERNEL_GS_BASE,
+	MSR_TSC_AUX
+};
+
+enum { MTRRCAP_FIXED = 1 << 8, MTRRCAP_WC = 1 << 10 };
+#define MTRR_DEF_BITS 0xcffull
+#define MTRR_MASK_V   (1ull << 11)
+#define PAT_RESET     0x0007040600070406ull
+
+#define MISC_ENABLE_RESET    0x1801ull /* fast strings; no branch traces, no precise events */
+#define MISC_ENABLE_WRITABLE (1ull << 0 | 1ull << 18)
+
+/* RDCL_NO, IBRS_ALL, SKIP_L1DFL, SSB_NO, MDS_NO, PSCHANGE_MC_NO, TAA_NO, SBDR_SSDP_NO, FBSDP_NO,
+ * PSDP_NO, BHI_NO, PBRSB_NO, GDS_NO, RFDS_NO, ITS_NO: what these guard from is no property of this
+ * CPU, which does not speculate; the host has its own defences. */
+#define ARCH_CAPABILITIES 0x400000000d10e17bull
+
+/* IBRS, STIBP, SSBD, BHI_DIS_S: kept. */
+enum { SPEC_CTRL_BITS = 7, SPEC_CTRL_BHI = 1 << 10 };
+
+/* Registers that say the same thing all the time. */
+enum { INTEL = 1, AMD = 2, BOTH = 3 };
+enum write {
+	REFUSE, /* #GP */
+	IGNORE,
+	SAME /* #GP but for the same value */
+};
+
+static const struct fixed {
+	uint32_t first, last;
+	uint8_t vendor;
+	enum write write;
+	uint64_t val;
+} fixed[] = {
+	{ 0x000, 0x001, BOTH, IGNORE, 0 },           /* P5_MC_ADDR, P5_MC_TYPE */
+	{ 0x017, 0x017, INTEL, REFUSE, 0 },          /* PLATFORM_ID */
+	{ 0x02a, 0x02a, INTEL, SAME, 0 },            /* EBL_CR_POWERON */
+	{ 0x02c, 0x02c, INTEL, SAME, 1 << 24 },      /* EBC_FREQUENCY_ID */
+	{ 0x03a, 0x03a, INTEL, REFUSE, 1 },          /* FEATURE_CONTROL: locked, nothing is on */
+	{ 0x079, 0x079, BOTH, IGNORE, 0 },           /* BIOS_UPDT_TRIG */
+	{ 0x0c1, 0x0c2, INTEL, SAME, 0 },            /* PERFCTR */
+	{ 0x0cd, 0x0cd, INTEL, SAME, 3 },            /* FSB_FREQ: 100 MHz */
+	{ 0x0ce, 0x0ce, INTEL, REFUSE, 0 },          /* PLATFORM_INFO */
+	{ 0x11e, 0x11e, INTEL, IGNORE, 0xbe702111 }, /* BBL_CR_CTL3 */
+	{ 0x140, 0x140, INTEL, SAME, 0 },            /* MISC_FEATURES_ENABLES */
+	{ 0x186, 0x187, INTEL, SAME, 0 },            /* PERFEVTSEL */
+	{ 0x198, 0x198, INTEL, REFUSE, 1000 | 4ull << 40 }, /* PERF_STATUS */
+	{ 0x199, 0x199, INTEL, IGNORE, 0 },                 /* PERF_CTL */
+	{ 0x1d9, 0x1d9, BOTH, SAME, 0 },                    /* DEBUGCTL */
+	{ 0x1db, 0x1de, BOTH, REFUSE, 0 },                  /* LASTBRANCH, LASTINT */
+	{ 0x606, 0x606, INTEL, REFUSE, 0 },                 /* RAPL_POWER_UNIT */
+	{ 0x611, 0x611, INTEL, REFUSE, 0 },                 /* PKG_ENERGY_STATUS */
+	{ 0x619, 0x619, INTEL, REFUSE, 0 },                 /* DRAM_ENERGY_STATUS */
+	{ 0x639, 0x639, INTEL, REFUSE, 0 },                 /* PP0_ENERGY_STATUS */
+	{ 0x641, 0x641, INTEL, REFUSE, 0 },                 /* PP1_ENERGY_STATUS */
+	{ 0xc0010000, 0xc0010007, AMD, SAME, 0 },           /* EVNTSEL, PERFCTR */
+	{ 0xc0010010, 0xc0010010, AMD, SAME, 0 },           /* SYSCFG */
+	{ 0xc0010015, 0xc0010015, AMD, IGNORE, 1 << 24 },   /* HWCR: the TSC runs at P0 */
+	{ 0xc001001f, 0xc001001f, AMD, IGNORE, 0 },         /* NB_CFG */
+	{ 0xc0010020, 0xc0010020, AMD, IGNORE, 0 },         /* PATCH_LOADER */
+	{ 0xc0010055, 0xc0010055, AMD, SAME, 0 },           /* INT_PENDING */
+	{ 0xc0010058, 0xc0010058, AMD, SAME, 0 },           /* MMIO_CONF_BASE */
+	{ 0xc0010112, 0xc0010113, AMD, REFUSE, 0 },         /* TSEG_ADDR, TSEG_MASK */
+	{ 0xc0010114, 0xc0010114, AMD, SAME, 1 << 4 },      /* VM_CR: SVM is disabled */
+	{ 0xc0010140, 0xc0010141, AMD, REFUSE, 0 },         /* OSVW */
+	{ 0xc0011022, 0xc0011023, AMD, IGNORE, 0 },         /* DC_CFG, BU_CFG */
+	{ 0xc0011029, 0xc0011029, AMD, IGNORE, 1 << 1 },    /* DE_CFG: LFENCE is serialising */
+	{ 0xc001102a, 0xc001102a, AMD, IGNORE, 0 },         /* BU_CFG2 */
+};
+
+static const struct fixed *find_fixed(const struct x86 *s, uint32_t msr)
+{
+	const unsigned vendor = s->model->vendor == X86_AMD ? AMD : INTEL;
+	const struct fixed *f;
+
+	for (f = fixed; f < fixed + ARRAY_LEN(fixed); f++)
+		if (msr >= f->first && msr <= f->last && f->vendor & vendor)
+			return f;
+	return NULL;
+}
+
+uint64_t x86_xcr0_allowed(const struct x86 *s)
+{
+	return XCR0_X87 | XCR0_SSE | (x86_has(s, X86_FEAT_AVX) ? XCR0_AVX : 0);
+}
+
+/* What a group of registers needs to be there; AMD and Intel have the same ones. */
+static bool is_there(const struct x86 *s, uint32_t msr)
+{
+	static const struct {
+		uint32_t first, last;
+		uint16_t feature;
+	} need[] = {
+		{ MSR_TSC, MSR_TSC, X86_FEAT_TSC },
+		{ MSR_APIC_BASE, MSR_APIC_BASE, X86_FEAT_APIC },
+		{ MSR_TSC_ADJUST, MSR_TSC_ADJUST, X86_FEAT_TSC_ADJUST },
+		{ MSR_SPEC_CTRL, MSR_PRED_CMD, X86_FEAT_SPEC_CTRL },
+		{ MSR_MTRRCAP, MSR_MTRRCAP, X86_FEAT_MTRR },
+		{ MSR_ARCH_CAPABILITIES, MSR_ARCH_CAPABILITIES, X86_FEAT_ARCH_CAPABILITIES },
+		{ MSR_SYSENTER_CS, MSR_SYSENTER_EIP, X86_FEAT_SEP },
+		{ MSR_MCG_CAP, MSR_MCG_STATUS, X86_FEAT_MCA },
+		{ MSR_MTRR_VAR, MSR_PAT - 1, X86_FEAT_MTRR },
+		{ MSR_PAT, MSR_PAT, X86_FEAT_PAT },
+		{ MSR_MTRR_DEF, MSR_MTRR_DEF, X86_FEAT_MTRR },
+		{ MSR_TSC_DEADLINE, MSR_TSC_DEADLINE, X86_FEAT_TSC_DEADLINE },
+		{ MSR_X2APIC, MSR_X2APIC + 0xff, X86_FEAT_X2APIC },
+		{ (uint32_t)MSR_STAR, (uint32_t)MSR_FMASK, X86_FEAT_SYSCALL },
+		{ (uint32_t)MSR_FS_BASE, (uint32_t)MSR_KERNEL_GS_BASE, X86_FEAT_LM },
+	};
+	unsigned n;
+
+	for (n = 0; n < ARRAY_LEN(need); n++)
+		if (msr >= need[n].first && msr <= need[n].last)
+			return x86_has(s, (enum x86_cpuid_bit)need[n].feature);
+	if (msr == (uint32_t)MSR_EFER)
+		return x86_has(s, X86_FEAT_SYSCALL) || x86_has(s, X86_FEAT_NX);
+	if (msr == (uint32_t)MSR_TSC_AUX)
+		return x86_has(s, X86_FEAT_RDTSCP) || x86_has(s, X86_FEAT_RDPID);
+	return true;
+}
+
+/* MTRRs -------------------------------------------------------------------------------------- */
+
+static bool is_memory_type(uint64_t type)
+{
+	return type < 7 && type != 2 && type != 3;
+}
+
+/* 11.11.2.2: eleven registers with eight types each. */
+static int fixed_mtrr(uint32_t msr)
+{
+	static const uint16_t at[X86_MTRR_FIXED] = { 0x250, 0x258, 0x259, 0x268, 0x269, 0x26a,
+		0x26b, 0x26c, 0x26d, 0x26e, 0x26f };
+	int n;
+
+	for (n = 0; n < X86_MTRR_FIXED; n++)
+		if (at[n] == msr)
+			return n;
+	return -1;
+}
+
+static bool is_variable_mtrr(uint32_t msr)
+{
+	return msr >= MSR_MTRR_VAR && msr < MSR_MTRR_VAR + 2 * X86_MTRR_PAIRS;
+}
+
+static bool are_types(uint64_t val, bool pat)
+{
+	unsigned n;
+
+	for (n = 0; n < 8; n++, val >>= 8)
+		if (!is_memory_type(val & 0xff) && !(pat && (val & 0xff) == 7))
+			return false;
+	return true;
+}
+
+static bool write_variable_mtrr(struct x86 *s, uint32_t msr, uint64_t val)
+{
+	uint64_t frame = ((1ull << s->model->phys_bits) - 1) & ~0xfffull;
+	bool mask = msr & 1;
+
+	if (val & ~(frame | (mask ? MTRR_MASK_V : 0xff)) || (!mask && !is_memory_type(val & 0xff)))
+		return false;
+	s->mtrr_var[msr - MSR_MTRR_VAR] = val;
+	return true;
+}
+
+/* Time and APIC ------------------------------------------------------------------------------ */
+
+static void set_tsc(struct x86 *s, uint64_t val)
+{
+	uint64_t change = val - x86_tsc(s);
+
+	s->tsc_offset += change;
+	s->tsc_adjust += change;
+}
+
+static void set_tsc_adjust(struct x86 *s, uint64_t val)
+{
+	s->tsc_offset += val - s->tsc_adjust;
+	s->tsc_adjust = val;
+}
+
+/* The controller counts guest time; 0 means that no deadline is set. */
+static uint64_t deadline_to_ns(const struct x86 *s, uint64_t tsc)
+{
+	uint64_t ns = tsc - s->tsc_offset;
+
+	if (!tsc)
+		return 0;
+	return (int64_t)ns > 0 ? ns : 1;
+}
+
+void x86_apic_moved(struct x86 *s)
+{
+	const struct intc *i = x86_intc(s);
+	uint64_t base = 0;
+	bool mapped = i && i->read_msr(i->arg, s->id, MSR_APIC_BASE, &base) &&
+		      (base & (APIC_BASE_ENABLE | APIC_BASE_X2APIC)) == APIC_BASE_ENABLE;
+
+	s->apic_page = mapped ? base & ~0xfffull : UINT64_MAX;
+}
+
+static bool is_apic(uint32_t msr)
+{
+	return msr == MSR_APIC_BASE || msr == MSR_TSC_DEADLINE || msr >> 8 == MSR_X2APIC >> 8;
+}
+
+static bool read_apic(struct x86 *s, uint32_t msr, uint64_t *val)
+{
+	const struct intc *i = x86_intc(s);
+
+	if (!i || !i->read_msr(i->arg, s->id, msr, val))
+		return false;
+	if (msr == MSR_TSC_DEADLINE && *val)
+		*val += s->tsc_offset;
+	return true;
+}
+
+static bool write_apic(struct x86 *s, uint32_t msr, uint64_t val)
+{
+	const struct intc *i = x86_intc(s);
+
+	if (msr == MSR_TSC_DEADLINE)
+		val = deadline_to_ns(s, val);
+	if (!i || !i->write_msr(i->arg, s->id, msr, val))
+		return false;
+	if (msr == MSR_APIC_BASE) {
+		x86_apic_moved(s);
+		x86_flush(s, true);
+	}
+	return true;
+}
+
+/* Others ------------------------------------------------------------------------------------- */
+
+static bool write_efer(struct x86 *s, uint64_t val)
+{
+	uint64_t allowed = EFER_LMA, old = s->efer;
+
+	if (x86_has(s, X86_FEAT_SYSCALL))
+		allowed |= EFER_SCE;
+	if (x86_has(s, X86_FEAT_LM))
+		allowed |= EFER_LME;
+	if (x86_has(s, X86_FEAT_NX))
+		allowed |= EFER_NXE;
+	if (val & ~allowed || ((val ^ old) & EFER_LME && s->cr0 & CR0_PG))
+		return false;
+	s->efer = (val & ~EFER_LMA) | (old & EFER_LMA);
+	if ((s->efer ^ old) & EFER_NXE)
+		x86_flush(s, true);
+	return true;
+}
+
+/* false: not one of these. */
+static uint64_t *plain(struct x86 *s, uint32_t msr)
+{
+	switch (msr) {
+	case MSR_SPEC_CTRL:
+		return &s->spec_ctrl;
+	case MSR_SYSENTER_CS:
+		return &s->sysenter_cs;
+	case MSR_SYSENTER_ESP:
+		return &s->sysenter_esp;
+	case MSR_SYSENTER_EIP:
+		return &s->sysenter_eip;
+	case MSR_MISC_ENABLE:
+		return &s->misc_enable;
+	case MSR_PAT:
+		return &s->pat;
+	case MSR_MTRR_DEF:
+		return &s->mtrr_def;
+	case (uint32_t)MSR_STAR:
+		return &s->star;
+	case (uint32_t)MSR_LSTAR:
+		return &s->lstar;
+	case (uint32_t)MSR_CSTAR:
+		return &s->cstar;
+	case (uint32_t)MSR_FMASK:
+		return &s->fmask;
+	case (uint32_t)MSR_FS_BASE:
+		return &s->seg[X86_FS].base;
+	case (uint32_t)MSR_GS_BASE:
+		return &s->seg[X86_GS].base;
+	case (uint32_t)MSR_KERNEL_GS_BASE:
+		return &s->kernel_gs_base;
+	case (uint32_t)MSR_TSC_AUX:
+		return &s->tsc_aux;
+	default:
+		if (fixed_mtrr(msr) >= 0)
+			return &s->mtrr_fixed[fixed_mtrr(msr)];
+		if (is_variable_mtrr(msr))
+			return &s->mtrr_var[msr - MSR_MTRR_VAR];
+		return NULL;
+	}
+}
+
+bool x86_read_msr(struct x86 *s, uint32_t msr, uint64_t *val)
+{
+	const struct fixed *f = find_fixed(s, msr);
+
+	if (f) {
+		*val = f->val;
+		return true;
+	}
+	if (!is_there(s, msr))
+		return false;
+	if (is_apic(msr))
+		return read_apic(s, msr, val);
+	if (plain(s, msr)) {
+		*val = *plain(s, msr);
+		return true;
+	}
+	switch (msr) {
+	case MSR_TSC:
+		*val = x86_tsc(s);
+		return true;
+	case MSR_TSC_ADJUST:
+		*val = s->tsc_adjust;
+		return true;
+	case MSR_UCODE_REV: /* late enough for what guests know to be broken before */
+		*val = s->model->vendor == X86_AMD ? 0x08001250 : 0x28ull << 32;
+		return true;
+	case MSR_MTRRCAP:
+		*val = MTRRCAP_WC | MTRRCAP_FIXED | X86_MTRR_PAIRS;
+		return true;
+	case MSR_ARCH_CAPABILITIES:
+		*val = ARCH_CAPABILITIES;
+		return true;
+	case MSR_MCG_CAP: /* no banks */
+	case MSR_MCG_STATUS:
+		*val = 0;
+		return true;
+	case (uint32_t)MSR_EFER:
+		*val = s->efer;
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Whether a plain register may have this value. */
+static bool is_legal(const struct x86 *s, uint32_t msr, uint64_t val)
+{
+	switch (msr) {
+	case MSR_SPEC_CTRL:
+		if (x86_has(s, X86_FEAT_BHI_CTRL))
+			val &= ~(uint64_t)SPEC_CTRL_BHI;
+		return !(val & ~(uint64_t)SPEC_CTRL_BITS);
+	case MSR_PAT:
+		return are_types(val, true);
+	case MSR_MTRR_DEF:
+		return !(val & ~MTRR_DEF_BITS) && is_memory_type(val & 0xff);
+	case (uint32_t)MSR_LSTAR:
+	case (uint32_t)MSR_CSTAR:
+	case (uint32_t)MSR_FS_BASE:
+	case (uint32_t)MSR_GS_BASE:
+	case (uint32_t)MSR_KERNEL_GS_BASE:
+	case MSR_SYSENTER_ESP:
+	case MSR_SYSENTER_EIP:
+		return x86_is_canonical(s, val);
+	case (uint32_t)MSR_FMASK:
+	case (uint32_t)MSR_TSC_AUX:
+		return !(val >> 32);
+	default:
+		return fixed_mtrr(msr) < 0 || are_types(val, false);
+	}
+}
+
+static bool write_plain(struct x86 *s, uint32_t msr, uint64_t val)
+{
+	if (is_variable_mtrr(msr))
+		return write_variable_mtrr(s, msr, val);
+	if (!is_legal(s, msr, val))
+		return false;
+	if (msr == MSR_MISC_ENABLE)
+		val = (s->misc_enable & ~MISC_ENABLE_WRITABLE) | (val & MISC_ENABLE_WRITABLE);
+	*plain(s, msr) = val;
+	x86_mode_changed(s); /* bases */
+	return true;
+}
+
+bool x86_write_msr(struct x86 *s, uint32_t msr, uint64_t val)
+{
+	const struct fixed *f = find_fixed(s, msr);
+
+	if (f)
+		return f->write == IGNORE || (f->write == SAME && val == f->val);
+	if (!is_there(s, msr))
+		return false;
+	if (is_apic(msr))
+		return write_apic(s, msr, val);
+	if (plain(s, msr))
+		return write_plain(s, msr, val);
+	switch (msr) {
+	case MSR_TSC:
+		set_tsc(s, val);
+		return true;
+	case MSR_TSC_ADJUST:
+		set_tsc_adjust(s, val);
+		return true;
+	case MSR_PRED_CMD:
+		return !(val & ~1ull);
+	case MSR_UCODE_REV:
+		return true;
+	case MSR_MCG_STATUS:
+		return !val;
+	case (uint32_t)MSR_EFER:
+		return write_efer(s, val);
+	default:
+		return false;
+	}
+}
+
+/* After a reset (SDM volume 3, table 9-1); INIT changes none of these. */
+void x86_msr_reset(struct x86 *s)
+{
+	s->star = s->lstar = s->cstar = s->fmask = s->kernel_gs_base = 0;
+	s->sysenter_cs = s->sysenter_esp = s->sysenter_eip = 0;
+	s->tsc_aux = s->spec_ctrl = s->efer = 0;
+	s->pat = PAT_RESET;
+	s->misc_enable = MISC_ENABLE_RESET;
+	s->mtrr_def = 0;
+	memset(s->mtrr_fixed, 0, sizeof s->mtrr_fixed);
+	memset(s->mtrr_var, 0, sizeof s->mtrr_var);
+	s->tsc_adjust = 0;
+	s->tsc_offset = -clock_now(s->env->clock);
+	s->delivering = 0;
+	s->step_over = false;
+	x86_apic_moved(s);
+}

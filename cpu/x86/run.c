@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The run loop of the interpreter: what happens between instructions.  SDM volume 3, 6.9 (priority
+ * of what waits), 8.4 (INIT and SIPI).
+ */
+#include "core/intc.h"
+#include "cpu/x86/code.h"
+#include "cpu/x86/system.h"
+
+/* Of what waits between two instructions; false: come out with *x. */
+static bool attend(struct x86 *s, struct exit *x)
+{
+	uint32_t why = atomic_exchange_explicit(&s->attention, 0, memory_order_acquire);
+
+	if (why & X86_ATT_STOP)
+		x86_vm_pause(s);
+	if (why & X86_ATT_LINES)
+		s->look = true;
+	if (why & X86_ATT_EXIT) {
+		if (why & X86_ATT_KICK)
+			x86_attend(s, X86_ATT_KICK);
+		*x = s->exit;
+		return false;
+	}
+	if (why & X86_ATT_KICK) {
+		x->why = EXIT_KICKED;
+		return false;
+	}
+	return true;
+}
+
+static bool take_line(struct x86 *s, unsigned line)
+{
+	return atomic_fetch_and(&s->lines, ~(1u << line)) >> line & 1;
+}
+
+/* INIT, SIPI, NMI, INTR; they stay where they are while they cannot be taken. */
+static void look_at_lines(struct x86 *s)
+{
+	int sipi, vector;
+
+	s->look = false;
+	if (take_line(s, INTC_INIT)) {
+		x86_init(s);
+		s->wait_sipi = s->id != 0;
+		atomic_store(&s->sipi, -1);
+	}
+	if (s->wait_sipi) {
+		sipi = atomic_exchange(&s->sipi, -1);
+		if (sipi < 0)
+			return;
+		s->wait_sipi = false;
+		x86_startup(s, (uint8_t)sipi);
+	}
+	if (s->shadow) {
+		s->look = true;
+		return;
+	}
+	if (!s->nmi_masked && take_line(s, INTC_NMI)) {
+		s->halted = false;
+		s->nmi_masked = true;
+		s->look = true;
+		x86_interrupt(s, X86_NMI, X86_EVENT_EXTERNAL, false, 0);
+		return;
+	}
+	if (!(s->eflags & FLAG_IF) || !(atomic_load(&s->lines) >> INTC_INTR & 1))
+		return;
+	vector = s->env->intc->take(s->env->intc->arg, s->id);
+	if (vector < 0)
+		return;
+	s->halted = false;
+	x86_interrupt(s, (unsigned)vector, X86_EVENT_EXTERNAL, false, 0);
+}
+
+static bool is_asleep(const struct x86 *s)
+{
+	return s->halted || s->wait_sipi;
+}
+
+/* Everything before the next instruction; false: come out with *x. */
+static bool before(struct x86 *s, struct exit *x)
+{
+	if (atomic_load_explicit(&s->attention, memory_order_relaxed) && !attend(s, x))
+		return false;
+	if (unlikely(s->look))
+		look_at_lines(s);
+	if (unlikely(is_asleep(s))) {
+		x->why = EXIT_HALT;
+		return false;
+	}
+	if (unlikely(s->left <= 0)) {
+		x->why = EXIT_TURN;
+		return false;
+	}
+	return true;
+}
+
+/* One instruction with all that single steps, breakpoints and shadows ask for. */
+static void step(struct x86 *s)
+{
+	const bool single_step = s->eflags & FLAG_TF;
+	const uint8_t shadow = s->shadow;
+	const struct x86_insn *insn;
+
+	if (s->dr[7] & 0xff)
+		x86_debug_before(s);
+	insn = x86_code_at(s);
+	/* RF lasts until the instruction is executed; that may be IRET, which sets it. */
+	s->eflags &= ~(uint64_t)FLAG_RF;
+	if (!(shadow & X86_SHADOW_SS)) /* what that held back comes now */
+		s->dr6_pending = 0;
+	insn->body(s, insn);
+	s->left--;
+	/* A shadow ends behind the next instruction; MOV SS holds debug traps back, too. */
+	if (s->shadow == shadow)
+		s->shadow = 0;
+	if ((single_step || s->dr6_pending) && !(s->shadow & X86_SHADOW_SS))
+		x86_debug_after(s, single_step);
+}
+
+static bool is_plain(const struct x86 *s)
+{
+	return !(s->eflags & (FLAG_TF | FLAG_RF)) && !s->shadow && !(s->dr[7] & 0xff);
+}
+
+static void run(struct x86 *s, struct exit *x)
+{
+	const struct x86_insn *insn;
+
+	while (before(s, x)) {
+		if (unlikely(!is_plain(s))) {
+			step(s);
+			continue;
+		}
+		insn = x86_code_at(s);
+		insn->body(s, insn);
+		s->left--;
+	}
+}
+
+void x86_run(struct x86 *s, struct exit *x, uint64_t turn)
+{
+	const uint64_t retired = x86_retired(s);
+
+	if ((x->why == EXIT_READ || x->why == EXIT_WRITE) && x->why == s->exit.why) {
+		s->exit.val = x->val;
+		s->answered = true;
+	}
+	s->left = turn && turn < INT64_MAX / 2 ? (int64_t)turn : INT64_MAX / 2;
+	s->count_end = retired + (uint64_t)s->left;
+	x86_apic_moved(s); /* before the first run there was none */
+	x86_vm_enter(s);
+	switch (setjmp(s->trap)) {
+	case X86_JMP_EXCEPTION:
+		/* It takes its share of the turn: a handler that faults for ever must not hang us.
+		 */
+		s->left--;
+		s->count_end--;
+		x86_deliver_raised(s);
+		break;
+	case X86_JMP_RETRY:
+		s->delivering = 0;
+		break;
+	case X86_JMP_SHUTDOWN:
+		x->why = EXIT_SHUTDOWN;
+		x86_vm_leave(s);
+		return;
+	default:
+		break;
+	}
+	run(s, x);
+	x86_vm_leave(s);
+}
+
+/* Reset (SDM volume 3, table 9-1) -------------------------------------------------------------- */
+
+static void reset_segments(struct x86 *s)
+{
+	const struct x86_seg data = { .limit = 0xffff, .attr = X86_SEG_P | X86_SEG_S | 3 };
+	unsigned i;
+
+	for (i = 0; i < X86_NSEGS; i++)
+		s->seg[i] = data;
+	s->seg[X86_CS] = (struct x86_seg){ .base = 0xffff0000,
+		.limit = 0xffff,
+		.attr = X86_SEG_P | X86_SEG_S | 0xb,
+		.selector = 0xf000 };
+	s->ldtr = (struct x86_seg){ .limit = 0xffff, .attr = X86_SEG_P | 2 };
+	s->tr = (struct x86_seg){ .limit = 0xffff, .attr = X86_SEG_P | 0xb };
+	s->gdt = s->idt = (struct x86_table){ .limit = 0xffff };
+}
+
+void x86_init(struct x86 *s)
+{
+	const struct intc *c = x86_intc(s);
+	unsigned i;
+
+	for (i = 0; i < 16; i++)
+		s->r[i] = 0;
+	s->r[X86_RDX] = x86_signature(s);
+	s->rip = 0xfff0;
+	x86_set_flags(s, 2, UINT64_MAX);
+	reset_segments(s);
+	s->cr0 = (s->cr0 & (CR0_CD | CR0_NW)) | CR0_ET;
+	s->cr2 = s->cr3 = s->cr4 = s->efer = 0;
+	for (i = 0; i < 4; i++)
+		s->dr[i] = 0;
+	s->dr[6] = 0xffff0ff0;
+	s->dr[7] = 0x400;
+	s->halted = s->nmi_masked = s->answered = false;
+	s->shadow = 0;
+	s->dr6_pending = 0;
+	if (c)
+		c->init(c->arg, s->id);
+	x86_flush(s, true);
+	x86_mode_changed(s);
+}
+
+void x86_reset(struct x86 *s)
+{
+	s->cr0 = CR0_CD | CR0_NW;
+	s->xcr0 = 1;
+	x86_msr_reset(s);
+	x86_fpu_reset(s);
+	atomic_store(&s->lines, atomic_load(&s->lines) & 1u << INTC_INTR);
+	atomic_store(&s->sipi, -1);
+	x86_init(s);
+	s->wait_sipi = s->id != 0;
+	s->left = 0;
+	s->count_end = 0;
+	s->look = true;
+}
+
+void x86_startup(struct x86 *s, uint8_t vector)
+{
+	s->seg[X86_CS].selector = (uint16_t)(vector << 8);
+	s->seg[X86_CS].base = (uint64_t)vector << 12;
+	s->rip = 0;
+	x86_mode_changed(s);
+}

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "cpu/x86/vm.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* As many stores to a page with code, and it is taken for data until something is decoded again. */
+enum { TOO_MANY_WRITES = 64 };
+
+static _Atomic uint8_t *writes_to(struct x86_vm *vm, uint64_t pa)
+{
+	return &vm->writes[pa >> MEM_PAGE_BITS & (X86_COUNTERS - 1)];
+}
+
+/* The flag goes first: whoever decodes after that sets it again, whoever did before has old
+ * numbers.
+ */
+static void give_up(struct x86 *s, uint64_t pa)
+{
+	const uint8_t *page = mem_at(s->env->mem, pa & -(uint64_t)MEM_PAGE, MEM_PAGE);
+	unsigned i;
+
+	atomic_fetch_and(mem_flags(s->env->mem, pa), (uint8_t)~MEM_CODE);
+	for (i = 0; page && i < MEM_PAGE; i += 1 << X86_PIECE_BITS)
+		atomic_fetch_add(x86_piece(s->vm, page + i), 1);
+	atomic_fetch_add(&s->vm->epoch, 2);
+	atomic_store(writes_to(s->vm, pa), 0);
+}
+
+/* Part of a page with code was written, by any thread. */
+static void code_written(void *arg, uint64_t pa, uint64_t len)
+{
+	struct x86 *s = arg;
+	const uint8_t *host = mem_at(s->env->mem, pa, len), *end = host + len;
+
+	if (!host)
+		return;
+	for (; host < end; host = (const uint8_t *)(((uintptr_t)host | 127) + 1))
+		atomic_fetch_add(x86_piece(s->vm, host), 1);
+	atomic_fetch_add(&s->vm->epoch, 2);
+	if (atomic_fetch_add(writes_to(s->vm, pa), 1) >= TOO_MANY_WRITES)
+		give_up(s, pa);
+}
+
+int x86_vm_new(struct x86 *s, struct err *e)
+{
+	if (s != s->first) {
+		s->vm = s->first->vm;
+		return 0;
+	}
+	s->vm = calloc(1, sizeof *s->vm);
+	if (!s->vm)
+		return err_set(e, ENOMEM, "x86: no memory for a CPU");
+	gate_init(&s->vm->gate);
+	mutex_init(&s->vm->bus);
+	mem_on_code_write(s->env->mem, code_written, s);
+	return 0;
+}
+
+void x86_vm_free(struct x86 *s)
+{
+	if (s != s->first || !s->vm)
+		return;
+	mem_on_code_write(s->env->mem, NULL, NULL);
+	mutex_fini(&s->vm->bus);
+	gate_fini(&s->vm->gate);
+	free(s->vm);
+}
+
+void x86_vm_enter(struct x86 *s)
+{
+	if (s->env->parallel)
+		gate_enter(&s->vm->gate);
+}
+
+void x86_vm_leave(struct x86 *s)
+{
+	if (s->env->parallel)
+		gate_leave(&s->vm->gate);
+}
+
+void x86_vm_pause(struct x86 *s)
+{
+	if (s->env->parallel)
+		gate_pause(&s->vm->gate);
+}
+
+static void ask_to_stop(void *arg)
+{
+	struct x86 *s = arg, *other;
+
+	for (other = s->first; other; other = other->next_cpu)
+		if (other != s)
+			x86_attend(other, X86_ATT_STOP);
+}
+
+void x86_vm_watch(struct x86 *s, uint64_t pa, const uint8_t *page)
+{
+	struct x86 *other;
+	unsigned i;
+
+	if (s->env->parallel)
+		gate_alone(&s->vm->gate, ask_to_stop, s);
+	atomic_fetch_or(mem_flags(s->env->mem, pa), MEM_CODE);
+	atomic_store(writes_to(s->vm, pa), 0);
+	for (other = s->first; other; other = other->next_cpu)
+		for (i = 0; i < X86_NCTX; i++)
+			tlb_protect(&other->tlbs[i], page);
+	if (s->env->parallel)
+		gate_together(&s->vm->gate);
+}
+
+void x86_bus_lock(struct x86 *s)
+{
+	if (s->env->parallel)
+		mutex_lock(&s->vm->bus);
+}
+
+void x86_bus_unlock(struct x86 *s)
+{
+	if (s->env->parallel)
+		mutex_unlock(&s->vm->bus);
+}

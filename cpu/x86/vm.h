@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef CPU_X86_VM_H
+#define CPU_X86_VM_H
+
+#include "core/mem.h"
+#include "cpu/gate.h"
+#include "cpu/x86/state.h"
+
+/*
+ * What the CPUs of a VM share.  Decoded instructions are each CPU's own; what is shared says
+ * whether they still hold: each piece of 128 bytes of RAM has a number (pieces share numbers) that
+ * grows when code in it may have been written.  A page of which something was decoded carries
+ * MEM_CODE: then no CPU has a store TLB entry for it, and all stores to it come to mem_written.
+ */
+enum { X86_PIECE_BITS = 7, X86_PIECES = 1 << 15, X86_COUNTERS = 1 << 12 };
+
+struct x86_vm {
+	struct gate gate;
+	struct mutex bus; /* x86_bus_lock: recursive for nobody */
+	_Atomic uint32_t piece[X86_PIECES];
+	_Atomic uint32_t epoch; /* even; grows when any number does */
+	/* Stores to pages with MEM_CODE since something was decoded there; pages share them. */
+	_Atomic uint8_t writes[X86_COUNTERS];
+};
+
+static inline _Atomic uint32_t *x86_piece(struct x86_vm *vm, const uint8_t *host)
+{
+	return &vm->piece[(uintptr_t)host >> X86_PIECE_BITS & (X86_PIECES - 1)];
+}
+
+/* CPU 0 makes it, the others share it. */
+int x86_vm_new(struct x86 *, struct err *);
+void x86_vm_free(struct x86 *);
+/* Around all running of guest code; nothing when only one thread runs CPUs. */
+void x86_vm_enter(struct x86 *);
+void x86_vm_leave(struct x86 *);
+void x86_vm_pause(struct x86 *); /* between two instructions, for X86_ATT_STOP */
+/* From now on stores to the page of RAM at pa are seen. */
+void x86_vm_watch(struct x86 *, uint64_t pa, const uint8_t *page);
+
+#endif
