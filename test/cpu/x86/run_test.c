@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The run loop: programs in machine code, by way of the class as engines use it. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/bus.h"
+#include "core/clock.h"
+#include "core/mem.h"
+#include "cpu/x86/state.h"
+#include "test/cmocka.h"
+
+enum { RAM = 1 << 20, CODE = 0x1000, STACK = 0x8000 };
+
+extern const struct cpu_class cpu_x86_64;
+
+struct rig {
+	struct cpu_env env;
+	uint8_t *ram;
+	struct cpu *cpu;
+	struct x86_regs r;
+	struct exit x;
+};
+
+static int begin(void **state)
+{
+	struct rig *g = calloc(1, sizeof *g);
+	struct err e;
+
+	assert_non_null(g);
+	g->ram = aligned_alloc(4096, RAM);
+	memset(g->ram, 0, RAM);
+	g->env.mem = mem_new();
+	g->env.bus = bus_new();
+	g->env.ports = bus_new();
+	g->env.clock = clock_new();
+	assert_int_equal(mem_map(g->env.mem, 0, g->ram, RAM, &e), 0);
+	g->cpu = cpu_x86_64.new(&g->env, 0, NULL, &e);
+	if (!g->cpu)
+		fail_msg("%s", e.text);
+	*state = g;
+	return 0;
+}
+
+static int end(void **state)
+{
+	struct rig *g = *state;
+
+	cpu_x86_64.free(g->cpu);
+	clock_free(g->env.clock);
+	bus_free(g->env.ports);
+	bus_free(g->env.bus);
+	mem_free(g->env.mem);
+	free(g->ram);
+	free(g);
+	return 0;
+}
+
+/* In real mode, from CODE. */
+static void run(struct rig *g, const void *code, size_t len, unsigned insns)
+{
+	memcpy(g->ram + CODE, code, len);
+	cpu_x86_64.get(g->cpu, X86_REGS_ALL, &g->r);
+	g->r.seg[X86_CS].base = 0;
+	g->r.seg[X86_CS].selector = 0;
+	g->r.rip = CODE;
+	g->r.r[X86_RSP] = STACK;
+	cpu_x86_64.set(g->cpu, X86_REGS_INT | X86_REGS_SEG, &g->r);
+	cpu_x86_64.run(g->cpu, &g->x, insns);
+	cpu_x86_64.get(g->cpu, X86_REGS_ALL, &g->r);
+}
+
+static void starts_at_the_reset_vector(void **state)
+{
+	struct rig *g = *state;
+
+	cpu_x86_64.get(g->cpu, X86_REGS_ALL, &g->r);
+	assert_int_equal(g->r.rip, 0xfff0);
+	assert_int_equal(g->r.seg[X86_CS].base, 0xffff0000);
+	assert_int_equal(g->r.rflags, 2);
+	assert_int_equal(g->r.cr0, 0x60000010);
+}
+
+static void counts_in_a_loop(void **state)
+{
+	static const uint8_t code[] = {
+		0xb9, 10, 0,      /* mov cx, 10 */
+		0x31, 0xc0,       /* xor ax, ax */
+		0x01, 0xc8,       /* add ax, cx */
+		0xe2, 0xfc,       /* loop -4 */
+		0x89, 0x06, 0, 2, /* mov [0x200], ax */
+	};
+	struct rig *g = *state;
+
+	run(g, code, sizeof code, 23);
+	assert_int_equal(g->x.why, EXIT_TURN);
+	assert_int_equal(g->r.r[X86_RAX], 55);
+	assert_int_equal(g->r.rip, CODE + sizeof code);
+	assert_int_equal(g->ram[0x200], 55);
+	assert_int_equal(cpu_x86_64.retired(g->cpu), 23);
+}
+
+/* The store changes the next instruction. */
+static void sees_code_that_it_changes(void **state)
+{
+	static const uint8_t code[] = {
+		0xc6, 0x06, 6, 0x10, 7, /* mov byte [CODE + 6], 7 */
+		0xb0, 1,                /* mov al, 1 */
+	};
+	struct rig *g = *state;
+	unsigned i;
+
+	for (i = 0; i < 200; i++) {
+		run(g, code, sizeof code, 2);
+		assert_int_equal(g->r.r[X86_RAX] & 0xff, 7);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(starts_at_the_reset_vector, begin, end),
+		cmocka_unit_test_setup_teardown(counts_in_a_loop, begin, end),
+		cmocka_unit_test_setup_teardown(sees_code_that_it_changes, begin, end),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
