@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The board "pc" of x86-64: an IBM PC's devices at their places, PCI and ACPI as on Intel's Q35 and
+ * ICH9 (memory map: QEMU's machine q35), and QEMU's firmware configuration device.  Starts a kernel
+ * at once, or firmware (SeaBIOS and the like) that lies at the end of the first 4 GiB.
+ * Left out: display, DMA controller, floppy disk, IDE and AHCI.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/buf.h"
+#include "base/bytes.h"
+#include "core/mem.h"
+#include "dev/acpi_pm.h"
+#include "dev/cmos_rtc.h"
+#include "dev/fw_cfg.h"
+#include "dev/pci/pci_host_q35.h"
+#include "machine/build.h"
+#include "machine/load.h"
+#include "machine/x86_board.h"
+#include "machine/x86_firmware.h"
+
+static const uint64_t LOW_MAX = 0x80000000;
+static const uint64_t FOUR_GIB = 1ull << 32;
+enum { ROM_STEP = 64 << 10, ROM_MAX = 16 << 20, ROM_LOW = 128 << 10, E820_ENTRY = 20 };
+
+struct pc {
+	struct x86_board board;
+	struct dev *fw_cfg;
+	uint64_t rom; /* bytes for firmware below 4 GiB */
+};
+
+static const uint32_t HPET = 0xfed00000;
+
+static int place_legacy(struct machine *m, struct pc *p, struct err *e)
+{
+	const struct machine_place wired[] = {
+		{ .class = "pit_8254", .base = 0x40, .irq = 0, .port = true },
+		{ .class = "i8042", .base = 0x60, .irq = 1, .port = true },
+		{ .class = "uart_ns16550", .base = 0x2f8, .irq = 3, .port = true },
+		{ .class = "hpet", .base = HPET },
+	};
+	static const struct machine_place others[] = {
+		{ .class = "port92", .base = 0x92, .port = true },
+		{ .class = "post_port", .base = 0x80, .port = true },
+	};
+	static const struct machine_place fw_cfg = {
+		.class = "fw_cfg", .base = 0x510, .port = true
+	};
+	struct acpi_config *a = &p->board.acpi;
+
+	for (size_t i = 0; i < ARRAY_LEN(wired); i++)
+		if (!machine_place(m, &wired[i], p->board.pic, e))
+			return -EINVAL;
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		if (!machine_place(m, &others[i], NULL, e))
+			return -EINVAL;
+	p->fw_cfg = machine_place(m, &fw_cfg, NULL, e);
+	a->pit = a->i8042 = true;
+	a->hpet = HPET;
+	a->serial[a->nserials].port = 0x2f8;
+	a->serial[a->nserials++].irq = 3;
+	return p->fw_cfg ? 0 : -EINVAL;
+}
+
+/* ECAM, and windows for BARs: from its end to the I/O APIC, all of which SeaBIOS takes for them,
+ * and above all RAM. */
+enum { BUSES = 256, PIRQ_E = 4, FIRST_SLOT = 2 };
+static const uint32_t ECAM = 0xb0000000, PCI_MEM = 0xc0000000, PCI_MEM_SIZE = 0x3ec00000;
+static const uint64_t PCI_MEM64_SIZE = 32ull << 30;
+
+static int place_pci(struct machine *m, struct pc *p, struct err *e)
+{
+	const struct machine_place host = {
+		.class = "pci_host_q35",
+		.base = ECAM,
+		.irq = X86_PCI_GSI,
+	};
+	static const struct place_row row = { .base = FIRST_SLOT * 8, .step = 8, .pci = true };
+	struct acpi_config *a = &p->board.acpi;
+	struct dev *pci = machine_place(m, &host, p->board.pic, e);
+	unsigned used;
+
+	if (!pci)
+		return -EINVAL;
+	pci_host_q35_pm(pci, p->board.pm);
+	a->pci = true;
+	a->ecam = ECAM;
+	a->buses = BUSES;
+	a->pci_mem = PCI_MEM;
+	a->pci_mem_size = PCI_MEM_SIZE;
+	a->pci_mem64_size = PCI_MEM64_SIZE;
+	a->pci_mem64 = (FOUR_GIB + p->board.high + PCI_MEM64_SIZE - 1) & ~(PCI_MEM64_SIZE - 1);
+	a->pci_gsi = X86_PCI_GSI + PIRQ_E; /* the host leads pins there */
+	return place_virtio(m, &row, pci, &used, e);
+}
+
+/* The ROM's size is that of the file when the machine is made. */
+static int make_rom(struct machine *m, struct pc *p, struct err *e)
+{
+	const char *path = m->config.firmware;
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return err_set(e, errno, "firmware %s: %s", path, strerror(errno));
+	if (st.st_size <= 0 || st.st_size > ROM_MAX)
+		return err_set(
+		    e, EINVAL, "firmware %s: it must have 1 byte to %d MiB", path, ROM_MAX >> 20);
+	p->rom = ((uint64_t)st.st_size + ROM_STEP - 1) & ~(uint64_t)(ROM_STEP - 1);
+	return machine_ram(m, FOUR_GIB - p->rom, p->rom, e);
+}
+
+static int pc_build(struct machine *m, struct err *e)
+{
+	struct pc *p = m->board;
+	struct x86_board *b = &p->board;
+	int rc;
+
+	if (!m->config.kernel && !x86_has_firmware(m))
+		return err_set(e, EINVAL, "nothing to run: there is neither a kernel nor firmware");
+	rc = x86_build(m, b, LOW_MAX, e);
+	if (!rc && x86_has_firmware(m))
+		rc = make_rom(m, p, e);
+	if (!rc)
+		rc = x86_place_controllers(m, b, true, e);
+	if (!rc)
+		rc = x86_place_basics(m, b, e);
+	if (!rc)
+		rc = place_legacy(m, p, e);
+	if (!rc)
+		rc = place_pci(m, p, e);
+	return rc ? rc : x86_place_extra(m, b, e);
+}
+
+/* Booting -------------------------------------------------------------------------------------- */
+
+/* Its last 128 KiB are below 1 MiB as well, where its 16-bit part runs. */
+static int load_firmware(struct machine *m, struct pc *p, struct err *e)
+{
+	const struct load l = {
+		.mem = m->env.mem,
+		.base = FOUR_GIB - p->rom,
+		.size = p->rom,
+		.what = "firmware",
+		.path = m->config.firmware,
+	};
+	const uint64_t low = p->rom < ROM_LOW ? p->rom : ROM_LOW;
+	struct load_file *f = load_open(l.what, l.path, false, e);
+	struct buf rom = { 0 };
+	int rc;
+
+	if (!f)
+		return -EINVAL;
+	load_close(f);
+	rc = buf_read_file(&rom, l.path, p->rom, e);
+	if (!rc && !rom.len)
+		rc = err_set(e, EINVAL, "firmware %s is empty", l.path);
+	if (!rc)
+		rc = mem_write(l.mem, FOUR_GIB - rom.len, rom.data, rom.len);
+	if (!rc)
+		rc = mem_write(l.mem, X86_HIGH - low, mem_at(l.mem, FOUR_GIB - low, low), low);
+	buf_free(&rom);
+	return rc;
+}
+
+static int tell_e820(struct pc *p, struct err *e)
+{
+	uint8_t data[X86_RANGES * E820_ENTRY], *to = data;
+	struct x86_map map;
+
+	/* The low megabyte is the firmware's own business. */
+	x86_fill_map(&p->board, &map);
+	for (unsigned i = 0; i < map.n; i++) {
+		if (map.range[i].type != X86_RAM || !map.range[i].base)
+			continue;
+		put_le(to, map.range[i].base == X86_HIGH ? 0 : map.range[i].base, 8);
+		put_le(
+		    to + 8, map.range[i].size + (map.range[i].base == X86_HIGH ? X86_HIGH : 0), 8);
+		put_le(to + 16, X86_RAM, 4);
+		to += E820_ENTRY;
+	}
+	return fw_cfg_file(p->fw_cfg, "etc/e820", data, (size_t)(to - data), e);
+}
+
+static int tell_file(struct pc *p, const char *path, enum fw_cfg_key size_key,
+    enum fw_cfg_key data_key, struct err *e)
+{
+	enum { FILE_MAX = 1 << 30 };
+	struct buf file = { 0 };
+	int rc = path ? buf_read_file(&file, path, FILE_MAX, e) : 0;
+
+	if (!rc && path)
+		rc = fw_cfg_number(p->fw_cfg, size_key, file.len, 4, e);
+	if (!rc && path)
+		rc = fw_cfg_item(p->fw_cfg, data_key, file.data, file.len, e);
+	buf_free(&file);
+	return rc;
+}
+
+/* What firmware that knows QEMU asks for. */
+static int tell_firmware(struct machine *m, struct pc *p, struct err *e)
+{
+	const struct smbios_config smbios = x86_smbios(m, &p->board);
+	const char *line = m->config.cmdline;
+	struct dev *f = p->fw_cfg;
+	int rc = fw_cfg_number(f, FW_CFG_RAM_SIZE, m->config.memory, 8, e);
+
+	if (!rc)
+		rc = fw_cfg_number(f, FW_CFG_NB_CPUS, m->ncpus, 2, e);
+	if (!rc)
+		rc = fw_cfg_number(f, FW_CFG_MAX_CPUS, m->ncpus, 2, e);
+	if (!rc)
+		rc = fw_cfg_number(f, FW_CFG_IRQ0_OVERRIDE, 1, 4, e);
+	if (!rc)
+		rc = tell_e820(p, e);
+	if (!rc)
+		rc = x86_tell_acpi(f, &p->board.acpi, e);
+	if (!rc)
+		rc = x86_tell_smbios(f, &smbios, e);
+	if (!rc && line)
+		rc = fw_cfg_number(f, FW_CFG_CMDLINE_SIZE, strlen(line) + 1, 4, e);
+	if (!rc && line)
+		rc = fw_cfg_item(f, FW_CFG_CMDLINE_DATA, line, strlen(line) + 1, e);
+	if (!rc)
+		rc = tell_file(p, m->config.kernel, FW_CFG_KERNEL_SIZE, FW_CFG_KERNEL_DATA, e);
+	if (!rc)
+		rc = tell_file(p, m->config.initrd, FW_CFG_INITRD_SIZE, FW_CFG_INITRD_DATA, e);
+	return rc;
+}
+
+static int pc_boot(struct machine *m, struct err *e)
+{
+	struct pc *p = m->board;
+	int rc;
+
+	if (!x86_has_firmware(m))
+		return x86_boot_kernel(m, &p->board, m->config.cmdline, e);
+	cmos_rtc_memory(p->board.rtc, p->board.low, p->board.high);
+	rc = load_firmware(m, p, e);
+	return rc ? rc : tell_firmware(m, p, e); /* CPU 0 starts there by itself */
+}
+
+static void pc_power_button(struct machine *m)
+{
+	acpi_pm_power_button(((struct pc *)m->board)->board.pm);
+}
+
+const struct machine_class machine_x86_64_pc = {
+	.name = "pc",
+	.arch = "x86_64",
+	.about = "a PC with its old devices, and ACPI",
+	.max_cpus = 64,
+	.size = sizeof(struct pc),
+	.build = pc_build,
+	.boot = pc_boot,
+	.power_button = pc_power_button,
+};

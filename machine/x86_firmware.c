@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Source: QEMU 9.2, hw/acpi/bios-linker-loader.c (the commands of "etc/table-loader") and
+ * docs/specs/fw_cfg.rst.  Addresses in the tables begin as places in their file.
+ */
+#include "machine/x86_firmware.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "dev/fw_cfg.h"
+#include "machine/x86_acpi.h"
+#include "machine/x86_smbios.h"
+
+static const char TABLES[] = "etc/acpi/tables", RSDP[] = "etc/acpi/rsdp";
+enum { COMMAND = 128, ALLOCATE = 1, ADD_POINTER = 2, ADD_CHECKSUM = 3, NAME = 56 };
+enum { ZONE_HIGH = 1, ZONE_FSEG = 2, TABLES_ALIGN = 64, RSDP_ALIGN = 16 };
+enum { HEADER = 36, TABLE_SUM = 9, FADT_FACS = 36, FADT_DSDT = 40, FADT_X_DSDT = 140 };
+enum { RSDP_SIZE = 36, RSDP_OLD_SIZE = 20, RSDP_SUM = 8, RSDP_XSDT = 24, RSDP_SECOND_SUM = 32 };
+
+static void allocate(struct buf *script, const char *file, uint32_t align, uint8_t zone)
+{
+	uint8_t c[COMMAND] = { ALLOCATE };
+
+	memcpy(c + 4, file, strlen(file));
+	put_le(c + 4 + NAME, align, 4);
+	c[8 + NAME] = zone;
+	buf_put(script, c, sizeof c);
+}
+
+/* The bytes at off in this file become an address in the tables. */
+static void add_pointer(struct buf *script, const char *file, uint32_t off, uint8_t size)
+{
+	uint8_t c[COMMAND] = { ADD_POINTER };
+
+	memcpy(c + 4, file, strlen(file));
+	memcpy(c + 4 + NAME, TABLES, sizeof TABLES);
+	put_le(c + 4 + 2 * NAME, off, 4);
+	c[8 + 2 * NAME] = size;
+	buf_put(script, c, sizeof c);
+}
+
+/* The byte at off becomes what makes the sum of n bytes from start on zero; it is 0 until then. */
+static void add_checksum(
+    struct buf *script, const char *file, uint8_t *data, uint32_t off, uint32_t start, uint32_t n)
+{
+	uint8_t c[COMMAND] = { ADD_CHECKSUM };
+
+	data[off] = 0;
+	memcpy(c + 4, file, strlen(file));
+	put_le(c + 4 + NAME, off, 4);
+	put_le(c + 8 + NAME, start, 4);
+	put_le(c + 12 + NAME, n, 4);
+	buf_put(script, c, sizeof c);
+}
+
+static void link_table(struct buf *script, uint8_t *data, const struct acpi_place *p)
+{
+	const bool fadt = !strcmp(p->name, "FACP"), xsdt = !strcmp(p->name, "XSDT");
+
+	if (fadt && get_le(data + p->at + FADT_FACS, 4))
+		add_pointer(script, TABLES, p->at + FADT_FACS, 4);
+	if (fadt) {
+		add_pointer(script, TABLES, p->at + FADT_DSDT, 4);
+		add_pointer(script, TABLES, p->at + FADT_X_DSDT, 8);
+	}
+	for (uint32_t at = HEADER; xsdt && at < p->size; at += 8)
+		add_pointer(script, TABLES, p->at + at, 8);
+	if (fadt || xsdt)
+		add_checksum(script, TABLES, data, p->at + TABLE_SUM, p->at, p->size);
+}
+
+static void write_script(
+    struct buf *script, uint8_t *data, uint8_t *rsdp, const struct acpi_tables *t)
+{
+	allocate(script, RSDP, RSDP_ALIGN, ZONE_FSEG);
+	allocate(script, TABLES, TABLES_ALIGN, ZONE_HIGH);
+	for (unsigned i = 0; i < t->n; i++)
+		link_table(script, data, &t->place[i]);
+	rsdp[RSDP_SECOND_SUM] = 0; /* before the first sum is made, although that does not see it */
+	add_pointer(script, RSDP, RSDP_XSDT, 8);
+	add_checksum(script, RSDP, rsdp, RSDP_SUM, 0, RSDP_OLD_SIZE);
+	add_checksum(script, RSDP, rsdp, RSDP_SECOND_SUM, 0, RSDP_SIZE);
+}
+
+int x86_tell_acpi(struct dev *fw_cfg, const struct acpi_config *config, struct err *e)
+{
+	struct buf tables = { 0 }, script = { 0 };
+	struct acpi_tables places;
+	uint8_t rsdp[RSDP_SIZE];
+	int rc = acpi_build(config, 0, &tables, &places);
+
+	if (!rc) {
+		memcpy(rsdp, tables.data, sizeof rsdp);
+		write_script(&script, tables.data, rsdp, &places);
+		/* Firmware looks for RSDPs; this one is never finished. */
+		memset(tables.data, 0, sizeof rsdp);
+	}
+	if (rc || script.failed)
+		rc = err_set(e, ENOMEM, "ACPI tables: no memory");
+	if (!rc)
+		rc = fw_cfg_file(fw_cfg, RSDP, rsdp, sizeof rsdp, e);
+	if (!rc)
+		rc = fw_cfg_file(fw_cfg, TABLES, tables.data, tables.len, e);
+	if (!rc)
+		rc = fw_cfg_file(fw_cfg, "etc/table-loader", script.data, script.len, e);
+	buf_free(&tables);
+	buf_free(&script);
+	return rc;
+}
+
+int x86_tell_smbios(struct dev *fw_cfg, const struct smbios_config *config, struct err *e)
+{
+	enum { ENTRY_SIZE = 24 };
+	struct buf b = { 0 };
+	int rc = smbios_build(config, 0, &b);
+
+	if (rc)
+		rc = err_set(e, ENOMEM, "SMBIOS tables: no memory");
+	if (!rc)
+		rc = fw_cfg_file(fw_cfg, "etc/smbios/smbios-anchor", b.data, ENTRY_SIZE, e);
+	if (!rc)
+		rc = fw_cfg_file(fw_cfg, "etc/smbios/smbios-tables", b.data + SMBIOS_ENTRY,
+		    b.len - SMBIOS_ENTRY, e);
+	buf_free(&b);
+	return rc;
+}
