@@ -3,13 +3,15 @@
 # guest.sh WHAT: fetch a real guest from Debian's archive into the cache, once, and print its folder.
 #   riscv64    trixie's kernel (vmlinux), its virtio and ext4 modules (modules/), busybox, and an
 #              initramfs with all of it (initrd.gz) whose init is tools/guest-init
+#   x86_64     the same of amd64, with the kernel for clouds
 #   installer  trixie's netboot installer for riscv64: linux, initrd.gz
 #   firmware   trixie's OpenSBI and U-Boot for riscv64
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${LODGE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/lodge}
-suite=trixie arch=riscv64
+suite=trixie arch=riscv64 flavour=riscv64
 what=${1:-riscv64}
+[ "$what" != x86_64 ] || arch=amd64 flavour=cloud-amd64
 out=$cache/guests/$what
 umask 022
 mkdir -p "$cache/guests"
@@ -43,14 +45,14 @@ unpack() {
 
 kernel_package() {
 	update
-	"$here/apt-for.sh" $suite $arch apt-cache depends linux-image-$arch |
+	"$here/apt-for.sh" $suite $arch apt-cache depends linux-image-$flavour |
 		sed -n 's/^ *Depends: \(linux-image-[0-9].*\)$/\1/p' | head -n 1
 }
 
-make_riscv64() {
+make_linux() {
 	mods="virtio_mmio virtio_blk crc16 mbcache jbd2 ext4 rng-core virtio-rng crc32c_generic libcrc32c"
 	pkg=$(kernel_package)
-	[ -n "$pkg" ] || { say "no kernel package in $suite for $arch"; exit 1; }
+	[ -n "$pkg" ] || { say "no kernel package in $suite for $flavour"; exit 1; }
 	deb=$(fetch "$pkg")
 	set --
 	for m in $mods; do set -- "$@" "*/$m.ko*"; done
@@ -103,16 +105,17 @@ make_firmware() {
 }
 
 case $what in
-riscv64 | installer | firmware) ;;
-*) say "want riscv64, installer or firmware"; exit 1 ;;
+riscv64 | x86_64) make=make_linux ;;
+installer | firmware) make=make_$what ;;
+*) say "want riscv64, x86_64, installer or firmware"; exit 1 ;;
 esac
 tmp=$(mktemp -d "$cache/guests/tmp.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
 if [ ! -d "$out" ]; then
-	"make_$what"
+	$make
 	mv "$tmp/out" "$out" 2>/dev/null || [ -d "$out" ]
 fi
-if [ "$what" = riscv64 ] && [ -z "$(find "$out/initrd.gz" -newer "$here/guest-init" 2>/dev/null)" ]; then
+if [ $make = make_linux ] && [ -z "$(find "$out/initrd.gz" -newer "$here/guest-init" 2>/dev/null)" ]; then
 	make_initrd
 fi
 echo "$out"
