@@ -19,7 +19,7 @@ int x86_code_new(struct x86 *s, struct err *e)
 	s->code = aligned_alloc(64, sizeof *s->code);
 	if (!s->code)
 		return err_set(e, ENOMEM, "x86: no memory for a CPU");
-	memset(s->code, 0, sizeof *s->code);
+	memset(s->code, 0, offsetof(struct x86_code, line));
 	tlb_init(&s->code->fetch[0]);
 	tlb_init(&s->code->fetch[1]);
 	s->code->page = X86_NO_PAGE;
@@ -73,10 +73,14 @@ static const uint8_t *find(struct x86 *s, uint64_t linear)
 	return page + (w.pa & PAGE_MASK);
 }
 
-static uint32_t version(struct x86 *s, const struct x86_slot *d)
+static uint32_t number(struct x86 *s, const uint8_t *host)
 {
-	return atomic_load_explicit(x86_piece(s->vm, d->host), memory_order_acquire) +
-	       atomic_load_explicit(x86_piece(s->vm, d->last), memory_order_acquire);
+	return atomic_load_explicit(x86_piece(s->vm, host), memory_order_acquire);
+}
+
+static uint32_t version(struct x86 *s, const struct x86_block *b)
+{
+	return number(s, b->host) + number(s, b->last);
 }
 
 static uint32_t epoch(const struct x86 *s)
@@ -109,48 +113,108 @@ static void watch(struct x86 *s, uint64_t linear, const uint8_t *host)
 		x86_vm_watch(s, w.pa, host - (linear & PAGE_MASK));
 }
 
-/* An instruction that the page does not hold to its end. */
-static void decode_across(struct x86 *s, struct x86_slot *d, uint64_t linear)
+static bool truncated(struct x86 *s, struct x86_block *b, const uint8_t *bytes, unsigned n)
 {
-	const unsigned in = room(d->host), rest = X86_INSN_LEN - in;
+	struct x86_insn *i = &((union x86_line *)(void *)b)[1 + b->n].insn;
+
+	return x86_decode(i, s->mode, bytes, n, s->model, x86_model_executes) == X86_TRUNCATED;
+}
+
+/* An instruction that the page does not hold to its end is a block of its own. */
+static void decode_across(struct x86 *s, struct x86_block *b, uint64_t linear)
+{
+	const unsigned in = room(b->host), rest = X86_INSN_LEN - in;
 	uint8_t bytes[X86_INSN_LEN];
 
 	linear = next_page(s, linear);
-	d->host2 = find(s, linear);
-	watch(s, linear, d->host2);
-	d->last = d->host2 + rest - 1;
-	d->version = version(s, d);
-	memcpy(bytes, d->host, in);
-	memcpy(bytes + in, d->host2, rest);
-	x86_decode(&d->insn, s->mode, bytes, X86_INSN_LEN, s->model, x86_model_executes);
+	b->host2 = find(s, linear);
+	watch(s, linear, b->host2);
+	b->last = b->host2 + rest - 1;
+	b->version = version(s, b);
+	memcpy(bytes, b->host, in);
+	memcpy(bytes + in, b->host2, rest);
+	truncated(s, b, bytes, X86_INSN_LEN);
+	b->n = 1;
+	b->len = x86_block_insn(b, 0)->len;
 }
 
-static void decode(struct x86 *s, struct x86_slot *d, const uint8_t *host, uint64_t linear)
+/* The numbers are read before the bytes, which are at most in two pieces. */
+static void decode_inside(struct x86 *s, struct x86_block *b, uint64_t linear)
 {
-	const unsigned in = room(host) < X86_INSN_LEN ? room(host) : X86_INSN_LEN;
-	uint8_t bytes[X86_INSN_LEN];
+	const unsigned in = room(b->host) < X86_BLOCK_BYTES ? room(b->host) : X86_BLOCK_BYTES;
+	const uint32_t first = number(s, b->host), second = number(s, b->host + in - 1);
+	const struct x86_insn *i;
+	uint8_t bytes[X86_BLOCK_BYTES];
+	unsigned n;
 
-	d->mode = X86_NO_MODE; /* should this raise */
+	memcpy(bytes, b->host, in);
+	do {
+		n = in - b->len < X86_INSN_LEN ? in - b->len : X86_INSN_LEN;
+		if (truncated(s, b, bytes + b->len, n))
+			break;
+		b->last = b->host + b->len + n - 1;
+		i = x86_block_insn(b, b->n++);
+		b->len += i->len;
+	} while (
+	    b->n < X86_BLOCK_INSNS && b->len < in && !(x86_op_infos[i->op].flags & X86_OPF_END));
+	if (!b->n) {
+		decode_across(s, b, linear);
+		return;
+	}
+	b->version =
+	    first + (x86_piece(s->vm, b->last) == x86_piece(s->vm, b->host) ? first : second);
+}
+
+static void forget_blocks(struct x86_code *c)
+{
+	memset(c->bucket, 0, sizeof c->bucket);
+	c->from = NULL;
+	c->used = 0;
+}
+
+/* It is there when nothing can raise any more. */
+static struct x86_block *decode(
+    struct x86 *s, struct x86_block **bucket, const uint8_t *host, uint64_t linear)
+{
+	struct x86_code *c = s->code;
+	struct x86_block *b;
+
+	if (X86_LINES - c->used < 1 + X86_BLOCK_INSNS)
+		forget_blocks(c);
+	b = &c->line[c->used].block;
+	*b = (struct x86_block){ .host = host, .mode = s->mode };
 	watch(s, linear, host);
-	d->host = host;
-	d->host2 = NULL;
-	d->last = host + in - 1;
-	d->version = version(s, d);
-	memcpy(bytes, host, in);
-	if (x86_decode(&d->insn, s->mode, bytes, in, s->model, x86_model_executes) == X86_TRUNCATED)
-		decode_across(s, d, linear);
-	d->mode = s->mode;
+	decode_inside(s, b, linear);
+	b->bucket = *bucket;
+	*bucket = b;
+	c->used += 1 + b->n;
+	return b;
+}
+
+static struct x86_block **bucket_of(struct x86_code *c, const uint8_t *host)
+{
+	return &c->bucket[((uintptr_t)host ^ (uintptr_t)host >> 15) & (X86_BUCKETS - 1)];
 }
 
 /* What is not as it was when it was last executed may still hold. */
-static void renew(struct x86 *s, struct x86_slot *d, const uint8_t *host, uint64_t linear)
+static struct x86_block *look_up(struct x86 *s, const uint8_t *host, uint64_t linear)
 {
+	struct x86_block **bucket = bucket_of(s->code, host), **at = bucket, *b;
 	const uint32_t now = epoch(s);
 
-	if (d->host != host || d->mode != s->mode ||
-	    (d->host2 && d->host2 != find(s, next_page(s, linear))) || d->version != version(s, d))
-		decode(s, d, host, linear);
-	d->epoch = d->host2 ? now + 1 : now;
+	while ((b = *at) && (b->host != host || b->mode != s->mode))
+		at = &b->bucket;
+	if (b && b->epoch == now)
+		return b;
+	if (b && ((b->host2 && b->host2 != find(s, next_page(s, linear))) ||
+		     b->version != version(s, b))) {
+		*at = b->bucket;
+		b = NULL;
+	}
+	if (!b)
+		b = decode(s, bucket, host, linear);
+	b->epoch = b->host2 ? now + 1 : now;
+	return b;
 }
 
 static uint64_t page_tag(const struct x86 *s, uint64_t linear)
@@ -167,13 +231,35 @@ static const uint8_t *enter_page(struct x86 *s, uint64_t linear)
 	return host;
 }
 
-const struct x86_insn *x86_code_at(struct x86 *s)
+/* The block before knows where it went the last two times. */
+static struct x86_block *next_block(struct x86 *s, const uint8_t *host, uint64_t linear)
 {
-	uint64_t linear = s->rip;
-	const uint8_t *host;
-	struct x86_slot *d;
+	struct x86_block *from = s->code->from, *b;
+	const uint32_t now = epoch(s);
+	unsigned i;
 
-	if (!(s->mode & X86_CODE64)) {
+	for (i = 0; from && i < ARRAY_LEN(from->to); i++) {
+		b = from->to[i];
+		if (b && b->host == host && b->mode == s->mode && b->epoch == now)
+			return b;
+	}
+	b = look_up(s, host, linear);
+	from = s->code->from;
+	if (from) {
+		from->to[1] = from->to[0];
+		from->to[0] = b;
+	}
+	return b;
+}
+
+const struct x86_block *x86_code_block(struct x86 *s, unsigned *n)
+{
+	const bool code64 = s->mode & X86_CODE64;
+	uint64_t linear = s->rip, limit;
+	struct x86_block *b;
+	const uint8_t *host;
+
+	if (!code64) {
 		if (unlikely(s->rip > s->seg[X86_CS].limit))
 			x86_raise_error(s, X86_GP, 0);
 		linear = (uint32_t)(linear + s->seg[X86_CS].base);
@@ -182,12 +268,25 @@ const struct x86_insn *x86_code_at(struct x86 *s)
 		host = (const uint8_t *)(uintptr_t)(linear + s->code->addend);
 	else
 		host = enter_page(s, linear);
-	d = &s->code->slot[((uintptr_t)host ^ (uintptr_t)host >> 13) & (X86_SLOTS - 1)];
-	if (unlikely(d->host != host || d->mode != s->mode || d->epoch != epoch(s)))
-		renew(s, d, host, linear);
-	if (unlikely(!(s->mode & X86_CODE64) && s->rip + d->insn.len - 1 > s->seg[X86_CS].limit))
-		x86_raise_error(s, X86_GP, 0);
-	return &d->insn;
+	b = next_block(s, host, linear);
+	s->code->from = b;
+	*n = b->n;
+	if (code64)
+		return b;
+	limit = s->seg[X86_CS].limit;
+	if (unlikely(s->rip + b->len - 1 > limit)) {
+		*n = 1;
+		if (s->rip + x86_block_insn(b, 0)->len - 1 > limit)
+			x86_raise_error(s, X86_GP, 0);
+	}
+	return b;
+}
+
+const struct x86_insn *x86_code_at(struct x86 *s)
+{
+	unsigned n;
+
+	return x86_block_insn(x86_code_block(s, &n), 0);
 }
 
 X86_HELP(interpret)

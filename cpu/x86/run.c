@@ -123,18 +123,37 @@ static bool is_plain(const struct x86 *s)
 	return !(s->eflags & (FLAG_TF | FLAG_RF)) && !s->shadow && !(s->dr[7] & 0xff);
 }
 
-static void run(struct x86 *s, struct exit *x)
+/* The instructions of a block, as long as nothing asks for more; its last one may change what the
+ * next needs. */
+static void execute(struct x86 *s)
 {
-	const struct x86_insn *insn;
+	const _Atomic uint32_t *epoch = &s->vm->epoch;
+	const struct x86_insn *insn, *end;
+	const struct x86_block *b;
+	unsigned n;
 
-	while (before(s, x)) {
-		if (unlikely(!is_plain(s))) {
-			step(s);
-			continue;
-		}
-		insn = x86_code_at(s);
+	b = x86_code_block(s, &n);
+	if (unlikely(n > s->left))
+		n = (unsigned)s->left;
+	insn = x86_block_insn(b, 0);
+	end = insn + n;
+	for (;;) {
 		insn->body(s, insn);
 		s->left--;
+		if (++insn == end ||
+		    unlikely(atomic_load_explicit(&s->attention, memory_order_relaxed)) ||
+		    unlikely(atomic_load_explicit(epoch, memory_order_acquire) != b->epoch))
+			return;
+	}
+}
+
+static void run(struct x86 *s, struct exit *x)
+{
+	while (before(s, x)) {
+		if (likely(is_plain(s)))
+			execute(s);
+		else
+			step(s);
 	}
 }
 
