@@ -225,16 +225,32 @@ static ALWAYS_INLINE void put_flags_carry(
 	c->s->fl_b = b;
 }
 
+/* What most conditions are about: comparisons, and results. */
 static ALWAYS_INLINE val cond(struct ctx *c, enum x86_cond cc)
 {
-	const struct x86 *s = c->s;
+	const unsigned kind = c->s->fl_op >> 2, unused = 64 - (8u << (c->s->fl_op & 3));
+	const uint64_t a = c->s->fl_a, b = c->s->fl_b;
+	val r;
 
-	/* What most conditions are about: CMP, and whether a result is zero. */
-	if (s->fl_op >> 2 == X86_FL_SUB && cc >> 1 == X86_CC_Z >> 1)
-		return (s->fl_a == s->fl_b) ^ (cc & 1);
-	if (s->fl_op >> 2 == X86_FL_LOGIC && cc >> 1 == X86_CC_Z >> 1)
-		return (s->fl_a == 0) ^ (cc & 1);
-	return x86_lazy_cond(s->fl_op, s->fl_a, s->fl_b, cc);
+	if (kind == X86_FL_SUB && cc >> 1 == X86_CC_Z >> 1)
+		r = a == b;
+	else if (kind == X86_FL_SUB && cc >> 1 == X86_CC_B >> 1)
+		r = a < b;
+	else if (kind == X86_FL_SUB && cc >> 1 == X86_CC_BE >> 1)
+		r = a <= b;
+	else if (kind == X86_FL_SUB && cc >> 1 == X86_CC_L >> 1)
+		r = (int64_t)(a << unused) < (int64_t)(b << unused);
+	else if (kind == X86_FL_SUB && cc >> 1 == X86_CC_LE >> 1)
+		r = (int64_t)(a << unused) <= (int64_t)(b << unused);
+	else if (kind >= X86_FL_LOGIC && cc >> 1 == X86_CC_Z >> 1)
+		r = a == 0;
+	else if (kind >= X86_FL_LOGIC && cc >> 1 == X86_CC_S >> 1)
+		r = a << unused >> 63;
+	else if (kind == X86_FL_LOGIC && cc >> 1 == X86_CC_LE >> 1)
+		r = (int64_t)(a << unused) <= 0;
+	else
+		return x86_lazy_cond(c->s->fl_op, a, b, cc);
+	return r ^ (cc & 1);
 }
 
 /* All six as in EFLAGS. */
