@@ -436,6 +436,6 @@ enum x86_decoded x86_decode(struct x86_insn *i, uint32_t mode, const void *bytes
 	if (i->op == X86_OP_ud)
 		return undefined(i, X86_OP_ud);
 	i->arg = x86_op_infos[i->op].arg;
-	i->body = x86_bodies[i->op];
+	i->body = x86_form(i);
 	return X86_DECODED;
 }

@@ -178,5 +178,8 @@ struct x86_op_info {
 };
 extern const struct x86_op_info x86_op_infos[X86_NOPS];
 extern x86_body *const x86_bodies[X86_NOPS]; /* interp.c */
+/* The body for an instruction that is decoded but for that: one of these, or (forms.c) the same
+ * compiled for its kinds and sizes of operands. */
+x86_body *x86_form(const struct x86_insn *);
 
 #endif

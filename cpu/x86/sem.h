@@ -82,7 +82,7 @@ X86_WORDS void rmw_end(struct ctx *c, const struct x86_insn *a, val at, val v)
 }
 
 /* Replaces some of the six flags; bits are in their places. */
-static inline void put_some_flags(struct ctx *c, uint32_t mask, val bits)
+X86_WORDS void put_some_flags(struct ctx *c, uint32_t mask, val bits)
 {
 	val kept = and_(c, flags(c), imm(c, (int64_t)(FLAGS_ARITH & ~mask)));
 
@@ -90,26 +90,26 @@ static inline void put_some_flags(struct ctx *c, uint32_t mask, val bits)
 }
 
 /* Bytes of the stack pointer that count. */
-static inline unsigned stack_size(const struct x86_insn *a)
+X86_WORDS unsigned stack_size(const struct x86_insn *a)
 {
 	return is_64(a) ? 8 : a->mode & X86_STACK32 ? 4 : 2;
 }
 
 /* rSP moved by some bytes, cut to its size. */
-static inline val stack_at(struct ctx *c, const struct x86_insn *a, int64_t offset)
+X86_WORDS val stack_at(struct ctx *c, const struct x86_insn *a, int64_t offset)
 {
 	unsigned size = stack_size(a);
 
 	return zext(c, size * 8, add(c, get_reg(c, size, X86_RSP), imm(c, offset)));
 }
 
-static inline void put_stack(struct ctx *c, const struct x86_insn *a, val sp)
+X86_WORDS void put_stack(struct ctx *c, const struct x86_insn *a, val sp)
 {
 	put_reg(c, stack_size(a), X86_RSP, sp);
 }
 
 /* Stores v below the stack pointer, and moves that. */
-static inline void push(struct ctx *c, const struct x86_insn *a, unsigned size, val v)
+X86_WORDS void push(struct ctx *c, const struct x86_insn *a, unsigned size, val v)
 {
 	val sp = stack_at(c, a, -(int64_t)size);
 
@@ -118,7 +118,7 @@ static inline void push(struct ctx *c, const struct x86_insn *a, unsigned size, 
 }
 
 /* What POP would give; the stack pointer stays: the caller moves it when nothing can fault. */
-static inline val top(struct ctx *c, const struct x86_insn *a, unsigned size)
+X86_WORDS val top(struct ctx *c, const struct x86_insn *a, unsigned size)
 {
 	return load(c, size, linear(c, a, X86_SS, stack_at(c, a, 0), size, X86_LOAD));
 }

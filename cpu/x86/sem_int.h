@@ -49,7 +49,7 @@ static void sem_lea(struct ctx *c, const struct x86_insn *a)
 	dst(c, a, 0, address(c, a));
 }
 
-static inline val swap_bytes(struct ctx *c, unsigned size, val v)
+X86_WORDS val swap_bytes(struct ctx *c, unsigned size, val v)
 {
 	if (size == 2)
 		return shr(c, bswap(c, 32, v), imm(c, 16));
@@ -148,7 +148,7 @@ static void sem_sbb(struct ctx *c, const struct x86_insn *a)
 	put_flags_carry(c, X86_FL_SUB, carry, a->o[0].size, old, b);
 }
 
-static inline void put_logic(struct ctx *c, const struct x86_insn *a, val at, val r)
+X86_WORDS void put_logic(struct ctx *c, const struct x86_insn *a, val at, val r)
 {
 	rmw_end(c, a, at, r);
 	put_flags(c, X86_FL_LOGIC, a->o[0].size, r, imm(c, 0));
@@ -245,7 +245,7 @@ static void sem_xadd(struct ctx *c, const struct x86_insn *a)
 	put_flags(c, X86_FL_ADD, a->o[0].size, old, b);
 }
 
-static inline val locked_cas(struct ctx *c, unsigned size, val at, val old, val new)
+X86_WORDS val locked_cas(struct ctx *c, unsigned size, val at, val old, val new)
 {
 	enum x86_help h = size == 1   ? X86_HELP_cas_1
 			  : size == 2 ? X86_HELP_cas_2
@@ -256,7 +256,7 @@ static inline val locked_cas(struct ctx *c, unsigned size, val at, val old, val 
 }
 
 /* A register that is not written keeps its upper half, too. */
-static inline void put_reg_if(struct ctx *c, val cond, const struct x86_operand *o, val v)
+X86_WORDS void put_reg_if(struct ctx *c, val cond, const struct x86_operand *o, val v)
 {
 	unsigned size = o->size == 4 ? 8 : o->size;
 
@@ -311,12 +311,12 @@ static void sem_cmpxchg16b(struct ctx *c, const struct x86_insn *a)
 
 /* MUL and IMUL: CF and OF say that the product does not fit in its low half.  The other flags are
  * undefined, and stay. */
-static inline void put_product_flags(struct ctx *c, val overflow)
+X86_WORDS void put_product_flags(struct ctx *c, val overflow)
 {
 	put_some_flags(c, FLAG_CF | FLAG_OF, mul(c, overflow, imm(c, FLAG_CF | FLAG_OF)));
 }
 
-static inline void put_product(struct ctx *c, unsigned size, val low, val high)
+X86_WORDS void put_product(struct ctx *c, unsigned size, val low, val high)
 {
 	if (size == 1) {
 		put_reg(c, 2, X86_RAX, low);
@@ -336,7 +336,7 @@ static void sem_mul(struct ctx *c, const struct x86_insn *a)
 	put_product_flags(c, ne(c, high, imm(c, 0)));
 }
 
-static inline val sign_extended(struct ctx *c, unsigned size, val v)
+X86_WORDS val sign_extended(struct ctx *c, unsigned size, val v)
 {
 	return size == 8 ? v : sext(c, size * 8, v);
 }
@@ -366,12 +366,12 @@ static void sem_imul(struct ctx *c, const struct x86_insn *a)
 }
 
 /* All flags are undefined: CF and OF stay. */
-static inline void put_quotient_flags(struct ctx *c)
+X86_WORDS void put_quotient_flags(struct ctx *c)
 {
 	put_some_flags(c, FLAGS_ARITH & ~(FLAG_CF | FLAG_OF), imm(c, FLAG_AF));
 }
 
-static inline void put_quotient(struct ctx *c, unsigned size, val q, val r)
+X86_WORDS void put_quotient(struct ctx *c, unsigned size, val q, val r)
 {
 	put_quotient_flags(c);
 	if (size == 1) {
@@ -383,7 +383,7 @@ static inline void put_quotient(struct ctx *c, unsigned size, val q, val r)
 }
 
 /* The dividend where 64 bits hold it. */
-static inline val dividend(struct ctx *c, unsigned size)
+X86_WORDS val dividend(struct ctx *c, unsigned size)
 {
 	val high = get_reg(c, size, X86_RDX);
 
@@ -440,7 +440,7 @@ static void sem_xlat(struct ctx *c, const struct x86_insn *a)
 }
 
 /* DAA, DAS, AAA, AAS, AAM, AAD: a helper does it all. */
-static inline void bcd(struct ctx *c, const struct x86_insn *a, enum x86_bcd op)
+X86_WORDS void bcd(struct ctx *c, const struct x86_insn *a, enum x86_bcd op)
 {
 	call(c, X86_HELP_bcd, imm(c, op), imm(c, a->imm & 0xff), imm(c, 0));
 }

@@ -173,7 +173,7 @@ static void sem_bound(struct ctx *c, const struct x86_insn *a)
 }
 
 /* String instructions: a helper does as many iterations as fit in the turn; 1: there are more. */
-static inline void string(struct ctx *c, const struct x86_insn *a, enum x86_string how)
+X86_WORDS void string(struct ctx *c, const struct x86_insn *a, enum x86_string how)
 {
 	unsigned rep = a->flags & (X86_REP | X86_REPNE);
 	int64_t what =

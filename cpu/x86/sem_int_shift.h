@@ -6,7 +6,7 @@
  */
 
 /* The count, which is the last operand, modulo 32 or 64. */
-static inline val shift_count(struct ctx *c, const struct x86_insn *a)
+X86_WORDS val shift_count(struct ctx *c, const struct x86_insn *a)
 {
 	int64_t mask = a->o[0].size == 8 ? 63 : 31;
 	const struct x86_operand *o = &a->o[a->noperands - 1];
@@ -17,7 +17,7 @@ static inline val shift_count(struct ctx *c, const struct x86_insn *a)
 }
 
 /* Bit n of v at the place of a flag. */
-static inline val to_flag(struct ctx *c, val v, unsigned n, unsigned flag)
+X86_WORDS val to_flag(struct ctx *c, val v, unsigned n, unsigned flag)
 {
 	unsigned to = ctz64(flag);
 
@@ -29,15 +29,14 @@ static inline val to_flag(struct ctx *c, val v, unsigned n, unsigned flag)
 }
 
 /* Whether bit n of v differs from the one below, as OF. */
-static inline val turn_to_overflow(struct ctx *c, val v, unsigned n)
+X86_WORDS val turn_to_overflow(struct ctx *c, val v, unsigned n)
 {
 	return to_flag(c, xor_(c, v, shl(c, v, imm(c, 1))), n, FLAG_OF);
 }
 
 /* Whether the count may be 0 is known for immediates.  bits: CF and OF.  AF is undefined, and set.
  */
-static inline void put_shift_flags(
-    struct ctx *c, const struct x86_insn *a, val count, val r, val bits)
+X86_WORDS void put_shift_flags(struct ctx *c, const struct x86_insn *a, val count, val r, val bits)
 {
 	unsigned size = a->o[0].size;
 
@@ -86,7 +85,7 @@ static void sem_sar(struct ctx *c, const struct x86_insn *a)
 }
 
 /* CF and OF of rotations, in their places; the other flags stay. */
-static inline void put_rotate_flags(
+X86_WORDS void put_rotate_flags(
     struct ctx *c, const struct x86_insn *a, val count, val carry_overflow)
 {
 	val kept = and_(c, flags(c), imm(c, (int64_t)(FLAGS_ARITH & ~(FLAG_CF | FLAG_OF))));
@@ -99,7 +98,7 @@ static inline void put_rotate_flags(
 }
 
 /* v, of size bytes, turned left. */
-static inline val turn_left(struct ctx *c, unsigned size, val v, val n)
+X86_WORDS val turn_left(struct ctx *c, unsigned size, val v, val n)
 {
 	unsigned bits = size * 8;
 
@@ -138,7 +137,7 @@ static void sem_ror(struct ctx *c, const struct x86_insn *a)
 }
 
 /* Through carry: one helper gives the result, another the two flags. */
-static inline void rotate_through(struct ctx *c, const struct x86_insn *a, bool right)
+X86_WORDS void rotate_through(struct ctx *c, const struct x86_insn *a, bool right)
 {
 	val n = shift_count(c, a), at;
 	val how = imm(c, (int64_t)(a->o[0].size | (unsigned)right << 8));
@@ -197,7 +196,7 @@ static void sem_shrd(struct ctx *c, const struct x86_insn *a)
 }
 
 /* BMI2: no flags. */
-static inline val wide_count(struct ctx *c, const struct x86_insn *a)
+X86_WORDS val wide_count(struct ctx *c, const struct x86_insn *a)
 {
 	return and_(c, src(c, a, 2), imm(c, a->o[0].size == 8 ? 63 : 31));
 }
