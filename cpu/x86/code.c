@@ -197,7 +197,7 @@ static struct x86_block **bucket_of(struct x86_code *c, const uint8_t *host)
 }
 
 /* What is not as it was when it was last executed may still hold. */
-static struct x86_block *look_up(struct x86 *s, const uint8_t *host, uint64_t linear)
+static NOINLINE struct x86_block *look_up(struct x86 *s, const uint8_t *host, uint64_t linear)
 {
 	struct x86_block **bucket = bucket_of(s->code, host), **at = bucket, *b;
 	const uint32_t now = epoch(s);
@@ -222,7 +222,7 @@ static uint64_t page_tag(const struct x86 *s, uint64_t linear)
 	return (linear & ~PAGE_MASK) | !!(s->mode & X86_USER);
 }
 
-static const uint8_t *enter_page(struct x86 *s, uint64_t linear)
+static NOINLINE const uint8_t *enter_page(struct x86 *s, uint64_t linear)
 {
 	const uint8_t *host = find(s, linear);
 

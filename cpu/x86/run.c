@@ -124,8 +124,8 @@ static bool is_plain(const struct x86 *s)
 }
 
 /* The instructions of a block, as long as nothing asks for more; its last one may change what the
- * next needs. */
-static void execute(struct x86 *s)
+ * next needs.  Apart from x86_run, whose variables setjmp keeps out of registers. */
+static NOINLINE void execute(struct x86 *s)
 {
 	const _Atomic uint32_t *epoch = &s->vm->epoch;
 	const struct x86_insn *insn, *end;
