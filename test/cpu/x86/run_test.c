@@ -115,12 +115,107 @@ static void sees_code_that_it_changes(void **state)
 	}
 }
 
+/* The same some instructions ahead, and behind a jump back to code that was executed. */
+static void sees_code_that_it_changes_later(void **state)
+{
+	static const uint8_t code[] = {
+		0xb9, 0, 1,             /* mov cx, 256 */
+		0x88, 0x0e, 0x0b, 0x10, /* mov [CODE + 11], cl */
+		0x90, 0x90, 0x90,       /* nop */
+		0xb0, 0,                /* mov al, 0 */
+		0x00, 0xc3,             /* add bl, al */
+		0xe2, 0xf3,             /* loop CODE + 3 */
+		0x89, 0x1e, 0, 2,       /* mov [0x200], bx */
+	};
+	struct rig *g = *state;
+
+	run(g, code, sizeof code, 1 + 256 * 7 + 1);
+	assert_int_equal(g->x.why, EXIT_TURN);
+	assert_int_equal(g->r.rip, CODE + sizeof code);
+	assert_int_equal(g->ram[0x200], 256 * 257 / 2 & 0xff);
+}
+
+/* A turn may end behind any instruction, and goes on there. */
+static void ends_turns_anywhere(void **state)
+{
+	static const uint8_t code[] = {
+		0x31, 0xc0,                         /* xor ax, ax */
+		0x40, 0x40, 0x40, 0x40, 0x40, 0x40, /* inc ax */
+		0xeb, 0xf8,                         /* jmp CODE + 2 */
+	};
+	struct rig *g = *state;
+	unsigned i, n, done = 0;
+
+	run(g, code, sizeof code, 1);
+	for (i = 0; i < 100; i++) {
+		n = 1 + i % 9;
+		done += n;
+		cpu_x86_64.run(g->cpu, &g->x, n);
+		cpu_x86_64.get(g->cpu, X86_REGS_ALL, &g->r);
+		assert_int_equal(g->x.why, EXIT_TURN);
+		assert_int_equal(cpu_x86_64.retired(g->cpu), 1 + done);
+		assert_int_equal(g->r.r[X86_RAX], done / 7 * 6 + done % 7);
+		assert_int_equal(g->r.rip, CODE + 2 + done % 7);
+	}
+}
+
+/* More code than decoded instructions are kept of. */
+static void forgets_what_it_decoded(void **state)
+{
+	enum { INSNS = 0xe000 };
+	struct rig *g = *state;
+	unsigned i, at;
+
+	for (at = 0x10000; at + INSNS <= RAM; at += INSNS) {
+		memset(g->ram + at, 0x40, INSNS); /* inc ax */
+		cpu_x86_64.get(g->cpu, X86_REGS_ALL, &g->r);
+		g->r.seg[X86_CS].base = at;
+		g->r.rip = 0;
+		g->r.r[X86_RAX] = 0;
+		cpu_x86_64.set(g->cpu, X86_REGS_INT | X86_REGS_SEG, &g->r);
+		for (i = 0; i < INSNS; i += 7) {
+			cpu_x86_64.run(g->cpu, &g->x, 7);
+			assert_int_equal(g->x.why, EXIT_TURN);
+		}
+		cpu_x86_64.get(g->cpu, X86_REGS_ALL, &g->r);
+		assert_int_equal(g->r.r[X86_RAX], INSNS);
+		assert_int_equal(g->r.rip, INSNS);
+	}
+}
+
+/* Offsets beyond the limit of CS fault at the instruction that has them, not before. */
+static void faults_at_the_limit(void **state)
+{
+	static const uint8_t code[] = {
+		0x40, 0x40, 0x40, /* inc ax */
+		0x05, 1, 0,       /* add ax, 1 */
+	};
+	static const uint8_t handler[] = { 0x89, 0xc3, 0xf4 }; /* mov bx, ax; hlt */
+	struct rig *g = *state;
+
+	memcpy(g->ram + 0x3000, handler, sizeof handler);
+	g->ram[4 * X86_GP + 1] = 0x30;
+	run(g, code, sizeof code, 1);
+	g->r.seg[X86_CS].limit = CODE + 4;
+	g->r.rip = CODE;
+	g->r.r[X86_RAX] = 0;
+	cpu_x86_64.set(g->cpu, X86_REGS_INT | X86_REGS_SEG, &g->r);
+	cpu_x86_64.run(g->cpu, &g->x, 4);
+	cpu_x86_64.get(g->cpu, X86_REGS_ALL, &g->r);
+	assert_int_equal(g->r.r[X86_RAX], 3);
+	assert_int_equal(g->ram[STACK - 6] | g->ram[STACK - 5] << 8, CODE + 3);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(starts_at_the_reset_vector, begin, end),
 		cmocka_unit_test_setup_teardown(counts_in_a_loop, begin, end),
 		cmocka_unit_test_setup_teardown(sees_code_that_it_changes, begin, end),
+		cmocka_unit_test_setup_teardown(sees_code_that_it_changes_later, begin, end),
+		cmocka_unit_test_setup_teardown(ends_turns_anywhere, begin, end),
+		cmocka_unit_test_setup_teardown(forgets_what_it_decoded, begin, end),
+		cmocka_unit_test_setup_teardown(faults_at_the_limit, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
