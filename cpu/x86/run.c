@@ -118,9 +118,10 @@ static void step(struct x86 *s)
 		x86_debug_after(s, single_step);
 }
 
+/* look: the lines are to be looked at again behind one instruction. */
 static bool is_plain(const struct x86 *s)
 {
-	return !(s->eflags & (FLAG_TF | FLAG_RF)) && !s->shadow && !(s->dr[7] & 0xff);
+	return !(s->eflags & (FLAG_TF | FLAG_RF)) && !s->shadow && !(s->dr[7] & 0xff) && !s->look;
 }
 
 /* The instructions of a block, as long as nothing asks for more; its last one may change what the
