@@ -4,7 +4,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "test/cpu/x86/int_rig.h"
 
@@ -281,7 +280,7 @@ static uint64_t number(const char *name, uint64_t otherwise)
 /* Says the seed. */
 static void gen_init(struct gen *g, struct rig *r, uint32_t mode, x86_has_fn *has)
 {
-	uint64_t seed = number("LODGE_SEED", (uint64_t)time(NULL));
+	uint64_t seed = number("LODGE_SEED", 1);
 
 	*g = (struct gen){ .rig = r, .mode = mode, .has = has, .random = seed * 2 + 1 };
 	print_message("LODGE_SEED=%" PRIu64 "\n", seed);
