@@ -105,6 +105,9 @@ static void irq(struct cpu *cpu, unsigned line, bool level)
 		if (level)
 			atomic_store(&s->sipi, (int32_t)(line - INTC_SIPI));
 	} else if (level) {
+		/* A SIPI counts if it comes behind INIT, also before the CPU has seen that. */
+		if (line == INTC_INIT)
+			atomic_store(&s->sipi, -1);
 		atomic_fetch_or(&s->lines, 1u << line);
 	} else if (line == INTC_INTR) {
 		atomic_fetch_and(&s->lines, ~(1u << line));

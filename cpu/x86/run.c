@@ -43,7 +43,6 @@ static void look_at_lines(struct x86 *s)
 	if (take_line(s, INTC_INIT)) {
 		x86_init(s);
 		s->wait_sipi = s->id != 0;
-		atomic_store(&s->sipi, -1);
 	}
 	if (s->wait_sipi) {
 		sipi = atomic_exchange(&s->sipi, -1);

@@ -20,7 +20,7 @@ linux() {
 	rc=$?
 }
 
-look='cat /proc/interrupts; ls /sys/bus/acpi/devices /sys/bus/platform/devices; cat /sys/class/dmi/id/product_name'
+look='cat /proc/interrupts; ls /sys/bus/acpi/devices /sys/bus/platform/devices; cat /sys/class/dmi/id/product?name'
 for entry in linux64 linux32 pvh; do
 	linux microvm -o entry=$entry -- "$look"
 	is $rc 0 "$entry: exit status 0 at power off"
