@@ -35,13 +35,6 @@ static unsigned first_part(uint64_t linear, unsigned size)
 	return size < room ? size : room;
 }
 
-/* In legacy modes linear addresses wrap at 4 GiB. */
-static uint64_t next_page(const struct x86 *s, uint64_t linear)
-{
-	linear = (linear | PAGE_MASK) + 1;
-	return x86_is_long(s) ? linear : (uint32_t)linear;
-}
-
 /* Translates, or raises; fills the TLB of that context. */
 static struct part translate(
     struct x86 *s, enum x86_context ctx, uint64_t linear, enum x86_access access)
@@ -196,7 +189,7 @@ static void load_bytes(
 	struct part p = locate(s, ctx, linear, X86_LOAD), q;
 
 	if (n < len) {
-		q = locate(s, ctx, next_page(s, linear), X86_LOAD);
+		q = locate(s, ctx, x86_next_page(s, linear), X86_LOAD);
 		read_part(s, &q, to + n, len - n);
 	}
 	read_part(s, &p, to, n);
@@ -209,7 +202,7 @@ static void store_bytes(
 	struct part p = locate(s, ctx, linear, X86_STORE), q;
 
 	if (n < len) {
-		q = locate(s, ctx, next_page(s, linear), X86_STORE);
+		q = locate(s, ctx, x86_next_page(s, linear), X86_STORE);
 		write_part(s, &p, from, n);
 		write_part(s, &q, from + n, len - n);
 		return;
@@ -287,7 +280,7 @@ void x86_probe_store(struct x86 *s, uint64_t linear, unsigned len)
 	look(s, linear, len, X86_STORE);
 	locate(s, x86_data_context(s), linear, X86_STORE);
 	if (first_part(linear, len) < len)
-		locate(s, x86_data_context(s), next_page(s, linear), X86_STORE);
+		locate(s, x86_data_context(s), x86_next_page(s, linear), X86_STORE);
 }
 
 /* SDM volume 3, 4.6: accesses to descriptor tables and the TSS are supervisor's, and SMAP holds for

@@ -93,13 +93,6 @@ static unsigned room(const uint8_t *host)
 	return MEM_PAGE - (unsigned)((uintptr_t)host & PAGE_MASK);
 }
 
-/* In legacy modes linear addresses wrap at 4 GiB. */
-static uint64_t next_page(const struct x86 *s, uint64_t linear)
-{
-	linear = (linear | PAGE_MASK) + 1;
-	return x86_is_long(s) ? linear : (uint32_t)linear;
-}
-
 /* Code is watched before its bytes and their versions are read. */
 static void watch(struct x86 *s, uint64_t linear, const uint8_t *host)
 {
@@ -126,7 +119,7 @@ static void decode_across(struct x86 *s, struct x86_block *b, uint64_t linear)
 	const unsigned in = room(b->host), rest = X86_INSN_LEN - in;
 	uint8_t bytes[X86_INSN_LEN];
 
-	linear = next_page(s, linear);
+	linear = x86_next_page(s, linear);
 	b->host2 = find(s, linear);
 	watch(s, linear, b->host2);
 	b->last = b->host2 + rest - 1;
@@ -206,7 +199,7 @@ static NOINLINE struct x86_block *look_up(struct x86 *s, const uint8_t *host, ui
 		at = &b->bucket;
 	if (b && b->epoch == now)
 		return b;
-	if (b && ((b->host2 && b->host2 != find(s, next_page(s, linear))) ||
+	if (b && ((b->host2 && b->host2 != find(s, x86_next_page(s, linear))) ||
 		     b->version != version(s, b))) {
 		*at = b->bucket;
 		b = NULL;

@@ -20,7 +20,6 @@
 enum { X86_BLOCK_INSNS = 32, X86_BLOCK_BYTES = 1 << X86_PIECE_BITS };
 enum { X86_BUCKETS = 1 << 15, X86_LINES = 1 << 18 };
 #define X86_NO_PAGE UINT64_MAX
-#define X86_NO_MODE UINT32_MAX
 
 /* A cache line, and each instruction has one of its own behind it. */
 struct x86_block {

@@ -62,7 +62,6 @@ enum {
 	X86_ATT_KICK = 1,
 	X86_ATT_LINES = 2, /* an interrupt may have become pending, or may be taken now */
 	X86_ATT_EXIT = 4,  /* `exit` holds a reason to come out */
-	X86_ATT_CODE = 8,  /* code that was decoded is stale */
 	X86_ATT_STOP = 32, /* another CPU has to be alone */
 };
 
@@ -93,10 +92,10 @@ struct x86 {
 	_Atomic uint32_t attention; /* X86_ATT_x; any thread sets */
 	uint32_t mode;              /* enum x86_mode_bits, kept by x86_mode_changed */
 	uint8_t cpl;
-	/* EFLAGS: CF, PF, AF, ZF, SF and OF follow from these four (flags.h), the others are in
+	/* EFLAGS: CF, PF, AF, ZF, SF and OF follow from these three (flags.h), the others are in
 	 * eflags, where those six are 0. */
 	uint8_t fl_op;
-	uint64_t fl_a, fl_b, fl_c;
+	uint64_t fl_a, fl_b;
 	uint64_t eflags;
 	uint64_t r[16];
 	uint64_t rip;    /* of the current instruction until it is done */
@@ -220,6 +219,13 @@ static inline uint64_t x86_retired(const struct x86 *s)
 static inline bool x86_is_long(const struct x86 *s) /* long mode, compatibility mode included */
 {
 	return s->efer & EFER_LMA;
+}
+
+/* Where the next page of 4 KiB starts; in legacy modes linear addresses wrap at 4 GiB. */
+static inline uint64_t x86_next_page(const struct x86 *s, uint64_t linear)
+{
+	linear = (linear | 0xfff) + 1;
+	return x86_is_long(s) ? linear : (uint32_t)linear;
 }
 
 static inline bool x86_is_protected(const struct x86 *s)
