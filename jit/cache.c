@@ -70,8 +70,7 @@ struct jit_cache {
 /* Most of what is looked for is not there: it is cold.  So few of them should share a place. */
 static unsigned hash(uint64_t pa, unsigned flavour)
 {
-	return (unsigned)(((pa >> 1) ^ (uint64_t)flavour << 40) * 0x9e3779b97f4a7c15 >>
-			  (64 - HASH_BITS));
+	return (unsigned)((pa ^ (uint64_t)flavour << 40) * 0x9e3779b97f4a7c15 >> (64 - HASH_BITS));
 }
 
 static struct page **page_at(const struct jit_cache *c, uint64_t pa)
@@ -389,10 +388,10 @@ static jit_id add(struct jit_cache *c, uint64_t pa, unsigned len, uint64_t part,
 	return id;
 }
 
-jit_id jit_cache_add(struct jit_cache *c, uint64_t pa, unsigned len, uint64_t pa2, unsigned flavour,
-    struct jit_unit *unit)
+jit_id jit_cache_add(struct jit_cache *c, uint64_t pa, unsigned len, uint64_t pa2, unsigned len2,
+    unsigned flavour, struct jit_unit *unit)
 {
-	jit_id id = add(c, pa, len, pa2, pa2 == JIT_NO_PAGE ? 0 : len, flavour, unit);
+	jit_id id = add(c, pa, len, pa2, pa2 == JIT_NO_PAGE ? 0 : len2, flavour, unit);
 
 	c->unit[id].pa2 = pa2;
 	return id;
@@ -444,6 +443,19 @@ bool jit_cache_kill(struct jit_cache *c, uint64_t pa, uint64_t len)
 	if (p)
 		p->chunks = left;
 	return any;
+}
+
+bool jit_cache_has(const struct jit_cache *c, uint64_t pa, uint64_t len)
+{
+	const struct page *p = *page_at(c, pa);
+	jit_id id;
+
+	if (!p || !(p->chunks & chunks(pa, len)))
+		return false;
+	for (id = p->first; id; id = c->unit[id].page_next)
+		if (overlaps(&c->unit[id], pa, len))
+			return true;
+	return false;
 }
 
 bool jit_cache_has_page(const struct jit_cache *c, uint64_t pa)

@@ -21,19 +21,14 @@ struct ir_guest;
  */
 struct jit;
 
-/* An inline jump cache: where the code for a virtual pc is.  Index: the pc's bits above bit 0. */
+/* An inline jump cache: where the code for a virtual pc is. */
 enum { JIT_JUMP_BITS = 14, JIT_JUMPS = 1 << JIT_JUMP_BITS };
 struct jit_jump {
 	uint64_t tag; /* pc | mark of the unit; JIT_NO_TAG(n) in entry n: none */
 	const void *host;
 };
-/* That of another index: all ones is the last pc with a mark. */
-#define JIT_NO_TAG(n) ((n) == JIT_JUMPS - 1 ? 0 : UINT64_MAX)
-
-static inline unsigned jit_jump_index(uint64_t pc)
-{
-	return pc >> 1 & (JIT_JUMPS - 1);
-}
+/* That of another index: 0 is the first pc without a mark, all ones the last one with it. */
+#define JIT_NO_TAG(n) ((n) ? 0 : UINT64_MAX)
 
 /* What the generator has to know about a guest CPU.  Offsets are in its state. */
 struct jit_guest {
@@ -58,9 +53,18 @@ struct jit_guest {
 	unsigned npins;
 	const uint8_t *fpins; /* all slots that hold floating-point values, in that order */
 	unsigned nfpins;
+	unsigned pc_shift; /* 1: pcs are even.  A mark is bit 0, so the others have none. */
+	unsigned inside;   /* direct exits lead to offsets below that: all instructions there end in
+			      the page, too */
 	unsigned tlb_bits; /* log2 of the entries of a TLB; an entry is a tag and an addend of 8
 			      bytes each */
 };
+
+/* Index: the pc's bits above those that are always 0. */
+static inline unsigned jit_jump_index(const struct jit_guest *g, uint64_t pc)
+{
+	return pc >> g->pc_shift & (JIT_JUMPS - 1);
+}
 
 /* A block to be compiled. */
 struct jit_unit {

@@ -4,14 +4,14 @@
 
 layers: includes only go down (tools/layers.txt), start at the root, never name a .c file
 size: files of at most 1,000 lines, functions of at most 80, nesting of at most 4
-reach: a .c file reaches at most 30 headers of ours
+reach: a .c file reaches at most 36 headers of ours (instruction bodies are headers, too)
 globals: no variable that can change outside a function's stack (nm over BUILD)
 format: clang-format agrees, where it is installed
 licence: every source file says its licence in its first three lines
 """
 import pathlib, re, shutil, subprocess, sys
 
-FILE_LINES, FUNCTION_LINES, NESTING, REACH = 1000, 80, 4, 30
+FILE_LINES, FUNCTION_LINES, NESTING, REACH = 1000, 80, 4, 36
 
 root = pathlib.Path(".")
 allow = {}

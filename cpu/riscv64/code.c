@@ -50,7 +50,7 @@ void rv_code_unlink(struct rv *s)
 		code->fetch[i].tag = UINT64_MAX;
 	memset(code->local, 0, sizeof code->local);
 	code->local_modes = 0;
-	rv_jit_unlink(s);
+	cpu_jit_unlink(&rv_jit_class, s);
 }
 
 void rv_code_unlink_local(struct rv *s)
@@ -85,7 +85,7 @@ void rv_code_unlink_page(struct rv *s, uint64_t va)
 	unsigned n = va >> MEM_PAGE_BITS & (RV_FETCH_SIZE - 1);
 
 	s->code->fetch[n].tag = UINT64_MAX;
-	rv_jit_unlink_page(s, va);
+	cpu_jit_unlink_page(&rv_jit_class, s, va);
 }
 
 /* Takes a page out of the store's hash and of every hart's table; the hart is alone. */
@@ -103,7 +103,7 @@ static void drop(struct rv *s, struct rv_page *p)
 		*flags &= (uint8_t)~MEM_CODE;
 	for (hart = s->first; hart; hart = hart->next_hart) {
 		rv_code_unlink(hart);
-		rv_jit_forget(hart);
+		cpu_jit_forget(&rv_jit_class, hart);
 	}
 	p->hash_next = s->code->store->free;
 	s->code->store->free = p;
@@ -394,7 +394,7 @@ void rv_code_attend(struct rv *s)
 	if (!s->env->parallel)
 		return;
 	rv_code_unlink(s);
-	rv_jit_forget(s);
+	cpu_jit_forget(&rv_jit_class, s);
 }
 
 /* Stores reset cells and kill compiled code at once, and what harts still remember of it they

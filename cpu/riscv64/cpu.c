@@ -54,7 +54,7 @@ static struct cpu *new (const struct cpu_env *env, unsigned id, struct cpu *firs
 	s->env = env;
 	s->id = id;
 	s->first = first ? rv_of(first) : s;
-	rv_jit_init_jumps(s);
+	cpu_jit_init(&rv_jit_class, s);
 	if (rv_vm_new(s, e) < 0 || rv_jit_new(s, e) < 0 || rv_lockstep_new(s, e) < 0 ||
 	    rv_code_new(s, e) < 0) {
 		rv_lockstep_free(s);

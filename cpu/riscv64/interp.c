@@ -355,13 +355,13 @@ static void run_compiled(struct rv *s, struct exit *x)
 	for (;;) {
 		if (!begin_slice(s, x, SLICE))
 			return;
-		rv_jit_fetch(s);
-		if (s->hot) {
-			rv_jit_follow(s);
+		cpu_jit_fetch(s->jit, s);
+		if (s->jit_side.hot) {
+			cpu_jit_follow(s->jit, s);
 			continue;
 		}
-		host = s->left < EXACT ? NULL : rv_jit_find(s);
-		if (s->hot)
+		host = s->left < EXACT ? NULL : cpu_jit_find(s->jit, s);
+		if (s->jit_side.hot)
 			continue;
 		left = s->left;
 		if (host && rv_jit_run(s, host) && s->left != left)

@@ -560,7 +560,7 @@ bool rv_lockstep_run(struct rv *s)
 	l->access.made = false;
 	l->npcs_before = l->npcs;
 	l->start = rv_retired(s);
-	l->host = rv_jit_find(s);
+	l->host = cpu_jit_find(s->jit, s);
 	if (!l->host) {
 		interpret_one(s);
 		return true;

@@ -11,9 +11,9 @@
 #include "base/thread.h"
 #include "core/clock.h"
 #include "cpu/cpu.h"
+#include "cpu/jit_side.h"
 #include "cpu/riscv64/regs.h"
 #include "cpu/riscv64/tlb.h"
-#include "jit/jit.h"
 
 /*
  * A hart on the software engine.  Manual: The RISC-V Instruction Set Manual, volume I
@@ -31,7 +31,6 @@ enum { RV_SINK = 32 };
  * and no bus region; a load entry only for pages without a bus region; both only where PMP allows
  * the whole page. */
 enum { RV_TLB_BITS = 12, RV_TLB_SIZE = 1 << RV_TLB_BITS };
-enum { RV_JUMP_PAGES = 4096, RV_PLACES = 1 << 14, RV_CROSSINGS = 256 };
 #define RV_NO_TAG(n) ((n) == RV_TLB_SIZE - 1 ? 0 : UINT64_MAX)
 
 struct rv_tlb_entry {
@@ -96,8 +95,7 @@ enum {
 
 struct rv_code; /* cpu/riscv64/code.h: decoded pages */
 struct rv_page;
-struct rv_jit; /* cpu/riscv64/jit.h */
-struct rv_vm;  /* cpu/riscv64/vm.h */
+struct rv_vm; /* cpu/riscv64/vm.h */
 struct rv_lockstep;
 
 struct rv {
@@ -109,14 +107,12 @@ struct rv {
 	uint8_t fflags, frm;
 	uint8_t fp_fast; /* 1: FS is dirty and the host has frm's rounding mode, see host_fp.h */
 	uint64_t x[33];
-	uint64_t pc;            /* right in helpers and slow paths; stale while instructions run */
-	struct rv_tlb *tlb;     /* of the current data context: &tlbs[n] */
-	struct jit_jump *jumps; /* of the current mode, */
-	uint64_t jump_mark;     /* and what is added to tags for the data context */
-	uint64_t count_end;     /* retired instructions when left is 0 */
-	uint64_t f[32];         /* NaN-boxed */
-	struct rv_page *page;   /* that the interpreter is in, */
-	uint64_t pc_bias;       /* and what makes a pc of a cell's address: see code.h */
+	uint64_t pc;          /* right in helpers and slow paths; stale while instructions run */
+	struct rv_tlb *tlb;   /* of the current data context: &tlbs[n] */
+	uint64_t count_end;   /* retired instructions when left is 0 */
+	uint64_t f[32];       /* NaN-boxed */
+	struct rv_page *page; /* that the interpreter is in, */
+	uint64_t pc_bias;     /* and what makes a pc of a cell's address: see code.h */
 
 	bool reserved;             /* LR: cleared by SC, traps' returns and the end of a turn */
 	uint64_t reserved_at;      /* as rv_atomic gives places, */
@@ -144,7 +140,6 @@ struct rv {
 	atomic_bool stimer_due;
 
 	bool halted;   /* in WFI or WRS */
-	bool hot;      /* rv_jit_follow is wanted */
 	bool answered; /* exit.val answers the read at exit.addr for the retried instruction */
 	struct exit exit;
 
@@ -157,7 +152,7 @@ struct rv {
 	uint8_t fences;       /* and what other harts ask for; any thread */
 	unsigned spins;       /* rv_vm_spin */
 	struct rv_code *code;
-	struct rv_jit *jit;           /* the VM's; NULL: interpreter only */
+	struct cpu_jit *jit;          /* the VM's; NULL: interpreter only */
 	struct rv_lockstep *lockstep; /* cpu/riscv64/lockstep.h; NULL: not asked for */
 	jmp_buf trap;                 /* where rv_raise goes: into rv_run, with RV_JMP_x */
 	enum rv_cause raised_cause;
@@ -170,18 +165,8 @@ struct rv {
 	 * those among them that are of this address space only. */
 	struct rv_tlb_set tlb_used[RV_NCTX][2], tlb_local[RV_NCTX][2];
 	struct rv_l2 l2;
-	/* Where the code is that compiled code goes on with: by virtual address for each mode (U,
-	 * S, M), and what of that may be filled; */
-	struct jit_jump jump[3][JIT_JUMPS];
-	uint64_t jump_used[3][JIT_JUMPS / 64];
-	uint64_t jump_pages[3][RV_JUMP_PAGES / 64]; /* virtual pages (modulo) that they know; */
-	/* behind them by physical address: tags are pa | flavour << 56 | epoch << 58. */
-	struct jit_jump place[RV_PLACES];
-	struct rv_crossing {
-		struct jit_jump jump;
-		uint64_t pa2;     /* of the page that the instruction ends in; or JIT_NO_PAGE */
-	} crossing[RV_CROSSINGS]; /* the same for what begins in the last halfword of a page */
-	uint8_t place_epoch;
+	struct jit_side jit_side;
+	struct jit_table jump[4]; /* of U, S and M mode; and one that stays empty */
 };
 
 /* mstatus */

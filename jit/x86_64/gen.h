@@ -209,6 +209,7 @@ static inline struct x86_mem slot_at(const struct gen *g, unsigned slot)
 /* thunk.c */
 void x86_choose_pins(struct jit *);
 void x86_make_thunks(struct jit *);
+void x86_jump_index(struct x86_code *, unsigned pc_shift);
 /* slow.c: what the thunks of slow paths call; behind it is the frame of the unit. */
 struct frame {
 	uint64_t reg[16];

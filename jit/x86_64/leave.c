@@ -9,9 +9,6 @@
 
 enum { PAGE = 4096 };
 
-/* What starts in the last halfword may go on in another page, so only the jump cache knows it. */
-enum { INSIDE = PAGE - 2 };
-
 static unsigned rest_before(const struct gen *g)
 {
 	return g->unit->insns - g->insn;
@@ -36,9 +33,10 @@ struct cold *x86_add_cold(struct gen *g, enum cold_kind kind, uint8_t *site)
 	return c;
 }
 
-static bool is_inside(int64_t target)
+/* What may go on in another page only the jump cache knows. */
+static bool is_inside(const struct gen *g, int64_t target)
 {
-	return target >= 0 && target < INSIDE;
+	return target >= 0 && target < (int64_t)g->jit->guest.inside;
 }
 
 /* Goes on at the guest address in rcx. */
@@ -47,8 +45,7 @@ static void jump_to_rcx(struct gen *g)
 	struct x86_mem m = state_at(g->unit->jumps);
 	unsigned tag = RCX;
 
-	x86_rr(&g->code, false, OP_MOV, RAX, RCX);
-	x86_alu_ri(&g->code, false, ALU_AND, RAX, (JIT_JUMPS - 1) << 1);
+	x86_jump_index(&g->code, g->jit->guest.pc_shift);
 	if (g->unit->mark) {
 		x86_rm(&g->code, true, OP_LEA, RDX, (struct x86_mem){ RCX, X86_NONE, 0, 1 });
 		tag = RDX;
@@ -84,7 +81,7 @@ static void exit_(struct gen *g, int64_t target)
 	struct cold *c;
 
 	x86_settle(g, x86_snapshot(g), RCX, X86_NONE);
-	if (!is_inside(target)) {
+	if (!is_inside(g, target)) {
 		jump_outside(g, target);
 		return;
 	}
@@ -304,9 +301,9 @@ static void cold_exit(struct gen *g, const struct cold *c)
 
 	if (c->rest)
 		x86_alu_mi(&g->code, true, ALU_ADD, state_at(g->jit->guest.left), c->rest);
-	if (is_inside(c->disp) && (c->rest || !direct))
+	if (is_inside(g, c->disp) && (c->rest || !direct))
 		site = x86_jmp(&g->code, g->code.at + 5);
-	if (is_inside(c->disp))
+	if (is_inside(g, c->disp))
 		stub(g, c->disp, site, false);
 	else
 		jump_outside(g, c->disp);

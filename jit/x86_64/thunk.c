@@ -180,6 +180,15 @@ static void make_slow_now(struct jit *j, struct x86_code *c)
 	leave_with(j, c, JIT_SLOW);
 }
 
+/* eax: an eighth of how far the entry for the pc in rcx is in a jump cache. */
+void x86_jump_index(struct x86_code *c, unsigned pc_shift)
+{
+	x86_rr(c, false, OP_MOV, RAX, RCX);
+	x86_alu_ri(c, false, ALU_AND, RAX, (JIT_JUMPS - 1) << pc_shift);
+	if (!pc_shift)
+		x86_alu_rr(c, false, ALU_ADD, RAX, RAX);
+}
+
 /* The pc in rcx, in whatever mode the CPU is now. */
 static void make_resume(struct jit *j, struct x86_code *c)
 {
@@ -194,8 +203,7 @@ static void make_resume(struct jit *j, struct x86_code *c)
 	x86_rm(c, true, OP_MOV, RDX, state_at(j->guest.jumps));
 	x86_rm(c, true, OP_MOV, RSI, state_at(j->guest.jump_mark));
 	x86_alu_rr(c, true, ALU_OR, RSI, RCX);
-	x86_rr(c, false, OP_MOV, RAX, RCX);
-	x86_alu_ri(c, false, ALU_AND, RAX, (JIT_JUMPS - 1) << 1);
+	x86_jump_index(c, j->guest.pc_shift);
 	x86_alu_rm(c, true, ALU_CMP, RSI, m);
 	miss = x86_jcc(c, CC_NE, j->miss);
 	(void)miss;

@@ -130,7 +130,7 @@ static void add(struct model *m)
 	if (!id) {
 		m->j->len = (unsigned)sizeof(struct code) + below(&m->seed, UNIT);
 		m->j->pa = pa;
-		id = jit_cache_add(m->c, pa, 2, pa2, 0, &unit);
+		id = jit_cache_add(m->c, pa, 2, pa2, 2, 0, &unit);
 		assert_true(id);
 		m->unit[pa >> 1] = jit_cache_host(m->c, id);
 		m->second[pa >> 1] = pa2;
@@ -239,7 +239,7 @@ static void a_store_forgets_both_parts(void **state)
 	c = jit_cache_new(j, NULL);
 	assert_non_null(c);
 	j->len = sizeof(struct code);
-	assert_true(jit_cache_add(c, 0x1ffe, 2, 0x5000, 1, &unit));
+	assert_true(jit_cache_add(c, 0x1ffe, 2, 0x5000, 2, 1, &unit));
 	assert_true(jit_cache_has_page(c, 0x1000));
 	assert_true(jit_cache_has_page(c, 0x5000));
 	assert_false(jit_cache_kill(c, 0x5800, 8));
@@ -249,11 +249,11 @@ static void a_store_forgets_both_parts(void **state)
 	assert_false(jit_cache_find(c, 0x1ffe, 0x5000, 1));
 	assert_false(jit_cache_has_page(c, 0x1000));
 	assert_false(jit_cache_has_page(c, 0x5000));
-	assert_true(jit_cache_add(c, 0x1ffe, 2, 0x5000, 1, &unit));
-	assert_true(jit_cache_add(c, 0x1ffe, 2, 0x6000, 1, &unit));
+	assert_true(jit_cache_add(c, 0x1ffe, 2, 0x5000, 2, 1, &unit));
+	assert_true(jit_cache_add(c, 0x1ffe, 2, 0x6000, 2, 1, &unit));
 	assert_true(jit_cache_kill(c, 0x6000, 2));
 	assert_true(jit_cache_kill(c, 0x5000, 2));
-	assert_true(jit_cache_add(c, 0x1ffe, 2, 0x1000, 1, &unit));
+	assert_true(jit_cache_add(c, 0x1ffe, 2, 0x1000, 2, 1, &unit));
 	assert_true(jit_cache_kill(c, 0x1ffe, 2));
 	assert_false(jit_cache_has_page(c, 0x1000));
 	jit_cache_free(c);

@@ -101,6 +101,8 @@ static const struct jit_guest guest = {
 	.npins = ARRAY_LEN(pins),
 	.fpins = fpins,
 	.nfpins = ARRAY_LEN(fpins),
+	.pc_shift = 1,
+	.inside = 4094,
 	.tlb_bits = 8,
 };
 

@@ -44,7 +44,7 @@ static void run(struct rig *r, unsigned adds)
 static void follow(struct rv *s, struct rig_call *c)
 {
 	(void)c;
-	rv_jit_follow(s);
+	cpu_jit_follow(s->jit, s);
 }
 
 /* The path is made, and nobody has fetched it. */
@@ -57,8 +57,8 @@ static void make(struct rig *r)
 	r->s->left = ROUND;
 	assert_int_equal(rig_try(r, &c), RIG_OK);
 	assert_int_equal(r->s->pc, RIG_RAM);
-	assert_true(rv_jit_wait(r->s));
-	assert_int_equal(rv_jit_fetched(r->s), 0);
+	assert_true(cpu_jit_wait(r->s->jit));
+	assert_int_equal(cpu_jit_fetched(r->s->jit), 0);
 }
 
 static void the_same_code(void **state)
@@ -67,7 +67,7 @@ static void the_same_code(void **state)
 
 	make(r);
 	run(r, 4);
-	assert_int_equal(rv_jit_fetched(r->s), 1);
+	assert_int_equal(cpu_jit_fetched(r->s->jit), 1);
 	run(r, 4);
 	assert_int_equal(rig_store(r, RIG_RAM + 8, 4, other), RIG_OK);
 	run(r, 5);
@@ -79,9 +79,9 @@ static void code_that_a_hart_wrote(void **state)
 
 	make(r);
 	assert_int_equal(rig_store(r, RIG_RAM + 8, 4, other), RIG_OK);
-	rv_jit_fetch(r->s);
-	assert_false(rv_jit_wait(r->s));
-	assert_int_equal(rv_jit_fetched(r->s), 0);
+	cpu_jit_fetch(r->s->jit, r->s);
+	assert_false(cpu_jit_wait(r->s->jit));
+	assert_int_equal(cpu_jit_fetched(r->s->jit), 0);
 	run(r, 5);
 }
 
@@ -93,8 +93,8 @@ static void code_that_a_device_wrote(void **state)
 	put_le(word, other, 4);
 	make(r);
 	assert_int_equal(mem_write(r->mem, RIG_RAM, word, 4), 0);
-	rv_jit_fetch(r->s);
-	assert_int_equal(rv_jit_fetched(r->s), 0);
+	cpu_jit_fetch(r->s->jit, r->s);
+	assert_int_equal(cpu_jit_fetched(r->s->jit), 0);
 	run(r, 5);
 }
 
@@ -106,8 +106,8 @@ static void code_that_is_what_it_was(void **state)
 	make(r);
 	assert_int_equal(rig_store(r, RIG_RAM + 8, 4, other), RIG_OK);
 	assert_int_equal(rig_store(r, RIG_RAM + 8, 4, code[2]), RIG_OK);
-	rv_jit_fetch(r->s);
-	assert_int_equal(rv_jit_fetched(r->s), 1);
+	cpu_jit_fetch(r->s->jit, r->s);
+	assert_int_equal(cpu_jit_fetched(r->s->jit), 1);
 	run(r, 4);
 	assert_int_equal(rig_store(r, RIG_RAM + 8, 4, other), RIG_OK);
 	run(r, 5);
@@ -122,8 +122,8 @@ static void a_page_that_was_given_up(void **state)
 	rv_code_doom(r->s, RIG_RAM);
 	rv_code_attend(r->s);
 	assert_false(*mem_flags(r->mem, RIG_RAM) & MEM_CODE);
-	rv_jit_fetch(r->s);
-	assert_int_equal(rv_jit_fetched(r->s), 0);
+	cpu_jit_fetch(r->s->jit, r->s);
+	assert_int_equal(cpu_jit_fetched(r->s->jit), 0);
 	assert_int_equal(rig_store(r, RIG_RAM + 8, 4, other), RIG_OK);
 	run(r, 5);
 }

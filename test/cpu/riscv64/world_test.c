@@ -661,8 +661,8 @@ static void try_state(struct world *w, unsigned state)
 	for (way = 0; way < WAYS; way++) {
 		if (!is_tried(w, way, state))
 			continue;
-		while (rv_jit_wait(w->rig[way].s))
-			rv_jit_fetch(w->rig[way].s);
+		while (w->rig[way].s->jit && cpu_jit_wait(w->rig[way].s->jit))
+			cpu_jit_fetch(w->rig[way].s->jit, w->rig[way].s);
 		run(w, way, turn);
 		if (way == DIRECT)
 			continue;
@@ -691,7 +691,7 @@ static void worlds(void **state)
 		for (i = 0; i < STATES; i++)
 			try_state(w, i);
 	}
-	fetched = rv_jit_fetched(w->rig[BACKGROUND].s);
+	fetched = cpu_jit_fetched(w->rig[BACKGROUND].s->jit);
 	print_message("%" PRIu64 " instructions in %" PRIu64
 		      " blocks, %u paths from the background\n",
 	    w->instructions, w->blocks, fetched);
