@@ -10,6 +10,8 @@
 #include "core/bus.h"
 #include "core/intc.h"
 #include "core/mem.h"
+#include "cpu/x86/jit.h"
+#include "cpu/x86/seg.h"
 #include "cpu/x86/state.h"
 #include "cpu/x86/vm.h"
 
@@ -70,6 +72,26 @@ static struct part locate(
 	if (e->tag == (linear & ~PAGE_MASK))
 		return (struct part){ .host = (uint8_t *)(uintptr_t)(linear + e->addend) };
 	return translate(s, ctx, linear, access);
+}
+
+void *x86_refill(struct x86 *s, uint64_t linear, unsigned size, bool store)
+{
+	const enum x86_context ctx = (enum x86_context)(s->tlb - s->tlbs);
+	const atomic_uchar *flags;
+	struct x86_where w;
+	uint32_t error;
+	uint8_t *page;
+
+	if (first_part(linear, size) < size ||
+	    (s->mode & X86_CODE64 ? !x86_is_canonical(s, linear) : linear > UINT32_MAX) ||
+	    x86_translate(s, ctx, linear, store ? X86_STORE : X86_LOAD, &w, &error))
+		return NULL;
+	page = mem_page(s->env->mem, w.pa, &flags);
+	if (!page || *flags & MEM_IO || (w.pa & ~PAGE_MASK) == s->apic_page ||
+	    (store && (!w.writable || *flags & MEM_CODE)))
+		return NULL;
+	tlb_fill(s->tlb, store, linear, page, !w.global);
+	return page + (w.pa & PAGE_MASK);
 }
 
 /* What is not RAM ------------------------------------------------------------------------------ */
@@ -171,6 +193,13 @@ static void read_part(struct x86 *s, const struct part *p, uint8_t *to, unsigned
 		io_read_bytes(s, p->pa, to, len);
 }
 
+/* All of a store comes before any of it is done. */
+static void before_store(struct x86 *s, const struct part *p, unsigned len)
+{
+	if (p->code)
+		x86_jit_before_store(s, p->host, len);
+}
+
 static void write_part(struct x86 *s, const struct part *p, const uint8_t *from, unsigned len)
 {
 	if (!p->host) {
@@ -203,10 +232,13 @@ static void store_bytes(
 
 	if (n < len) {
 		q = locate(s, ctx, x86_next_page(s, linear), X86_STORE);
+		before_store(s, &p, n);
+		before_store(s, &q, len - n);
 		write_part(s, &p, from, n);
 		write_part(s, &q, from + n, len - n);
 		return;
 	}
+	before_store(s, &p, n);
 	write_part(s, &p, from, n);
 }
 
@@ -234,6 +266,7 @@ static void store(struct x86 *s, enum x86_context ctx, uint64_t linear, uint64_t
 	if (first_part(linear, size) == size) {
 		p = locate(s, ctx, linear, X86_STORE);
 		if (p.host) {
+			before_store(s, &p, size);
 			put_le(p.host, val, size);
 			if (p.code)
 				mem_written(s->env->mem, p.pa, size);
@@ -277,10 +310,16 @@ void x86_store_bytes(struct x86 *s, uint64_t linear, const void *from, unsigned 
 
 void x86_probe_store(struct x86 *s, uint64_t linear, unsigned len)
 {
+	const unsigned n = first_part(linear, len);
+	struct part p;
+
 	look(s, linear, len, X86_STORE);
-	locate(s, x86_data_context(s), linear, X86_STORE);
-	if (first_part(linear, len) < len)
-		locate(s, x86_data_context(s), x86_next_page(s, linear), X86_STORE);
+	p = locate(s, x86_data_context(s), linear, X86_STORE);
+	before_store(s, &p, n);
+	if (n == len)
+		return;
+	p = locate(s, x86_data_context(s), x86_next_page(s, linear), X86_STORE);
+	before_store(s, &p, len - n);
 }
 
 /* SDM volume 3, 4.6: accesses to descriptor tables and the TSS are supervisor's, and SMAP holds for

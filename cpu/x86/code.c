@@ -6,13 +6,21 @@
 #include "cpu/x86/code.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cpu/x86/helpers.h"
+#include "cpu/x86/jit.h"
 #include "cpu/x86/model.h"
 
 #define PAGE_MASK ((uint64_t)MEM_PAGE - 1)
+
+/* Those of jit_side with user code, and all the others. */
+enum {
+	USER_TABLES = 1 << X86_CTX_USER | 1 << (X86_CTX_USER + X86_NCTX),
+	SUPER_TABLES = ((1 << X86_TABLES) - 1) & ~USER_TABLES
+};
 
 int x86_code_new(struct x86 *s, struct err *e)
 {
@@ -36,6 +44,8 @@ void x86_code_unlink(struct x86 *s, bool globals)
 	unsigned i;
 
 	s->code->page = X86_NO_PAGE;
+	cpu_jit_unlink_tables(&x86_jit_class, s, globals ? UINT_MAX : s->code->local_tables);
+	s->code->local_tables = 0;
 	for (i = 0; i < 2; i++)
 		if (globals)
 			tlb_forget(&s->code->fetch[i]);
@@ -48,20 +58,20 @@ void x86_code_unlink_page(struct x86 *s, uint64_t linear)
 	s->code->page = X86_NO_PAGE;
 	tlb_forget_page(&s->code->fetch[0], linear);
 	tlb_forget_page(&s->code->fetch[1], linear);
+	cpu_jit_unlink_page(&x86_jit_class, s, linear);
 }
 
 /* Where the byte at a linear address is. */
 static const uint8_t *find(struct x86 *s, uint64_t linear)
 {
 	const bool user = s->mode & X86_USER;
-	struct tlb *t = &s->code->fetch[user];
-	const struct tlb_entry *e = &t->load[tlb_slot(linear)];
+	const uint8_t *host = x86_code_known(s, linear);
 	struct x86_where w;
 	uint32_t error;
 	uint8_t *page;
 
-	if (likely(e->tag == (linear & ~PAGE_MASK)))
-		return (const uint8_t *)(uintptr_t)(linear + e->addend);
+	if (likely(host))
+		return host;
 	if (x86_translate(s, user ? X86_CTX_USER : X86_CTX_SUPER, linear, X86_FETCH, &w, &error))
 		x86_page_fault(s, linear, error);
 	page = mem_at(s->env->mem, w.pa & ~PAGE_MASK, MEM_PAGE);
@@ -69,7 +79,10 @@ static const uint8_t *find(struct x86 *s, uint64_t linear)
 		x86_raise_error(s, X86_GP, 0);
 	if (!(atomic_load(mem_flags(s->env->mem, w.pa)) & MEM_CODE))
 		x86_vm_watch(s, w.pa, page);
-	tlb_fill(t, false, linear, page, !w.global);
+	tlb_fill(&s->code->fetch[user], false, linear, page, !w.global);
+	s->code->pa[user][tlb_slot(linear)] = w.pa & ~PAGE_MASK;
+	if (!w.global)
+		s->code->local_tables |= user ? USER_TABLES : SUPER_TABLES;
 	return page + (w.pa & PAGE_MASK);
 }
 
@@ -94,16 +107,21 @@ static unsigned room(const uint8_t *host)
 }
 
 /* Code is watched before its bytes and their versions are read. */
-static void watch(struct x86 *s, uint64_t linear, const uint8_t *host)
+static uint64_t watch(struct x86 *s, uint64_t linear, const uint8_t *host)
 {
-	struct x86_where w;
-	uint32_t error;
+	const uint64_t pa = s->code->pa[!!(s->mode & X86_USER)][tlb_slot(linear)];
 
-	if (x86_translate(s, s->mode & X86_USER ? X86_CTX_USER : X86_CTX_SUPER, linear, X86_FETCH,
-		&w, &error))
-		x86_page_fault(s, linear, error);
-	if (!(atomic_load(mem_flags(s->env->mem, w.pa)) & MEM_CODE))
-		x86_vm_watch(s, w.pa, host - (linear & PAGE_MASK));
+	if (!(atomic_load(mem_flags(s->env->mem, pa)) & MEM_CODE))
+		x86_vm_watch(s, pa, host - (linear & PAGE_MASK));
+	return pa;
+}
+
+const uint8_t *x86_code_locate(struct x86 *s, uint64_t linear, uint64_t *pa)
+{
+	const uint8_t *host = find(s, linear);
+
+	*pa = watch(s, linear, host);
+	return host;
 }
 
 static bool truncated(struct x86 *s, struct x86_block *b, const uint8_t *bytes, unsigned n)

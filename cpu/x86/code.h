@@ -44,7 +44,9 @@ static_assert(sizeof(union x86_line) == 64 && sizeof(struct x86_insn) == 64,
     "instructions of a block are an array");
 
 struct x86_code {
-	struct tlb fetch[2]; /* of supervisor and user code: loads alone */
+	struct tlb fetch[2];      /* of supervisor and user code: loads alone, */
+	uint64_t pa[2][TLB_SIZE]; /* and the physical addresses of their pages */
+	unsigned local_tables;    /* those of jit_side that know pages of this address space only */
 	/* The page that code was last in: its linear address | 1 for user code. */
 	uint64_t page;
 	uintptr_t addend;
@@ -64,6 +66,19 @@ void x86_code_free(struct x86 *);
 /* The block at rip; raises fetch exceptions of its first instruction, which may be the only one to
  * execute: *n says how many. */
 const struct x86_block *x86_code_block(struct x86 *, unsigned *n);
+/* Where the byte of code at a linear address is, and its physical page; raises.  Stores there are
+ * watched from now on. */
+const uint8_t *x86_code_locate(struct x86 *, uint64_t linear, uint64_t *pa);
+/* The same when that is known, or NULL. */
+static inline const uint8_t *x86_code_known(const struct x86 *s, uint64_t linear)
+{
+	const struct tlb_entry *e = &s->code->fetch[!!(s->mode & X86_USER)].load[tlb_slot(linear)];
+
+	if (e->tag != (linear & -(uint64_t)MEM_PAGE))
+		return NULL;
+	return (const uint8_t *)(uintptr_t)(linear + e->addend);
+}
+
 /* Its first instruction. */
 const struct x86_insn *x86_code_at(struct x86 *);
 

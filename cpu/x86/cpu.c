@@ -11,6 +11,7 @@
 #include "core/intc.h"
 #include "core/state.h"
 #include "cpu/x86/code.h"
+#include "cpu/x86/jit.h"
 #include "cpu/x86/model.h"
 #include "cpu/x86/system.h"
 
@@ -34,6 +35,7 @@ static void release(struct cpu *cpu)
 			at->next_cpu = s->next_cpu;
 			break;
 		}
+	x86_jit_free(s);
 	x86_code_free(s);
 	x86_vm_free(s);
 	free(s->own_model);
@@ -71,6 +73,7 @@ static struct cpu *new (const struct cpu_env *env, unsigned id, struct cpu *firs
 	for (i = 0; i <= X86_NCTX; i++)
 		tlb_init(&s->tlbs[i]);
 	s->tlb = &s->tlbs[X86_CTX_SUPER];
+	cpu_jit_init(&x86_jit_class, s);
 	if (first) {
 		s->model = s->first->model;
 		for (at = s->first; at->next_cpu; at = at->next_cpu)
@@ -79,7 +82,7 @@ static struct cpu *new (const struct cpu_env *env, unsigned id, struct cpu *firs
 	} else {
 		s->model = s->own_model = model_new(env->model, e);
 	}
-	if (!s->model || x86_vm_new(s, e) < 0 || x86_code_new(s, e) < 0) {
+	if (!s->model || x86_vm_new(s, e) < 0 || x86_code_new(s, e) < 0 || x86_jit_new(s, e) < 0) {
 		release((struct cpu *)s);
 		return NULL;
 	}
@@ -315,6 +318,7 @@ static int set(struct cpu *cpu, unsigned groups, const void *from)
 		s->halted = r->halted;
 		s->wait_sipi = r->wait_sipi;
 		s->shadow = r->shadow & (X86_SHADOW_STI | X86_SHADOW_SS);
+		s->shadow_end = x86_retired(s) + 1;
 		s->nmi_masked = r->nmi_masked;
 		if (r->nmi_pending)
 			atomic_fetch_or(&s->lines, 1u << INTC_NMI);

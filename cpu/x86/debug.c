@@ -166,4 +166,5 @@ void x86_write_dr(struct x86 *s, unsigned n, uint64_t val)
 		val = (val & ~(uint64_t)DR7_RESERVED_LOW) | DR7_SET;
 	s->dr[n] = val;
 	x86_mode_changed(s);
+	x86_attend(s, X86_ATT_LINES); /* this is looked at between instructions */
 }

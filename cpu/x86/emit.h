@@ -131,8 +131,14 @@ static inline val load_for_store(struct ctx *c, unsigned size, val at)
 	return load(c, size, at);
 }
 
+/* Where execution was seen to go on the block does, too; other ways lead out. */
 static inline void jump_to(struct ctx *c, val to)
 {
+	if (c->follow) {
+		c->next = c->follow_to;
+		emit2(c, IR_side_to, 64, ne(c, to, at_pc(c, c->next)), to);
+		return;
+	}
 	emit(c, (struct ir_op){ .op = IR_exit_to, .type = IR_I64, .a = to.n });
 }
 
@@ -168,11 +174,16 @@ static inline bool is_exact(const struct x86_insn *a)
 /* In 64-bit code a relative jump does not leave what is canonical, or its fetch finds out. */
 static inline void branch(struct ctx *c, const struct x86_insn *a, val cond)
 {
+	int64_t out = c->pc + a->imm;
 	val to;
 
 	if (is_exact(a) && (is_64(a) || a->mode & X86_FLAT)) {
-		emit(c, (struct ir_op){
-			    .op = IR_side, .type = IR_I64, .a = cond.n, .k = c->pc + a->imm });
+		if (c->follow && c->follow_to == out) {
+			out = c->next;
+			c->next = c->follow_to;
+			cond = eq(c, cond, imm(c, 0));
+		}
+		emit(c, (struct ir_op){ .op = IR_side, .type = IR_I64, .a = cond.n, .k = out });
 		return;
 	}
 	to = target(c, a);
@@ -185,7 +196,11 @@ static inline void jump(struct ctx *c, const struct x86_insn *a)
 	val to;
 
 	if (is_exact(a) && (is_64(a) || a->mode & X86_FLAT)) {
-		emit(c, (struct ir_op){ .op = IR_exit, .type = IR_I64, .k = c->pc + a->imm });
+		if (c->follow)
+			c->next = c->pc + a->imm;
+		else
+			emit(c,
+			    (struct ir_op){ .op = IR_exit, .type = IR_I64, .k = c->pc + a->imm });
 		return;
 	}
 	to = target(c, a);

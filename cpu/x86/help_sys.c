@@ -52,7 +52,7 @@ X86_HELP(load_seg)
 	unused(s, a, b, d);
 	x86_load_seg(s, (unsigned)b, (uint16_t)a);
 	if (d && b == X86_SS)
-		s->shadow |= X86_SHADOW_SS;
+		x86_shadow(s, X86_SHADOW_SS);
 	return 0;
 }
 

@@ -32,7 +32,20 @@ bool x86_lift(struct ctx *c, const struct x86_insn *a)
 	emit(c, (struct ir_op){ .op = IR_insn, .type = IR_I64, .k = c->pc });
 	bodies[a->op](c, a);
 	c->pc = c->next;
+	if (!c->ir->ended && x86_op_infos[a->op].flags & X86_OPF_END)
+		resume(c, at_pc(c, c->pc));
 	return !c->ir->ended && ir_has_room(c->ir);
+}
+
+bool x86_lift_follow(struct ctx *c, const struct x86_insn *a, int64_t to)
+{
+	bool more;
+
+	c->follow = true;
+	c->follow_to = to;
+	more = x86_lift(c, a);
+	c->follow = false;
+	return more;
 }
 
 void x86_lift_end(struct ctx *c)
@@ -62,7 +75,7 @@ static const struct ir_slot slots[X86_NSLOTS] = {
 	R(13),
 	R(14),
 	R(15),
-	[X86_SLOT_FL_OP] = { "fl_op", offsetof(struct x86, fl_op), 1 },
+	[X86_SLOT_FL_OP] = { "fl_op", offsetof(struct x86, fl_op), 8 },
 	[X86_SLOT_FL_A] = { "fl_a", offsetof(struct x86, fl_a), 8 },
 	[X86_SLOT_FL_B] = { "fl_b", offsetof(struct x86, fl_b), 8 },
 	[X86_SLOT_FS_BASE] = { "fs_base", offsetof(struct x86, seg_base[X86_FS]), 8 },

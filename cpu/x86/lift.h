@@ -22,6 +22,8 @@ struct ctx {
 	bool flags_known;
 	uint8_t flags_kind, flags_size;
 	uint16_t flags_a, flags_b; /* values */
+	bool follow;               /* jumps lead on in the block, */
+	int64_t follow_to;         /* this one there; other ways lead out */
 };
 
 /* What IR means by slots and helpers here; the state is a struct x86. */
@@ -42,6 +44,8 @@ void x86_lift_begin(struct ctx *, struct ir_block *, int64_t pc);
 /* Appends an instruction; false when it was the last that the block can have: it has ended or is
  * full. */
 bool x86_lift(struct ctx *, const struct x86_insn *);
+/* The same for one that was seen to go on at that offset: the block does so, too. */
+bool x86_lift_follow(struct ctx *, const struct x86_insn *, int64_t to);
 /* Ends the block, with an exit to the next instruction unless it has an end. */
 void x86_lift_end(struct ctx *);
 

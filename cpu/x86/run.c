@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The run loop of the interpreter: what happens between instructions.  SDM volume 3, 6.9 (priority
+ * The run loop: what happens between instructions.  SDM volume 3, 6.9 (priority
  * of what waits), 8.4 (INIT and SIPI).
  */
 #include "core/intc.h"
 #include "cpu/x86/code.h"
+#include "cpu/x86/jit.h"
 #include "cpu/x86/system.h"
 
 /* Of what waits between two instructions; false: come out with *x. */
@@ -16,6 +17,8 @@ static bool attend(struct x86 *s, struct exit *x)
 		x86_vm_pause(s);
 	if (why & X86_ATT_LINES)
 		s->look = true;
+	if (why & X86_ATT_CODE)
+		cpu_jit_forget(&x86_jit_class, s);
 	if (why & X86_ATT_EXIT) {
 		if (why & X86_ATT_KICK)
 			x86_attend(s, X86_ATT_KICK);
@@ -117,10 +120,24 @@ static void step(struct x86 *s)
 		x86_debug_after(s, single_step);
 }
 
+/* Code that is compiled comes to its end before shadows do. */
+void x86_shadow(struct x86 *s, uint8_t shadow)
+{
+	s->shadow |= shadow;
+	s->shadow_end = x86_retired(s) + 2;
+	if (shadow & X86_SHADOW_SS || atomic_load_explicit(&s->lines, memory_order_relaxed))
+		x86_attend(s, X86_ATT_LINES);
+}
+
 /* look: the lines are to be looked at again behind one instruction. */
 static bool is_plain(const struct x86 *s)
 {
 	return !(s->eflags & (FLAG_TF | FLAG_RF)) && !s->shadow && !(s->dr[7] & 0xff) && !s->look;
+}
+
+bool x86_is_plain(const struct x86 *s)
+{
+	return is_plain(s);
 }
 
 /* The instructions of a block, as long as nothing asks for more; its last one may change what the
@@ -157,6 +174,73 @@ static void run(struct x86 *s, struct exit *x)
 	}
 }
 
+/* With compiled code ---------------------------------------------------------------------------
+ */
+
+/* Turns up to this many instructions are interpreted, and so is the end of longer ones. */
+enum { EXACT = 64 };
+
+/* Compiled code looks at `attention` only now and then, and when its instructions are used up. */
+enum { SLICE = 20000 };
+
+/* What of the turn comes next, at most `most`. */
+static void next_slice(struct x86 *s, int64_t most)
+{
+	const uint64_t retired = x86_retired(s);
+	const int64_t all = s->left + s->turn_rest;
+
+	s->left = all > most ? most : all;
+	s->turn_rest = all - s->left;
+	s->count_end = retired + (uint64_t)s->left;
+}
+
+void x86_run_one(struct x86 *s)
+{
+	next_slice(s, 1);
+	execute(s);
+}
+
+/* The next instruction, or some that are not compiled. */
+static void run_cold(struct x86 *s)
+{
+	if (!is_plain(s))
+		step(s);
+	else if (s->single)
+		x86_run_one(s);
+	else
+		execute(s);
+	s->single = false;
+}
+
+static void run_compiled(struct x86 *s, struct exit *x)
+{
+	const void *host;
+	int64_t left;
+
+	for (;;) {
+		if (s->shadow && x86_retired(s) >= s->shadow_end)
+			s->shadow = 0;
+		next_slice(s, SLICE);
+		if (!before(s, x))
+			return;
+		cpu_jit_fetch(s->jit, s);
+		if (!is_plain(s) || s->single || s->left < EXACT) {
+			run_cold(s);
+			continue;
+		}
+		if (s->jit_side.hot) {
+			cpu_jit_follow(s->jit, s);
+			continue;
+		}
+		host = cpu_jit_find(s->jit, s);
+		if (s->jit_side.hot)
+			continue;
+		left = s->left;
+		if (!host || !x86_jit_run(s, host) || s->left == left)
+			run_cold(s);
+	}
+}
+
 void x86_run(struct x86 *s, struct exit *x, uint64_t turn)
 {
 	const uint64_t retired = x86_retired(s);
@@ -166,11 +250,13 @@ void x86_run(struct x86 *s, struct exit *x, uint64_t turn)
 		s->answered = true;
 	}
 	s->left = turn && turn < INT64_MAX / 2 ? (int64_t)turn : INT64_MAX / 2;
+	s->turn_rest = 0;
 	s->count_end = retired + (uint64_t)s->left;
 	x86_apic_moved(s); /* before the first run there was none */
 	x86_vm_enter(s);
 	switch (setjmp(s->trap)) {
 	case X86_JMP_EXCEPTION:
+		s->compiled = s->single = false;
 		/* It takes its share of the turn: a handler that faults for ever must not hang us.
 		 */
 		s->left--;
@@ -178,16 +264,21 @@ void x86_run(struct x86 *s, struct exit *x, uint64_t turn)
 		x86_deliver_raised(s);
 		break;
 	case X86_JMP_RETRY:
+		s->compiled = false;
 		s->delivering = 0;
 		break;
 	case X86_JMP_SHUTDOWN:
+		s->compiled = s->single = false;
 		x->why = EXIT_SHUTDOWN;
 		x86_vm_leave(s);
 		return;
 	default:
 		break;
 	}
-	run(s, x);
+	if (s->jit && !(turn && turn <= EXACT))
+		run_compiled(s, x);
+	else
+		run(s, x);
 	x86_vm_leave(s);
 }
 

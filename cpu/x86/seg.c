@@ -7,6 +7,7 @@
 #include "cpu/x86/seg.h"
 
 #include "cpu/x86/debug.h"
+#include "cpu/x86/jit.h"
 
 enum { VM86_ATTR = 0xf3 }; /* volume 3, 21.2: present, DPL 3, data, writable, accessed */
 enum { REAL_ATTR = 0x93 };
@@ -242,6 +243,7 @@ void x86_mode_changed(struct x86 *s)
 	s->tlb = &s->tlbs[x86_looks_at_data(s) ? X86_CTX_SLOW : x86_data_context(s)];
 	for (n = 0; n < X86_NSEGS; n++)
 		s->seg_base[n] = s->seg[n].base;
+	x86_jit_mode_changed(s);
 }
 
 /* Stacks ------------------------------------------------------------------------------------- */

@@ -11,6 +11,7 @@
 #include "core/exit.h"
 #include "core/intc.h"
 #include "cpu/cpu.h"
+#include "cpu/jit_side.h"
 #include "cpu/tlb.h"
 #include "cpu/x86/regs.h"
 
@@ -29,6 +30,8 @@
  * EFLAGS.AC clear, and implicit accesses); each has a TLB.  SLOW is no context but the TLB that
  * stays empty, for when each access is to be looked at: alignment checks, data breakpoints. */
 enum x86_context { X86_CTX_USER, X86_CTX_SUPER, X86_CTX_SMAP, X86_NCTX, X86_CTX_SLOW = X86_NCTX };
+
+enum { X86_TABLES = 2 * X86_NCTX + 1 };
 
 enum x86_access { X86_FETCH, X86_LOAD, X86_STORE };
 
@@ -60,8 +63,10 @@ enum { X86_PF_P = 1, X86_PF_W = 2, X86_PF_U = 4, X86_PF_RSVD = 8, X86_PF_I = 16 
 /* Bits of `attention`: why to stop between two instructions. */
 enum {
 	X86_ATT_KICK = 1,
-	X86_ATT_LINES = 2, /* an interrupt may have become pending, or may be taken now */
+	X86_ATT_LINES =
+	    2, /* an interrupt may be taken now, or the next instruction is no plain one */
 	X86_ATT_EXIT = 4,  /* `exit` holds a reason to come out */
+	X86_ATT_CODE = 8,  /* compiled code is stale */
 	X86_ATT_STOP = 32, /* another CPU has to be alone */
 };
 
@@ -94,8 +99,7 @@ struct x86 {
 	uint8_t cpl;
 	/* EFLAGS: CF, PF, AF, ZF, SF and OF follow from these three (flags.h), the others are in
 	 * eflags, where those six are 0. */
-	uint8_t fl_op;
-	uint64_t fl_a, fl_b;
+	uint64_t fl_op, fl_a, fl_b;
 	uint64_t eflags;
 	uint64_t r[16];
 	uint64_t rip;    /* of the current instruction until it is done */
@@ -126,9 +130,10 @@ struct x86 {
 	_Atomic uint32_t lines; /* bits of INTC_x below 32 */
 	_Atomic int32_t sipi;   /* vector, or -1 */
 	bool halted, wait_sipi, nmi_masked;
-	bool look;      /* at lines, before the next instruction: one may be taken now */
-	uint8_t shadow; /* X86_SHADOW_x: of the instruction before */
-	bool answered;  /* exit.val answers the read at exit.addr */
+	bool look;           /* at lines, before the next instruction: one may be taken now */
+	uint8_t shadow;      /* X86_SHADOW_x: of the instruction before, */
+	uint64_t shadow_end; /* as long as less than that have retired */
+	bool answered;       /* exit.val answers the read at exit.addr */
 	struct exit exit;
 	unsigned dr6_pending; /* debug traps that the current instruction has met */
 	bool step_over;       /* it is not single-stepped: it entered a handler that TF is off in */
@@ -142,12 +147,19 @@ struct x86 {
 	struct x86 *first, *next_cpu;
 	struct x86_vm *vm;
 	struct x86_code *code;
-	jmp_buf trap; /* into x86_run, with X86_JMP_x */
+	struct cpu_jit *jit; /* the VM's; NULL: interpreter only */
+	bool compiled;       /* compiled code is running */
+	bool single;         /* the next instruction is for the interpreter */
+	bool bus_locked;     /* by this CPU */
+	uint8_t no_fp;       /* 0 */
+	jmp_buf trap;        /* into x86_run, with X86_JMP_x */
 	uint8_t raised_vector, raised_kind;
 	bool raised_has_error;
 	uint32_t raised_error;
 	uint64_t apic_page; /* the registers of intc are at this physical page; all ones: nowhere */
 	struct tlb tlbs[X86_NCTX + 1];
+	struct jit_side jit_side;
+	struct jit_table jump[X86_TABLES]; /* of flavours; and one that stays empty */
 };
 
 /* CR0 */
@@ -266,6 +278,8 @@ void x86_mode_changed(struct x86 *);
 /* EFLAGS with all its bits, and its replacement: `mask` says which bits may change. */
 uint64_t x86_get_flags(const struct x86 *);
 void x86_set_flags(struct x86 *, uint64_t val, uint64_t mask);
+/* After a change of EFLAGS: asks for attention if there is something for the run loop. */
+void x86_flags_changed(struct x86 *);
 
 /* mmu.c ------------------------------------------------------------------------------------------
  */
@@ -290,6 +304,9 @@ void x86_store(struct x86 *, uint64_t linear, uint64_t val, unsigned size);
 /* 10, 16, 32, ... 512 and more bytes; a store happens whole or not at all. */
 void x86_load_bytes(struct x86 *, uint64_t linear, void *to, unsigned len);
 void x86_store_bytes(struct x86 *, uint64_t linear, const void *from, unsigned len);
+/* Where an access of plain RAM is that nothing else has to be done for; it is in the TLB then.
+ * NULL: the others here have to see.  No other side effects but A and D bits. */
+void *x86_refill(struct x86 *, uint64_t linear, unsigned size, bool store);
 /* Raises what a store of len bytes would. */
 void x86_probe_store(struct x86 *, uint64_t linear, unsigned len);
 uint64_t x86_load_system(struct x86 *, uint64_t linear, unsigned size);
@@ -348,6 +365,12 @@ void x86_debug_after(struct x86 *, bool single_step);
  */
 
 void x86_run(struct x86 *, struct exit *, uint64_t turn);
+/* Interprets the next instruction, which is a plain one; raises.  The slice ends with it. */
+void x86_run_one(struct x86 *);
+/* Whether it is: nothing but to execute it is asked for. */
+bool x86_is_plain(const struct x86 *);
+/* The current instruction shadows the next one. */
+void x86_shadow(struct x86 *, uint8_t shadow);
 void x86_reset(struct x86 *);
 void x86_init(struct x86 *);                    /* the INIT signal: SDM volume 3, table 9-1 */
 void x86_startup(struct x86 *, uint8_t vector); /* SIPI */

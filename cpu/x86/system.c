@@ -28,6 +28,14 @@ uint64_t x86_get_flags(const struct x86 *s)
 	return s->eflags | 2 | x86_arith_flags(s);
 }
 
+/* An interrupt that has waited is taken now; single steps and RF are for the run loop. */
+void x86_flags_changed(struct x86 *s)
+{
+	if (s->eflags & (FLAG_TF | FLAG_RF) ||
+	    (s->eflags & FLAG_IF && atomic_load_explicit(&s->lines, memory_order_relaxed)))
+		x86_attend(s, X86_ATT_LINES);
+}
+
 void x86_set_flags(struct x86 *s, uint64_t val, uint64_t mask)
 {
 	uint64_t old = x86_get_flags(s), flags;
@@ -39,8 +47,7 @@ void x86_set_flags(struct x86 *s, uint64_t val, uint64_t mask)
 	s->eflags = (flags & ~(uint64_t)FLAGS_ARITH) | 2;
 	if ((flags ^ old) & (FLAG_VM | FLAG_AC))
 		x86_mode_changed(s);
-	if (flags & ~old & FLAG_IF)
-		x86_attend(s, X86_ATT_LINES);
+	x86_flags_changed(s);
 }
 
 /* Control registers -------------------------------------------------------------------------- */
@@ -169,7 +176,6 @@ static void write_cr8(struct x86 *s, uint64_t val)
 		gp0(s);
 	if (i)
 		i->set_tpr(i->arg, s->id, (unsigned)val);
-	x86_attend(s, X86_ATT_LINES);
 }
 
 /* MOV with a control register that is not there is undefined; before any other check. */
@@ -378,9 +384,9 @@ void x86_sti(struct x86 *s)
 {
 	if (owns_if(s)) {
 		if (!(s->eflags & FLAG_IF))
-			s->shadow |= X86_SHADOW_STI;
+			x86_shadow(s, X86_SHADOW_STI);
 		s->eflags |= FLAG_IF;
-		x86_attend(s, X86_ATT_LINES);
+		x86_flags_changed(s);
 		return;
 	}
 	if (s->eflags & FLAG_VIP)

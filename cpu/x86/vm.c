@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cpu/x86/jit.h"
+
 /* As many stores to a page with code, and it is taken for data until something is decoded again. */
 enum { TOO_MANY_WRITES = 64 };
 
@@ -26,6 +28,8 @@ static void give_up(struct x86 *s, uint64_t pa)
 		atomic_fetch_add(x86_piece(s->vm, page + i), 1);
 	atomic_fetch_add(&s->vm->epoch, 2);
 	atomic_store(writes_to(s->vm, pa), 0);
+	if (page)
+		x86_jit_written(s, page, MEM_PAGE);
 }
 
 /* Part of a page with code was written, by any thread. */
@@ -36,6 +40,7 @@ static void code_written(void *arg, uint64_t pa, uint64_t len)
 
 	if (!host)
 		return;
+	x86_jit_written(s, host, len);
 	for (; host < end; host = (const uint8_t *)(((uintptr_t)host | 127) + 1))
 		atomic_fetch_add(x86_piece(s->vm, host), 1);
 	atomic_fetch_add(&s->vm->epoch, 2);
@@ -95,30 +100,54 @@ static void ask_to_stop(void *arg)
 			x86_attend(other, X86_ATT_STOP);
 }
 
+void x86_vm_lock(struct x86 *s)
+{
+	if (s->env->parallel)
+		mutex_lock(&s->vm->gate.lock);
+}
+
+void x86_vm_unlock(struct x86 *s)
+{
+	if (s->env->parallel)
+		mutex_unlock(&s->vm->gate.lock);
+}
+
+void x86_vm_alone(struct x86 *s)
+{
+	if (s->env->parallel)
+		gate_alone(&s->vm->gate, ask_to_stop, s);
+}
+
+void x86_vm_together(struct x86 *s)
+{
+	if (s->env->parallel)
+		gate_together(&s->vm->gate);
+}
+
 void x86_vm_watch(struct x86 *s, uint64_t pa, const uint8_t *page)
 {
 	struct x86 *other;
 	unsigned i;
 
-	if (s->env->parallel)
-		gate_alone(&s->vm->gate, ask_to_stop, s);
+	x86_vm_alone(s);
 	atomic_fetch_or(mem_flags(s->env->mem, pa), MEM_CODE);
 	atomic_store(writes_to(s->vm, pa), 0);
 	for (other = s->first; other; other = other->next_cpu)
 		for (i = 0; i < X86_NCTX; i++)
 			tlb_protect(&other->tlbs[i], page);
-	if (s->env->parallel)
-		gate_together(&s->vm->gate);
+	x86_vm_together(s);
 }
 
 void x86_bus_lock(struct x86 *s)
 {
 	if (s->env->parallel)
 		mutex_lock(&s->vm->bus);
+	s->bus_locked = true;
 }
 
 void x86_bus_unlock(struct x86 *s)
 {
+	s->bus_locked = false;
 	if (s->env->parallel)
 		mutex_unlock(&s->vm->bus);
 }

@@ -35,6 +35,12 @@ void x86_vm_free(struct x86 *);
 void x86_vm_enter(struct x86 *);
 void x86_vm_leave(struct x86 *);
 void x86_vm_pause(struct x86 *); /* between two instructions, for X86_ATT_STOP */
+/* Nothing that may raise between these; nothing when only one thread runs CPUs. */
+void x86_vm_lock(struct x86 *);
+void x86_vm_unlock(struct x86 *);
+/* The same, but no other CPU is inside.  What others share may have changed meanwhile. */
+void x86_vm_alone(struct x86 *);
+void x86_vm_together(struct x86 *);
 /* From now on stores to the page of RAM at pa are seen. */
 void x86_vm_watch(struct x86 *, uint64_t pa, const uint8_t *page);
 
