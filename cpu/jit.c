@@ -549,7 +549,8 @@ static bool lift_path(const struct cpu_jit_class *class, struct path *p, struct 
 	return class->path.lift(p, ir) && p->n >= PATH_MIN_INSNS;
 }
 
-static void translate_path(
+/* false: it is not worth it, or cannot be. */
+static bool translate_path(
     struct cpu_jit *j, void *cpu, const struct jit_source *from, struct path *path)
 {
 	const struct cpu_jit_class *class = j->class;
@@ -557,11 +558,12 @@ static void translate_path(
 	struct jit_unit unit;
 
 	path_read(&class->path, path, from->page);
-	if (!class->watched(cpu, from) || !lift_path(class, path, &j->ir))
-		return;
+	if (path->n < PATH_MIN_INSNS || !class->watched(cpu, from) ||
+	    !lift_path(class, path, &j->ir))
+		return false;
 	ir_optimise(&j->ir, class->guest.ir, IR_FULL);
 	unit = unit_for(j, flavour, path->n);
-	add_path(j, cpu, from->at, flavour, path, &unit);
+	return add_path(j, cpu, from->at, flavour, path, &unit);
 }
 
 static bool lift_order(struct jit_order *order, struct ir_block *ir)
@@ -642,14 +644,17 @@ void cpu_jit_follow(struct cpu_jit *j, void *cpu)
 	    is_path(j, cpu, *pc_of(class, cpu)))
 		return;
 	path_record(&class->path, cpu, &path, is_path, j);
-	if (path.n < PATH_MIN_INSNS || s->flavour != flavour)
+	if (s->flavour != flavour)
 		return;
 	if (j->later) {
 		class->lock(cpu);
-		order_path(j, cpu, &from, &path);
+		if (path.n >= PATH_MIN_INSNS)
+			order_path(j, cpu, &from, &path);
 	} else {
 		lock_with_room(j, cpu);
-		translate_path(j, cpu, &from, &path);
+		if (!translate_path(j, cpu, &from, &path) &&
+		    !jit_cache_find(j->cache, from.at, from.at2, flavour))
+			translate(j, cpu, &from, false);
 	}
 	class->unlock(cpu);
 }
