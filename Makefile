@@ -94,7 +94,7 @@ demo:
 bench:
 	@tools/deps.sh bench
 	@$(MAKE) -s $O/lodge >&2
-	@LODGE=$O/lodge bench/bench.py $(BENCH) -o $O/bench.json
+	@LODGE=$O/lodge bench/bench.py $(if $(CPU),-c $(CPU)) $(BENCH) -o $O/bench.json
 	@bench/plot.py $O/bench.json > $O/performance.md
 	@echo "bench: wrote $O/bench.json and $O/performance.md (to keep: doc/performance.md)" >&2
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""bench.py [-n RUNS] [-s SCALE] [-p PEERS] [-o FILE] [WORKLOAD|GROUP...]: Lodge beside other emulators.
+"""bench.py [-c CPU] [-n RUNS] [-s SCALE] [-p PEERS] [-o FILE] [WORKLOAD|GROUP...]: Lodge beside other emulators.
 
 Boots one Debian guest (guest.py makes it) in each peer, in turn, and takes the time of workloads in it with the host's
 clocks.  Peers, as far as they are there: lodge ($LODGE, or build/lodge), Debian's newest QEMU (qemu-new; $QEMU_NEW), the
@@ -136,7 +136,7 @@ class Run:
 
 class Bench:
     def __init__(self, options):
-        self.options, self.peers = options, peers.find()
+        self.options, self.peers = options, peers.find(options.cpu)
         if not options.peers:
             self.peers.pop("interp", None)  # takes ten times as long
         else:
@@ -144,7 +144,7 @@ class Bench:
             if unknown:
                 sys.exit(f"bench.py: not here: {' '.join(sorted(unknown))}; there are: {' '.join(self.peers)}")
             self.peers = {p: self.peers[p] for p in options.peers.split(",")}
-        folder = guest.make("riscv64")
+        folder = guest.make({"x86_64": "amd64"}.get(options.cpu, options.cpu))
         self.kernel, self.full, self.tiny = folder / "kernel", folder / "full.cpio", folder / "tiny.cpio"
         # name: peer: [(figure, CPU seconds that it was taken over)]
         self.figures = collections.defaultdict(lambda: collections.defaultdict(list))
@@ -283,6 +283,7 @@ def groups(what):
 
 def main():
     a = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    a.add_argument("-c", "--cpu", choices=list(peers.MACHINE), default="riscv64", help="the guest's (riscv64)")
     a.add_argument("-n", "--runs", type=int, default=5, help="runs of each, in turn (5)")
     a.add_argument("-s", "--scale", type=float, default=1, help="how much of the work to do (1)")
     a.add_argument("-p", "--peers", help="only these, with commas between")

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """guest.py [ARCH]: makes the guest that bench.py measures, once, in the cache, and prints its folder.
 
-ARCH is riscv64 (a whole guest) or amd64 (the same programs, for a chroot on the host itself).  Kernel, programs
+ARCH is riscv64 or amd64 (whose programs also run in a chroot on the host itself).  Kernel, programs
 and libraries come from packages of Debian trixie, through this machine's own apt configuration (tools/apt-for.sh);
 the programs of bench/ are compiled by the machine's compilers.  The folder holds kernel, full.cpio (the initramfs
 with all), tiny.cpio (busybox alone), root/ and versions."""
@@ -13,8 +13,9 @@ tools = here.parent / "tools"
 cache = pathlib.Path(os.environ.get("LODGE_CACHE") or
                      pathlib.Path(os.environ.get("XDG_CACHE_HOME") or pathlib.Path.home() / ".cache") / "lodge")
 SUITE = "trixie"
-RECIPE = "2"  # other than that of a cached guest: what is made of the packages has changed since
+RECIPE = "3"  # other than that of a cached guest: what is made of the packages has changed since
 TRIPLET = {"riscv64": "riscv64-linux-gnu", "amd64": "x86_64-linux-gnu"}
+KERNEL = {"riscv64": "linux-image-riscv64", "amd64": "linux-image-cloud-amd64"}
 COMPILER = {"riscv64": "riscv64-linux-gnu-gcc", "amd64": "gcc"}
 PACKAGES = """busybox-static openssl xz-utils zstd gzip python3-minimal libpython3.13-stdlib perl-base sqlite3 cpp-14
 gcc-14 libc6-dev mbw lua5.4 lame stress-ng sysbench libstb-dev coreutils""".split()
@@ -200,9 +201,8 @@ def add_own(root, out, arch):
     (root / "init").chmod(0o755)
     compile_own(bench, arch)
     names = [os.path.relpath(os.path.join(d, n), root) for d, dirs, files in os.walk(root) for n in dirs + files]
-    if arch == "riscv64":
-        cpio(root, [n for n in names if n != "dev"], out / "full.cpio")
-        cpio(root, TINY, out / "tiny.cpio")
+    cpio(root, [n for n in names if n != "dev"], out / "full.cpio")
+    cpio(root, TINY, out / "tiny.cpio")
 
 
 def own_digest():
@@ -221,11 +221,9 @@ def make(arch):
             done.unlink(missing_ok=True)
             for d in ("tree", "root"):
                 shutil.rmtree(out / d, ignore_errors=True)
-            kernel = [f"linux-image-{arch}"] if arch == "riscv64" else []
-            unpack(out / "tree", SUITE, arch, PACKAGES + kernel)
+            unpack(out / "tree", SUITE, arch, PACKAGES + [KERNEL[arch]])
             make_root(out / "tree", out / "root", arch)
-            if kernel:
-                (out / "kernel").write_bytes(kernel_of(out / "tree"))
+            (out / "kernel").write_bytes(kernel_of(out / "tree"))
             shutil.rmtree(out / "tree")
             (out / "own.done").unlink(missing_ok=True)
             done.write_text(RECIPE)
@@ -242,10 +240,11 @@ def newest_qemu():
     out.mkdir(parents=True, exist_ok=True)
     with open(out / "lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (out / "done").exists():
+        done = out / "done"
+        if not done.exists() or done.read_text() != RECIPE:
             shutil.rmtree(out / "tree", ignore_errors=True)
-            unpack(out / "tree", "sid", "amd64", ["qemu-system-riscv", "opensbi"])
-            (out / "done").touch()
+            unpack(out / "tree", "sid", "amd64", ["qemu-system-riscv", "qemu-system-x86", "opensbi", "seabios"])
+            done.write_text(RECIPE)
     return out / "tree"
 
 

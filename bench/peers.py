@@ -8,17 +8,17 @@ import guest
 root = pathlib.Path(__file__).resolve().parent.parent
 
 
-def lodge(program, engine):
+def lodge(program, engine, machine):
     def command(kernel, initrd, args, mem, harts, folder):
-        return [program, "run", "-q", "-E", engine, "-m", f"{mem}M", "-c", str(harts), "-k", kernel, "-i", initrd,
+        return [program, "run", "-q", "-E", engine, "-M", machine, "-m", f"{mem}M", "-c", str(harts), "-k", kernel, "-i", initrd,
                 "-p", f"console=ttyS0 {args}"]
     return command
 
 
-def qemu(prefix, data, firmware):
+def qemu(prefix, data, machine, firmware):
     def command(kernel, initrd, args, mem, harts, folder):
         return [*prefix, *data, "-nodefaults", "-no-user-config", "-display", "none", "-serial", "stdio", "-no-reboot",
-                "-machine", "virt", "-smp", str(harts), "-m", str(mem), *firmware, "-kernel", kernel, "-initrd", initrd,
+                *machine, "-smp", str(harts), "-m", str(mem), *firmware, "-kernel", kernel, "-initrd", initrd,
                 "-append", f"console=ttyS0 {args}"]
     return command
 
@@ -88,28 +88,35 @@ def size(command):
     return (total + sum(map(os.path.getsize, libraries))) / (1 << 20)
 
 
-def find():
+# What Lodge and QEMU are told to be.
+MACHINE = {"riscv64": ("virt", ["-machine", "virt"]),
+           "x86_64": ("microvm", ["-machine", "pc", "-cpu", "max", "-accel", "tcg"])}
+
+
+def find(cpu):
     """Name: (command, command of its start-up, what it is) of all peers that are there; Lodge's soft engine is first."""
     program = os.environ.get("LODGE", str(root / "build/lodge"))
     engines = subprocess.run([program, "engines"], capture_output=True, text=True, check=True).stdout
-    x86 = platform.machine() == "x86_64"
-    peers = {"lodge": (lodge(program, "soft"), [program], version([program]).replace("lodge", "Lodge"))}
+    x86, riscv = platform.machine() == "x86_64", cpu == "riscv64"
+    machine, other_machine = MACHINE[cpu]
+    peers = {"lodge": (lodge(program, "soft", machine), [program], version([program]).replace("lodge", "Lodge"))}
     if "interp" in engines:
-        peers["interp"] = (lodge(program, "interp"), [program], "Lodge's interpreter")
+        peers["interp"] = (lodge(program, "interp", machine), [program], "Lodge's interpreter")
     new = os.environ.get("QEMU_NEW")
     if new:
-        peers["qemu-new"] = (qemu([new], [], []), [new], version([new]))
+        peers["qemu-new"] = (qemu([new], [], other_machine, []), [new], version([new]))
     elif x86:
         tree = guest.newest_qemu()
-        prefix = unpacked(tree, "usr/bin/qemu-system-riscv64")
+        prefix = unpacked(tree, f"usr/bin/qemu-system-{cpu}")
         firmware = tree / "usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin"
-        peers["qemu-new"] = (qemu(prefix, ["-L", str(tree / "usr/share/qemu")], ["-bios", str(firmware)]), prefix,
+        data = [x for d in ("qemu", "seabios") for x in ("-L", str(tree / "usr/share" / d))]
+        peers["qemu-new"] = (qemu(prefix, data, other_machine, ["-bios", str(firmware)] if riscv else []), prefix,
                              version(prefix))
-    old = shutil.which(os.environ.get("QEMU", "qemu-system-riscv64"))
+    old = shutil.which(os.environ.get("QEMU", f"qemu-system-{cpu}"))
     if old:
-        peers["qemu"] = (qemu([old], [], []), [old], version([old]))
+        peers["qemu"] = (qemu([old], [], other_machine, []), [old], version([old]))
     other, fdtput = os.environ.get("RVVM"), shutil.which("fdtput")
-    if other and fdtput and x86:
+    if other and fdtput and x86 and riscv:
         firmware = guest.newest_qemu() / "usr/lib/riscv64-linux-gnu/opensbi/generic/fw_jump.bin"
         peers["rvvm"] = (rvvm(other, firmware, fdtput), [other], rvvm_version(other))
     spaces = ["unshare", "-rmpf", "true"]  # not all hosts give them to all users
