@@ -21,7 +21,8 @@ enum {
 	HOT = 16,
 	SAMPLES_AGE = 1 << 14, /* as many make all older ones half as important */
 	PAGE_MASK = MEM_PAGE - 1,
-	WARM = 10, /* how often code is interpreted before it is compiled */
+	WARM = 10,      /* how often code is interpreted before it is compiled */
+	COMPILED = 255, /* heat of what was */
 	FLAVOUR_SHIFT = 52,
 	EPOCH_SHIFT = 56,
 };
@@ -403,16 +404,33 @@ static jit_id translate(struct cpu_jit *j, void *cpu, const struct jit_source *f
 	    j->cache, from->at, len, from->at2, len2, flavour | (plain ? PLAIN : 0), &unit);
 }
 
-/* Whether code was interpreted often enough to be compiled.  Places share counters; no count is
- * sacred, another CPU may be here, too. */
-static bool warm(struct cpu_jit *j, uint64_t at)
+static atomic_uchar *heat_of(struct cpu_jit *j, uint64_t at)
 {
-	atomic_uchar *heat = &j->heat[(at >> 1 ^ at >> 17) & (HEAT - 1)];
-	unsigned was = atomic_load_explicit(heat, memory_order_relaxed);
-	bool is_warm = was >= j->limit;
+	return &j->heat[(at >> 1 ^ at >> 17) & (HEAT - 1)];
+}
 
-	atomic_store_explicit(heat, (unsigned char)(is_warm ? 0 : was + 1), memory_order_relaxed);
-	return is_warm;
+/* Whether code was interpreted often enough to be compiled, or is.  Places share counters; no count
+ * is sacred, another CPU may be here, too. */
+static bool is_warm(struct cpu_jit *j, uint64_t at)
+{
+	atomic_uchar *heat = heat_of(j, at);
+	unsigned was = atomic_load_explicit(heat, memory_order_relaxed);
+
+	if (was >= j->limit)
+		return true;
+	atomic_store_explicit(heat, (unsigned char)(was + 1), memory_order_relaxed);
+	return false;
+}
+
+/* What is warm and not there is compiled; false: it was, so it has been written since, or another
+ * place was that shares its counter: then it is counted again. */
+static bool begin_to_compile(struct cpu_jit *j, uint64_t at)
+{
+	atomic_uchar *heat = heat_of(j, at);
+	bool again = j->limit && atomic_load_explicit(heat, memory_order_relaxed) == COMPILED;
+
+	atomic_store_explicit(heat, again ? 0 : COMPILED, memory_order_relaxed);
+	return !again;
 }
 
 /* The code at pc, made when that is worth it, with `exit` (0: none), where a unit came out, leading
@@ -427,12 +445,12 @@ static const void *find(struct cpu_jit *j, void *cpu, uintptr_t exit)
 	bool plain = exit && jit_exit_at(exit).site & JIT_PLAIN;
 	jit_id id;
 
-	if (flavour == JIT_ODD || !class->locate(cpu, &from))
+	if (flavour == JIT_ODD || !class->locate(cpu, &from) || !(plain || is_warm(j, from.at)))
 		return NULL;
 	lock_with_room(j, cpu);
 	id = jit_cache_find(j->cache, from.at, from.at2, flavour | (plain ? PLAIN : 0));
 	s->hot = j->paths && !id && !plain && !may_cross(class, from.at);
-	if (!id && !s->hot && (plain || warm(j, from.at)))
+	if (!id && !s->hot && (plain || begin_to_compile(j, from.at)))
 		id = translate(j, cpu, &from, plain);
 	if (id)
 		host = jit_cache_host(j->cache, id);
