@@ -127,6 +127,8 @@ static uint64_t run_effect(
 		return 0;
 	case IR_ld:
 		return g->load(state, v[0], ir_bits(o->type) / 8);
+	case IR_ldw:
+		return g->load_for_store(state, v[0], ir_bits(o->type) / 8);
 	case IR_st:
 		g->store(state, v[0], v[1], ir_bits(o->type) / 8);
 		return 0;

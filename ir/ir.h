@@ -130,6 +130,7 @@ enum ir_inline {
 	IR_INLINE_CLMUL,
 	IR_INLINE_CLMULH,
 	IR_INLINE_CLMULR,
+	IR_INLINE_IF, /* does nothing where b is 0, as it mostly is; makes no value */
 	IR_NINLINES
 };
 
@@ -146,6 +147,7 @@ struct ir_guest {
 	unsigned nslots, nhelpers;
 	/* For the IR interpreter.  Those that fault do not come back. */
 	uint64_t (*load)(void *state, uint64_t addr, unsigned size);
+	uint64_t (*load_for_store)(void *state, uint64_t addr, unsigned size); /* NULL: no ldw */
 	void (*store)(void *state, uint64_t addr, uint64_t val, unsigned size);
 	uint64_t (*call)(void *state, unsigned helper, uint64_t a, uint64_t b, uint64_t c);
 	void (*trap)(void *state, unsigned cause, uint64_t value);

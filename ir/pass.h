@@ -98,6 +98,11 @@ static inline bool is_extension(const struct ir_op *o)
 	return o->op == IR_sext || o->op == IR_zext;
 }
 
+static inline bool is_load(const struct ir_op *o)
+{
+	return o->op == IR_ld || o->op == IR_ldw;
+}
+
 static inline bool is_compare(const struct ir_op *o)
 {
 	return o->op == IR_eq || o->op == IR_ne || o->op == IR_lts || o->op == IR_ltu;

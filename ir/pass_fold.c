@@ -407,6 +407,14 @@ static uint16_t fold_choose(struct fold *f, struct ir_op *o)
 	return 0;
 }
 
+/* The low bits are masked away. */
+static bool has_no_bits(const struct fold *f, uint16_t v, unsigned bits)
+{
+	const struct ir_op *x = &f->op[v];
+
+	return x->op == IR_and && has_imm(f, x) && !((uint64_t)f->op[x->b].k & low_bits(bits));
+}
+
 static uint16_t fold_extension(struct fold *f, struct ir_op *o)
 {
 	const struct ir_op *x = left(f, o);
@@ -418,6 +426,11 @@ static uint16_t fold_extension(struct fold *f, struct ir_op *o)
 	if (is_extension(x) && ir_bits(x->type) >= bits)
 		return become(f, o, o->op, o->type, x->a, 0);
 	if (x->op == IR_and && has_imm(f, x) && !(~(uint64_t)f->op[x->b].k & low_bits(bits)))
+		return become(f, o, o->op, o->type, x->a, 0);
+	/* What was put into these bits of another value. */
+	if (x->op == IR_or && has_no_bits(f, x->a, bits))
+		return become(f, o, o->op, o->type, x->b, 0);
+	if (x->op == IR_or && has_no_bits(f, x->b, bits))
 		return become(f, o, o->op, o->type, x->a, 0);
 	return 0;
 }

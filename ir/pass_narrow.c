@@ -175,7 +175,7 @@ static uint16_t strip(const struct narrow *w, uint16_t v, unsigned bits)
 	while (bits <= 32) {
 		if (is_extension(x)) {
 			if (ir_bits(x->type) < bits ||
-			    (w->op[x->a].op == IR_ld && w->op[x->a].type == x->type))
+			    (is_load(&w->op[x->a]) && w->op[x->a].type == x->type))
 				break;
 		} else if (x->op != IR_and || !is_imm(w->e.b, x->b) ||
 			   ~(uint64_t)w->op[x->b].k & low_bits(bits)) {

@@ -86,6 +86,7 @@ static struct ir_width compute(
 	case IR_get:
 		return width(64, 8u * w->g->slots[o->k].size);
 	case IR_ld:
+	case IR_ldw:
 		return width(64, bits);
 	case IR_sext:
 		return width(min(bits, a.s), a.z < bits ? a.z : 64);

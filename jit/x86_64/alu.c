@@ -31,7 +31,7 @@ static bool is_in(const struct gen *g, uint16_t v, unsigned reg)
 	return g->value[v].where == IN_REG && g->value[v].at == reg;
 }
 
-static void add(struct gen *g, uint16_t n, uint16_t a, uint16_t b)
+static void add(struct gen *g, uint16_t n, bool w, uint16_t a, uint16_t b)
 {
 	struct x86_mem m = { X86_NONE, X86_NONE, 0, 0 };
 	unsigned d;
@@ -48,23 +48,23 @@ static void add(struct gen *g, uint16_t n, uint16_t a, uint16_t b)
 	if (x86_is_imm(g, b)) {
 		m.disp = (int32_t)g->op[b].k;
 		if (d == m.base)
-			x86_alu_ri(&g->code, true, ALU_ADD, d, m.disp);
+			x86_alu_ri(&g->code, w, ALU_ADD, d, m.disp);
 		else
-			x86_rm(&g->code, true, OP_LEA, d, m);
+			x86_rm(&g->code, w, OP_LEA, d, m);
 	} else if (d == m.base) {
-		alu_value(g, true, ALU_ADD, d, b);
+		alu_value(g, w, ALU_ADD, d, b);
 	} else if (g->value[b].where == IN_REG) {
 		m.index = g->value[b].at;
-		x86_rm(&g->code, true, OP_LEA, d, m);
+		x86_rm(&g->code, w, OP_LEA, d, m);
 	} else {
 		x86_mov_rr(&g->code, d, m.base);
-		alu_value(g, true, ALU_ADD, d, b);
+		alu_value(g, w, ALU_ADD, d, b);
 	}
 	x86_result(g, n, d);
 }
 
 static void binary(
-    struct gen *g, uint16_t n, enum x86_alu op, uint16_t a, uint16_t b, bool commutes)
+    struct gen *g, uint16_t n, bool w, enum x86_alu op, uint16_t a, uint16_t b, bool commutes)
 {
 	unsigned d;
 
@@ -80,13 +80,13 @@ static void binary(
 	d = x86_dest(g, n, a);
 	if (is_in(g, b, d) && !is_in(g, a, d)) {
 		if (!commutes) { /* a - b = -b + a */
-			x86_unary(&g->code, true, UNARY_NEG, d);
+			x86_unary(&g->code, w, UNARY_NEG, d);
 			op = ALU_ADD;
 		}
-		alu_value(g, true, op, d, a);
+		alu_value(g, w, op, d, a);
 	} else {
 		x86_load_value(g, d, a);
-		alu_value(g, true, op, d, b);
+		alu_value(g, w, op, d, b);
 	}
 	x86_result(g, n, d);
 }
@@ -162,7 +162,7 @@ static void shift(struct gen *g, uint16_t n, const struct ir_op *o)
 	}
 }
 
-static void multiply(struct gen *g, uint16_t n, uint16_t a, uint16_t b)
+static void multiply(struct gen *g, uint16_t n, bool w, uint16_t a, uint16_t b)
 {
 	unsigned d, ra;
 	struct x86_mem m;
@@ -176,18 +176,18 @@ static void multiply(struct gen *g, uint16_t n, uint16_t a, uint16_t b)
 	ra = x86_use(g, a);
 	if (x86_is_imm(g, b)) {
 		d = x86_dest(g, n, a);
-		x86_imul_rri(&g->code, true, d, ra, (int32_t)g->op[b].k);
+		x86_imul_rri(&g->code, w, d, ra, (int32_t)g->op[b].k);
 	} else {
 		ready(g, b);
 		d = x86_dest(g, n, a);
 		if (is_in(g, b, d) && d != ra) {
-			x86_rr(&g->code, true, OP_IMUL, d, ra);
+			x86_rr(&g->code, w, OP_IMUL, d, ra);
 		} else {
 			x86_mov_rr(&g->code, d, ra);
 			if (g->value[b].where != IN_REG && x86_in_memory(g, b, &m))
-				x86_rm(&g->code, true, OP_IMUL, d, m);
+				x86_rm(&g->code, w, OP_IMUL, d, m);
 			else
-				x86_rr(&g->code, true, OP_IMUL, d, x86_use(g, b));
+				x86_rr(&g->code, w, OP_IMUL, d, x86_use(g, b));
 		}
 	}
 	x86_result(g, n, d);
@@ -198,6 +198,49 @@ static void take_pair(struct gen *g)
 {
 	x86_take(g, RAX);
 	x86_take(g, RDX);
+}
+
+/* Operation n + 1 has the same operands, and is that one: the host makes both results. */
+static bool comes_with(const struct gen *g, uint16_t n, enum ir_opcode op)
+{
+	const struct ir_op *o = &g->op[n], *next = o + 1;
+
+	return n + 1u < g->n && next->op == op && next->a == o->a && next->b == o->b &&
+	       !g->value[n + 1].fused;
+}
+
+/* The results of both, in rax and rdx.  Operands are released with the first. */
+static void pair(struct gen *g, uint16_t n, unsigned first, unsigned second)
+{
+	const uint16_t v[2] = { g->op[n].a, g->op[n].b };
+	unsigned d, i;
+
+	for (i = 0; i < 2; i++) {
+		g->next_use[n][i] = g->next_use[n + 1][i];
+		if (g->value[v[i]].last == n + 1)
+			g->value[v[i]].last = n;
+	}
+	d = x86_dest(g, n, 0);
+	x86_mov_rr(&g->code, d, first);
+	x86_result(g, n, d);
+	d = x86_dest(g, (uint16_t)(n + 1), 0);
+	x86_mov_rr(&g->code, d, second);
+	x86_result(g, (uint16_t)(n + 1), d);
+	g->op[n + 1].op = IR_nop;
+}
+
+/* Both halves. */
+static void whole_product(struct gen *g, uint16_t n, const struct ir_op *o)
+{
+	bool is_signed = g->op[n + 1].op == IR_mulh;
+	unsigned ra, rb;
+
+	take_pair(g);
+	ra = x86_use(g, o->a);
+	rb = x86_use(g, o->b);
+	x86_mov_rr(&g->code, RAX, ra);
+	x86_unary(&g->code, true, is_signed ? UNARY_IMUL : UNARY_MUL, rb);
+	pair(g, n, RAX, RDX);
 }
 
 static void high_product(struct gen *g, uint16_t n, const struct ir_op *o)
@@ -221,18 +264,32 @@ static void high_product(struct gen *g, uint16_t n, const struct ir_op *o)
 	x86_result(g, n, d);
 }
 
+static enum ir_opcode other_part(unsigned op)
+{
+	switch (op) {
+	case IR_divs:
+		return IR_rems;
+	case IR_rems:
+		return IR_divs;
+	case IR_divu:
+		return IR_remu;
+	default:
+		return IR_divu;
+	}
+}
+
 /* ir/ops_direct.h: by zero gives all ones and the dividend, by -1 what cannot overflow. */
 static void divide(struct gen *g, uint16_t n, const struct ir_op *o)
 {
 	bool is_signed = o->op == IR_divs || o->op == IR_rems;
 	bool quotient = o->op == IR_divs || o->op == IR_divu;
+	bool both = comes_with(g, n, other_part(o->op));
 	uint8_t *zero, *minus = NULL, *done[2];
 	unsigned ra, rb, d;
 
 	take_pair(g);
 	ra = x86_use(g, o->a);
 	rb = x86_use(g, o->b);
-	d = x86_dest(g, n, 0);
 	x86_mov_rr(&g->code, RAX, ra);
 	x86_rr(&g->code, true, OP_TEST, rb, rb);
 	zero = x86_jcc8(&g->code, CC_E);
@@ -259,11 +316,16 @@ static void divide(struct gen *g, uint16_t n, const struct ir_op *o)
 	x86_here8(&g->code, done[0]);
 	if (done[1])
 		x86_here8(&g->code, done[1]);
+	if (both) {
+		pair(g, n, quotient ? RAX : RDX, quotient ? RDX : RAX);
+		return;
+	}
+	d = x86_dest(g, n, 0);
 	x86_mov_rr(&g->code, d, quotient ? RAX : RDX);
 	x86_result(g, n, d);
 }
 
-static void not_(struct gen *g, uint16_t n, uint16_t a)
+static void not_(struct gen *g, uint16_t n, bool w, uint16_t a)
 {
 	unsigned d;
 
@@ -271,8 +333,40 @@ static void not_(struct gen *g, uint16_t n, uint16_t a)
 		x86_use(g, a);
 	d = x86_dest(g, n, a);
 	x86_load_value(g, d, a);
-	x86_unary(&g->code, true, UNARY_NOT, d);
+	x86_unary(&g->code, w, UNARY_NOT, d);
 	x86_result(g, n, d);
+}
+
+/* The operations that can be done with 32 bits (not w), too.  Their value is n. */
+static void simple(struct gen *g, uint16_t n, bool w, const struct ir_op *o)
+{
+	switch (o->op) {
+	case IR_add:
+		add(g, n, w, o->a, o->b);
+		return;
+	case IR_sub:
+		binary(g, n, w, ALU_SUB, o->a, o->b, false);
+		return;
+	case IR_and:
+		binary(g, n, w, ALU_AND, o->a, o->b, true);
+		return;
+	case IR_or:
+		binary(g, n, w, ALU_OR, o->a, o->b, true);
+		return;
+	case IR_xor:
+		binary(g, n, w, ALU_XOR, o->a, o->b, true);
+		return;
+	case IR_mul:
+		multiply(g, n, w, o->a, o->b);
+		return;
+	default:
+		not_(g, n, w, o->a);
+	}
+}
+
+static bool is_fused(const struct gen *g, uint16_t v)
+{
+	return g->value[v].fused && g->value[v].fused == g->i;
 }
 
 static void extend(struct gen *g, uint16_t n, const struct ir_op *o)
@@ -282,8 +376,14 @@ static void extend(struct gen *g, uint16_t n, const struct ir_op *o)
 		{ OP_MOVSX8, OP_MOVSX16, OP_MOVSXD },
 	};
 	bool is_signed = o->op == IR_sext;
-	unsigned src = x86_use(g, o->a), d = x86_dest(g, n, o->a);
+	unsigned src, d;
 
+	if (is_fused(g, o->a)) {
+		simple(g, n, false, &g->op[o->a]);
+		return;
+	}
+	src = x86_use(g, o->a);
+	d = x86_dest(g, n, o->a);
 	if (o->type == IR_I64)
 		x86_mov_rr(&g->code, d, src);
 	else if (o->type == IR_I8)
@@ -353,32 +453,105 @@ static enum x86_cond mirrored(enum x86_cond cc)
 	}
 }
 
+static enum x86_cond cond_of(unsigned op)
+{
+	return op == IR_eq ? CC_E : op == IR_ne ? CC_NE : op == IR_lts ? CC_L : CC_B;
+}
+
+/* Sets the flags for the low bits of a & b. */
+static void test_bits(struct gen *g, enum ir_type type, uint16_t a, uint16_t b)
+{
+	bool w = type == IR_I64;
+	unsigned reg, mask;
+	int64_t k;
+
+	if (g->value[a].where == IN_IMM) {
+		uint16_t t = a;
+
+		a = b;
+		b = t;
+	}
+	reg = x86_use(g, a);
+	k = g->op[b].k;
+	if (g->value[b].where == IN_IMM && type == IR_I8) {
+		x86_test_ri8(&g->code, reg, (int8_t)k);
+	} else if (g->value[b].where == IN_IMM && (!w || x86_is_imm32(k))) {
+		/* Bits that are not there have no sign. */
+		x86_test_ri(&g->code, w && k < 0, reg, (int32_t)k);
+	} else {
+		mask = x86_use(g, b);
+		if (type == IR_I8)
+			x86_rr8(&g->code, false, OP_TEST8, reg, mask);
+		else
+			x86_rr(&g->code, w, OP_TEST, reg, mask);
+	}
+}
+
+/* A register that has an operand of a comparison, whose extension is not looked at. */
+static unsigned use_compared(struct gen *g, uint16_t v)
+{
+	return x86_use(g, is_fused(g, v) ? g->op[v].a : v);
+}
+
+/* Sets the flags for the difference of the low bits; a is no constant. */
+static void compare_as(struct gen *g, enum ir_type type, enum x86_cond cc, uint16_t a, uint16_t b)
+{
+	bool is_imm = g->value[b].where == IN_IMM && (type != IR_I64 || x86_is_imm(g, b));
+	unsigned reg = use_compared(g, a);
+
+	if (is_imm && g->op[b].k == 0 && (cc == CC_E || cc == CC_NE)) {
+		if (type == IR_I8)
+			x86_rr8(&g->code, false, OP_TEST8, reg, reg);
+		else
+			x86_rr(&g->code, type == IR_I64, OP_TEST, reg, reg);
+	} else if (is_imm && type == IR_I8) {
+		x86_alu_ri8(&g->code, ALU_CMP, reg, (int8_t)g->op[b].k);
+	} else if (is_imm) {
+		x86_alu_ri(&g->code, type == IR_I64, ALU_CMP, reg, (int32_t)g->op[b].k);
+	} else if (type == IR_I8) {
+		x86_rr8(&g->code, false, OP_CMP8, reg, use_compared(g, b));
+	} else if (is_fused(g, b)) {
+		alu_value(g, false, ALU_CMP, reg, g->op[b].a);
+	} else {
+		alu_value(g, type == IR_I64, ALU_CMP, reg, b);
+	}
+}
+
 /* Sets the flags for v: if it is fused, by comparing; the condition is that v is not 0. */
 enum x86_cond x86_compare(struct gen *g, uint16_t v)
 {
-	const struct ir_op *o = &g->op[v];
+	const struct ir_op *o = &g->op[v], *x = &g->op[o->a];
+	enum ir_type type;
 	enum x86_cond cc;
-	uint16_t a = o->a, b = o->b;
 	unsigned reg;
 
-	if (g->value[v].fused != g->i || !g->value[v].fused) {
+	if (!is_fused(g, v)) {
 		reg = x86_use(g, v);
 		x86_rr(&g->code, true, OP_TEST, reg, reg);
 		return CC_NE;
 	}
-	if (o->op == IR_eq && g->value[a].fused == g->i)
-		return x86_compare(g, a) ^ 1;
-	cc = o->op == IR_eq ? CC_E : o->op == IR_ne ? CC_NE : o->op == IR_lts ? CC_L : CC_B;
-	if (x86_is_imm(g, a) && !x86_is_imm(g, b)) {
-		a = o->b;
-		b = o->a;
-		cc = mirrored(cc);
+	if (o->op == IR_and) {
+		test_bits(g, IR_I64, o->a, o->b);
+		return CC_NE;
 	}
-	reg = x86_use(g, a);
-	if (x86_is_imm(g, b) && g->op[b].k == 0 && (cc == CC_E || cc == CC_NE))
-		x86_rr(&g->code, true, OP_TEST, reg, reg);
-	else
-		alu_value(g, true, ALU_CMP, reg, b);
+	cc = cond_of(o->op);
+	if (is_fused(g, o->a) && x->op == IR_and) {
+		test_bits(g, IR_I64, x->a, x->b);
+		return cc;
+	}
+	if (o->op == IR_eq && is_fused(g, o->a) && x->op != IR_zext)
+		return x86_compare(g, o->a) ^ 1;
+	type = x86_compared_type(g, o);
+	if (is_fused(g, o->a) && is_fused(g, x->a)) {
+		test_bits(g, type, g->op[x->a].a, g->op[x->a].b);
+		return cc;
+	}
+	if (g->value[o->a].where == IN_IMM && g->value[o->b].where != IN_IMM) {
+		cc = mirrored(cc);
+		compare_as(g, type, cc, o->b, o->a);
+	} else {
+		compare_as(g, type, cc, o->a, o->b);
+	}
 	return cc;
 }
 
@@ -436,22 +609,18 @@ void x86_alu(struct gen *g, uint16_t n)
 		pc(g, n, o->k);
 		return;
 	case IR_add:
-		add(g, n, o->a, o->b);
-		return;
 	case IR_sub:
-		binary(g, n, ALU_SUB, o->a, o->b, false);
-		return;
 	case IR_and:
-		binary(g, n, ALU_AND, o->a, o->b, true);
-		return;
 	case IR_or:
-		binary(g, n, ALU_OR, o->a, o->b, true);
-		return;
 	case IR_xor:
-		binary(g, n, ALU_XOR, o->a, o->b, true);
-		return;
 	case IR_not:
-		not_(g, n, o->a);
+		simple(g, n, true, o);
+		return;
+	case IR_mul:
+		if (comes_with(g, n, IR_mulh) || comes_with(g, n, IR_mulhu))
+			whole_product(g, n, o);
+		else
+			simple(g, n, true, o);
 		return;
 	case IR_shl:
 	case IR_shr:
@@ -459,9 +628,6 @@ void x86_alu(struct gen *g, uint16_t n)
 	case IR_rol:
 	case IR_ror:
 		shift(g, n, o);
-		return;
-	case IR_mul:
-		multiply(g, n, o->a, o->b);
 		return;
 	case IR_mulh:
 	case IR_mulhu:

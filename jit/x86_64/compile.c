@@ -46,6 +46,7 @@ static void operation(struct gen *g, uint16_t n)
 		x86_put(g, (unsigned)o->k, o->a);
 		break;
 	case IR_ld:
+	case IR_ldw:
 	case IR_st:
 		x86_access(g, n);
 		break;

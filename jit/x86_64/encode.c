@@ -195,6 +195,24 @@ void x86_alu_ri(struct x86_code *c, bool w, enum x86_alu op, unsigned dst, int32
 	}
 }
 
+void x86_alu_ri8(struct x86_code *c, enum x86_alu op, unsigned dst, int8_t v)
+{
+	x86_rr8(c, false, 0x80, op, dst);
+	x86_8(c, (uint8_t)v);
+}
+
+void x86_test_ri(struct x86_code *c, bool w, unsigned r, int32_t v)
+{
+	x86_rr(c, w, 0xf7, 0, r);
+	x86_32(c, (uint32_t)v);
+}
+
+void x86_test_ri8(struct x86_code *c, unsigned r, int8_t v)
+{
+	x86_rr8(c, false, 0xf6, 0, r);
+	x86_8(c, (uint8_t)v);
+}
+
 void x86_alu_mi(struct x86_code *c, bool w, enum x86_alu op, struct x86_mem m, int32_t v)
 {
 	x86_rm(c, w, x86_is_imm8(v) ? 0x83 : 0x81, op, m);

@@ -67,6 +67,8 @@ enum x86_op {
 	OP_MOVSX16 = 0x0fbf,
 	OP_IMUL = 0x0faf,
 	OP_TEST = 0x85,
+	OP_TEST8 = 0x84,
+	OP_CMP8 = 0x3a,
 	OP_XCHG = 0x87,
 	OP_CMPXCHG = 0x0fb1,
 	OP_XADD = 0x0fc1,
@@ -186,6 +188,10 @@ void x86_alu_rr(struct x86_code *, bool w, enum x86_alu, unsigned dst, unsigned 
 void x86_alu_rm(struct x86_code *, bool w, enum x86_alu, unsigned dst, struct x86_mem);
 void x86_alu_ri(struct x86_code *, bool w, enum x86_alu, unsigned dst, int32_t v);
 void x86_alu_mi(struct x86_code *, bool w, enum x86_alu, struct x86_mem, int32_t v);
+/* The same with a byte register. */
+void x86_alu_ri8(struct x86_code *, enum x86_alu, unsigned dst, int8_t v);
+void x86_test_ri(struct x86_code *, bool w, unsigned r, int32_t v);
+void x86_test_ri8(struct x86_code *, unsigned r, int8_t v);
 void x86_shift_ri(struct x86_code *, bool w, enum x86_shift, unsigned dst, unsigned n);
 void x86_shift_cl(struct x86_code *, bool w, enum x86_shift, unsigned dst);
 /* BMI2: shlx, shrx, sarx; rorx. */

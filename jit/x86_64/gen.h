@@ -62,6 +62,7 @@ struct value {
 	uint8_t home;   /* a slot that has had it, + 1; its memory has it if slot_has it and
 			   slot_value   agrees */
 	uint8_t owed;   /* slots that it is the value of, and that are not at home */
+	bool tested;    /* an extension that is compared with 0 */
 	uint8_t boxed;  /* IN_XMM: a single with ones above it */
 	uint8_t xuses;  /* uses that want it in an xmm register; 255: or more */
 };
@@ -107,9 +108,12 @@ enum {
 	ACCESS_SIZE = 3, /* log2 */
 	ACCESS_SIGNED = 4,
 	ACCESS_STORE = 8,
-	ACCESS_LAST = 16, /* nothing of the instruction is left after it */
-	ACCESS_XMM = 32,  /* reg is an xmm register */
-	ACCESS_GROUP = 64 /* only the translation is wanted, for `next` bytes */
+	ACCESS_LAST = 16,  /* nothing of the instruction is left after it */
+	ACCESS_XMM = 32,   /* reg is an xmm register */
+	ACCESS_GROUP = 64, /* only the translation is wanted, for `next` bytes */
+	ACCESS_BOTH = 128, /* a load of what a store follows */
+	/* No access, but a call of the helper `next` with (register base, 1, disp). */
+	ACCESS_CALL = ACCESS_GROUP | ACCESS_BOTH
 };
 
 /* What accesses that share a translation have in common: its addend is a value. */
@@ -196,6 +200,17 @@ struct jit_draft {
 	uint8_t code[DRAFT];
 };
 
+static inline bool x86_is_access(const struct ir_op *o)
+{
+	return o->op == IR_ld || o->op == IR_ldw || o->op == IR_st;
+}
+
+/* An access that needs what can be written. */
+static inline bool x86_is_writing(const struct ir_op *o)
+{
+	return o->op == IR_ldw || o->op == IR_st;
+}
+
 static inline struct x86_mem state_at(uint32_t offset)
 {
 	return (struct x86_mem){ RBP, X86_NONE, 0, (int32_t)offset - BIAS };
@@ -223,6 +238,7 @@ void x86_note_exit(struct gen *);
 
 /* prepare.c */
 void x86_prepare(struct gen *);
+enum ir_type x86_compared_type(const struct gen *, const struct ir_op *);
 
 /* share.c */
 void x86_share(struct gen *);

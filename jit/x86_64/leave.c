@@ -218,12 +218,39 @@ static void arguments(struct gen *g, const uint16_t v[3])
 	}
 }
 
+/* A call that is mostly not made, if n is one: it keeps all registers, and its way is that of
+ * accesses. */
+static bool call_if(struct gen *g, uint16_t n)
+{
+	const struct ir_op *o = &g->op[n];
+	enum x86_cond cc;
+	struct cold *c;
+	unsigned reg;
+
+	if (g->jit->guest.ir->helpers[o->k].inl != IR_INLINE_IF || g->value[n].uses ||
+	    g->value[o->b].where == IN_IMM || !x86_is_imm(g, o->c))
+		return false;
+	reg = x86_use(g, o->a);
+	cc = x86_compare(g, o->b);
+	c = x86_add_cold(g, COLD_SLOW, NULL);
+	c->access = ACCESS_CALL;
+	c->base = (uint8_t)reg;
+	c->next = (uint16_t)o->k;
+	c->disp = (int32_t)g->op[o->c].k;
+	c->snap = x86_snapshot(g);
+	c->site = x86_jcc(&g->code, cc, g->code.at);
+	c->back = g->code.at;
+	return true;
+}
+
 void x86_call_helper(struct gen *g, uint16_t n)
 {
 	const struct ir_op *o = &g->op[n];
 	unsigned effects = g->jit->guest.ir->helpers[o->k].effects, d;
 	const uint16_t v[3] = { o->a, o->b, o->c };
 
+	if (call_if(g, n))
+		return;
 	x86_before_call(g, effects & IR_CALL_REGS);
 	arguments(g, v);
 	x86_mov_ri(&g->code, RAX, o->k);

@@ -90,7 +90,7 @@ static unsigned shared(struct gen *g, uint16_t n, struct address at)
 static unsigned probe(
     struct gen *g, uint16_t n, struct address a, unsigned access, unsigned reg, struct cold **c)
 {
-	bool store = access & ACCESS_STORE;
+	bool store = access & (ACCESS_STORE | ACCESS_BOTH);
 	unsigned i = g->anchor_of[n], t, u;
 
 	*c = NULL;
@@ -128,7 +128,7 @@ static void load(struct gen *g, uint16_t n)
 	const struct ir_op *o = &g->op[n];
 	struct ir_op *next = &g->op[n + 1];
 	struct address a = address_of(g, o->a);
-	unsigned size = ir_bits(o->type) / 8, t, d;
+	unsigned size = ir_bits(o->type) / 8, t, d, access;
 	bool is_signed = false, xmm = o->type >= IR_I32 && g->value[n].xuses == g->value[n].uses;
 	uint16_t result = n;
 	struct cold *c;
@@ -140,8 +140,10 @@ static void load(struct gen *g, uint16_t n)
 		next->op = IR_nop;
 	}
 	d = xmm ? x86_xdest(g, n, 0) : x86_dest(g, result, 0);
-	t = probe(
-	    g, n, a, o->type | (is_signed ? ACCESS_SIGNED : 0) | (xmm ? ACCESS_XMM : 0), d, &c);
+	access = o->type | (is_signed ? ACCESS_SIGNED : 0) | (xmm ? ACCESS_XMM : 0);
+	if (o->op == IR_ldw)
+		access |= ACCESS_BOTH;
+	t = probe(g, n, a, access, d, &c);
 	if (xmm) {
 		x86_rm(&g->code, false, size == 8 ? OP_MOVQ : OP_MOVSS, d,
 		    (struct x86_mem){ (uint8_t)t, (uint8_t)a.base, 0, a.disp });
@@ -187,8 +189,8 @@ static void store(struct gen *g, uint16_t n)
 
 void x86_access(struct gen *g, uint16_t n)
 {
-	if (g->op[n].op == IR_ld)
-		load(g, n);
-	else
+	if (g->op[n].op == IR_st)
 		store(g, n);
+	else
+		load(g, n);
 }

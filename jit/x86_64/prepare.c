@@ -17,6 +17,11 @@ static bool is_compare(const struct ir_op *o)
 	return o->op == IR_eq || o->op == IR_ne || o->op == IR_lts || o->op == IR_ltu;
 }
 
+static bool is_extension(const struct ir_op *o)
+{
+	return o->op == IR_sext || o->op == IR_zext;
+}
+
 static bool is_small(const struct gen *g, uint16_t v)
 {
 	return g->op[v].op == IR_imm && x86_is_imm32(g->op[v].k);
@@ -48,6 +53,73 @@ static void fuse(struct gen *g, uint16_t v, unsigned n)
 		g->value[v].fused = (uint16_t)n;
 }
 
+/* The type that both operands of a comparison are extended from, as far as it matters; IR_I64: they
+ * are not. */
+enum ir_type x86_compared_type(const struct gen *g, const struct ir_op *o)
+{
+	const unsigned ext = o->op == IR_lts ? IR_sext : IR_zext;
+	const uint16_t v[2] = { o->a, o->b };
+	enum ir_type type = IR_I64;
+	unsigned i;
+
+	for (i = 0; i < 2; i++)
+		if (g->op[v[i]].op == ext &&
+		    (g->op[v[i]].type == IR_I32 || g->op[v[i]].type == IR_I8))
+			type = (enum ir_type)g->op[v[i]].type;
+	for (i = 0; i < 2 && type != IR_I64; i++) {
+		const struct ir_op *x = &g->op[v[i]];
+
+		if (x->op == IR_imm && (uint64_t)x->k == ir_eval(ext, type, (uint64_t)x->k, 0, 0))
+			continue;
+		if (x->op == ext && x->type == type)
+			continue;
+		if (ext == IR_zext && (x->op == IR_ld || x->op == IR_ldw) && x->type <= type)
+			continue;
+		return IR_I64;
+	}
+	return type;
+}
+
+/* Comparisons look at the low bits alone, and that some of them are set is a comparison. */
+static void fuse_compared(struct gen *g, const struct ir_op *o, unsigned at)
+{
+	const bool zero = is_small(g, o->b) && g->op[o->b].k == 0;
+	const uint16_t v[2] = { o->a, o->b };
+	unsigned i;
+
+	if (zero && o->op != IR_ltu && g->op[o->a].op == IR_and)
+		fuse(g, o->a, at);
+	if (x86_compared_type(g, o) == IR_I64)
+		return;
+	for (i = 0; i < 2; i++)
+		if (is_extension(&g->op[v[i]]))
+			fuse(g, v[i], at);
+	g->value[o->a].tested = zero && o->op != IR_ltu;
+}
+
+/* Whether the zero-extended low half of v is what 32-bit operations of the host make. */
+static bool can_be_narrow(const struct gen *g, uint16_t v)
+{
+	switch (g->op[v].op) {
+	case IR_add:
+	case IR_sub:
+	case IR_mul:
+	case IR_and:
+	case IR_or:
+	case IR_xor:
+	case IR_not:
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Of what is a condition: that it is not 0. */
+static bool is_condition(const struct gen *g, uint16_t v)
+{
+	return is_compare(&g->op[v]) || g->op[v].op == IR_and;
+}
+
 static bool is_minus(const struct gen *g, uint16_t v)
 {
 	return inline_of(g, &g->op[v]) == IR_INLINE_FSGNJN && g->op[v].a == g->op[v].b;
@@ -77,17 +149,36 @@ static void wishes(struct gen *g, struct ir_op *o, unsigned n, unsigned at)
 	case IR_side_to:
 	case IR_trap_if:
 	case IR_choose:
-		if (is_compare(&g->op[o->a]) && o->b != o->a && o->c != o->a)
+		if (is_condition(g, o->a) && o->b != o->a && o->c != o->a)
 			fuse(g, o->a, n);
 		break;
 	case IR_eq: /* x == 0: the opposite of x */
-		if (at != n && is_small(g, o->b) && g->op[o->b].k == 0 && is_compare(&g->op[o->a]))
+		if (at != n && is_small(g, o->b) && g->op[o->b].k == 0 &&
+		    is_compare(&g->op[o->a])) {
+			fuse(g, o->a, at);
+			break;
+		}
+		fuse_compared(g, o, at);
+		break;
+	case IR_ne:
+	case IR_lts:
+	case IR_ltu:
+		fuse_compared(g, o, at);
+		break;
+	case IR_sext:
+	case IR_zext:
+		if (at == n && o->op == IR_zext && o->type == IR_I32 && can_be_narrow(g, o->a))
+			fuse(g, o->a, n);
+		if (at != n && g->value[n].tested && g->op[o->a].op == IR_and)
 			fuse(g, o->a, at);
 		break;
 	case IR_call:
 		fuse_signs(g, o, n);
+		if (inline_of(g, o) == IR_INLINE_IF && is_condition(g, o->b) && o->a != o->b)
+			fuse(g, o->b, n);
 		break;
 	case IR_ld:
+	case IR_ldw:
 	case IR_st:
 		if (g->op[o->a].op == IR_add && is_small(g, g->op[o->a].b) && o->b != o->a)
 			fuse(g, o->a, n);

@@ -11,7 +11,7 @@
 enum {
 	OPEN = 6, /* that are looked at together */
 	SPAN = 1024,
-	ADDS = 4, /* of constants that are seen through */
+	ADDS = 16, /* of constants that are seen through */
 };
 
 struct open {
@@ -42,7 +42,7 @@ static bool join(struct gen *g, struct anchor *a, unsigned n, uint16_t base, int
 
 	if (a->base != base || high - low > SPAN)
 		return false;
-	a->store |= g->op[n].op == IR_st;
+	a->store |= x86_is_writing(&g->op[n]);
 	a->low = low;
 	a->high = high;
 	a->count++;
@@ -70,7 +70,7 @@ static void add(struct gen *g, struct open *o, unsigned n)
 		.first = (uint16_t)n,
 		.last = (uint16_t)n,
 		.count = 1,
-		.store = g->op[n].op == IR_st,
+		.store = x86_is_writing(&g->op[n]),
 		.low = disp,
 		.high = disp + (int32_t)(ir_bits(g->op[n].type) / 8),
 	};
@@ -84,7 +84,8 @@ static bool may_change_translations(const struct gen *g, const struct ir_op *o)
 	if (o->op != IR_call)
 		return false;
 	h = &g->jit->guest.ir->helpers[o->k];
-	return h->effects & (IR_CALL_FAULT | IR_CALL_REGS) && h->inl != IR_INLINE_FP_GUARD;
+	return h->effects & (IR_CALL_FAULT | IR_CALL_REGS) && h->inl != IR_INLINE_FP_GUARD &&
+	       h->inl != IR_INLINE_IF;
 }
 
 void x86_share(struct gen *g)
@@ -97,7 +98,7 @@ void x86_share(struct gen *g)
 		g->anchor_of[n] = 0;
 		if (g->unit->plain)
 			continue;
-		if (g->op[n].op == IR_ld || g->op[n].op == IR_st)
+		if (x86_is_access(&g->op[n]))
 			add(g, &o, n);
 		else if (may_change_translations(g, &g->op[n]))
 			o = (struct open){ { 0 }, 0 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * The slow path of loads and stores: what the thunk calls with all registers in memory.
+ * The slow path of loads and stores, and of calls that are rare: what the thunk calls with all
+ * registers in memory.
  */
 #include <string.h>
 
@@ -99,7 +100,8 @@ static bool refill(
 {
 	uint64_t va = f->reg[i.base] + (uint64_t)(int64_t)i.disp, v = 0;
 	unsigned size = 1u << (i.access & ACCESS_SIZE);
-	void *host = j->guest.refill(state, va, size, i.access & ACCESS_STORE);
+	bool store = i.access & (ACCESS_STORE | ACCESS_BOTH);
+	void *host = j->guest.refill(state, va, size, store);
 
 	if (!host)
 		return false;
@@ -132,11 +134,11 @@ void x86_slow(struct frame *f, char *state, struct jit *j, uint64_t *xmm)
 	unsigned size;
 
 	memcpy(&i, f->ret, sizeof i);
-	if (i.access & ACCESS_GROUP) {
+	if ((i.access & ACCESS_CALL) == ACCESS_GROUP) {
 		f->ret += i.size + (group(f, i, state, j) ? 0 : JUMP);
 		return;
 	}
-	if (refill(f, i, state, j, xmm)) {
+	if (!(i.access & ACCESS_GROUP) && refill(f, i, state, j, xmm)) {
 		f->ret += i.size;
 		return;
 	}
@@ -146,14 +148,18 @@ void x86_slow(struct frame *f, char *state, struct jit *j, uint64_t *xmm)
 	*left(j, state) += i.rest;
 	va = f->reg[i.base] + (uint64_t)(int64_t)i.disp;
 	size = 1u << (i.access & ACCESS_SIZE);
-	if (i.access & ACCESS_STORE) {
+	if (i.access & ACCESS_GROUP) {
+		ir->call(state, i.next, f->reg[i.base], 1, (uint64_t)(int64_t)i.disp);
+	} else if (i.access & ACCESS_STORE) {
 		v = i.reg == X86_NONE ? 0 : i.access & ACCESS_XMM ? xmm[i.reg] : f->reg[i.reg];
 		ir->store(state, va, v, size);
 	} else {
-		v = extended(ir->load(state, va, size), i.access);
+		v = i.access & ACCESS_BOTH ? ir->load_for_store(state, va, size)
+					   : ir->load(state, va, size);
+		v = extended(v, i.access);
 		*(i.access & ACCESS_XMM ? &xmm[i.reg] : &f->reg[i.reg]) = v;
 	}
-	if (must_leave(j, state, i.access)) {
+	if (!(i.access & ACCESS_GROUP) && must_leave(j, state, i.access)) {
 		*pc = base + i.next;
 		*left(j, state) -= 1;
 		pins(j, state, f, xmm, false);

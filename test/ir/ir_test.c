@@ -74,8 +74,8 @@ static const struct ir_slot slots[NSLOTS] = {
 	{ "small", offsetof(struct toy, small), 1 },
 };
 static const struct ir_helper helpers[NHELPERS] = { { .name = "sum", .effects = IR_CALL_PURE } };
-static const struct ir_guest guest = { slots, helpers, NSLOTS, NHELPERS, toy_load, toy_store,
-	toy_call, toy_trap, toy_at };
+static const struct ir_guest guest = { slots, helpers, NSLOTS, NHELPERS, toy_load, toy_load,
+	toy_store, toy_call, toy_trap, toy_at };
 
 static uint16_t op(
     struct ir_block *b, enum ir_opcode o, uint16_t x, uint16_t y, uint16_t z, int64_t k)

@@ -251,7 +251,7 @@ static inline void r_effect(struct random *r)
 		o.op = IR_fence;
 		break;
 	default:
-		o.op = IR_ld;
+		o.op = below(r, 4) ? IR_ld : IR_ldw;
 		o.type = (uint8_t)below(r, 4);
 		o.a = r_value(r);
 		r_put(r, r_ext(r, put_op(r, o)));

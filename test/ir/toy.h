@@ -66,8 +66,13 @@ static inline uint64_t toy_load(void *state, uint64_t addr, unsigned size)
 	uint64_t v = 0;
 
 	toy_event(t, 1, addr, size, 0);
-	memcpy(&v, t->mem + addr % (TOY_MEM - 8), size);
+	memcpy(&v, t->mem + addr % (TOY_MEM - 8), size & 15);
 	return v;
+}
+
+static inline uint64_t toy_load_for_store(void *state, uint64_t addr, unsigned size)
+{
+	return toy_load(state, addr, size | 16);
 }
 
 static inline void toy_store(void *state, uint64_t addr, uint64_t val, unsigned size)
@@ -190,6 +195,7 @@ static const struct ir_guest toy_guest = {
 	.nslots = ARRAY_LEN(toy_slots),
 	.nhelpers = TOY_NHELPERS,
 	.load = toy_load,
+	.load_for_store = toy_load_for_store,
 	.store = toy_store,
 	.call = toy_call,
 	.trap = toy_trap,
