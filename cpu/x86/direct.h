@@ -28,6 +28,12 @@ static ALWAYS_INLINE val get_reg(struct ctx *c, unsigned size, unsigned r)
 	return zext(c, size * 8, c->s->r[r]);
 }
 
+/* All of it. */
+static ALWAYS_INLINE val get_any(struct ctx *c, unsigned r)
+{
+	return c->s->r[r];
+}
+
 static ALWAYS_INLINE void put_reg(struct ctx *c, unsigned size, unsigned r, val v)
 {
 	uint64_t *at = &c->s->r[r];
@@ -49,6 +55,22 @@ static ALWAYS_INLINE val get_high(struct ctx *c, unsigned r)
 static ALWAYS_INLINE void put_high(struct ctx *c, unsigned r, val v)
 {
 	c->s->r[r] = (c->s->r[r] & ~0xff00ull) | (v & 0xff) << 8;
+}
+
+/* The low `size` bytes of v, shifted by what is less than 32, of 8 bytes 64; zero-extended. */
+static ALWAYS_INLINE val shift_left(struct ctx *c, unsigned size, val v, val n)
+{
+	return zext(c, size * 8, shl(c, v, n));
+}
+
+static ALWAYS_INLINE val shift_right(struct ctx *c, unsigned size, val v, val n)
+{
+	return shr(c, zext(c, size * 8, v), n);
+}
+
+static ALWAYS_INLINE val shift_right_signed(struct ctx *c, unsigned size, val v, val n)
+{
+	return zext(c, size * 8, sar(c, sext(c, size * 8, v), n));
 }
 
 /* rip, and that of the next instruction. */
@@ -216,6 +238,16 @@ static ALWAYS_INLINE void put_flags_if(
 		put_flags(c, kind, size, a, b);
 }
 
+/* Of a shift, with its result and what was shifted; a count of 0 changes none. */
+static ALWAYS_INLINE void put_flags_shift(
+    struct ctx *c, enum x86_flag_kind kind, val count, unsigned size, val r, val old)
+{
+	if (!count)
+		return;
+	put_flags(c, kind, size, r, old);
+	c->s->fl_op |= count << X86_FL_COUNT;
+}
+
 /* ADC and SBB: kind, or the one after it if carry is 1. */
 static ALWAYS_INLINE void put_flags_carry(
     struct ctx *c, enum x86_flag_kind kind, val carry, unsigned size, val a, val b)
@@ -225,13 +257,54 @@ static ALWAYS_INLINE void put_flags_carry(
 	c->s->fl_b = b;
 }
 
+/* INC and DEC. */
+static ALWAYS_INLINE void put_flags_then(
+    struct ctx *c, enum x86_flag_kind kind, unsigned size, val r)
+{
+	c->s->fl_op = (c->s->fl_op & X86_FL_KEPT) | x86_fl_op(kind, size) << X86_FL_THEN;
+	c->s->fl_r = r;
+}
+
+/* Some of the six flags, of which there is one at least; bits: they alone, in their places. */
+static ALWAYS_INLINE void change_flags(struct ctx *c, uint32_t mask, val bits)
+{
+	const uint64_t both = (uint64_t)mask << X86_FL_CHANGED | (uint64_t)mask << X86_FL_TO;
+
+	c->s->fl_op = (c->s->fl_op & ~both) | (uint64_t)mask << X86_FL_CHANGED | bits << X86_FL_TO;
+}
+
+static ALWAYS_INLINE void change_flags_if(struct ctx *c, val cond, uint32_t mask, val bits)
+{
+	if (cond)
+		change_flags(c, mask, bits);
+}
+
+/* One flag: bit is 1 or 0. */
+static ALWAYS_INLINE void change_flag(struct ctx *c, uint32_t flag, val bit)
+{
+	change_flags(c, flag, bit << ctz64(flag));
+}
+
+/* CF and OF, from which the same follows. */
+static ALWAYS_INLINE void change_carry_overflow(struct ctx *c, val bit)
+{
+	change_flags(c, FLAG_CF | FLAG_OF, bit | bit << ctz64(FLAG_OF));
+}
+
 /* What most conditions are about: comparisons, and results. */
 static ALWAYS_INLINE val cond(struct ctx *c, enum x86_cond cc)
 {
-	const unsigned kind = c->s->fl_op >> 2, unused = 64 - (8u << (c->s->fl_op & 3));
-	const uint64_t a = c->s->fl_a, b = c->s->fl_b;
+	const uint64_t op = c->s->fl_op;
+	const unsigned kind = (op & 0xff) >> 2, unused = 64 - (8u << (op & 3));
+	/* What is above the size goes away. */
+	const uint64_t a = c->s->fl_a << unused, b = c->s->fl_b << unused;
 	val r;
 
+	if (unlikely(op >> X86_FL_THEN)) {
+		if (!(op >> X86_FL_CHANGED) && cc >> 1 == X86_CC_Z >> 1)
+			return (c->s->fl_r == 0) ^ (cc & 1);
+		return x86_cond(c->s, cc);
+	}
 	if (kind == X86_FL_SUB && cc >> 1 == X86_CC_Z >> 1)
 		r = a == b;
 	else if (kind == X86_FL_SUB && cc >> 1 == X86_CC_B >> 1)
@@ -239,24 +312,55 @@ static ALWAYS_INLINE val cond(struct ctx *c, enum x86_cond cc)
 	else if (kind == X86_FL_SUB && cc >> 1 == X86_CC_BE >> 1)
 		r = a <= b;
 	else if (kind == X86_FL_SUB && cc >> 1 == X86_CC_L >> 1)
-		r = (int64_t)(a << unused) < (int64_t)(b << unused);
+		r = (int64_t)a < (int64_t)b;
 	else if (kind == X86_FL_SUB && cc >> 1 == X86_CC_LE >> 1)
-		r = (int64_t)(a << unused) <= (int64_t)(b << unused);
-	else if (kind >= X86_FL_LOGIC && cc >> 1 == X86_CC_Z >> 1)
+		r = (int64_t)a <= (int64_t)b;
+	else if (kind == X86_FL_TEST && cc >> 1 == X86_CC_Z >> 1)
+		r = (a & b) == 0;
+	else if (kind >= X86_FL_ADD && cc >> 1 == X86_CC_Z >> 1)
 		r = a == 0;
-	else if (kind >= X86_FL_LOGIC && cc >> 1 == X86_CC_S >> 1)
-		r = a << unused >> 63;
+	else if (kind >= X86_FL_ADD && cc >> 1 == X86_CC_S >> 1)
+		r = a >> 63;
 	else if (kind == X86_FL_LOGIC && cc >> 1 == X86_CC_LE >> 1)
-		r = (int64_t)(a << unused) <= 0;
+		r = (int64_t)a <= 0;
 	else
-		return x86_lazy_cond(c->s->fl_op, a, b, cc);
+		return x86_cond(c->s, cc);
 	return r ^ (cc & 1);
 }
 
 /* All six as in EFLAGS. */
 static ALWAYS_INLINE val flags(struct ctx *c)
 {
-	return x86_lazy_flags(c->s->fl_op, c->s->fl_a, c->s->fl_b);
+	return x86_arith_flags(c->s);
+}
+
+/* Division: CWD and the like have made rDX of rAX; whether it is known that they were the last who
+ * did, or that rDX is 0. */
+static ALWAYS_INLINE void note_sign(struct ctx *c, unsigned size)
+{
+	(void)c;
+	(void)size;
+}
+
+static ALWAYS_INLINE bool high_is_sign(struct ctx *c, unsigned size)
+{
+	(void)c;
+	(void)size;
+	return false;
+}
+
+static ALWAYS_INLINE bool high_is_zero(struct ctx *c, unsigned size)
+{
+	(void)c;
+	(void)size;
+	return false;
+}
+
+/* Whether LOCK means nothing, since it is known that there is no other CPU. */
+static ALWAYS_INLINE bool is_alone(const struct ctx *c)
+{
+	(void)c;
+	return false;
 }
 
 #endif

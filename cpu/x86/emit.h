@@ -2,6 +2,9 @@
 #ifndef CPU_X86_EMIT_H
 #define CPU_X86_EMIT_H
 
+#include <string.h>
+
+#include "base/compiler.h"
 #include "cpu/x86/flags.h"
 #include "cpu/x86/helpers.h"
 #include "cpu/x86/lift.h"
@@ -12,12 +15,21 @@
  */
 static inline val get_slot(struct ctx *c, unsigned slot)
 {
-	return emit(c, (struct ir_op){ .op = IR_get, .type = IR_I64, .k = slot });
+	if (!c->have[slot])
+		c->have[slot] =
+		    emit(c, (struct ir_op){ .op = IR_get, .type = IR_I64, .k = slot }).n;
+	return (val){ c->have[slot] };
 }
 
 static inline void put_slot(struct ctx *c, unsigned slot, val v)
 {
 	emit(c, (struct ir_op){ .op = IR_put, .type = IR_I64, .a = v.n, .k = slot });
+	c->have[slot] = v.n;
+}
+
+static inline bool is_imm(const struct ctx *c, val v)
+{
+	return c->ir->op[v.n].op == IR_imm;
 }
 
 static inline val get_reg(struct ctx *c, unsigned size, unsigned r)
@@ -25,6 +37,11 @@ static inline val get_reg(struct ctx *c, unsigned size, unsigned r)
 	val v = get_slot(c, X86_SLOT_R + r);
 
 	return size == 8 ? v : zext(c, size * 8, v);
+}
+
+static inline val get_any(struct ctx *c, unsigned r)
+{
+	return get_slot(c, X86_SLOT_R + r);
 }
 
 /* Bits of a register that are not the first ones stay. */
@@ -53,6 +70,27 @@ static inline val get_high(struct ctx *c, unsigned r)
 static inline void put_high(struct ctx *c, unsigned r, val v)
 {
 	put_part(c, r, 0xff00, shl(c, zext(c, 8, v), imm(c, 8)));
+}
+
+static inline val shift_left(struct ctx *c, unsigned size, val v, val n)
+{
+	if (size >= 4)
+		return emit2(c, IR_shl, size * 8, v, n);
+	return zext(c, size * 8, shl(c, v, n));
+}
+
+static inline val shift_right(struct ctx *c, unsigned size, val v, val n)
+{
+	if (size >= 4)
+		return emit2(c, IR_shr, size * 8, v, n);
+	return shr(c, zext(c, size * 8, v), n);
+}
+
+static inline val shift_right_signed(struct ctx *c, unsigned size, val v, val n)
+{
+	if (size >= 4)
+		return emit2(c, IR_sar, size * 8, v, n);
+	return zext(c, size * 8, sar(c, sext(c, size * 8, v), n));
 }
 
 static inline val at_pc(struct ctx *c, int64_t k)
@@ -85,8 +123,10 @@ static inline void raise_if(struct ctx *c, val cond, enum x86_vector v)
 
 static inline val call(struct ctx *c, enum x86_help h, val a, val b, val d)
 {
-	if (x86_helpers[h].effects == X86_HELP_G)
-		c->flags_known = false;
+	if (x86_helpers[h].effects == X86_HELP_G) {
+		memset(c->have, 0, sizeof c->have);
+		c->flags = (struct x86_known_flags){ 0 };
+	}
 	return emit(c,
 	    (struct ir_op){ .op = IR_call, .type = IR_I64, .a = a.n, .b = b.n, .c = d.n, .k = h });
 }
@@ -127,8 +167,7 @@ static inline void store(struct ctx *c, unsigned size, val at, val v)
 
 static inline val load_for_store(struct ctx *c, unsigned size, val at)
 {
-	call(c, X86_HELP_probe_store, at, imm(c, size), imm(c, 0));
-	return load(c, size, at);
+	return emit1(c, IR_ldw, size * 8, at);
 }
 
 /* Where execution was seen to go on the block does, too; other ways lead out. */
@@ -154,10 +193,20 @@ static inline val target(struct ctx *c, const struct x86_insn *a)
 	return a->size == 8 ? to : zext(c, a->size * 8u, to);
 }
 
+/* In 64-bit code it is only about targets that come from registers or memory: of those of 48 bits
+ * the upper 17 are equal, and it is the helper that knows about longer ones. */
 static inline void check_target_if(struct ctx *c, const struct x86_insn *a, val cond, val to)
 {
-	if (is_64(a) || !(a->mode & X86_FLAT))
+	val odd;
+
+	if (is_64(a)) {
+		if (c->ir->op[to.n].op == IR_pc)
+			return;
+		odd = add(c, ror(c, 64, to, imm(c, 47)), imm(c, 1));
+		call(c, X86_HELP_check_target, to, and_(c, odd, imm(c, 0x1fffe)), imm(c, 0));
+	} else if (!(a->mode & X86_FLAT)) {
 		call(c, X86_HELP_check_target, to, cond, imm(c, 0));
+	}
 }
 
 static inline void check_target(struct ctx *c, const struct x86_insn *a, val to)
@@ -220,55 +269,181 @@ static inline void put_fl(struct ctx *c, val op, val a, val b)
 	put_slot(c, X86_SLOT_FL_B, b);
 }
 
+static inline void know_flags(
+    struct ctx *c, enum x86_flag_kind kind, unsigned size, unsigned count, val a, val b)
+{
+	c->flags = (struct x86_known_flags){ .known = true,
+		.kind = (uint8_t)kind,
+		.size = (uint8_t)size,
+		.count = (uint8_t)count,
+		.a = a.n,
+		.b = b.n };
+}
+
 static inline void put_flags(struct ctx *c, enum x86_flag_kind kind, unsigned size, val a, val b)
 {
 	put_fl(c, imm(c, x86_fl_op(kind, size)), a, b);
-	c->flags_known = true;
-	c->flags_kind = (uint8_t)kind;
-	c->flags_size = (uint8_t)size;
-	c->flags_a = a.n;
-	c->flags_b = b.n;
+	know_flags(c, kind, size, 0, a, b);
+}
+
+static inline void put_chosen(struct ctx *c, val cond, val op, val a, val b)
+{
+	put_fl(c, choose(c, cond, op, get_slot(c, X86_SLOT_FL_OP)),
+	    choose(c, cond, a, get_slot(c, X86_SLOT_FL_A)),
+	    choose(c, cond, b, get_slot(c, X86_SLOT_FL_B)));
+	c->flags = (struct x86_known_flags){ 0 };
 }
 
 static inline void put_flags_if(
     struct ctx *c, val cond, enum x86_flag_kind kind, unsigned size, val a, val b)
 {
-	val op = imm(c, x86_fl_op(kind, size));
+	put_chosen(c, cond, imm(c, x86_fl_op(kind, size)), a, b);
+}
 
-	put_fl(c, choose(c, cond, op, get_slot(c, X86_SLOT_FL_OP)),
-	    choose(c, cond, a, get_slot(c, X86_SLOT_FL_A)),
-	    choose(c, cond, b, get_slot(c, X86_SLOT_FL_B)));
-	c->flags_known = false;
+static inline void put_flags_shift(
+    struct ctx *c, enum x86_flag_kind kind, val count, unsigned size, val r, val old)
+{
+	val op = or_(c, shl(c, count, imm(c, X86_FL_COUNT)), imm(c, x86_fl_op(kind, size)));
+
+	if (!is_imm(c, count)) {
+		put_chosen(c, count, op, r, old);
+	} else if (c->ir->op[count.n].k) {
+		put_fl(c, op, r, old);
+		know_flags(c, kind, size, (unsigned)c->ir->op[count.n].k, r, old);
+	}
 }
 
 static inline void put_flags_carry(
     struct ctx *c, enum x86_flag_kind kind, val carry, unsigned size, val a, val b)
 {
-	val op = add(c, imm(c, x86_fl_op(kind, size)), shl(c, carry, imm(c, 2)));
-
-	put_fl(c, op, a, b);
-	c->flags_known = false;
+	put_fl(c, add(c, shl(c, carry, imm(c, 2)), imm(c, x86_fl_op(kind, size))), a, b);
+	know_flags(c, kind, size, 0, a, b);
+	c->flags.carry = carry.n;
 }
 
-static inline val fl_cond(
-    struct ctx *c, unsigned kind, unsigned bits, val a, val b, enum x86_cond cc);
+static inline void put_flags_then(struct ctx *c, enum x86_flag_kind kind, unsigned size, val r)
+{
+	val op = and_(c, get_slot(c, X86_SLOT_FL_OP), imm(c, (int64_t)X86_FL_KEPT));
+
+	op = or_(c, op, imm(c, (int64_t)x86_fl_op(kind, size) << X86_FL_THEN));
+	put_slot(c, X86_SLOT_FL_OP, op);
+	put_slot(c, X86_SLOT_FL_R, r);
+	c->flags.then = (uint8_t)kind;
+	c->flags.then_size = (uint8_t)size;
+	c->flags.r = r.n;
+	c->flags.changed &= FLAG_CF;
+	c->flags.flag[X86_CC_O / 2] = c->flags.flag[X86_CC_Z / 2] = 0;
+}
+
+/* new: bits of the flags, where fl_op has them. */
+static inline val changed_op(struct ctx *c, uint32_t mask, val new)
+{
+	static const uint16_t flags[] = { FLAG_OF, FLAG_CF, FLAG_ZF, 0, FLAG_SF };
+	const uint64_t changed = (uint64_t)mask << X86_FL_CHANGED, to = (uint64_t)mask << X86_FL_TO;
+	val op = and_(c, get_slot(c, X86_SLOT_FL_OP), imm(c, (int64_t) ~(changed | to)));
+	unsigned i;
+
+	c->flags.changed |= mask;
+	for (i = 0; i < ARRAY_LEN(flags); i++)
+		if (mask & flags[i])
+			c->flags.flag[i] = 0;
+	return or_(c, new, or_(c, op, imm(c, (int64_t)changed)));
+}
+
+static inline void change_flags(struct ctx *c, uint32_t mask, val bits)
+{
+	bits = shl(c, bits, imm(c, X86_FL_TO));
+	put_slot(c, X86_SLOT_FL_OP, changed_op(c, mask, bits));
+}
+
+static inline void change_flags_if(struct ctx *c, val cond, uint32_t mask, val bits)
+{
+	val old = get_slot(c, X86_SLOT_FL_OP), op;
+
+	op = changed_op(c, mask, shl(c, bits, imm(c, X86_FL_TO)));
+	put_slot(c, X86_SLOT_FL_OP, choose(c, cond, op, old));
+}
+
+static inline void change_flag(struct ctx *c, uint32_t flag, val bit)
+{
+	val new = shl(c, bit, imm(c, X86_FL_TO + ctz64(flag)));
+
+	put_slot(c, X86_SLOT_FL_OP, changed_op(c, flag, new));
+	c->flags.flag[(flag == FLAG_CF      ? X86_CC_B
+			  : flag == FLAG_ZF ? X86_CC_Z
+					    : X86_CC_O) /
+		      2] = bit.n;
+}
+
+static inline void change_carry_overflow(struct ctx *c, val bit)
+{
+	const uint64_t both = (uint64_t)(FLAG_CF | FLAG_OF) << X86_FL_TO;
+
+	put_slot(c, X86_SLOT_FL_OP,
+	    changed_op(c, FLAG_CF | FLAG_OF, mul(c, bit, imm(c, (int64_t)both))));
+	c->flags.flag[X86_CC_B / 2] = c->flags.flag[X86_CC_O / 2] = bit.n;
+}
+
+/* sem_flags.h: of what is known, if that says it; else 0. */
+static inline val known_cond(struct ctx *c, enum x86_cond cc);
+
+/* By a helper.  What says all flags but CF: fl_a or fl_r. */
+static inline val look_up(struct ctx *c, enum x86_help h, val op, bool carry)
+{
+	val a = get_slot(c, X86_SLOT_FL_A), then;
+
+	if (!carry) {
+		then = and_(c, op, imm(c, 0xff << X86_FL_THEN));
+		a = choose(c, then, get_slot(c, X86_SLOT_FL_R), a);
+	}
+	return call(c, h, op, a, get_slot(c, X86_SLOT_FL_B));
+}
 
 static inline val cond(struct ctx *c, enum x86_cond cc)
 {
-	val op;
+	val r = known_cond(c, cc), op;
 
-	if (c->flags_known)
-		return fl_cond(c, c->flags_kind, c->flags_size * 8u, (val){ c->flags_a },
-		    (val){ c->flags_b }, cc);
-	op = or_(c, get_slot(c, X86_SLOT_FL_OP), imm(c, (int64_t)cc << 8));
-	return call(
-	    c, X86_HELP_lazy_cond, op, get_slot(c, X86_SLOT_FL_A), get_slot(c, X86_SLOT_FL_B));
+	if (r.n)
+		return r;
+	if (cc / 2 == X86_CC_BE / 2) {
+		r = or_(c, cond(c, X86_CC_B), cond(c, X86_CC_Z));
+		return cc & 1 ? xor_(c, r, imm(c, 1)) : r;
+	}
+	op = or_(c, get_slot(c, X86_SLOT_FL_OP), imm(c, (int64_t)cc << X86_COND));
+	return look_up(c, X86_HELP_lazy_cond, op, cc / 2 == X86_CC_B / 2);
 }
 
 static inline val flags(struct ctx *c)
 {
-	return call(c, X86_HELP_lazy_flags, get_slot(c, X86_SLOT_FL_OP), get_slot(c, X86_SLOT_FL_A),
-	    get_slot(c, X86_SLOT_FL_B));
+	val all = look_up(c, X86_HELP_lazy_flags, get_slot(c, X86_SLOT_FL_OP), false);
+
+	return or_(c, and_(c, all, imm(c, FLAGS_ARITH & ~FLAG_CF)), cond(c, X86_CC_B));
+}
+
+/* Division: what is known of the upper half of the dividend, rDX. */
+static inline void note_sign(struct ctx *c, unsigned size)
+{
+	c->sign_size = (uint8_t)size;
+	c->sign_of = c->have[X86_SLOT_R + X86_RAX];
+	c->sign = c->have[X86_SLOT_R + X86_RDX];
+}
+
+static inline bool high_is_sign(struct ctx *c, unsigned size)
+{
+	return c->sign && c->sign_size == size && c->sign_of == c->have[X86_SLOT_R + X86_RAX] &&
+	       c->sign == c->have[X86_SLOT_R + X86_RDX];
+}
+
+static inline bool high_is_zero(struct ctx *c, unsigned size)
+{
+	val high = get_reg(c, size, X86_RDX);
+
+	return is_imm(c, high) && c->ir->op[high.n].k == 0;
+}
+
+static inline bool is_alone(const struct ctx *c)
+{
+	return c->alone;
 }
 
 #endif

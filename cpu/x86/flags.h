@@ -9,20 +9,38 @@ struct x86;
 
 /*
  * The six arithmetic flags of EFLAGS are lazy: struct x86 has in fl_op what the last instruction
- * that changed them did, and in fl_a and fl_b with what, zero-extended from its size.  fl_op is a
- * kind << 2 and the size's logarithm.  All zeroes: all flags clear.
+ * that changed them all did, and in fl_a and fl_b with what.  Of fl_op, the low byte is a kind << 2
+ * and the size's logarithm; above it shifts have their count.  What fl_a and fl_b have above that
+ * size means nothing, unless they are flags.
+ *
+ * INC and DEC, which leave CF as it is, note their kind and size in bits 16 to 23, and the result
+ * in fl_r.  Other instructions that change only some flags note in bits 32 to 43 which they have
+ * changed, and in bits 48 to 59 to what, both as in EFLAGS; that comes last.  All zeroes: all flags
+ * clear.
+ *
+ * What is noted costs compiled code least: what it has in registers anyway.
  */
 enum x86_flag_kind {
-	X86_FL_BITS,  /* a: the flags, as in EFLAGS */
-	X86_FL_ADD,   /* a + b */
-	X86_FL_ADC,   /* a + b + 1 */
-	X86_FL_SUB,   /* a - b */
-	X86_FL_SBB,   /* a - b - 1 */
-	X86_FL_LOGIC, /* a: the result; CF, OF and AF are 0 */
-	X86_FL_INC,   /* a: the result; b: CF */
+	X86_FL_BITS, /* a: the flags, as in EFLAGS */
+	X86_FL_SUB,  /* a - b */
+	X86_FL_SBB,  /* a - b - 1 */
+	X86_FL_TEST, /* a & b; CF, OF and AF are 0 */
+	/* Those of which a is the result. */
+	X86_FL_ADD,  /* x + b */
+	X86_FL_ADC,  /* x + b + 1 */
+	X86_FL_DIFF, /* x - b */
+	X86_FL_LOGIC,
+	X86_FL_INC,
 	X86_FL_DEC,
-	X86_FL_RES, /* a: the result, which gives ZF, SF, PF; b: CF, OF, AF as in EFLAGS */
+	X86_FL_RES, /* ZF, SF, PF are as a says; b: CF, OF, AF as in EFLAGS */
+	X86_FL_SHL, /* of b, by a count that is not 0; AF is 1 */
+	X86_FL_SHR,
+	X86_FL_SAR,
 };
+
+enum { X86_FL_COUNT = 8, X86_FL_THEN = 16, X86_FL_CHANGED = 32, X86_FL_TO = 48 };
+/* What INC and DEC leave of fl_op. */
+#define X86_FL_KEPT (0xffffull | 1ull << X86_FL_CHANGED | 1ull << X86_FL_TO)
 
 static inline unsigned x86_fl_op(enum x86_flag_kind kind, unsigned size)
 {
@@ -50,12 +68,10 @@ enum x86_cond {
 	X86_CC_A, /* AF, which no instruction has as a condition */
 };
 
-/* help_int.c: the flags that (fl_op, fl_a, fl_b) stand for, as in EFLAGS, and a condition of them.
- */
-uint32_t x86_lazy_flags(unsigned fl_op, uint64_t a, uint64_t b);
-bool x86_lazy_cond(unsigned fl_op, uint64_t a, uint64_t b, enum x86_cond);
-/* The same of a CPU, and their replacement; bits: FLAGS_ARITH, others are not looked at. */
+/* help_int.c: the flags that a CPU has, as in EFLAGS, a condition of them, and their replacement;
+ * bits: FLAGS_ARITH, others are not looked at. */
 uint32_t x86_arith_flags(const struct x86 *);
+bool x86_cond(const struct x86 *, enum x86_cond);
 void x86_put_arith_flags(struct x86 *, uint32_t bits);
 
 #endif

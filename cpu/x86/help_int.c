@@ -16,19 +16,39 @@ static inline void unused(const struct x86 *s, uint64_t a, uint64_t b, uint64_t 
 	(void)d;
 }
 
-uint32_t x86_lazy_flags(unsigned fl_op, uint64_t a, uint64_t b)
+/* r: the result of INC or DEC, if that came last, but for CF. */
+static uint32_t lazy_flags(uint64_t op, uint64_t a, uint64_t b, uint64_t r)
 {
-	return (uint32_t)fl_all(NULL, fl_op >> 2, 8u << (fl_op & 3), a, b);
+	const unsigned then = op >> X86_FL_THEN & 0xff;
+	uint64_t changed = op >> X86_FL_CHANGED & FLAGS_ARITH, f;
+	uint64_t to = op >> X86_FL_TO & FLAGS_ARITH;
+
+	f = fl_all(
+	    NULL, fl_of(NULL, (op & 0xff) >> 2, 8u << (op & 3), a, b, op >> X86_FL_COUNT & 0xff));
+	if (then)
+		f = (f & FLAG_CF) | fl_all(NULL, fl_of(NULL, then >> 2, 8u << (then & 3), r, 0, 0));
+	return (uint32_t)((f & ~changed) | to);
 }
 
-bool x86_lazy_cond(unsigned fl_op, uint64_t a, uint64_t b, enum x86_cond cc)
+static bool lazy_cond(uint64_t op, uint64_t a, uint64_t b, uint64_t r, enum x86_cond cc)
 {
-	return fl_cond(NULL, fl_op >> 2, 8u << (fl_op & 3), a, b, cc);
+	struct fl f = { X86_FL_BITS, 8, a, b, op >> X86_FL_COUNT & 0xff };
+
+	if (op >> X86_FL_THEN)
+		f.a = lazy_flags(op, a, b, r);
+	else
+		f = fl_of(NULL, (op & 0xff) >> 2, 8u << (op & 3), a, b, f.n);
+	return fl_cond(NULL, f, cc);
 }
 
 uint32_t x86_arith_flags(const struct x86 *s)
 {
-	return x86_lazy_flags(s->fl_op, s->fl_a, s->fl_b);
+	return lazy_flags(s->fl_op, s->fl_a, s->fl_b, s->fl_r);
+}
+
+bool x86_cond(const struct x86 *s, enum x86_cond cc)
+{
+	return lazy_cond(s->fl_op, s->fl_a, s->fl_b, s->fl_r, cc);
 }
 
 void x86_put_arith_flags(struct x86 *s, uint32_t bits)
@@ -40,14 +60,16 @@ void x86_put_arith_flags(struct x86 *s, uint32_t bits)
 
 X86_HELP(lazy_cond)
 {
+	const uint64_t cc = 0xffull << X86_COND;
+
 	unused(s, a, b, d);
-	return x86_lazy_cond(a & 0xff, b, d, (enum x86_cond)(a >> 8));
+	return lazy_cond(a & ~cc, b, d, b, (enum x86_cond)(a >> X86_COND & 0xff));
 }
 
 X86_HELP(lazy_flags)
 {
 	unused(s, a, b, d);
-	return x86_lazy_flags((unsigned)a, b, d);
+	return lazy_flags(a, b, d, b);
 }
 
 void x86_check_linear(struct x86 *s, uint64_t at, unsigned size)
@@ -69,14 +91,6 @@ X86_HELP(check_target)
 	unused(s, a, b, d);
 	if (b)
 		x86_linear(s, X86_CS, a, 1, X86_FETCH);
-	return 0;
-}
-
-X86_HELP(probe_store)
-{
-	unused(s, a, b, d);
-	x86_check_linear(s, a, (unsigned)b);
-	x86_probe_store(s, a, (unsigned)b);
 	return 0;
 }
 
@@ -336,7 +350,7 @@ static void put_bcd_flags(
     struct x86 *s, bool subtract, unsigned size, uint64_t x, uint64_t by, uint32_t carries)
 {
 	unsigned op = x86_fl_op(subtract ? X86_FL_SUB : X86_FL_ADD, size);
-	uint32_t all = x86_lazy_flags(op, x, by);
+	uint32_t all = lazy_flags(op, subtract ? x : x + by, by, 0);
 
 	x86_put_arith_flags(s, (all & ~(FLAG_CF | FLAG_AF)) | carries);
 }
@@ -392,7 +406,7 @@ X86_HELP(bcd)
 		break;
 	default:
 		x86_put_arith_flags(
-		    s, x86_lazy_flags(x86_fl_op(X86_FL_ADD, 1), al, (uint8_t)(ah * b)));
+		    s, lazy_flags(x86_fl_op(X86_FL_ADD, 1), al + ah * b, (uint8_t)(ah * b), 0));
 		al = (uint8_t)(al + ah * b);
 		ah = 0;
 		break;

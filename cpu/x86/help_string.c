@@ -87,7 +87,7 @@ static bool found(const struct string *t)
 
 	if (t->how != X86_CMPS && t->how != X86_SCAS)
 		return false;
-	equal = x86_lazy_cond(t->s->fl_op, t->s->fl_a, t->s->fl_b, X86_CC_Z);
+	equal = x86_cond(t->s, X86_CC_Z);
 	return t->rep == X86_REP ? !equal : equal;
 }
 

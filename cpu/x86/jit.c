@@ -18,9 +18,6 @@ enum {
 	LIMIT = MEM_PAGE - (X86_INSN_LEN - 1), /* from there on one may end in the next page */
 };
 
-static const uint8_t pins[] = { X86_RAX, X86_RSP, X86_RDX, X86_RCX, X86_RDI, X86_RSI, X86_RBX,
-	X86_RBP, X86_SLOT_FL_A };
-
 static uint64_t (*const helpers[X86_NHELPERS])(void *, uint64_t, uint64_t, uint64_t) = {
 #define HELPER(name, effects)                                                                      \
 	(uint64_t(*)(void *, uint64_t, uint64_t, uint64_t))(void (*)(void)) x86_help_##name,
@@ -131,6 +128,12 @@ static bool watched(const void *cpu, const struct jit_source *from)
 	       (from->at2 == JIT_NO_PAGE || is_watched(cpu, from->pa2));
 }
 
+/* All CPUs are made before any runs. */
+static bool is_alone(const struct x86 *s)
+{
+	return !s->first->next_cpu;
+}
+
 static unsigned lift_across(
     const struct x86 *s, const struct jit_source *from, struct ir_block *ir, unsigned *len2)
 {
@@ -144,6 +147,7 @@ static unsigned lift_across(
 	if (!decode(&insn, s, bytes, X86_INSN_LEN) || insn.len <= first)
 		return 0;
 	x86_lift_begin(&c, ir, offset);
+	c.alone = is_alone(s);
 	x86_lift(&c, &insn);
 	x86_lift_end(&c);
 	*len2 = insn.len - first;
@@ -169,6 +173,7 @@ static unsigned lift(void *cpu, const struct jit_source *from, struct ir_block *
 	if (from->at2 != JIT_NO_PAGE)
 		return lift_across(s, from, ir, len2);
 	x86_lift_begin(&c, ir, offset);
+	c.alone = is_alone(s);
 	for (*insns = 0; more && *insns < most && at < MEM_PAGE; ++*insns) {
 		if (!decode(&insn, s, from->page + at, room_at(at)))
 			break;
@@ -185,7 +190,7 @@ static void path_begin(const void *cpu, struct path *p)
 {
 	const struct x86 *s = cpu;
 
-	p->how = s->model;
+	p->how = s;
 	p->mode = s->mode;
 }
 
@@ -214,9 +219,10 @@ static bool path_goes_on(const void *cpu, const struct path *p)
 
 static bool path_decode(const struct path *p, const uint8_t *code, struct x86_insn *insn)
 {
+	const struct x86 *s = p->how; /* of whom all CPUs are the same is looked at */
 	const unsigned at = (unsigned)(code - p->code);
 
-	return x86_decode(insn, p->mode, code, room_at(at), p->how, x86_model_executes) ==
+	return x86_decode(insn, p->mode, code, room_at(at), s->model, x86_model_executes) ==
 	       X86_DECODED;
 }
 
@@ -235,6 +241,7 @@ static bool path_lift(struct path *p, struct ir_block *ir)
 	bool more = true;
 
 	x86_lift_begin(&c, ir, p->at[0]);
+	c.alone = is_alone(p->how);
 	for (i = 0; i < p->n && more; i++) {
 		if (c.pc != p->at[i] || !path_decode(p, p->code + p->at[i], &insn))
 			return false;
@@ -294,8 +301,8 @@ const struct cpu_jit_class x86_jit_class = {
 		.jump_mark = offsetof(struct x86, jit_side.mark),
 		.fp_fast = offsetof(struct x86, no_fp),
 		.fp_flags = offsetof(struct x86, no_fp),
-		.pins = pins,
-		.npins = sizeof pins,
+		.pins = x86_pins,
+		.npins = X86_NPINS,
 		.pc_shift = 0,
 		.inside = LIMIT,
 		.tlb_bits = TLB_BITS,

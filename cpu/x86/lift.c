@@ -12,6 +12,90 @@
 #include "cpu/x86/emit.h"
 #include "cpu/x86/sem.h"
 
+/* The flags that conditions are about, by their number / 2. */
+static const uint16_t reads[] = { FLAG_OF, FLAG_CF, FLAG_ZF, FLAG_CF | FLAG_ZF, FLAG_SF, FLAG_PF,
+	FLAG_SF | FLAG_OF, FLAG_SF | FLAG_OF | FLAG_ZF, FLAG_AF };
+
+/* Whether INC or DEC says it; else, whether the last who changed all flags does. */
+static bool is_then(const struct x86_known_flags *f, enum x86_cond cc)
+{
+	return f->then && !((f->changed | FLAG_CF) & reads[cc / 2]);
+}
+
+static bool is_as_noted(const struct x86_known_flags *f, enum x86_cond cc)
+{
+	uint32_t lost = f->changed | (f->then ? FLAGS_ARITH & ~FLAG_CF : 0);
+
+	return f->known && !(lost & reads[cc / 2]);
+}
+
+/* After ADC and SBB, with a carry that is a value. */
+static val carried(struct ctx *c, struct fl f, enum x86_cond cc)
+{
+	val in = { c->flags.carry }, r = f.a;
+
+	if (cc == X86_CC_B)
+		return or_(c, ltu(c, f.a, f.b), and_(c, in, eq(c, f.a, f.b)));
+	if (f.kind == X86_FL_SUB)
+		r = zext(c, f.bits, sub(c, sub(c, f.a, f.b), in));
+	if (cc == X86_CC_Z)
+		return flag_zero(c, r);
+	return cc == X86_CC_S ? flag_less(c, f.bits, r, imm(c, 0)) : (val){ 0 };
+}
+
+/* An even condition, of one of those two; 0: it is not known. */
+static val noted(struct ctx *c, enum x86_cond cc)
+{
+	const struct x86_known_flags *k = &c->flags;
+	val r = { k->r };
+	struct fl f;
+
+	if (is_then(k, cc))
+		return fl_cond(c, fl_of(c, k->then, k->then_size * 8u, r, r, r), cc);
+	if (!is_as_noted(k, cc))
+		return (val){ 0 };
+	f = fl_of(c, k->kind, k->size * 8u, (val){ k->a }, (val){ k->b }, imm(c, k->count));
+	return k->carry ? carried(c, f, cc) : fl_cond(c, f, cc);
+}
+
+/* CF, OF, ZF, or SF. */
+static val known_flag(struct ctx *c, enum x86_cond cc)
+{
+	if (c->flags.flag[cc / 2])
+		return (val){ c->flags.flag[cc / 2] };
+	return noted(c, cc);
+}
+
+/* Either of two, or their difference; 0 if one of them is not known. */
+static val known_pair(struct ctx *c, enum x86_cond x, enum x86_cond y, bool differ)
+{
+	val a = known_flag(c, x), b = known_flag(c, y);
+
+	if (!a.n || !b.n)
+		return (val){ 0 };
+	return differ ? xor_(c, a, b) : or_(c, a, b);
+}
+
+static inline val known_cond(struct ctx *c, enum x86_cond cc)
+{
+	enum x86_cond even = cc & ~1u;
+	val r = noted(c, even), zero;
+
+	if (r.n)
+		return cc & 1 ? xor_(c, r, imm(c, 1)) : r;
+	if (even <= X86_CC_S && even != X86_CC_BE)
+		r = known_flag(c, even);
+	else if (even == X86_CC_BE)
+		r = known_pair(c, X86_CC_B, X86_CC_Z, false);
+	else if (even == X86_CC_L || even == X86_CC_LE)
+		r = known_pair(c, X86_CC_S, X86_CC_O, true);
+	if (even == X86_CC_LE && r.n) {
+		zero = known_flag(c, X86_CC_Z);
+		r = zero.n ? or_(c, r, zero) : zero;
+	}
+	return r.n && cc & 1 ? xor_(c, r, imm(c, 1)) : r;
+}
+
 typedef void body_fn(struct ctx *, const struct x86_insn *);
 
 static body_fn *const bodies[X86_NOPS] = {
@@ -78,22 +162,34 @@ static const struct ir_slot slots[X86_NSLOTS] = {
 	[X86_SLOT_FL_OP] = { "fl_op", offsetof(struct x86, fl_op), 8 },
 	[X86_SLOT_FL_A] = { "fl_a", offsetof(struct x86, fl_a), 8 },
 	[X86_SLOT_FL_B] = { "fl_b", offsetof(struct x86, fl_b), 8 },
+	[X86_SLOT_FL_R] = { "fl_r", offsetof(struct x86, fl_r), 8 },
 	[X86_SLOT_FS_BASE] = { "fs_base", offsetof(struct x86, seg_base[X86_FS]), 8 },
 	[X86_SLOT_GS_BASE] = { "gs_base", offsetof(struct x86, seg_base[X86_GS]), 8 },
 };
+
+const uint8_t x86_pins[X86_NPINS] = { X86_RSP, X86_RAX, X86_RDX, X86_RCX, X86_RDI, X86_RSI, X86_RBX,
+	X86_RBP, 8, 12, 13, 14, 15, 9, 10, 11 };
 
 static_assert((int)X86_HELP_P == IR_CALL_PURE && (int)X86_HELP_S == IR_CALL_STATE &&
 		  (int)X86_HELP_F == IR_CALL_FAULT && (int)X86_HELP_G == IR_CALL_REGS,
     "helpers.def and IR mean the same effects");
 
 static const struct ir_helper helpers[X86_NHELPERS] = {
-#define HELPER(name, effects) { #name, X86_HELP_##effects, IR_INLINE_NONE, 0 },
+#define HELPER(name, effects)    { #name, X86_HELP_##effects, IR_INLINE_NONE, 0 },
+#define HELPER_IF(name, effects) { #name, X86_HELP_##effects, IR_INLINE_IF, 0 },
 #include "cpu/x86/helpers.def"
 };
 
 static uint64_t ir_load(void *s, uint64_t at, unsigned size)
 {
 	x86_check_linear(s, at, size);
+	return x86_load(s, at, size);
+}
+
+static uint64_t ir_load_for_store(void *s, uint64_t at, unsigned size)
+{
+	x86_check_linear(s, at, size);
+	x86_probe_store(s, at, size);
 	return x86_load(s, at, size);
 }
 
@@ -129,6 +225,7 @@ const struct ir_guest x86_ir_guest = {
 	.nslots = X86_NSLOTS,
 	.nhelpers = X86_NHELPERS,
 	.load = ir_load,
+	.load_for_store = ir_load_for_store,
 	.store = ir_store,
 	.call = ir_call,
 	.trap = ir_trap,

@@ -45,6 +45,18 @@ X86_WORDS val src(struct ctx *c, const struct x86_insn *a, unsigned i)
 	}
 }
 
+/* The same for those who do not look above its size: there may be anything. */
+X86_WORDS val any_src(struct ctx *c, const struct x86_insn *a, unsigned i)
+{
+	const struct x86_operand *o = &a->o[i];
+
+	if (o->kind == X86_O_REG)
+		return get_any(c, o->reg);
+	if (o->kind == X86_O_IMM && o->size == 4)
+		return imm(c, (int32_t)a->imm);
+	return src(c, a, i);
+}
+
 /* Writes an operand.  To memory it comes before what changes the CPU, since it may fault. */
 X86_WORDS void dst(struct ctx *c, const struct x86_insn *a, unsigned i, val v)
 {
@@ -58,17 +70,22 @@ X86_WORDS void dst(struct ctx *c, const struct x86_insn *a, unsigned i, val v)
 		store(c, o->size, operand_at(c, a, o->size, X86_STORE), v);
 }
 
-/* The first operand, which is to be changed; with LOCK its new value is in memory after this. *at
- * is for rmw_end. */
+X86_WORDS bool is_locked(const struct ctx *c, const struct x86_insn *a)
+{
+	return a->flags & X86_LOCK && !is_alone(c);
+}
+
+/* The first operand, which is to be changed, as any_src gives it; with LOCK its new value is in
+ * memory after this. *at is for rmw_end. */
 X86_WORDS val rmw_begin(struct ctx *c, const struct x86_insn *a, val *at, enum x86_rmw how, val b)
 {
 	unsigned size = a->o[0].size;
 
 	*at = imm(c, 0);
 	if (a->o[0].kind != X86_O_MEM)
-		return src(c, a, 0);
+		return any_src(c, a, 0);
 	*at = operand_at(c, a, size, X86_STORE);
-	if (a->flags & X86_LOCK)
+	if (is_locked(c, a))
 		return call(c, X86_HELP_locked, *at, b, imm(c, (int64_t)(how | size << 8)));
 	return load_for_store(c, size, *at);
 }
@@ -77,16 +94,13 @@ X86_WORDS void rmw_end(struct ctx *c, const struct x86_insn *a, val at, val v)
 {
 	if (a->o[0].kind != X86_O_MEM)
 		dst(c, a, 0, v);
-	else if (!(a->flags & X86_LOCK))
+	else if (!is_locked(c, a))
 		store(c, a->o[0].size, at, v);
 }
 
-/* Replaces some of the six flags; bits are in their places. */
-X86_WORDS void put_some_flags(struct ctx *c, uint32_t mask, val bits)
+X86_WORDS val zero_extended(struct ctx *c, unsigned size, val v)
 {
-	val kept = and_(c, flags(c), imm(c, (int64_t)(FLAGS_ARITH & ~mask)));
-
-	put_flags(c, X86_FL_BITS, 1, or_(c, kept, bits), imm(c, 0));
+	return size == 8 ? v : zext(c, size * 8, v);
 }
 
 /* Bytes of the stack pointer that count. */

@@ -26,7 +26,7 @@ static void sem_nop(struct ctx *c, const struct x86_insn *a)
 
 static void sem_mov(struct ctx *c, const struct x86_insn *a)
 {
-	dst(c, a, 0, src(c, a, 1));
+	dst(c, a, 0, any_src(c, a, 1));
 }
 
 static void sem_movzx(struct ctx *c, const struct x86_insn *a)
@@ -36,7 +36,7 @@ static void sem_movzx(struct ctx *c, const struct x86_insn *a)
 
 static void sem_movsx(struct ctx *c, const struct x86_insn *a)
 {
-	dst(c, a, 0, sext(c, a->o[1].size * 8u, src(c, a, 1)));
+	dst(c, a, 0, sext(c, a->o[1].size * 8u, any_src(c, a, 1)));
 }
 
 static void sem_movsxd(struct ctx *c, const struct x86_insn *a)
@@ -71,9 +71,9 @@ static void sem_movbe(struct ctx *c, const struct x86_insn *a)
 
 static void sem_cmov(struct ctx *c, const struct x86_insn *a)
 {
-	val from = src(c, a, 1);
+	val from = any_src(c, a, 1);
 
-	dst(c, a, 0, choose(c, cond(c, a->arg), from, src(c, a, 0)));
+	dst(c, a, 0, choose(c, cond(c, a->arg), from, any_src(c, a, 0)));
 }
 
 static void sem_setcc(struct ctx *c, const struct x86_insn *a)
@@ -93,6 +93,7 @@ static void sem_sign_d(struct ctx *c, const struct x86_insn *a)
 	val wide = sext(c, a->arg * 8u, get_reg(c, a->arg, X86_RAX));
 
 	put_reg(c, a->arg, X86_RDX, sar(c, wide, imm(c, 63)));
+	note_sign(c, a->arg);
 }
 
 static void sem_xchg(struct ctx *c, const struct x86_insn *a)
@@ -101,8 +102,8 @@ static void sem_xchg(struct ctx *c, const struct x86_insn *a)
 	val at, first, second;
 
 	if (a->o[0].kind != X86_O_MEM && !mem) {
-		first = src(c, a, 0);
-		second = src(c, a, 1);
+		first = any_src(c, a, 0);
+		second = any_src(c, a, 1);
 		dst(c, a, 0, second);
 		dst(c, a, 1, first);
 		return;
@@ -110,38 +111,53 @@ static void sem_xchg(struct ctx *c, const struct x86_insn *a)
 	/* With memory it is locked, prefix or not. */
 	at = operand_at(c, a, size, X86_STORE);
 	second = src(c, a, !mem);
+	if (is_alone(c)) {
+		first = load_for_store(c, size, at);
+		store(c, size, at, second);
+		dst(c, a, !mem, first);
+		return;
+	}
 	first = call(c, X86_HELP_locked, at, second, imm(c, (int64_t)(X86_RMW_XCHG | size << 8)));
 	dst(c, a, !mem, first);
 }
 
+/* With itself: TEST looks at all of it, XOR clears it. */
+X86_WORDS bool is_same_register(const struct x86_insn *a)
+{
+	return a->o[0].kind == X86_O_REG && a->o[1].kind == X86_O_REG && a->o[0].reg == a->o[1].reg;
+}
+
 static void sem_add(struct ctx *c, const struct x86_insn *a)
 {
-	val b = src(c, a, 1), at, old = rmw_begin(c, a, &at, X86_RMW_ADD, b);
+	val b = any_src(c, a, 1), at, old = rmw_begin(c, a, &at, X86_RMW_ADD, b);
 
-	rmw_end(c, a, at, add(c, old, b));
+	old = zero_extended(c, a->o[0].size, add(c, old, b));
+	rmw_end(c, a, at, old);
 	put_flags(c, X86_FL_ADD, a->o[0].size, old, b);
 }
 
 static void sem_sub(struct ctx *c, const struct x86_insn *a)
 {
-	val b = src(c, a, 1), at, old = rmw_begin(c, a, &at, X86_RMW_SUB, b);
+	val b = any_src(c, a, 1), at, old = rmw_begin(c, a, &at, X86_RMW_SUB, b);
 
-	rmw_end(c, a, at, sub(c, old, b));
-	put_flags(c, X86_FL_SUB, a->o[0].size, old, b);
+	old = zero_extended(c, a->o[0].size, sub(c, old, b));
+	rmw_end(c, a, at, old);
+	put_flags(c, X86_FL_DIFF, a->o[0].size, old, b);
 }
 
 static void sem_adc(struct ctx *c, const struct x86_insn *a)
 {
-	val b = src(c, a, 1), carry = cond(c, X86_CC_B), both = add(c, b, carry), at;
-	val old = rmw_begin(c, a, &at, X86_RMW_ADD, both);
+	val b = any_src(c, a, 1), carry = cond(c, X86_CC_B), both = add(c, b, carry), at;
+	val old = rmw_begin(c, a, &at, X86_RMW_ADD, both), r;
 
-	rmw_end(c, a, at, add(c, old, both));
-	put_flags_carry(c, X86_FL_ADD, carry, a->o[0].size, old, b);
+	r = zero_extended(c, a->o[0].size, add(c, old, both));
+	rmw_end(c, a, at, r);
+	put_flags_carry(c, X86_FL_ADD, carry, a->o[0].size, r, b);
 }
 
 static void sem_sbb(struct ctx *c, const struct x86_insn *a)
 {
-	val b = src(c, a, 1), carry = cond(c, X86_CC_B), both = add(c, b, carry), at;
+	val b = any_src(c, a, 1), carry = cond(c, X86_CC_B), both = add(c, b, carry), at;
 	val old = rmw_begin(c, a, &at, X86_RMW_SUB, both);
 
 	rmw_end(c, a, at, sub(c, old, both));
@@ -150,63 +166,73 @@ static void sem_sbb(struct ctx *c, const struct x86_insn *a)
 
 X86_WORDS void put_logic(struct ctx *c, const struct x86_insn *a, val at, val r)
 {
+	r = zero_extended(c, a->o[0].size, r);
 	rmw_end(c, a, at, r);
 	put_flags(c, X86_FL_LOGIC, a->o[0].size, r, imm(c, 0));
 }
 
 static void sem_and(struct ctx *c, const struct x86_insn *a)
 {
-	val b = src(c, a, 1), at, old = rmw_begin(c, a, &at, X86_RMW_AND, b);
+	val b = any_src(c, a, 1), at, old = rmw_begin(c, a, &at, X86_RMW_AND, b);
 
 	put_logic(c, a, at, and_(c, old, b));
 }
 
 static void sem_or(struct ctx *c, const struct x86_insn *a)
 {
-	val b = src(c, a, 1), at, old = rmw_begin(c, a, &at, X86_RMW_OR, b);
+	val b = any_src(c, a, 1), at, old = rmw_begin(c, a, &at, X86_RMW_OR, b);
 
 	put_logic(c, a, at, or_(c, old, b));
 }
 
 static void sem_xor(struct ctx *c, const struct x86_insn *a)
 {
-	val b = src(c, a, 1), at, old = rmw_begin(c, a, &at, X86_RMW_XOR, b);
+	val b, at, old;
 
+	if (is_same_register(a)) {
+		put_logic(c, a, imm(c, 0), imm(c, 0));
+		return;
+	}
+	b = any_src(c, a, 1);
+	old = rmw_begin(c, a, &at, X86_RMW_XOR, b);
 	put_logic(c, a, at, xor_(c, old, b));
 }
 
 static void sem_cmp(struct ctx *c, const struct x86_insn *a)
 {
-	val x = src(c, a, 0), y = src(c, a, 1);
+	val x = any_src(c, a, 0), y = any_src(c, a, 1);
 
 	put_flags(c, X86_FL_SUB, a->o[0].size, x, y);
 }
 
 static void sem_test(struct ctx *c, const struct x86_insn *a)
 {
-	val x = src(c, a, 0), y = src(c, a, 1);
+	val x = any_src(c, a, 0);
 
-	put_flags(c, X86_FL_LOGIC, a->o[0].size, and_(c, x, y), imm(c, 0));
+	if (is_same_register(a))
+		put_flags(c, X86_FL_LOGIC, a->o[0].size, x, imm(c, 0));
+	else
+		put_flags(c, X86_FL_TEST, a->o[0].size, x, any_src(c, a, 1));
 }
 
 static void sem_inc(struct ctx *c, const struct x86_insn *a)
 {
 	unsigned size = a->o[0].size;
-	val at, r = rmw_begin(c, a, &at, X86_RMW_ADD, imm(c, 1)), carry = cond(c, X86_CC_B);
+	val at, r = rmw_begin(c, a, &at, X86_RMW_ADD, imm(c, 1));
 
 	r = zext(c, size * 8, add(c, r, imm(c, 1)));
 	rmw_end(c, a, at, r);
-	put_flags(c, X86_FL_INC, size, r, carry);
+	put_flags_then(c, X86_FL_INC, size, r);
 }
 
 static void sem_dec(struct ctx *c, const struct x86_insn *a)
 {
 	unsigned size = a->o[0].size;
-	val at, r = rmw_begin(c, a, &at, X86_RMW_SUB, imm(c, 1)), carry = cond(c, X86_CC_B);
+	val at, r = rmw_begin(c, a, &at, X86_RMW_SUB, imm(c, 1));
 
 	r = zext(c, size * 8, sub(c, r, imm(c, 1)));
 	rmw_end(c, a, at, r);
-	put_flags(c, X86_FL_DEC, size, r, carry);
+	put_flags_then(c, X86_FL_DEC, size, r);
 }
 
 static void sem_not(struct ctx *c, const struct x86_insn *a)
@@ -222,7 +248,7 @@ static void sem_neg(struct ctx *c, const struct x86_insn *a)
 	unsigned size = a->o[0].size;
 	val at, old;
 
-	if (a->flags & X86_LOCK) {
+	if (is_locked(c, a)) {
 		at = operand_at(c, a, size, X86_STORE);
 		old = call(c, X86_HELP_locked_neg, at, imm(c, size), imm(c, 0));
 	} else {
@@ -234,15 +260,16 @@ static void sem_neg(struct ctx *c, const struct x86_insn *a)
 
 static void sem_xadd(struct ctx *c, const struct x86_insn *a)
 {
-	val b = src(c, a, 1), at, old = rmw_begin(c, a, &at, X86_RMW_ADD, b);
+	val b = any_src(c, a, 1), at, old = rmw_begin(c, a, &at, X86_RMW_ADD, b);
+	val sum = zero_extended(c, a->o[0].size, add(c, old, b));
 
 	/* When both are one register the sum stays. */
 	if (a->o[0].kind == X86_O_MEM)
-		rmw_end(c, a, at, add(c, old, b));
+		rmw_end(c, a, at, sum);
 	dst(c, a, 1, old);
 	if (a->o[0].kind != X86_O_MEM)
-		dst(c, a, 0, add(c, old, b));
-	put_flags(c, X86_FL_ADD, a->o[0].size, old, b);
+		dst(c, a, 0, sum);
+	put_flags(c, X86_FL_ADD, a->o[0].size, sum, b);
 }
 
 X86_WORDS val locked_cas(struct ctx *c, unsigned size, val at, val old, val new)
@@ -273,12 +300,12 @@ static void sem_cmpxchg(struct ctx *c, const struct x86_insn *a)
 	const struct x86_operand accumulator = { X86_O_REG, X86_RAX, (uint16_t)size };
 	val want = get_reg(c, size, X86_RAX), new = src(c, a, 1), at, old, same;
 
-	if (a->o[0].kind == X86_O_MEM && a->flags & X86_LOCK) {
+	if (a->o[0].kind == X86_O_MEM && is_locked(c, a)) {
 		at = operand_at(c, a, size, X86_STORE);
 		old = locked_cas(c, size, at, want, new);
 		same = eq(c, old, want);
 	} else {
-		old = rmw_begin(c, a, &at, X86_RMW_XCHG, new);
+		old = zero_extended(c, size, rmw_begin(c, a, &at, X86_RMW_XCHG, new));
 		same = eq(c, old, want);
 		if (a->o[0].kind == X86_O_MEM)
 			rmw_end(c, a, at, choose(c, same, new, old));
@@ -309,13 +336,6 @@ static void sem_cmpxchg16b(struct ctx *c, const struct x86_insn *a)
 	call(c, X86_HELP_cmpxchg16b, at, imm(c, a->flags & X86_LOCK), imm(c, 0));
 }
 
-/* MUL and IMUL: CF and OF say that the product does not fit in its low half.  The other flags are
- * undefined, and stay. */
-X86_WORDS void put_product_flags(struct ctx *c, val overflow)
-{
-	put_some_flags(c, FLAG_CF | FLAG_OF, mul(c, overflow, imm(c, FLAG_CF | FLAG_OF)));
-}
-
 X86_WORDS void put_product(struct ctx *c, unsigned size, val low, val high)
 {
 	if (size == 1) {
@@ -326,6 +346,8 @@ X86_WORDS void put_product(struct ctx *c, unsigned size, val low, val high)
 	put_reg(c, size, X86_RDX, high);
 }
 
+/* MUL and IMUL: CF and OF say that the product does not fit in its low half.  The other flags are
+ * undefined, and stay. */
 static void sem_mul(struct ctx *c, const struct x86_insn *a)
 {
 	unsigned size = a->o[0].size;
@@ -333,7 +355,7 @@ static void sem_mul(struct ctx *c, const struct x86_insn *a)
 
 	high = size == 8 ? mulhu(c, x, y) : shr(c, low, imm(c, size * 8));
 	put_product(c, size, low, high);
-	put_product_flags(c, ne(c, high, imm(c, 0)));
+	change_carry_overflow(c, ne(c, high, imm(c, 0)));
 }
 
 X86_WORDS val sign_extended(struct ctx *c, unsigned size, val v)
@@ -344,31 +366,33 @@ X86_WORDS val sign_extended(struct ctx *c, unsigned size, val v)
 static void sem_imul(struct ctx *c, const struct x86_insn *a)
 {
 	unsigned size = a->o[0].size, first = a->noperands == 3;
-	val x, y, low, high, sign;
+	val x, y, low, high;
 
 	if (a->noperands == 1) {
-		x = get_reg(c, size, X86_RAX);
-		y = src(c, a, 0);
+		x = get_any(c, X86_RAX);
+		y = any_src(c, a, 0);
 	} else {
-		x = src(c, a, first);
-		y = src(c, a, first + 1);
+		x = any_src(c, a, first);
+		y = any_src(c, a, first + 1);
 	}
 	x = sign_extended(c, size, x);
 	y = sign_extended(c, size, y);
 	low = mul(c, x, y);
-	sign = sar(c, sign_extended(c, size, low), imm(c, 63));
 	high = size == 8 ? mulh(c, x, y) : sar(c, low, imm(c, size * 8));
 	if (a->noperands == 1)
 		put_product(c, size, low, high);
 	else
 		dst(c, a, 0, low);
-	put_product_flags(c, ne(c, high, sign));
+	if (size == 8)
+		change_carry_overflow(c, ne(c, high, sar(c, low, imm(c, 63))));
+	else
+		change_carry_overflow(c, ne(c, low, sext(c, size * 8, low)));
 }
 
 /* All flags are undefined: CF and OF stay. */
 X86_WORDS void put_quotient_flags(struct ctx *c)
 {
-	put_some_flags(c, FLAGS_ARITH & ~(FLAG_CF | FLAG_OF), imm(c, FLAG_AF));
+	change_flags(c, FLAGS_ARITH & ~(FLAG_CF | FLAG_OF), imm(c, FLAG_AF));
 }
 
 X86_WORDS void put_quotient(struct ctx *c, unsigned size, val q, val r)
@@ -385,49 +409,70 @@ X86_WORDS void put_quotient(struct ctx *c, unsigned size, val q, val r)
 /* The dividend where 64 bits hold it. */
 X86_WORDS val dividend(struct ctx *c, unsigned size)
 {
-	val high = get_reg(c, size, X86_RDX);
+	val high;
 
 	if (size == 1)
 		return get_reg(c, 2, X86_RAX);
+	high = get_reg(c, size, X86_RDX);
 	return or_(c, shl(c, high, imm(c, size * 8)), get_reg(c, size, X86_RAX));
 }
 
 static void sem_div(struct ctx *c, const struct x86_insn *a)
 {
 	unsigned size = a->o[0].size;
-	val y = src(c, a, 0), x, q;
+	bool narrow = size > 1 && high_is_zero(c, size);
+	val y = src(c, a, 0), x, q, r;
 
-	if (size == 8) {
+	if (size == 8 && !narrow) {
 		x = get_reg(c, 8, X86_RAX);
 		q = call(c, X86_HELP_div_64, get_reg(c, 8, X86_RDX), x, y);
 		put_quotient(c, 8, q, sub(c, x, mul(c, q, y)));
 		return;
 	}
-	x = dividend(c, size);
-	q = divu(c, x, y);
+	x = narrow ? get_reg(c, size, X86_RAX) : dividend(c, size);
 	raise_if(c, eq(c, y, imm(c, 0)), X86_DE);
-	raise_if(c, ne(c, shr(c, q, imm(c, size * 8)), imm(c, 0)), X86_DE);
-	put_quotient(c, size, q, remu(c, x, y));
+	q = divu(c, x, y);
+	r = remu(c, x, y);
+	if (!narrow)
+		raise_if(c, ne(c, shr(c, q, imm(c, size * 8)), imm(c, 0)), X86_DE);
+	put_quotient(c, size, q, r);
+}
+
+/* 64 bits by 64: only the smallest number by -1 does not fit. */
+X86_WORDS void divide_sign_extended(struct ctx *c, val x, val y)
+{
+	val q;
+
+	raise_if(c, eq(c, y, imm(c, 0)), X86_DE);
+	raise_if(c, and_(c, eq(c, y, imm(c, -1)), eq(c, x, imm(c, INT64_MIN))), X86_DE);
+	q = divs(c, x, y);
+	put_quotient(c, 8, q, rems(c, x, y));
 }
 
 static void sem_idiv(struct ctx *c, const struct x86_insn *a)
 {
 	unsigned size = a->o[0].size;
-	val y = sign_extended(c, size, src(c, a, 0)), x, q;
+	bool narrow = high_is_sign(c, size);
+	val y = sign_extended(c, size, src(c, a, 0)), x, q, r;
 
 	if (size == 8) {
 		x = get_reg(c, 8, X86_RAX);
+		if (narrow) {
+			divide_sign_extended(c, x, y);
+			return;
+		}
 		q = call(c, X86_HELP_idiv_64, get_reg(c, 8, X86_RDX), x, y);
 		put_quotient(c, 8, q, sub(c, x, mul(c, q, y)));
 		return;
 	}
-	x = dividend(c, size);
+	x = narrow && size == 4 ? sext(c, 32, get_reg(c, 4, X86_RAX)) : dividend(c, size);
 	if (size < 4)
 		x = sext(c, size * 16, x);
-	q = divs(c, x, y);
 	raise_if(c, eq(c, y, imm(c, 0)), X86_DE);
+	q = divs(c, x, y);
+	r = rems(c, x, y);
 	raise_if(c, ne(c, sext(c, size * 8, q), q), X86_DE);
-	put_quotient(c, size, q, rems(c, x, y));
+	put_quotient(c, size, q, r);
 }
 
 static void sem_xlat(struct ctx *c, const struct x86_insn *a)
@@ -499,25 +544,25 @@ static void sem_lahf(struct ctx *c, const struct x86_insn *a)
 static void sem_sahf(struct ctx *c, const struct x86_insn *a)
 {
 	(void)a;
-	put_some_flags(c, X86_SAHF_FLAGS, and_(c, get_high(c, X86_RAX), imm(c, X86_SAHF_FLAGS)));
+	change_flags(c, X86_SAHF_FLAGS, and_(c, get_high(c, X86_RAX), imm(c, X86_SAHF_FLAGS)));
 }
 
 static void sem_clc(struct ctx *c, const struct x86_insn *a)
 {
 	(void)a;
-	put_some_flags(c, FLAG_CF, imm(c, 0));
+	change_flag(c, FLAG_CF, imm(c, 0));
 }
 
 static void sem_stc(struct ctx *c, const struct x86_insn *a)
 {
 	(void)a;
-	put_some_flags(c, FLAG_CF, imm(c, FLAG_CF));
+	change_flag(c, FLAG_CF, imm(c, 1));
 }
 
 static void sem_cmc(struct ctx *c, const struct x86_insn *a)
 {
 	(void)a;
-	put_some_flags(c, FLAG_CF, xor_(c, cond(c, X86_CC_B), imm(c, 1)));
+	change_flag(c, FLAG_CF, cond(c, X86_CC_NB));
 }
 
 static void sem_cld(struct ctx *c, const struct x86_insn *a)

@@ -55,15 +55,15 @@ static void sem_bt(struct ctx *c, const struct x86_insn *a)
 		at = bit_string_at(c, a, offset, access);
 	if (!mem)
 		old = src(c, a, 0);
-	else if (a->flags & X86_LOCK)
+	else if (is_locked(c, a))
 		old = locked_bit(c, a, at, mask);
 	else
 		old = a->arg == X86_BT ? load(c, size, at) : load_for_store(c, size, at);
 	if (a->arg != X86_BT && !mem)
 		dst(c, a, 0, bit_changed(c, a->arg, old, mask));
-	else if (a->arg != X86_BT && !(a->flags & X86_LOCK))
+	else if (a->arg != X86_BT && !is_locked(c, a))
 		store(c, size, at, bit_changed(c, a->arg, old, mask));
-	put_some_flags(c, FLAG_CF, and_(c, shr(c, old, n), imm(c, 1)));
+	change_flag(c, FLAG_CF, and_(c, shr(c, old, n), imm(c, 1)));
 }
 
 /* Of 0 they leave the destination; and so does the other half of a register then. */
@@ -72,7 +72,7 @@ static inline void put_scan(struct ctx *c, const struct x86_insn *a, val from, v
 	val none = eq(c, from, imm(c, 0));
 
 	put_reg_if(c, xor_(c, none, imm(c, 1)), &a->o[0], found);
-	put_some_flags(c, FLAG_ZF, at_flag(c, none, FLAG_ZF));
+	change_flag(c, FLAG_ZF, none);
 }
 
 static void sem_bsf(struct ctx *c, const struct x86_insn *a)
@@ -103,7 +103,7 @@ static inline void put_count(struct ctx *c, const struct x86_insn *a, val from, 
 	val none = eq(c, from, imm(c, 0)), first = eq(c, n, imm(c, 0));
 
 	dst(c, a, 0, n);
-	put_some_flags(c, FLAGS_ARITH & ~FLAG_OF, or_(c, none, at_flag(c, first, FLAG_ZF)));
+	change_flags(c, FLAGS_ARITH & ~FLAG_OF, or_(c, none, at_flag(c, first, FLAG_ZF)));
 }
 
 static void sem_lzcnt(struct ctx *c, const struct x86_insn *a)
@@ -186,11 +186,13 @@ static void sem_bextr(struct ctx *c, const struct x86_insn *a)
 {
 	val x = src(c, a, 1), control = src(c, a, 2);
 	val from = zext(c, 8, control), n = zext(c, 8, shr(c, control, imm(c, 8))), bits;
+	struct fl result;
 
 	x = choose(c, ltu(c, from, imm(c, 64)), shr(c, x, from), imm(c, 0));
 	x = low_bits(c, x, n);
+	result = (struct fl){ X86_FL_RES, 8, x, x, x };
 	bits = at_flag(c, eq(c, x, imm(c, 0)), FLAG_ZF);
-	bits = or_(c, bits, at_flag(c, fl_parity(c, X86_FL_RES, 8, x, x), FLAG_PF));
+	bits = or_(c, bits, at_flag(c, fl_parity(c, result), FLAG_PF));
 	dst(c, a, 0, x);
 	put_flags(c, X86_FL_BITS, 1, or_(c, bits, imm(c, FLAG_AF)), imm(c, 0));
 }
@@ -229,7 +231,7 @@ static inline void add_with(
 
 	r = zext(c, size * 8, add(c, add(c, x, y), in));
 	out = or_(c, ltu(c, r, x), and_(c, in, eq(c, r, x)));
-	put_some_flags(c, flag, at_flag(c, out, flag));
+	change_flag(c, flag, out);
 	dst(c, a, 0, r);
 }
 

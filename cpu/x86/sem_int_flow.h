@@ -6,7 +6,7 @@
 
 static void sem_push(struct ctx *c, const struct x86_insn *a)
 {
-	push(c, a, a->size, src(c, a, 0));
+	push(c, a, a->size, any_src(c, a, 0));
 }
 
 /* The address of a memory operand is made with the stack pointer as it is afterwards. */
@@ -97,17 +97,14 @@ static void sem_jmp(struct ctx *c, const struct x86_insn *a)
 	jump_to(c, to);
 }
 
+/* SDM volume 2, CALL: the target comes before the stack. */
 static void sem_call(struct ctx *c, const struct x86_insn *a)
 {
 	bool relative = a->o[0].kind == X86_O_REL;
-	val to = relative ? target(c, a) : src(c, a, 0), sp, at;
+	val to = relative ? target(c, a) : src(c, a, 0);
 
-	sp = stack_at(c, a, -(int64_t)a->size);
-	at = linear(c, a, X86_SS, sp, a->size, X86_STORE);
-	load_for_store(c, a->size, at);
 	check_target(c, a, to);
-	store(c, a->size, at, next_ip(c, a));
-	put_stack(c, a, sp);
+	push(c, a, a->size, next_ip(c, a));
 	if (relative)
 		jump(c, a);
 	else

@@ -34,8 +34,8 @@ X86_WORDS val turn_to_overflow(struct ctx *c, val v, unsigned n)
 	return to_flag(c, xor_(c, v, shl(c, v, imm(c, 1))), n, FLAG_OF);
 }
 
-/* Whether the count may be 0 is known for immediates.  bits: CF and OF.  AF is undefined, and set.
- */
+/* Of double shifts.  Whether the count may be 0 is known for immediates.  bits: CF and OF.  AF is
+ * undefined, and set. */
 X86_WORDS void put_shift_flags(struct ctx *c, const struct x86_insn *a, val count, val r, val bits)
 {
 	unsigned size = a->o[0].size;
@@ -49,52 +49,45 @@ X86_WORDS void put_shift_flags(struct ctx *c, const struct x86_insn *a, val coun
 
 static void sem_shl(struct ctx *c, const struct x86_insn *a)
 {
-	unsigned bits = a->o[0].size * 8u;
-	val n = shift_count(c, a), at, old, r, before, out;
+	unsigned size = a->o[0].size;
+	val n = shift_count(c, a), at, old, r;
 
 	old = rmw_begin(c, a, &at, X86_RMW_XCHG, n);
-	r = zext(c, bits, shl(c, old, n));
-	before = shl(c, old, sub(c, n, imm(c, 1)));
-	out = to_flag(c, before, bits - 1, FLAG_CF);
+	r = shift_left(c, size, old, n);
 	rmw_end(c, a, at, r);
-	put_shift_flags(c, a, n, r, or_(c, out, turn_to_overflow(c, before, bits - 1)));
+	put_flags_shift(c, X86_FL_SHL, n, size, r, old);
 }
 
 static void sem_shr(struct ctx *c, const struct x86_insn *a)
 {
-	unsigned bits = a->o[0].size * 8u;
-	val n = shift_count(c, a), at, old, r, out;
+	unsigned size = a->o[0].size;
+	val n = shift_count(c, a), at, old, r;
 
 	old = rmw_begin(c, a, &at, X86_RMW_XCHG, n);
-	r = shr(c, old, n);
-	out = to_flag(c, shr(c, old, sub(c, n, imm(c, 1))), 0, FLAG_CF);
+	r = shift_right(c, size, old, n);
 	rmw_end(c, a, at, r);
-	put_shift_flags(c, a, n, r, or_(c, out, turn_to_overflow(c, r, bits - 1)));
+	put_flags_shift(c, X86_FL_SHR, n, size, r, old);
 }
 
 static void sem_sar(struct ctx *c, const struct x86_insn *a)
 {
 	unsigned size = a->o[0].size;
-	val n = shift_count(c, a), at, old, r, out;
+	val n = shift_count(c, a), at, old, r;
 
-	old = sign_extended(c, size, rmw_begin(c, a, &at, X86_RMW_XCHG, n));
-	r = zext(c, size * 8, sar(c, old, n));
-	out = to_flag(c, sar(c, old, sub(c, n, imm(c, 1))), 0, FLAG_CF);
+	old = rmw_begin(c, a, &at, X86_RMW_XCHG, n);
+	r = shift_right_signed(c, size, old, n);
 	rmw_end(c, a, at, r);
-	put_shift_flags(c, a, n, r, out);
+	put_flags_shift(c, X86_FL_SAR, n, size, r, old);
 }
 
 /* CF and OF of rotations, in their places; the other flags stay. */
 X86_WORDS void put_rotate_flags(
     struct ctx *c, const struct x86_insn *a, val count, val carry_overflow)
 {
-	val kept = and_(c, flags(c), imm(c, (int64_t)(FLAGS_ARITH & ~(FLAG_CF | FLAG_OF))));
-	val all = or_(c, carry_overflow, kept);
-
 	if (a->o[a->noperands - 1].kind != X86_O_IMM)
-		put_flags_if(c, ne(c, count, imm(c, 0)), X86_FL_BITS, 1, all, imm(c, 0));
+		change_flags_if(c, ne(c, count, imm(c, 0)), FLAG_CF | FLAG_OF, carry_overflow);
 	else if (a->imm & (a->o[0].size == 8 ? 63 : 31))
-		put_flags(c, X86_FL_BITS, 1, all, imm(c, 0));
+		change_flags(c, FLAG_CF | FLAG_OF, carry_overflow);
 }
 
 /* v, of size bytes, turned left. */
@@ -105,6 +98,7 @@ X86_WORDS val turn_left(struct ctx *c, unsigned size, val v, val n)
 	if (size >= 4)
 		return rol(c, bits, v, n);
 	/* Several copies beside each other. */
+	v = zext(c, bits, v);
 	if (size == 1)
 		v = mul(c, v, imm(c, 0x01010101));
 	else
@@ -142,7 +136,7 @@ X86_WORDS void rotate_through(struct ctx *c, const struct x86_insn *a, bool righ
 	val n = shift_count(c, a), at;
 	val how = imm(c, (int64_t)(a->o[0].size | (unsigned)right << 8));
 	val what = or_(c, n, shl(c, cond(c, X86_CC_B), imm(c, 8)));
-	val old = rmw_begin(c, a, &at, X86_RMW_XCHG, n);
+	val old = zero_extended(c, a->o[0].size, rmw_begin(c, a, &at, X86_RMW_XCHG, n));
 
 	rmw_end(c, a, at, call(c, X86_HELP_rotate_carry, old, what, how));
 	put_rotate_flags(c, a, n, call(c, X86_HELP_rotate_flags, old, what, how));
@@ -165,7 +159,7 @@ static void sem_shld(struct ctx *c, const struct x86_insn *a)
 	unsigned size = a->o[0].size, bits = size * 8;
 	val n = shift_count(c, a), fill = src(c, a, 1), at, old, r, before, out;
 
-	old = rmw_begin(c, a, &at, X86_RMW_XCHG, n);
+	old = zero_extended(c, size, rmw_begin(c, a, &at, X86_RMW_XCHG, n));
 	if (size == 2) {
 		r = call(c, X86_HELP_shld_16, old, fill, n);
 	} else {
@@ -183,7 +177,7 @@ static void sem_shrd(struct ctx *c, const struct x86_insn *a)
 	unsigned size = a->o[0].size, bits = size * 8;
 	val n = shift_count(c, a), fill = src(c, a, 1), at, old, r, out;
 
-	old = rmw_begin(c, a, &at, X86_RMW_XCHG, n);
+	old = zero_extended(c, size, rmw_begin(c, a, &at, X86_RMW_XCHG, n));
 	if (size == 2) {
 		r = call(c, X86_HELP_shrd_16, old, fill, n);
 	} else {
@@ -203,19 +197,17 @@ X86_WORDS val wide_count(struct ctx *c, const struct x86_insn *a)
 
 static void sem_shlx(struct ctx *c, const struct x86_insn *a)
 {
-	dst(c, a, 0, shl(c, src(c, a, 1), wide_count(c, a)));
+	dst(c, a, 0, shift_left(c, a->o[0].size, any_src(c, a, 1), wide_count(c, a)));
 }
 
 static void sem_shrx(struct ctx *c, const struct x86_insn *a)
 {
-	dst(c, a, 0, shr(c, src(c, a, 1), wide_count(c, a)));
+	dst(c, a, 0, shift_right(c, a->o[0].size, any_src(c, a, 1), wide_count(c, a)));
 }
 
 static void sem_sarx(struct ctx *c, const struct x86_insn *a)
 {
-	val v = sign_extended(c, a->o[0].size, src(c, a, 1));
-
-	dst(c, a, 0, sar(c, v, wide_count(c, a)));
+	dst(c, a, 0, shift_right_signed(c, a->o[0].size, any_src(c, a, 1), wide_count(c, a)));
 }
 
 static void sem_rorx(struct ctx *c, const struct x86_insn *a)

@@ -97,9 +97,9 @@ struct x86 {
 	_Atomic uint32_t attention; /* X86_ATT_x; any thread sets */
 	uint32_t mode;              /* enum x86_mode_bits, kept by x86_mode_changed */
 	uint8_t cpl;
-	/* EFLAGS: CF, PF, AF, ZF, SF and OF follow from these three (flags.h), the others are in
+	/* EFLAGS: CF, PF, AF, ZF, SF and OF follow from these four (flags.h), the others are in
 	 * eflags, where those six are 0. */
-	uint64_t fl_op, fl_a, fl_b;
+	uint64_t fl_op, fl_a, fl_b, fl_r;
 	uint64_t eflags;
 	uint64_t r[16];
 	uint64_t rip;    /* of the current instruction until it is done */

@@ -470,7 +470,7 @@ void x86_fpu_cmov(struct x86 *s, const struct x86_insn *a, uint64_t offset)
 		return;
 	if (empty)
 		put_st(s, 0, x87_default_nan());
-	else if (x86_lazy_cond(s->fl_op, s->fl_a, s->fl_b, (enum x86_cond)a->arg))
+	else if (x86_cond(s, (enum x86_cond)a->arg))
 		put_st(s, 0, get_st(s, i));
 }
 
