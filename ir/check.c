@@ -5,7 +5,7 @@
 #include <errno.h>
 #include <stddef.h>
 
-#include "ir/ir.h"
+#include "ir/vec.h"
 
 static bool type_fits(enum ir_types types, unsigned type)
 {
@@ -28,6 +28,8 @@ static bool k_fits(const struct ir_op *o, const struct ir_guest *g)
 		return o->k >= 0 && o->k < g->nslots;
 	case IR_K_HELPER:
 		return o->k >= 0 && o->k < g->nhelpers;
+	case IR_K_VEC:
+		return ir_vec_of(o->k).insn < g->nvecs && ir_vec_of(o->k).size <= 5;
 	case IR_K_CAUSE:
 		return o->k >= 0 && o->k < 64;
 	default:

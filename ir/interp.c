@@ -6,8 +6,8 @@
 #include <assert.h>
 #include <stddef.h>
 
-#include "ir/ir.h"
 #include "ir/ops_direct.h"
+#include "ir/vec.h"
 
 uint64_t ir_eval(enum ir_opcode op, enum ir_type type, uint64_t a, uint64_t b, uint64_t c)
 {
@@ -115,6 +115,24 @@ static void put_slot(void *state, const struct ir_slot *s, uint64_t v)
 	}
 }
 
+static uint64_t run_vec(const struct ir_op *o, const struct ir_guest *g, void *state, uint64_t a)
+{
+	const struct ir_vec v = ir_vec_of(o->k);
+	const uint64_t k = (uint64_t)o->k;
+	uint64_t r;
+
+	if (o->op == IR_vec || o->op == IR_vec_out)
+		return g->call(state, g->vec, k, 0, IR_VEC_REGS);
+	if (o->op == IR_vec_in)
+		return g->call(state, g->vec, k, a, IR_VEC_VALUE);
+	if (ir_is_load(o->op))
+		g->call(state, g->vec_load, a, ir_vec_access(v), 0);
+	r = g->call(state, g->vec, k, 0, IR_VEC_SCRATCH);
+	if (ir_is_store(o->op))
+		g->call(state, g->vec_store, a, ir_vec_access(v), 0);
+	return r;
+}
+
 /* Operations with effects on the guest that stay in the block. */
 static uint64_t run_effect(
     const struct ir_op *o, const struct ir_guest *g, void *state, const uint64_t v[3])
@@ -145,6 +163,8 @@ static uint64_t run_effect(
 			g->trap(state, (unsigned)o->k, v[1]);
 		return 0;
 	default:
+		if (ir_is_vec(o->op))
+			return run_vec(o, g, state, v[0]);
 		return ir_eval(o->op, o->type, v[0], v[1], v[2]);
 	}
 }
@@ -161,7 +181,7 @@ void ir_run(const struct ir_block *b, const struct ir_guest *g, uint64_t base, v
 		const uint64_t v[3] = { value[o->a], value[o->b], value[o->c] };
 
 		value[n] = 0;
-		if (ir_infos[o->op].effects & IR_FAULTS || o->op == IR_call) {
+		if (ir_infos[o->op].effects & (IR_FAULTS | IR_VECTORS) || o->op == IR_call) {
 			g->at(state, pc, begun - 1);
 			begun = 1;
 		}

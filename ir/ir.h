@@ -42,7 +42,8 @@ enum ir_effects {
 	IR_FAULTS =
 	    8, /* may raise an exception: the state must be that of the instruction's start */
 	IR_LEAVES = 16, /* may go on outside */
-	IR_ENDS = 32    /* always does, and nothing follows it */
+	IR_ENDS = 32,   /* always does, and nothing follows it */
+	IR_VECTORS = 64 /* reads and writes vector registers and what belongs to them */
 };
 
 struct ir_op {
@@ -54,7 +55,7 @@ struct ir_op {
 
 /* What can be known about an opcode. */
 enum ir_types { IR_TYPES_ALL, IR_TYPES_ROT, IR_TYPES_W64 };
-enum ir_k { IR_K_NONE, IR_K_CONST, IR_K_SLOT, IR_K_PC, IR_K_CAUSE, IR_K_HELPER };
+enum ir_k { IR_K_NONE, IR_K_CONST, IR_K_SLOT, IR_K_PC, IR_K_CAUSE, IR_K_HELPER, IR_K_VEC };
 
 struct ir_info {
 	const char *name;
@@ -131,6 +132,9 @@ enum ir_inline {
 	IR_INLINE_CLMULH,
 	IR_INLINE_CLMULR,
 	IR_INLINE_IF, /* does nothing where b is 0, as it mostly is; makes no value */
+	/* Does nothing where vector operations are allowed and can be done in line; a: 1, or 2 for
+	 * those with vex. */
+	IR_INLINE_VEC_GUARD,
 	IR_NINLINES
 };
 
@@ -154,6 +158,8 @@ struct ir_guest {
 	/* Comes before all of these, and last: the instruction at pc is next, and that many more
 	 * have retired since the last time. */
 	void (*at)(void *state, uint64_t pc, unsigned retired);
+	unsigned nvecs;                    /* numbers of vector instructions are below; 0: none */
+	unsigned vec, vec_load, vec_store; /* helpers for them: ir/vec.h */
 };
 
 /* build.c: makes blocks.  Operations behind the end are dropped (value 0). */

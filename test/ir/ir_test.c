@@ -7,22 +7,25 @@
 #include <string.h>
 
 #include "base/buf.h"
-#include "ir/ir.h"
+#include "ir/vec.h"
 #include "test/cmocka.h"
 
-/* A guest with two registers, 64 bytes of memory, and one helper of each kind. */
+/* A guest with two registers, 64 bytes of memory, a sum for a helper, and vector operations: ADD
+ * adds what is in the place rm to `vector` (SEVEN for a register), MOVE puts it there. */
 struct toy {
 	uint64_t r[2];
 	uint8_t small;
 	uint64_t pc, retired;
 	uint8_t mem[64];
+	uint64_t vector, scratch;
 	unsigned cause;
 	uint64_t trap_value;
 	jmp_buf trap;
 };
 
 enum { R0, R1, SMALL, NSLOTS };
-enum { SUM, NHELPERS };
+enum { SUM, VEC, VEC_LOAD, VEC_STORE, NHELPERS };
+enum { ADD, MOVE, NVECS, SEVEN = 7 };
 
 static uint64_t toy_load(void *state, uint64_t addr, unsigned size)
 {
@@ -44,11 +47,36 @@ static void toy_store(void *state, uint64_t addr, uint64_t val, unsigned size)
 	memcpy(t->mem + addr, &val, size);
 }
 
+static uint64_t toy_vec(struct toy *t, struct ir_vec v, uint64_t value, uint64_t how)
+{
+	if (how == IR_VEC_VALUE)
+		t->scratch = value;
+	if (v.insn == MOVE)
+		t->scratch = t->vector;
+	else
+		t->vector += how == IR_VEC_REGS ? SEVEN : t->scratch;
+	return t->vector;
+}
+
 static uint64_t toy_call(void *state, unsigned helper, uint64_t a, uint64_t b, uint64_t c)
 {
-	(void)state;
-	assert_int_equal(helper, SUM);
-	return a + 10 * b + 100 * c;
+	struct toy *t = state;
+
+	switch (helper) {
+	case VEC:
+		return toy_vec(t, ir_vec_of((int64_t)a), b, c);
+	case VEC_LOAD:
+		assert_int_equal(b, 8 | 1 << 8);
+		t->scratch = toy_load(t, a, 8);
+		return 0;
+	case VEC_STORE:
+		assert_int_equal(b, 8 | 1 << 8);
+		toy_store(t, a, t->scratch, 8);
+		return 0;
+	default:
+		assert_int_equal(helper, SUM);
+		return a + 10 * b + 100 * c;
+	}
 }
 
 static void toy_trap(void *state, unsigned cause, uint64_t value)
@@ -73,9 +101,14 @@ static const struct ir_slot slots[NSLOTS] = {
 	{ "r1", offsetof(struct toy, r[1]), 8 },
 	{ "small", offsetof(struct toy, small), 1 },
 };
-static const struct ir_helper helpers[NHELPERS] = { { .name = "sum", .effects = IR_CALL_PURE } };
+static const struct ir_helper helpers[NHELPERS] = {
+	{ .name = "sum", .effects = IR_CALL_PURE },
+	{ .name = "vec", .effects = IR_CALL_FAULT },
+	{ .name = "vec_load", .effects = IR_CALL_FAULT },
+	{ .name = "vec_store", .effects = IR_CALL_FAULT },
+};
 static const struct ir_guest guest = { slots, helpers, NSLOTS, NHELPERS, toy_load, toy_load,
-	toy_store, toy_call, toy_trap, toy_at };
+	toy_store, toy_call, toy_trap, toy_at, NVECS, VEC, VEC_LOAD, VEC_STORE };
 
 static uint16_t op(
     struct ir_block *b, enum ir_opcode o, uint16_t x, uint16_t y, uint16_t z, int64_t k)
@@ -283,6 +316,39 @@ static void state_and_memory(void **state)
 	assert_int_equal(t.retired, 1);
 }
 
+static uint16_t vec(struct ir_block *b, enum ir_opcode o, uint16_t a, unsigned insn)
+{
+	const struct ir_vec v = { .insn = insn & 0xfff, .size = 3, .aligned = 1 };
+
+	return op(b, o, a, 0, 0, ir_vec_k(v));
+}
+
+static void vectors(void **state)
+{
+	struct ir_block *b = *state;
+	struct toy t = { .mem = { [8] = 100 } };
+
+	begin(b);
+	vec(b, IR_vec, 0, ADD);
+	vec(b, IR_vec_in, imm(b, 1000), ADD);
+	op(b, IR_put, vec(b, IR_vec_out, 0, ADD), 0, 0, R0);
+	vec(b, IR_vec_ld, imm(b, 8), ADD);
+	op(b, IR_put, vec(b, IR_vec_ld_out, imm(b, 8), ADD), 0, 0, R1);
+	vec(b, IR_vec_st, imm(b, 16), MOVE);
+	op(b, IR_insn, 0, 0, 0, 0x1004);
+	vec(b, IR_vec_ld, imm(b, 60), ADD);
+	op(b, IR_exit, 0, 0, 0, 0x2000);
+	assert_int_equal(run(b, &t), 1);
+	assert_int_equal(t.r[0], 7 + 1000 + 7);
+	assert_int_equal(t.r[1], 7 + 1000 + 7 + 200);
+	assert_int_equal(t.vector, t.r[1]);
+	assert_memory_equal(t.mem + 16, "\xbe\4\0", 3);
+	assert_int_equal(t.pc, 0x1004);
+	assert_int_equal(t.retired, 1);
+	b->op[2].k |= NVECS;
+	refuse(b, "out of range");
+}
+
 /* Three instructions, the middle one of which may leave. */
 static void three(struct ir_block *b, enum ir_opcode middle, uint64_t cond)
 {
@@ -422,6 +488,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(bad_blocks_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(blocks_print, setup, teardown),
 		cmocka_unit_test_setup_teardown(state_and_memory, setup, teardown),
+		cmocka_unit_test_setup_teardown(vectors, setup, teardown),
 		cmocka_unit_test_setup_teardown(ways_out, setup, teardown),
 		cmocka_unit_test(operations),
 	};
