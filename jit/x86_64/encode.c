@@ -135,6 +135,50 @@ void x86_vex_xmm(struct x86_code *c, uint32_t op, unsigned reg, unsigned from, u
 	modrm(c, 3, reg, rm);
 }
 
+/* SDM volume 2, 2.3.5: two bytes of prefix where they can say it. */
+static void vec_opcode(struct x86_code *c, struct x86_vec v, unsigned rex, unsigned vreg)
+{
+	static const uint8_t prefixes[] = { 0, 0x66, 0xf3, 0xf2 };
+	const unsigned last = (~vreg & 15) << 3 | (v.l ? 4u : 0) | v.pp;
+
+	if (v.vex && v.map == 1 && !(rex & (REX_W | REX_X | REX_B))) {
+		x86_8(c, 0xc5);
+		x86_8(c, (rex & REX_R ? 0 : 0x80) | last);
+	} else if (v.vex) {
+		x86_8(c, 0xc4);
+		x86_8(c, (~rex & (REX_R | REX_X | REX_B)) << 5 | v.map);
+		x86_8(c, (rex & REX_W ? 0x80 : 0) | last);
+	} else {
+		if (v.pp)
+			x86_8(c, prefixes[v.pp]);
+		if (rex)
+			x86_8(c, REX | rex);
+		x86_8(c, 0x0f);
+		if (v.map > 1)
+			x86_8(c, v.map == 2 ? 0x38 : 0x3a);
+	}
+	x86_8(c, v.opcode);
+}
+
+void x86_vec_rr(struct x86_code *c, struct x86_vec v, unsigned reg, unsigned vreg, unsigned rm)
+{
+	vec_opcode(c, v, rex_of(v.w, reg, 0, rm), vreg);
+	modrm(c, 3, reg, rm);
+}
+
+void x86_vec_rm(struct x86_code *c, struct x86_vec v, unsigned reg, unsigned vreg, struct x86_mem m)
+{
+	const unsigned index = m.index == X86_NONE ? 0 : m.index;
+
+	vec_opcode(c, v, rex_of(v.w, reg, index, m.base), vreg);
+	operand(c, reg, m);
+}
+
+void x86_vec_none(struct x86_code *c, struct x86_vec v)
+{
+	vec_opcode(c, v, rex_of(v.w, 0, 0, 0), 0);
+}
+
 void x86_mov_rr(struct x86_code *c, unsigned dst, unsigned src)
 {
 	if (dst != src)

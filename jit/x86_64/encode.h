@@ -69,6 +69,8 @@ enum x86_op {
 	OP_TEST = 0x85,
 	OP_TEST8 = 0x84,
 	OP_CMP8 = 0x3a,
+	OP_TEST_I8 = 0xf6, /* /0 */
+	OP_TEST_I = 0xf7,
 	OP_XCHG = 0x87,
 	OP_CMPXCHG = 0x0fb1,
 	OP_XADD = 0x0fc1,
@@ -83,6 +85,7 @@ enum x86_op {
 	OP_MOVQ_TO = 0x660fd6, /* m64, xmm */
 	OP_MOVSS = 0xf30f10,
 	OP_MOVSS_TO = 0xf30f11,
+	OP_MXCSR = 0x0fae, /* /2: LDMXCSR, /3: STMXCSR */
 	OP_MOVAPS = 0x0f28,
 	OP_ANDPS = 0x0f54,
 	OP_ORPS = 0x0f56,
@@ -180,6 +183,16 @@ void x86_vex_xmm(struct x86_code *, uint32_t op, unsigned reg, unsigned from, un
 /* The VEX form of three operands: map 1: 0F, 2: 0F38, 3: 0F3A; pp 0, 1: 66, 2: F3, 3: F2. */
 void x86_vex(struct x86_code *, bool w, unsigned map, unsigned pp, unsigned op, unsigned reg,
     unsigned vreg, unsigned rm);
+
+/* Any vector instruction.  pp: none, 66, F3, F2; map 1: 0F, 2: 0F38, 3: 0F3A.  reg and vreg may be
+ * parts of the opcode, or nothing, which is 0; an immediate comes behind. */
+struct x86_vec {
+	uint8_t pp, map, opcode;
+	bool w, l, vex;
+};
+void x86_vec_rr(struct x86_code *, struct x86_vec, unsigned reg, unsigned vreg, unsigned rm);
+void x86_vec_rm(struct x86_code *, struct x86_vec, unsigned reg, unsigned vreg, struct x86_mem);
+void x86_vec_none(struct x86_code *, struct x86_vec); /* no operands, and no ModRM */
 
 void x86_mov_rr(struct x86_code *, unsigned dst, unsigned src);
 void x86_mov_ri(struct x86_code *, unsigned dst, int64_t v); /* keeps flags */

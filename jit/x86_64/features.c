@@ -32,14 +32,22 @@ struct x86_features x86_features_host(void)
 	if (!__get_cpuid(1, &a, &b, &c, &d))
 		return f;
 	kept = bit(c, 27) ? xcr0() : 0;
+	f.sse3 = bit(c, 0);
 	f.pclmul = bit(c, 1);
+	f.ssse3 = bit(c, 9);
 	f.sse41 = bit(c, 19);
+	f.sse42 = bit(c, 20);
 	f.popcnt = bit(c, 23);
 	f.aes = bit(c, 25);
 	f.avx = bit(c, 28) && (kept & XCR0_AVX) == XCR0_AVX;
 	f.fma = f.avx && bit(c, 12);
+	f.f16c = f.avx && bit(c, 29);
 	if (__get_cpuid_count(7, 0, &a, &b, &c, &d)) {
 		f.bmi1 = bit(b, 3);
+		f.sha = bit(b, 29);
+		f.avx2 = f.avx && bit(b, 5);
+		f.vaes = f.avx2 && bit(c, 9);
+		f.vpclmul = f.avx2 && bit(c, 10);
 		f.bmi2 = bit(b, 8);
 		f.avx512 = f.avx && bit(b, 16) && bit(b, 31) && (kept & XCR0_AVX512) == XCR0_AVX512;
 	}

@@ -9,10 +9,11 @@
  * which need not be the host's: less is always right.
  */
 struct x86_features {
-	bool sse41, popcnt, aes, pclmul;
+	bool sse3, ssse3, sse41, sse42, popcnt, aes, pclmul, sha;
 	bool bmi1, bmi2, lzcnt;
 	bool avx, fma; /* the OS keeps the registers, too */
-	bool avx512;   /* F and VL */
+	bool avx2, f16c, vaes, vpclmul;
+	bool avx512; /* F and VL */
 };
 
 struct x86_features x86_features_host(void);

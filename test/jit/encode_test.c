@@ -16,7 +16,10 @@
 
 #include "base/compiler.h"
 
-enum class { GPR8, GPR16, GPR32, GPR64, XMM };
+enum class { GPR8, GPR16, GPR32, GPR64, XMM, YMM };
+
+/* Beside a number of operands: an immediate comes last. */
+enum { IMM8 = 4 };
 
 struct operand {
 	enum { REG, MEM, IMM, REL } kind;
@@ -62,7 +65,8 @@ static struct operand rel(int64_t v)
 static ZydisRegister name(enum class class, unsigned n)
 {
 	static const ZydisRegisterClass classes[] = { ZYDIS_REGCLASS_GPR8, ZYDIS_REGCLASS_GPR16,
-		ZYDIS_REGCLASS_GPR32, ZYDIS_REGCLASS_GPR64, ZYDIS_REGCLASS_XMM };
+		ZYDIS_REGCLASS_GPR32, ZYDIS_REGCLASS_GPR64, ZYDIS_REGCLASS_XMM,
+		ZYDIS_REGCLASS_YMM };
 
 	/* ah, ch, dh and bh have the numbers from 4 on, and are never meant. */
 	return ZydisRegisterEncode(classes[class], (ZyanU8)(class == GPR8 && n >= 4 ? n + 4 : n));
@@ -70,7 +74,7 @@ static ZydisRegister name(enum class class, unsigned n)
 
 static bool is_memory(const ZydisDecodedOperand *d, const struct operand *o)
 {
-	static const uint16_t bits[] = { 8, 16, 32, 64, 128 };
+	static const uint16_t bits[] = { 8, 16, 32, 64, 128, 256 };
 	bool has_index = o->mem.index != X86_NONE;
 
 	return d->type == ZYDIS_OPERAND_TYPE_MEMORY && d->mem.base == name(GPR64, o->mem.base) &&
@@ -524,6 +528,72 @@ static void vector_ones(void **state)
 		}
 }
 
+/* Vector instructions of all maps and prefixes, with 16 and 32 bytes. */
+static const struct vec {
+	struct x86_vec v;
+	const char *name;
+	enum class reg, rm, mem;
+	unsigned operands; /* 3: the second is vreg; | IMM8 */
+} vecs[] = {
+	{ { 0, 1, 0x58, false, false, false }, "addps", XMM, XMM, XMM, 2 },
+	{ { 1, 1, 0xfc, false, false, false }, "paddb", XMM, XMM, XMM, 2 },
+	{ { 2, 1, 0x58, false, false, false }, "addss", XMM, XMM, GPR32, 2 },
+	{ { 3, 1, 0x58, false, false, false }, "addsd", XMM, XMM, GPR64, 2 },
+	{ { 1, 1, 0x6e, false, false, false }, "movd", XMM, GPR32, GPR32, 2 },
+	{ { 1, 1, 0x6e, true, false, false }, "movq", XMM, GPR64, GPR64, 2 },
+	{ { 3, 1, 0x2c, true, false, false }, "cvttsd2si", GPR64, XMM, GPR64, 2 },
+	{ { 1, 2, 0x00, false, false, false }, "pshufb", XMM, XMM, XMM, 2 },
+	{ { 0, 2, 0xc8, false, false, false }, "sha1nexte", XMM, XMM, XMM, 2 },
+	{ { 1, 1, 0x70, false, false, false }, "pshufd", XMM, XMM, XMM, 2 | IMM8 },
+	{ { 1, 3, 0x0f, false, false, false }, "palignr", XMM, XMM, XMM, 2 | IMM8 },
+	{ { 0, 1, 0x58, false, false, true }, "vaddps", XMM, XMM, XMM, 3 },
+	{ { 0, 1, 0x58, false, true, true }, "vaddps", YMM, YMM, YMM, 3 },
+	{ { 3, 1, 0x59, false, false, true }, "vmulsd", XMM, XMM, GPR64, 3 },
+	{ { 2, 1, 0x6f, false, true, true }, "vmovdqu", YMM, YMM, YMM, 2 },
+	{ { 1, 2, 0xb8, true, true, true }, "vfmadd231pd", YMM, YMM, YMM, 3 },
+	{ { 1, 2, 0xb9, false, false, true }, "vfmadd231ss", XMM, XMM, GPR32, 3 },
+	{ { 1, 2, 0x58, false, true, true }, "vpbroadcastd", YMM, XMM, GPR32, 2 },
+	{ { 1, 3, 0x46, false, true, true }, "vperm2i128", YMM, YMM, YMM, 3 | IMM8 },
+	{ { 1, 1, 0xc6, false, true, true }, "vshufpd", YMM, YMM, YMM, 3 | IMM8 },
+};
+
+static void expect_vec(
+    struct rig *t, const struct vec *v, unsigned a, unsigned b, struct operand rm)
+{
+	const struct operand o[4] = { reg(v->reg, a), (v->operands & 3) == 3 ? reg(v->reg, b) : rm,
+		(v->operands & 3) == 3 ? rm : imm(0x5a), imm(0x5a) };
+
+	if (v->operands & IMM8)
+		x86_8(&t->c, 0x5a);
+	expect(t, v->name, (v->operands & 3) + !!(v->operands & IMM8), o);
+}
+
+static void vectors(void **state)
+{
+	struct rig *t = *state;
+	unsigned i, a, b, r, n;
+	struct x86_mem m;
+
+	for (i = 0; i < ARRAY_LEN(vecs); i++) {
+		const struct vec *v = &vecs[i];
+		bool three = (v->operands & 3) == 3;
+
+		for (a = 0; a < 16; a++)
+			for (r = 0; r < 16; r++)
+				for (b = 0; b < (three ? 16 : 1); b++) {
+					x86_vec_rr(&t->c, v->v, a, b, r);
+					expect_vec(t, v, a, b, reg(v->rm, r));
+				}
+		for (n = 0, a = 0; next_mem(&n, &m); a = (a + 1) % 16) {
+			b = three ? (a + n) % 16 : 0;
+			x86_vec_rm(&t->c, v->v, a, b, m);
+			expect_vec(t, v, a, b, mem(v->mem, m));
+		}
+	}
+	x86_vec_none(&t->c, (struct x86_vec){ .map = 1, .opcode = 0x77, .vex = true });
+	expect(t, "vzeroupper", 0, NULL);
+}
+
 static void relative_ones(void **state)
 {
 	struct rig *t = *state;
@@ -578,6 +648,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(conditional_ones, setup, teardown),
 		cmocka_unit_test_setup_teardown(jumps, setup, teardown),
 		cmocka_unit_test_setup_teardown(vector_ones, setup, teardown),
+		cmocka_unit_test_setup_teardown(vectors, setup, teardown),
 		cmocka_unit_test_setup_teardown(relative_ones, setup, teardown),
 	};
 
