@@ -41,6 +41,12 @@ struct jit_guest {
 	void *(*refill)(void *state, uint64_t va, unsigned size, bool store);
 	/* The same for jumps: how the code at pc starts, with base set; NULL: come out. */
 	const void *(*jump)(void *state);
+	/* Vector registers, for guests without fpins: 17 of 32 bytes each (the last is scratch),
+	 * and uint32_t: x86-64's MXCSR for them.  vec_level says whether code may have them in the
+	 * host's, with flags and all: 0: no, 1: without vex, 2: all; only what is called changes
+	 * that.  NULL: there are none. */
+	unsigned (*vec_level)(void *state);
+	uint32_t vregs, mxcsr;
 	uint32_t left;       /* int64_t: instructions left; a block runs only if it has them all */
 	uint32_t pc;         /* uint64_t */
 	uint32_t base;       /* uint64_t */

@@ -58,6 +58,14 @@ static void operation(struct gen *g, uint16_t n)
 		if (!x86_fp(g, n))
 			x86_call_helper(g, n);
 		break;
+	case IR_vec:
+	case IR_vec_in:
+	case IR_vec_out:
+	case IR_vec_ld:
+	case IR_vec_ld_out:
+	case IR_vec_st:
+		x86_vec(g, n);
+		break;
 	case IR_trap:
 	case IR_trap_if:
 	case IR_side:
@@ -124,6 +132,7 @@ static size_t compile(
 	g->n = unit->ir->n;
 	g->insn = g->ncold = 0;
 	g->fp = g->fp_ready = g->failed = false;
+	g->vec_ready = 0;
 	x86_prepare(g);
 	x86_begin(g);
 	all(g, memory + end);

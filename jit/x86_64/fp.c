@@ -18,6 +18,7 @@ static bool takes_xmm(enum ir_inline inl)
 	switch (inl) {
 	case IR_INLINE_NONE:
 	case IR_INLINE_FP_GUARD:
+	case IR_INLINE_VEC_GUARD:
 	case IR_INLINE_FROM_I64:
 	case IR_INLINE_FROM_U64:
 	case IR_INLINE_CLMUL:
@@ -73,6 +74,7 @@ static void guard(struct gen *g)
 /* After a call of C. */
 void x86_reload_fp(struct gen *g)
 {
+	g->vec_ready = 0;
 	if (g->fp_ready)
 		x86_call(&g->code, g->jit->fp_reload);
 }
@@ -262,6 +264,10 @@ bool x86_fp(struct gen *g, uint16_t n)
 
 	if (inl == IR_INLINE_FP_GUARD) {
 		guard(g);
+		return true;
+	}
+	if (inl == IR_INLINE_VEC_GUARD && g->jit->guest.vec_level) {
+		x86_vec_guard(g, (unsigned)g->op[g->op[n].a].k);
 		return true;
 	}
 	if (!g->fp_ready || !fp_seq_can(&g->jit->has, inl, h->bits, rm))

@@ -4,6 +4,7 @@
 
 #include "base/os.h"
 #include "ir/ir.h"
+#include "ir/vec.h"
 #include "jit/jit.h"
 #include "jit/x86_64/encode.h"
 #include "jit/x86_64/features.h"
@@ -18,7 +19,8 @@
  * which value a slot has now.  Whoever leaves settles first, mostly in code that is rarely run; a
  * slow path takes with it a list of what is not at home (a snapshot).  Of xmm registers the rule
  * holds only where a byte of the frame says that they are live: units that compute with floating
- * point load them, calls of C save them.
+ * point load them, calls of C save them.  So it is with vector registers (vec.c), which are all in
+ * the host's of the same numbers then, and with MXCSR, which is the guest's.
  *
  * A unit is made in two passes over its IR: backwards for the uses of values (prepare.c), forwards
  * for everything else (compile.c).  What is rarely executed comes behind it ("cold").
@@ -26,7 +28,9 @@
 enum {
 	BIAS = 128,
 	SPILLS = 31,
-	FP_LIVE = 0, /* from rsp: a byte, 1 when pinned xmm registers hold their slots; */
+	/* From rsp: a byte, 1 when pinned xmm registers hold their slots; what vec_level said when
+	 * they hold vector registers; */
+	FP_LIVE = 0,
 	FIRST_SPILL = 8,
 	FRAME = SPILLS * 8 + 16, /* below the return address and six registers: keeps rsp aligned */
 	NPINS = 9,
@@ -89,17 +93,21 @@ enum cold_kind {
 	COLD_TRAP,
 	COLD_FP,
 	COLD_NAN,
-	COLD_GUARD
+	COLD_GUARD,
+	COLD_VEC_GUARD,
+	COLD_VEC
 };
 
 struct cold {
 	uint8_t kind;
-	uint8_t access; /* COLD_SLOW: ACCESS_x */
 	uint8_t base, reg;
+	uint16_t access;   /* COLD_SLOW: ACCESS_x */
 	uint16_t rest;     /* instructions not executed */
 	uint16_t pc, next; /* offsets of this instruction and the next */
 	struct snapshot snap;
 	int32_t disp;  /* also: target of an exit */
+	uint16_t op;   /* COLD_VEC: the operation, */
+	uint8_t to;    /* and the general register of its result */
 	uint8_t *site; /* rel32 of the jump here */
 	uint8_t *back;
 };
@@ -113,7 +121,10 @@ enum {
 	ACCESS_GROUP = 64, /* only the translation is wanted, for `next` bytes */
 	ACCESS_BOTH = 128, /* a load of what a store follows */
 	/* No access, but a call of the helper `next` with (register base, 1, disp). */
-	ACCESS_CALL = ACCESS_GROUP | ACCESS_BOTH
+	ACCESS_CALL = ACCESS_GROUP | ACCESS_BOTH,
+	/* To or from the scratch vector register; reg is the size, | VEC_ALIGNED. */
+	ACCESS_VEC = 256,
+	VEC_ALIGNED = 64
 };
 
 /* What accesses that share a translation have in common: its addend is a value. */
@@ -132,8 +143,8 @@ struct anchor {
  * the state. */
 struct slow_info {
 	uint16_t pc, next;
-	uint16_t rest;
-	uint8_t access, base, reg, places;
+	uint16_t rest, access;
+	uint8_t base, reg, places;
 	uint16_t size; /* of all this */
 	int32_t disp;
 };
@@ -146,7 +157,8 @@ struct jit {
 	size_t first; /* behind the thunks */
 	/* Thunks, in the writable view. */
 	uint8_t *enter, *leave, *exit, *miss, *stop, *stop_now, *fp_load, *fp_reload, *slow_now,
-	    *resume, *slow, *slow_fp, *call, *call_fault, *trap, *eval;
+	    *resume, *slow, *slow_fp, *call, *call_fault, *trap, *eval, *vec_save, *vec_load,
+	    *vec_enter;
 	uint8_t pin_of[MAX_SLOTS];  /* slot: host register, or X86_NONE */
 	uint8_t slot_of[16];        /* host register: slot, or 255 */
 	uint8_t xpin_of[MAX_SLOTS]; /* the same for xmm registers */
@@ -170,6 +182,7 @@ struct gen {
 	uint16_t pc, next_pc; /* its offset, and the next one's */
 	bool fp;              /* the unit uses xmm registers */
 	bool fp_ready;        /* it has made sure that it may */
+	uint8_t vec_ready;    /* vector registers are live, for that vec_level */
 	bool failed;
 	struct jit_draft *draft;      /* that it makes, or NULL */
 	uint16_t locked[NCLASSES];    /* registers that this operation uses */
@@ -202,13 +215,13 @@ struct jit_draft {
 
 static inline bool x86_is_access(const struct ir_op *o)
 {
-	return o->op == IR_ld || o->op == IR_ldw || o->op == IR_st;
+	return ir_is_load(o->op) || ir_is_store(o->op) || o->op == IR_ldw;
 }
 
 /* An access that needs what can be written. */
 static inline bool x86_is_writing(const struct ir_op *o)
 {
-	return o->op == IR_ldw || o->op == IR_st;
+	return ir_is_store(o->op) || o->op == IR_ldw;
 }
 
 static inline struct x86_mem state_at(uint32_t offset)
@@ -284,7 +297,13 @@ struct snapshot x86_snapshot(struct gen *);
  * (rcx or rdx) after that.  True if there was nothing to do. */
 bool x86_settle(struct gen *, struct snapshot, unsigned to, unsigned extra);
 
-/* alu.c, memory.c, leave.c, fp.c: code for operations. */
+/* memory.c: where in the host's memory an access is.  reg: as in struct cold; *c: where what the
+ * TLB does not know is done, or NULL: nothing is left to it.  Behind the access comes x86_reached.
+ */
+struct x86_mem x86_reach(struct gen *, uint16_t n, unsigned access, unsigned reg, struct cold **c);
+void x86_reached(struct gen *, uint16_t n, struct cold *);
+
+/* alu.c, memory.c, leave.c, fp.c, vec.c: code for operations. */
 void x86_alu(struct gen *, uint16_t n);
 enum x86_cond x86_compare(struct gen *, uint16_t v);
 void x86_access(struct gen *, uint16_t n);
@@ -293,7 +312,12 @@ bool x86_fp(struct gen *, uint16_t n);
 bool x86_wants_xmm(const struct gen *, const struct ir_op *);
 void x86_call_helper(struct gen *, uint16_t n);
 void x86_reload_fp(struct gen *);
+void x86_vec(struct gen *, uint16_t n);
+bool x86_vec_can(const struct gen *, const struct ir_op *); /* the host; else it calls */
+void x86_vec_guard(struct gen *, unsigned level);
 void x86_cold_fp(struct gen *, const struct cold *);
+void x86_cold_vec(struct gen *, const struct cold *);
+void x86_cold_slow(struct gen *, const struct cold *); /* leave.c: the call, and what follows */
 void x86_cold(struct gen *, const uint8_t *end);
 struct cold *x86_add_cold(struct gen *, enum cold_kind, uint8_t *site);
 

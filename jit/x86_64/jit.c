@@ -23,6 +23,7 @@ struct jit *jit_new(const struct jit_guest *guest, size_t size, bool baseline, s
 	unsigned i;
 
 	assert(guest->ir->nslots <= MAX_SLOTS);
+	assert(!guest->vec_level || (!guest->nfpins && guest->vregs % 16 == 0));
 	for (i = 0; i < guest->ir->nslots; i++)
 		assert(guest->ir->slots[i].size == 8);
 	if (!j || !(j->gen = calloc(1, sizeof *j->gen))) {

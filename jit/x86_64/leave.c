@@ -296,7 +296,7 @@ static void list_place(struct gen *g, const struct place *p)
 	}
 }
 
-static void cold_slow(struct gen *g, const struct cold *c)
+void x86_cold_slow(struct gen *g, const struct cold *c)
 {
 	struct slow_info info = {
 		.pc = c->pc,
@@ -318,7 +318,6 @@ static void cold_slow(struct gen *g, const struct cold *c)
 		list_place(g, &g->place[c->snap.first + i]);
 	info.size = (uint16_t)(g->code.at - at);
 	__builtin_memcpy(at, &info, sizeof info);
-	x86_jmp(&g->code, c->back);
 }
 
 static void cold_exit(struct gen *g, const struct cold *c)
@@ -394,7 +393,12 @@ void x86_cold(struct gen *g, const uint8_t *end)
 			cold_stop(g, c);
 			break;
 		case COLD_SLOW:
-			cold_slow(g, c);
+			x86_cold_slow(g, c);
+			x86_jmp(&g->code, c->back);
+			break;
+		case COLD_VEC:
+		case COLD_VEC_GUARD:
+			x86_cold_vec(g, c);
 			break;
 		case COLD_EXIT:
 			cold_exit(g, c);

@@ -4,6 +4,7 @@
  * offset in the page on a hit, and so big on a miss that the comparison which finds accesses that
  * leave the page finds it, too.
  */
+#include "ir/vec.h"
 #include "jit/x86_64/gen.h"
 
 enum { PAGE_BITS = 12, ENTRY_BITS = 4 };
@@ -23,9 +24,9 @@ static struct address address_of(struct gen *g, uint16_t v)
 }
 
 /* Looks for what holds span bytes at a, in register t; u: another one that is free.  The jump is
- * taken where the TLB does not know them. */
-static uint8_t *look(
-    struct gen *g, struct address a, unsigned span, uint32_t table, unsigned t, unsigned u)
+ * taken where the TLB does not know them, or if they have to be aligned and are not. */
+static uint8_t *look(struct gen *g, struct address a, unsigned span, bool aligned, uint32_t table,
+    unsigned t, unsigned u)
 {
 	unsigned from = a.base;
 	struct x86_mem m = { (uint8_t)a.base, X86_NONE, 0, a.disp };
@@ -48,8 +49,14 @@ static uint8_t *look(
 		x86_mov_rr(&g->code, u, a.base);
 	entry.index = (uint8_t)t;
 	x86_alu_rm(&g->code, true, ALU_XOR, u, entry);
-	x86_alu_ri(&g->code, true, ALU_CMP, u, (1 << PAGE_BITS) - (int32_t)span + 1);
-	site = x86_jcc(&g->code, CC_AE, g->code.at);
+	if (aligned) { /* and so they do not leave the page */
+		x86_rr(&g->code, true, OP_TEST_I, 0, u);
+		x86_32(&g->code, ~((1u << PAGE_BITS) - span));
+		site = x86_jcc(&g->code, CC_NE, g->code.at);
+	} else {
+		x86_alu_ri(&g->code, true, ALU_CMP, u, (1 << PAGE_BITS) - (int32_t)span + 1);
+		site = x86_jcc(&g->code, CC_AE, g->code.at);
+	}
 	entry.disp += 8;
 	x86_rm(&g->code, true, OP_MOV, t, entry);
 	return site;
@@ -79,10 +86,30 @@ static unsigned shared(struct gen *g, uint16_t n, struct address at)
 	c->access = ACCESS_GROUP | (a->store ? ACCESS_STORE : 0);
 	c->snap = x86_snapshot(g);
 	c->back = g->code.at;
-	c->site = look(g, low, c->next, a->store ? g->unit->tlb_store : g->unit->tlb_load, t, u);
+	c->site =
+	    look(g, low, c->next, false, a->store ? g->unit->tlb_store : g->unit->tlb_load, t, u);
 	g->locked[GPR] &= (uint16_t) ~(1u << u);
 	x86_result(g, v, t);
 	return t;
+}
+
+/* Leaves an address that is not a multiple of size to the interpreter. */
+static void check_aligned(struct gen *g, struct address a, unsigned size)
+{
+	unsigned reg = a.base;
+	struct cold *c;
+
+	if (a.disp & (int32_t)(size - 1)) {
+		reg = x86_temp(g);
+		x86_rm(&g->code, true, OP_LEA, reg,
+		    (struct x86_mem){ (uint8_t)a.base, X86_NONE, 0, a.disp });
+		g->locked[GPR] &= (uint16_t) ~(1u << reg);
+	}
+	x86_rr8(&g->code, false, OP_TEST_I8, 0, reg);
+	x86_8(&g->code, size - 1);
+	c = x86_add_cold(g, COLD_FP, NULL);
+	c->snap = x86_snapshot(g);
+	c->site = x86_jcc(&g->code, CC_NE, g->code.at);
 }
 
 /* The addend in the register that this returns; c is where what the TLB does not know is done, or
@@ -91,21 +118,25 @@ static unsigned probe(
     struct gen *g, uint16_t n, struct address a, unsigned access, unsigned reg, struct cold **c)
 {
 	bool store = access & (ACCESS_STORE | ACCESS_BOTH);
-	unsigned i = g->anchor_of[n], t, u;
+	bool aligned = access & ACCESS_VEC && reg & VEC_ALIGNED;
+	unsigned i = g->anchor_of[n], size = ir_access_size(&g->op[n]), t, u;
 
 	*c = NULL;
-	if (i && g->anchor[i - 1].count > 1)
+	if (i && g->anchor[i - 1].count > 1) {
+		if (aligned)
+			check_aligned(g, a, size);
 		return shared(g, n, a);
+	}
 	t = x86_temp(g);
 	u = x86_temp(g);
 	*c = x86_add_cold(g, COLD_SLOW, NULL);
 	(*c)->base = (uint8_t)a.base;
 	(*c)->disp = a.disp;
-	(*c)->access = (uint8_t)access;
+	(*c)->access = (uint16_t)access;
 	(*c)->reg = (uint8_t)reg;
 	(*c)->snap = x86_snapshot(g);
-	(*c)->site = look(
-	    g, a, ir_bits(g->op[n].type) / 8, store ? g->unit->tlb_store : g->unit->tlb_load, t, u);
+	(*c)->site =
+	    look(g, a, size, aligned, store ? g->unit->tlb_store : g->unit->tlb_load, t, u);
 	g->locked[GPR] &= (uint16_t) ~(1u << u);
 	return t;
 }
@@ -129,7 +160,8 @@ static void load(struct gen *g, uint16_t n)
 	struct ir_op *next = &g->op[n + 1];
 	struct address a = address_of(g, o->a);
 	unsigned size = ir_bits(o->type) / 8, t, d, access;
-	bool is_signed = false, xmm = o->type >= IR_I32 && g->value[n].xuses == g->value[n].uses;
+	bool is_signed = false, xmm = o->type >= IR_I32 && g->value[n].xuses == g->value[n].uses &&
+				      !g->jit->guest.vec_level; /* whose all of them are */
 	uint16_t result = n;
 	struct cold *c;
 
@@ -157,10 +189,18 @@ static void load(struct gen *g, uint16_t n)
 	x86_result(g, result, d);
 }
 
+/* Whether nothing of the instruction comes after it. */
+static bool is_last(const struct gen *g, uint16_t n)
+{
+	const struct ir_op *next = &g->op[n + 1];
+
+	return next->op == IR_insn || (next->op == IR_exit && g->next_pc != UINT16_MAX);
+}
+
 static void store(struct gen *g, uint16_t n)
 {
 	static const uint32_t ops[] = { OP_MOV8_TO, OP_MOV16_TO, OP_MOV_TO, OP_MOV_TO };
-	const struct ir_op *o = &g->op[n], *next = &g->op[n + 1];
+	const struct ir_op *o = &g->op[n];
 	struct address a = address_of(g, o->a);
 	unsigned size = ir_bits(o->type) / 8, t, reg = X86_NONE, access = o->type | ACCESS_STORE;
 	struct x86_mem m = { X86_NONE, (uint8_t)a.base, 0, a.disp };
@@ -172,7 +212,7 @@ static void store(struct gen *g, uint16_t n)
 	} else if (!(x86_is_imm(g, o->b) && g->op[o->b].k == 0)) {
 		reg = x86_use(g, o->b);
 	}
-	if (next->op == IR_insn || (next->op == IR_exit && g->next_pc != UINT16_MAX))
+	if (is_last(g, n))
 		access |= ACCESS_LAST;
 	t = probe(g, n, a, access, reg, &c);
 	m.base = (uint8_t)t;
@@ -193,4 +233,20 @@ void x86_access(struct gen *g, uint16_t n)
 		store(g, n);
 	else
 		load(g, n);
+}
+
+struct x86_mem x86_reach(struct gen *g, uint16_t n, unsigned access, unsigned reg, struct cold **c)
+{
+	struct address a = address_of(g, g->op[n].a);
+	unsigned t;
+
+	if (access & ACCESS_STORE && is_last(g, n))
+		access |= ACCESS_LAST;
+	t = probe(g, n, a, access, reg, c);
+	return (struct x86_mem){ (uint8_t)t, (uint8_t)a.base, 0, a.disp };
+}
+
+void x86_reached(struct gen *g, uint16_t n, struct cold *c)
+{
+	done(g, n, c);
 }

@@ -180,6 +180,9 @@ static void wishes(struct gen *g, struct ir_op *o, unsigned n, unsigned at)
 	case IR_ld:
 	case IR_ldw:
 	case IR_st:
+	case IR_vec_ld:
+	case IR_vec_ld_out:
+	case IR_vec_st:
 		if (g->op[o->a].op == IR_add && is_small(g, g->op[o->a].b) && o->b != o->a)
 			fuse(g, o->a, n);
 		break;

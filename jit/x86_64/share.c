@@ -6,6 +6,7 @@
  * PMP entry says otherwise.  Nothing that could change translations comes between them: what
  * compiled code calls may, but slow paths only add some.
  */
+#include "ir/vec.h"
 #include "jit/x86_64/gen.h"
 
 enum {
@@ -37,7 +38,7 @@ uint16_t x86_root(const struct gen *g, uint16_t v, int32_t *disp)
 
 static bool join(struct gen *g, struct anchor *a, unsigned n, uint16_t base, int32_t disp)
 {
-	int32_t end = disp + (int32_t)(ir_bits(g->op[n].type) / 8);
+	int32_t end = disp + (int32_t)ir_access_size(&g->op[n]);
 	int32_t low = disp < a->low ? disp : a->low, high = end > a->high ? end : a->high;
 
 	if (a->base != base || high - low > SPAN)
@@ -72,7 +73,7 @@ static void add(struct gen *g, struct open *o, unsigned n)
 		.count = 1,
 		.store = x86_is_writing(&g->op[n]),
 		.low = disp,
-		.high = disp + (int32_t)(ir_bits(g->op[n].type) / 8),
+		.high = disp + (int32_t)ir_access_size(&g->op[n]),
 	};
 	g->anchor_of[n] = o->anchor[o->next++ % OPEN] = (uint8_t)g->nanchors;
 }
@@ -81,11 +82,13 @@ static bool may_change_translations(const struct gen *g, const struct ir_op *o)
 {
 	const struct ir_helper *h;
 
+	if (ir_is_vec(o->op))
+		return !x86_vec_can(g, o);
 	if (o->op != IR_call)
 		return false;
 	h = &g->jit->guest.ir->helpers[o->k];
 	return h->effects & (IR_CALL_FAULT | IR_CALL_REGS) && h->inl != IR_INLINE_FP_GUARD &&
-	       h->inl != IR_INLINE_IF;
+	       h->inl != IR_INLINE_IF && h->inl != IR_INLINE_VEC_GUARD;
 }
 
 void x86_share(struct gen *g)
@@ -98,10 +101,10 @@ void x86_share(struct gen *g)
 		g->anchor_of[n] = 0;
 		if (g->unit->plain)
 			continue;
-		if (x86_is_access(&g->op[n]))
-			add(g, &o, n);
-		else if (may_change_translations(g, &g->op[n]))
+		if (may_change_translations(g, &g->op[n]))
 			o = (struct open){ { 0 }, 0 };
+		else if (x86_is_access(&g->op[n]))
+			add(g, &o, n);
 	}
 	for (n = 0; n < g->nanchors; n++)
 		g->value[FIRST_ANCHOR + n] = (struct value){ .last = g->anchor[n].last };

@@ -8,7 +8,7 @@
 #include "base/bytes.h"
 #include "jit/x86_64/gen.h"
 
-enum { PAGE = 4096, JUMP = 5 /* bytes of a jump that comes behind */ };
+enum { PAGE = 4096, JUMP = 5 /* bytes of a jump that comes behind */, SCRATCH_AT = 16 * 32 };
 
 static uint64_t *slot(const struct jit *j, char *state, unsigned n)
 {
@@ -94,18 +94,38 @@ static void sync_slots(const struct jit *j, char *state, struct frame *f, uint64
 		*slot(j, state, to[i]) = v[i];
 }
 
+/* Where in the state the scratch vector register is. */
+static void *scratch(const struct jit *j, char *state)
+{
+	return state + j->guest.vregs + SCRATCH_AT;
+}
+
+/* Bytes of an access, and whether they have to be aligned. */
+static unsigned size_of(const struct slow_info *i, bool *aligned)
+{
+	*aligned = i->access & ACCESS_VEC && i->reg & VEC_ALIGNED;
+	return i->access & ACCESS_VEC ? i->reg & ~(unsigned)VEC_ALIGNED
+				      : 1u << (i->access & ACCESS_SIZE);
+}
+
 /* Accesses of RAM need no more than an address; false: it is not so easy. */
 static bool refill(
     struct frame *f, struct slow_info i, char *state, const struct jit *j, uint64_t *xmm)
 {
 	uint64_t va = f->reg[i.base] + (uint64_t)(int64_t)i.disp, v = 0;
-	unsigned size = 1u << (i.access & ACCESS_SIZE);
-	bool store = i.access & (ACCESS_STORE | ACCESS_BOTH);
-	void *host = j->guest.refill(state, va, size, store);
+	bool store = i.access & (ACCESS_STORE | ACCESS_BOTH), aligned;
+	unsigned size = size_of(&i, &aligned);
+	void *host;
 
+	if (aligned && va & (size - 1))
+		return false;
+	host = j->guest.refill(state, va, size, store);
 	if (!host)
 		return false;
-	if (i.access & ACCESS_STORE) {
+	if (i.access & ACCESS_VEC) {
+		memcpy(i.access & ACCESS_STORE ? host : scratch(j, state),
+		    i.access & ACCESS_STORE ? scratch(j, state) : host, size);
+	} else if (i.access & ACCESS_STORE) {
 		if (i.reg != X86_NONE)
 			v = i.access & ACCESS_XMM ? xmm[i.reg] : f->reg[i.reg];
 		put_le(host, v, size);
@@ -132,6 +152,7 @@ void x86_slow(struct frame *f, char *state, struct jit *j, uint64_t *xmm)
 	uint64_t base, va, v;
 	uint64_t *pc = (uint64_t *)(void *)(state + j->guest.pc);
 	unsigned size;
+	bool aligned;
 
 	memcpy(&i, f->ret, sizeof i);
 	if ((i.access & ACCESS_CALL) == ACCESS_GROUP) {
@@ -147,9 +168,12 @@ void x86_slow(struct frame *f, char *state, struct jit *j, uint64_t *xmm)
 	*pc = base + i.pc;
 	*left(j, state) += i.rest;
 	va = f->reg[i.base] + (uint64_t)(int64_t)i.disp;
-	size = 1u << (i.access & ACCESS_SIZE);
+	size = size_of(&i, &aligned);
 	if (i.access & ACCESS_GROUP) {
 		ir->call(state, i.next, f->reg[i.base], 1, (uint64_t)(int64_t)i.disp);
+	} else if (i.access & ACCESS_VEC) {
+		j->guest.helpers[i.access & ACCESS_STORE ? ir->vec_store : ir->vec_load](
+		    state, va, size | (uint64_t)aligned << 8, 0);
 	} else if (i.access & ACCESS_STORE) {
 		v = i.reg == X86_NONE ? 0 : i.access & ACCESS_XMM ? xmm[i.reg] : f->reg[i.reg];
 		ir->store(state, va, v, size);

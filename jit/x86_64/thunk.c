@@ -13,6 +13,9 @@
 static const uint8_t pin_regs[NPINS] = { RBX, R8, R9, R10, R11, R12, R13, R14, R15 };
 static const uint8_t saved[] = { RBX, RBP, R12, R13, R14, R15 };
 
+/* MXCSR as the ABI has it: all exceptions masked, to nearest. */
+enum { MXCSR_OF_C = 0x1f80 };
+
 static struct x86_mem at(unsigned base, int32_t disp)
 {
 	return (struct x86_mem){ (uint8_t)base, X86_NONE, 0, disp };
@@ -28,6 +31,47 @@ static void pins(const struct jit *j, struct x86_code *c, bool load, bool all)
 			    state_at(j->guest.ir->slots[j->slot_of[r]].offset));
 }
 
+/* Vector registers, all 16; what the host does not have of them stays in the state. */
+static void vregs(const struct jit *j, struct x86_code *c, bool load)
+{
+	struct x86_vec v = { .map = 1, .opcode = load ? 0x10 : 0x11 }; /* VMOVUPS */
+	unsigned r;
+
+	v.vex = v.l = j->has.avx;
+	for (r = 0; r < 16; r++)
+		x86_vec_rm(c, v, r, 0, state_at(j->guest.vregs + 32 * r));
+}
+
+/* MXCSR to memory or from there. */
+static void mxcsr(struct x86_code *c, bool load, struct x86_mem m)
+{
+	x86_rm(c, false, OP_MXCSR, load ? 2 : 3, m);
+}
+
+/* Called.  C gets its own MXCSR, and registers without upper halves, which are slow on some hosts.
+ */
+static void make_vec_save(struct jit *j, struct x86_code *c)
+{
+	j->vec_save = c->at;
+	vregs(j, c, false);
+	mxcsr(c, false, state_at(j->guest.mxcsr));
+	x86_8(c, 0x68); /* push imm32 */
+	x86_32(c, MXCSR_OF_C);
+	mxcsr(c, true, at(RSP, 0));
+	x86_rm(c, true, OP_LEA, RSP, at(RSP, 8));
+	if (j->has.avx)
+		x86_vec_none(c, (struct x86_vec){ .map = 1, .opcode = 0x77, .vex = true });
+	x86_8(c, 0xc3);
+}
+
+static void make_vec_load(struct jit *j, struct x86_code *c)
+{
+	j->vec_load = c->at;
+	vregs(j, c, true);
+	mxcsr(c, true, state_at(j->guest.mxcsr));
+	x86_8(c, 0xc3);
+}
+
 /* What the pinned xmm registers hold goes to the state before C overwrites them; the frame is depth
  * above rsp. */
 static void save_fp(const struct jit *j, struct x86_code *c, int32_t depth)
@@ -38,6 +82,8 @@ static void save_fp(const struct jit *j, struct x86_code *c, int32_t depth)
 	x86_rm(c, false, 0x80, ALU_CMP, at(RSP, depth + FP_LIVE));
 	x86_8(c, 0);
 	site = x86_jcc8(c, CC_E);
+	if (j->guest.vec_level)
+		x86_call(c, j->vec_save);
 	for (r = 0; r < NFPINS; r++)
 		if (j->xslot_of[r] != 255)
 			x86_rm(c, false, OP_MOVQ_TO, r,
@@ -84,6 +130,31 @@ static void call_c(struct x86_code *c, const void *fn)
 {
 	x86_mov_ri(c, RAX, (int64_t)(uintptr_t)fn);
 	x86_call_r(c, RAX);
+}
+
+/* Called where vector registers are not live enough: makes them so, if that is allowed.  Keeps all
+ * general registers. */
+static void make_vec_enter(struct jit *j, struct x86_code *c)
+{
+	static const uint8_t regs[] = { RAX, RCX, RDX, RSI, RDI, R8, R9, R10, R11 };
+	const int32_t depth = 8 * (int32_t)sizeof regs + 8;
+	uint8_t *no;
+	unsigned i;
+
+	j->vec_enter = c->at;
+	for (i = 0; i < sizeof regs; i++)
+		x86_push(c, regs[i]);
+	save_fp(j, c, depth);
+	to_state(c, RDI);
+	call_c(c, (const void *)j->guest.vec_level);
+	x86_rm8(c, OP_MOV8_TO, RAX, at(RSP, depth + FP_LIVE));
+	x86_rr(c, false, OP_TEST, RAX, RAX);
+	no = x86_jcc8(c, CC_E);
+	x86_call(c, j->vec_load);
+	x86_here8(c, no);
+	for (i = sizeof regs; i-- > 0;)
+		x86_pop(c, regs[i]);
+	x86_8(c, 0xc3);
 }
 
 /* rdi: state, rsi: where to. */
@@ -218,15 +289,24 @@ static void make_resume(struct jit *j, struct x86_code *c)
 static void make_slow(struct jit *j, struct x86_code *c, bool fp)
 {
 	const int32_t xmm = fp ? 16 * 8 : 0, size = (int32_t)offsetof(struct frame, ret);
+	const struct x86_mem was = at(RSP, xmm + (int32_t)offsetof(struct frame, align));
+	const struct x86_mem live = at(RSP, xmm + size + 8 + FP_LIVE);
+	const bool vec = j->guest.vec_level;
+	uint8_t *no = NULL;
 	unsigned r;
 
-	if (!fp)
+	if (!fp && !vec)
 		save_fp(j, c, 8);
 	x86_alu_ri(c, true, ALU_SUB, RSP, size + xmm);
 	for (r = 0; r < 16; r++)
 		x86_rm(c, true, OP_MOV_TO, r, at(RSP, xmm + (int32_t)(8 * r)));
 	for (r = 0; fp && r < 16; r++)
 		x86_rm(c, false, OP_MOVQ_TO, r, at(RSP, (int32_t)(8 * r)));
+	if (vec) {
+		x86_rm(c, false, OP_MOVZX8, RAX, live);
+		x86_rm(c, true, OP_MOV_TO, RAX, was);
+		save_fp(j, c, live.disp - FP_LIVE);
+	}
 	x86_rm(c, true, OP_LEA, RDI, at(RSP, xmm));
 	to_state(c, RSI);
 	x86_mov_ri(c, RDX, (int64_t)(uintptr_t)j);
@@ -234,6 +314,14 @@ static void make_slow(struct jit *j, struct x86_code *c, bool fp)
 	call_c(c, (const void *)x86_slow);
 	for (r = 0; fp && r < 16; r++)
 		x86_rm(c, false, OP_MOVQ, r, at(RSP, (int32_t)(8 * r)));
+	if (vec) {
+		x86_rm(c, true, OP_MOV, RAX, was);
+		x86_rr(c, false, OP_TEST, RAX, RAX);
+		no = x86_jcc8(c, CC_E);
+		x86_rm8(c, OP_MOV8_TO, RAX, live);
+		x86_call(c, j->vec_load);
+		x86_here8(c, no);
+	}
 	for (r = 0; r < 16; r++)
 		if (r != RSP)
 			x86_rm(c, true, OP_MOV, r, at(RSP, xmm + (int32_t)(8 * r)));
@@ -318,6 +406,11 @@ void x86_make_thunks(struct jit *j)
 
 	memcpy(j->code.rw, fp_consts, sizeof fp_consts);
 	j->consts = j->code.rw;
+	if (j->guest.vec_level) {
+		make_vec_save(j, &c);
+		make_vec_load(j, &c);
+		make_vec_enter(j, &c);
+	}
 	make_enter(j, &c);
 	make_leave(j, &c);
 	make_exit(j, &c);

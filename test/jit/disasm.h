@@ -42,6 +42,7 @@ static const struct thunk {
 	THUNK(call, 0),
 	THUNK(call_fault, 0),
 	THUNK(eval, 0),
+	THUNK(vec_enter, 0),
 };
 
 enum { LABELS = 200 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * test/jit/NAME.ir: IR, and the host code that is made of it as Zydis, a disassembler, reads it:
- * for a host with all extensions, and for one with none.  HOW in a case's title is `code`.
+ * for a host with all extensions, and for one with none.  HOW in a case's title is `code`, or
+ * `vectors` for a guest with vector registers in place of floating-point ones.
  *
  * The guest is made up, so that no offset in its state changes with a real one.  Nothing in the
  * text depends on where code is: jumps have labels, thunks and constants names.
@@ -28,6 +29,8 @@ struct state {
 	struct jit_jump *jumps;
 	struct jit_jump jump[JIT_JUMPS];
 	uint64_t load[2 << 8], store[2 << 8];
+	uint32_t mxcsr;
+	_Alignas(32) uint64_t v[17][4];
 };
 
 #define R(n)                                                                                       \
@@ -63,7 +66,12 @@ static const struct ir_helper helpers[] = {
 	{ "flt_d", IR_CALL_STATE, IR_INLINE_FLT, 64 },
 	{ "to_i64_d", IR_CALL_STATE, IR_INLINE_TO_I64, 64 },
 	{ "from_i64_d", IR_CALL_STATE, IR_INLINE_FROM_I64, 64 },
+	{ "vec_enter", IR_CALL_FAULT, IR_INLINE_VEC_GUARD, 0 },
+	{ "vec", IR_CALL_FAULT, IR_INLINE_NONE, 0 },
+	{ "vec_load", IR_CALL_FAULT, IR_INLINE_NONE, 0 },
+	{ "vec_store", IR_CALL_FAULT, IR_INLINE_NONE, 0 },
 };
+enum { HELPER_VEC = ARRAY_LEN(helpers) - 3, HELPER_VEC_LOAD, HELPER_VEC_STORE };
 
 static uint64_t helper(void *state, uint64_t a, uint64_t b, uint64_t c)
 {
@@ -71,15 +79,25 @@ static uint64_t helper(void *state, uint64_t a, uint64_t b, uint64_t c)
 	return a ^ b ^ c;
 }
 
-static uint64_t (*const functions[ARRAY_LEN(helpers)])(
-    void *, uint64_t, uint64_t, uint64_t) = { helper, helper, helper, helper, helper, helper,
+static uint64_t (*const functions[ARRAY_LEN(helpers)])(void *, uint64_t, uint64_t,
+    uint64_t) = { helper, helper, helper, helper, helper, helper, helper, helper, helper, helper,
 	helper, helper, helper, helper, helper, helper, helper, helper };
+
+static unsigned vec_level(void *state)
+{
+	(void)state;
+	return 2;
+}
 
 static const struct ir_guest ir = {
 	.slots = slots,
 	.helpers = helpers,
 	.nslots = ARRAY_LEN(slots),
 	.nhelpers = ARRAY_LEN(helpers),
+	.nvecs = 1,
+	.vec = HELPER_VEC,
+	.vec_load = HELPER_VEC_LOAD,
+	.vec_store = HELPER_VEC_STORE,
 };
 
 static const struct jit_guest guest = {
@@ -102,12 +120,32 @@ static const struct jit_guest guest = {
 	.tlb_bits = 8,
 };
 
+static const struct jit_guest vector_guest = {
+	.ir = &ir,
+	.helpers = functions,
+	.left = offsetof(struct state, left),
+	.pc = offsetof(struct state, pc),
+	.base = offsetof(struct state, base),
+	.attention = offsetof(struct state, attention),
+	.jumps = offsetof(struct state, jumps),
+	.jump_mark = offsetof(struct state, mark),
+	.vec_level = vec_level,
+	.vregs = offsetof(struct state, v),
+	.mxcsr = offsetof(struct state, mxcsr),
+	.pins = pins,
+	.npins = ARRAY_LEN(pins),
+	.pc_shift = 1,
+	.inside = 4094,
+	.tlb_bits = 8,
+};
+
 enum { CODE = 1 << 16 };
 
 struct rig {
-	struct disasm disasm;
-	struct jit *jit;
-	struct jit_draft *draft;
+	struct disasm disasm[2];
+	struct jit *jits[2]; /* of guest and vector_guest */
+	struct jit_draft *drafts[2];
+	struct jit *jit; /* one of them */
 	struct ir_block ir, again;
 	uint8_t code[CODE];
 };
@@ -118,8 +156,8 @@ static void compare_draft(struct rig *t, struct jit_unit unit, size_t at, size_t
 	uint8_t *code = t->jit->code.rw;
 
 	unit.ir = &t->again;
-	assert_true(jit_draft(t->draft, &unit));
-	unit.draft = t->draft;
+	unit.draft = t->drafts[t->jit == t->jits[1]];
+	assert_true(jit_draft(unit.draft, &unit));
 	memcpy(t->code, code + at, end - at);
 	memset(code + at, 0xcc, end - at);
 	assert_int_equal(jit_compile(t->jit, &unit, at, end - 1), 0);
@@ -138,10 +176,11 @@ static void generate(void *rig, const char *how, const char *label, const char *
 		.jumps = offsetof(struct state, jump),
 	};
 	struct err e = { "" };
-	size_t at = jit_first(t->jit), end;
+	size_t at, end;
 	unsigned n;
 
-	(void)how;
+	t->jit = t->jits[strcmp(how, "vectors") == 0];
+	at = jit_first(t->jit);
 	if (ir_parse(&t->ir, in, &ir, &e) < 0)
 		fail_msg("%s\n%s", e.text, in);
 	for (n = 1; n < t->ir.n; n++)
@@ -151,7 +190,7 @@ static void generate(void *rig, const char *how, const char *label, const char *
 	end = jit_compile(t->jit, &unit, at, jit_size(t->jit));
 	assert_true(end > at);
 	compare_draft(t, unit, at, end);
-	disasm_code(&t->disasm, at, end, out);
+	disasm_code(&t->disasm[t->jit == t->jits[1]], at, end, out);
 }
 
 static void texts(void **state)
@@ -160,17 +199,22 @@ static void texts(void **state)
 	struct rig *t = malloc(sizeof *t);
 	struct text_test test = { "test/jit/*.ir", labels, generate, t };
 	struct err e = { "" };
+	unsigned i;
 
 	(void)state;
 	assert_non_null(t);
-	t->jit = jit_new(&guest, CODE, true, &e);
-	t->draft = t->jit ? jit_draft_new(t->jit, &e) : NULL;
-	if (!t->draft)
-		fail_msg("%s", e.text);
-	disasm_init(&t->disasm, t->jit);
+	for (i = 0; i < 2; i++) {
+		t->jits[i] = jit_new(i ? &vector_guest : &guest, CODE, true, &e);
+		t->drafts[i] = t->jits[i] ? jit_draft_new(t->jits[i], &e) : NULL;
+		if (!t->drafts[i])
+			fail_msg("%s", e.text);
+		disasm_init(&t->disasm[i], t->jits[i]);
+	}
 	text_run(&test);
-	jit_draft_free(t->draft);
-	jit_free(t->jit);
+	for (i = 0; i < 2; i++) {
+		jit_draft_free(t->drafts[i]);
+		jit_free(t->jits[i]);
+	}
 	free(t);
 }
 
