@@ -28,7 +28,7 @@ void simd_enter(struct x86 *s, const struct x86_insn *a)
 			x86_raise(s, X86_UD);
 	} else if (s->cr0 & CR0_EM) {
 		x86_raise(s, X86_UD);
-	} else if (!(s->cr4 & CR4_OSFXSR) && has_kind(a, X86_O_VEC)) {
+	} else if (!(s->cr4 & CR4_OSFXSR) && (has_kind(a, X86_O_VEC) || !has_kind(a, X86_O_MMX))) {
 		x86_raise(s, X86_UD);
 	}
 	if (s->cr0 & CR0_TS)
