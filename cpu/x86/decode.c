@@ -8,6 +8,7 @@
 #include <assert.h>
 
 #include "cpu/x86/insn.h"
+#include "ir/vec.h"
 
 const struct x86_op_info x86_op_infos[X86_NOPS] = {
 #define X(op, name, flags, arg, when, need, next)                                                  \
@@ -300,6 +301,42 @@ static void prefixes(struct x86_insn *i, const ZydisDecodedInstruction *zi)
 	}
 }
 
+/* For those who encode a vector instruction again. */
+static void encoding(struct x86_insn *i, const struct decoding *d)
+{
+	struct x86_encoding *e = &i->enc;
+	unsigned n;
+
+	e->opcode = d->zi.opcode;
+	e->map = d->zi.opcode_map & 3;
+	e->reg = d->zi.raw.modrm.reg & 7;
+	e->vreg = X86_NO_REG;
+	for (n = 0; n < d->zi.raw.prefix_count; n++)
+		if (d->zi.raw.prefixes[n].type == ZYDIS_PREFIX_TYPE_MANDATORY)
+			e->pp = d->zi.raw.prefixes[n].value == 0x66   ? 1
+				: d->zi.raw.prefixes[n].value == 0xf3 ? 2
+								      : 3;
+	if (i->flags & X86_VEX)
+		e->pp = d->zi.raw.vex.pp & 3;
+	e->order = i->noperands ? IR_VEC_VREG : IR_VEC_NONE;
+	for (n = 0; n < i->noperands; n++) {
+		switch (d->zo[n].encoding) {
+		case ZYDIS_OPERAND_ENCODING_MODRM_REG:
+			e->reg = i->o[n].reg;
+			e->order = n ? IR_VEC_RM : IR_VEC_REG;
+			break;
+		case ZYDIS_OPERAND_ENCODING_MODRM_RM:
+			e->rm = i->o[n].kind == X86_O_MEM ? 0 : i->o[n].reg;
+			break;
+		case ZYDIS_OPERAND_ENCODING_NDSNDD:
+			e->vreg = i->o[n].reg;
+			break;
+		default:
+			break;
+		}
+	}
+}
+
 static bool has_operand(const struct x86_insn *i, enum x86_kind kind)
 {
 	unsigned n;
@@ -430,11 +467,13 @@ enum x86_decoded x86_decode(struct x86_insn *i, uint32_t mode, const void *bytes
 			    (d.zi.raw.modrm.reg & 7) << 3 | (d.zi.raw.modrm.rm & 7));
 	prefixes(i, &d.zi);
 	operands(i, &d);
+	encoding(i, &d);
 	fix_pause(i, &d);
 	fix_branch(i, &d);
 	i->op = find_op(i, &d);
 	if (i->op == X86_OP_ud)
 		return undefined(i, X86_OP_ud);
+	i->enc.need = (uint8_t)(set_needs[d.zi.meta.isa_set] - 1);
 	i->arg = x86_op_infos[i->op].arg;
 	i->body = x86_form(i);
 	return X86_DECODED;

@@ -105,6 +105,15 @@ static ALWAYS_INLINE val call(const struct ctx *c, enum x86_help h, val a, val b
 	return x86_helpers[h].fn(c->s, a, b, d);
 }
 
+/* Whether there is a better way than to call a C function for the whole instruction. */
+static ALWAYS_INLINE bool vector(const struct ctx *c, const struct x86_insn *a, x86_whole_fn *fn)
+{
+	(void)c;
+	(void)a;
+	(void)fn;
+	return false;
+}
+
 /* An instruction that a C function executes, but for the offset of its memory operand. */
 static ALWAYS_INLINE void whole(
     const struct ctx *c, const struct x86_insn *a, x86_whole_fn *fn, val offset)

@@ -140,6 +140,9 @@ static inline void whole(struct ctx *c, const struct x86_insn *a, x86_whole_fn *
 	call(c, X86_HELP_interpret, imm(c, 0), imm(c, 0), imm(c, 0));
 }
 
+/* vec_emit.h: whether the instruction became an operation of its own. */
+static bool vector(struct ctx *c, const struct x86_insn *a, x86_whole_fn *fn);
+
 /* In 64-bit code accesses find out themselves whether an address is canonical. */
 static inline val linear(struct ctx *c, const struct x86_insn *a, unsigned seg, val offset,
     unsigned size, enum x86_access access)

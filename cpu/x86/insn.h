@@ -59,6 +59,15 @@ enum x86_insn_flags {
 
 enum { X86_INSN_OPERANDS = 4, X86_INSN_LEN = 15 };
 
+/* How a vector instruction is encoded, in the terms of ir/vec.h. */
+struct x86_encoding {
+	uint8_t opcode;
+	uint8_t map : 2, pp : 2, order : 2;
+	uint8_t reg, rm; /* reg: or what is there as a part of the opcode */
+	uint8_t vreg;    /* X86_NO_REG: none */
+	uint8_t need;    /* enum x86_feature: that its set of instructions comes with */
+};
+
 struct x86_insn {
 	x86_body *body; /* that executes it at once */
 	uint16_t op;    /* enum x86_op */
@@ -77,6 +86,7 @@ struct x86_insn {
 	struct x86_operand o[X86_INSN_OPERANDS];
 	int64_t disp, imm;
 	uint16_t fop; /* x87: low 3 bits of the opcode, and ModRM */
+	struct x86_encoding enc;
 };
 
 static inline bool is_64(const struct x86_insn *a)

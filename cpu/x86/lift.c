@@ -11,6 +11,7 @@
 #define X86_WORDS  static inline
 #include "cpu/x86/emit.h"
 #include "cpu/x86/sem.h"
+#include "cpu/x86/vec_emit.h"
 
 /* The flags that conditions are about, by their number / 2. */
 static const uint16_t reads[] = { FLAG_OF, FLAG_CF, FLAG_ZF, FLAG_CF | FLAG_ZF, FLAG_SF, FLAG_PF,
@@ -142,6 +143,8 @@ void x86_lift_end(struct ctx *c)
 		"r" #n, offsetof(struct x86, r[n]), 8                                              \
 	}
 
+static_assert(X86_NOPS <= 1 << 12, "struct ir_vec has room for their numbers");
+
 static const struct ir_slot slots[X86_NSLOTS] = {
 	R(0),
 	R(1),
@@ -174,8 +177,11 @@ static_assert((int)X86_HELP_P == IR_CALL_PURE && (int)X86_HELP_S == IR_CALL_STAT
 		  (int)X86_HELP_F == IR_CALL_FAULT && (int)X86_HELP_G == IR_CALL_REGS,
     "helpers.def and IR mean the same effects");
 
+/* What a back end may do itself. */
+#define INLINE(name) (X86_HELP_##name == X86_HELP_vec_enter ? IR_INLINE_VEC_GUARD : IR_INLINE_NONE)
+
 static const struct ir_helper helpers[X86_NHELPERS] = {
-#define HELPER(name, effects)    { #name, X86_HELP_##effects, IR_INLINE_NONE, 0 },
+#define HELPER(name, effects)    { #name, X86_HELP_##effects, INLINE(name), 0 },
 #define HELPER_IF(name, effects) { #name, X86_HELP_##effects, IR_INLINE_IF, 0 },
 #include "cpu/x86/helpers.def"
 };
@@ -224,6 +230,10 @@ const struct ir_guest x86_ir_guest = {
 	.helpers = helpers,
 	.nslots = X86_NSLOTS,
 	.nhelpers = X86_NHELPERS,
+	.nvecs = X86_NOPS,
+	.vec = X86_HELP_vec,
+	.vec_load = X86_HELP_vec_load,
+	.vec_store = X86_HELP_vec_store,
 	.load = ir_load,
 	.load_for_store = ir_load_for_store,
 	.store = ir_store,

@@ -8,6 +8,8 @@
 /* Instructions that a C function executes as a whole, but for the address of its operand. */
 static inline void whole_operand(struct ctx *c, const struct x86_insn *a, x86_whole_fn *fn)
 {
+	if (vector(c, a, fn))
+		return;
 	for (unsigned i = 0; i < a->noperands; i++) {
 		if (a->o[i].kind == X86_O_MEM) {
 			whole(c, a, fn, address(c, a));

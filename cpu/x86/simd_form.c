@@ -359,6 +359,13 @@ static enum simd_op row_for(const struct x86_insn *a)
 	return op;
 }
 
+const struct simd_row *x86_simd_row(const struct x86_insn *a)
+{
+	const bool is_row = row_of[a->op] || a->op == X86_OP_paddb;
+
+	return is_row ? &simd_rows[row_for(a)] : NULL;
+}
+
 void x86_simd(struct x86 *s, const struct x86_insn *a, uint64_t offset)
 {
 	const enum simd_op op = row_for(a);

@@ -54,6 +54,9 @@ struct simd_row {
 
 extern const struct simd_row simd_rows[SIMD_OPS];
 
+/* The row of an instruction, or NULL: it is none of them. */
+const struct simd_row *x86_simd_row(const struct x86_insn *);
+
 /* The same by the host's own instruction, or NULL: host_simd.c.  What it does is right for 16 bytes
  * or for the scalar, and as long as all of MXCSR's masks are set.  It falls back where this host
  * lacks the instruction. */

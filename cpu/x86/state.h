@@ -123,7 +123,8 @@ struct x86 {
 	uint64_t fip, fdp;
 	uint16_t fcs, fds;
 	uint32_t mxcsr;
-	uint64_t v[17][4]; /* YMM0 to YMM15; the last is where memory operands go */
+	/* YMM0 to YMM15; the last is where memory operands go.  Aligned for compiled code. */
+	_Alignas(32) uint64_t v[17][4];
 
 	uint64_t count_end; /* retired instructions when left is 0 */
 	int64_t turn_rest;

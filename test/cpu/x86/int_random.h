@@ -245,7 +245,7 @@ static void plant(struct gen *g, uint64_t at, uint64_t v)
 		g->rig->arena[at + i] = (uint8_t)(v >> 8 * i);
 }
 
-static void plant_values(struct gen *g)
+static inline void plant_values(struct gen *g)
 {
 	const struct x86_insn *a = &g->insn;
 	struct x86 *s = g->rig->s;
@@ -286,7 +286,7 @@ static void gen_init(struct gen *g, struct rig *r, uint32_t mode, x86_has_fn *ha
 	print_message("LODGE_SEED=%" PRIu64 "\n", seed);
 }
 
-static const char *describe(const struct gen *g, const uint64_t r[16], uint32_t flags)
+static inline const char *describe(const struct gen *g, const uint64_t r[16], uint32_t flags)
 {
 	static char text[1200];
 	unsigned i, n;
