@@ -188,12 +188,37 @@ static inline val fl_less(struct ctx *c, struct fl f)
 	return xor_(c, fl_sign(c, f), fl_overflow(c, f));
 }
 
+/* What a condition looks at, where it is no more than whether one of some flags is set; or 0. */
+static inline uint32_t fl_any(enum x86_cond cc)
+{
+	switch (cc & ~1u) {
+	case X86_CC_O:
+		return FLAG_OF;
+	case X86_CC_B:
+		return FLAG_CF;
+	case X86_CC_Z:
+		return FLAG_ZF;
+	case X86_CC_BE:
+		return FLAG_CF | FLAG_ZF;
+	case X86_CC_S:
+		return FLAG_SF;
+	case X86_CC_P:
+		return FLAG_PF;
+	default:
+		return 0;
+	}
+}
+
 /* The even conditions; the odd ones are their opposites. */
 static inline val fl_cond(struct ctx *c, struct fl f, enum x86_cond cc)
 {
 	const bool subtracts = f.kind == X86_FL_SUB || f.kind == X86_FL_DIFF;
 	val r;
 
+	if (f.kind == X86_FL_BITS && fl_any(cc)) {
+		r = and_(c, f.a, imm(c, fl_any(cc)));
+		return cc & 1 ? eq(c, r, imm(c, 0)) : ne(c, r, imm(c, 0));
+	}
 	switch (cc & ~1u) {
 	case X86_CC_O:
 		r = fl_overflow(c, f);
