@@ -11,6 +11,7 @@
 #include "cpu/x86/code.h"
 #include "cpu/x86/helpers.h"
 #include "cpu/x86/lift.h"
+#include "cpu/x86/simd_vec.h"
 #include "cpu/x86/vm.h"
 
 enum {
@@ -73,6 +74,11 @@ static const void *jump(void *cpu)
 	if (!is_code64(s))
 		s->rip = (uint32_t)s->rip;
 	return cpu_jit_jump(&x86_jit_class, s);
+}
+
+static unsigned vec_level(void *s)
+{
+	return x86_vec_level(s);
 }
 
 /* Code ---------------------------------------------------------------------------------------- */
@@ -299,8 +305,9 @@ const struct cpu_jit_class x86_jit_class = {
 		.attention = offsetof(struct x86, attention),
 		.jumps = offsetof(struct x86, jit_side.jumps),
 		.jump_mark = offsetof(struct x86, jit_side.mark),
-		.fp_fast = offsetof(struct x86, no_fp),
-		.fp_flags = offsetof(struct x86, no_fp),
+		.vec_level = vec_level,
+		.vregs = offsetof(struct x86, v),
+		.mxcsr = offsetof(struct x86, mxcsr),
 		.pins = x86_pins,
 		.npins = X86_NPINS,
 		.pc_shift = 0,

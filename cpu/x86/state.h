@@ -152,7 +152,6 @@ struct x86 {
 	bool compiled;       /* compiled code is running */
 	bool single;         /* the next instruction is for the interpreter */
 	bool bus_locked;     /* by this CPU */
-	uint8_t no_fp;       /* 0 */
 	jmp_buf trap;        /* into x86_run, with X86_JMP_x */
 	uint8_t raised_vector, raised_kind;
 	bool raised_has_error;
