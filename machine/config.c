@@ -19,7 +19,7 @@
 static const uint64_t MIB = 1 << 20;
 static const uint64_t MAX_MEMORY = 1ull << 40;
 static const uint64_t PAGE = 4096;
-static const unsigned MAX_CPUS = 8;
+static const unsigned MAX_CPUS = 64;
 
 /* How a key's value is read, kept and printed. */
 enum kind { TEXT, SIZE, COUNT, DURATION, NUMBER, YES_NO, NO_YES, DISK, DEVICE };
@@ -195,7 +195,8 @@ static const struct key keys[] = {
 	    "RAM: 512M, 2G; a plain number is in MiB; default 512M" },
 	{ "cpu-model", TEXT, AT(cpu_model), check_any,
 	    "which CPU of its kind, with +feature and -feature; default: the best" },
-	{ "cpus", COUNT, AT(cpus), NULL, "number of CPUs, 1 to 8; default 1" },
+	{ "cpus", COUNT, AT(cpus), NULL,
+	    "number of CPUs, as many as the machine has room for; default 1" },
 	{ "firmware", TEXT, AT(firmware), NULL,
 	    "a file, or none; default: the VM is the firmware" },
 	{ "kernel", TEXT, AT(kernel), NULL, "kernel or program file: ELF, Image, raw" },

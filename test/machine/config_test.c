@@ -155,9 +155,9 @@ static void bad_values_are_refused_by_name(void **state)
 	refused("memory", "0", "1M");
 	refused("memory", "4097K", "4K");
 	refused("memory", "99999999999", "1024G");
-	refused("cpus", "0", "1 to 8");
-	refused("cpus", "9", "1 to 8");
-	refused("cpus", "two", "1 to 8");
+	refused("cpus", "0", "1 to 64");
+	refused("cpus", "65", "1 to 64");
+	refused("cpus", "two", "1 to 64");
 	refused("timeout", "soon", "60s");
 	refused("seed", "-1", "number");
 	refused("paused", "maybe", "yes or no");
@@ -330,7 +330,7 @@ static void file_errors_say_where(void **state)
 		const char *text, *where, *what;
 	} bad[] = {
 		{ "cpus 1\ncolour red\n", ":2:", "colour" },
-		{ "cpus 99\n", ":1:", "1 to 8" },
+		{ "cpus 99\n", ":1:", "1 to 64" },
 		{ "\n\nkernel\n", ":3:", "missing" },
 		{ "kernel \"abc\n\"", ":1:", "quote" },
 		{ "kernel \"\\q\"", ":1:", "escape" },
@@ -346,7 +346,7 @@ static void file_errors_say_where(void **state)
 		{ "= 1\n", ":1:", "key" },
 		{ "cpus 1 { }\n", ":1:", "new line" },
 		/* In a block that would not be used, too. */
-		{ "vm a { cpus 0 }\nvm b { cpus 1 }\n", ":1:", "1 to 8" },
+		{ "vm a { cpus 0 }\nvm b { cpus 1 }\n", ":1:", "1 to 64" },
 	};
 	struct config c;
 	struct err e;
