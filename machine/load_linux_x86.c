@@ -153,7 +153,8 @@ static bool fits(const struct x86_boot *b, uint64_t at, uint64_t need)
 	return at >= X86_HIGH && at <= b->low && need <= b->low - at;
 }
 
-/* Where it likes best to be, or, if it can move, where there is room. */
+/* Where it runs: if it is put lower than it prefers, it moves itself up there, even where it could
+ * run anywhere (boot.rst, init_size). */
 static int choose_place(const struct x86_boot *b, struct image *k, struct err *e)
 {
 	const bool moves = k->version >= 0x205 && k->head[RELOCATABLE_KERNEL];
@@ -168,8 +169,10 @@ static int choose_place(const struct x86_boot *b, struct image *k, struct err *e
 	}
 	if (!align || align & (align - 1))
 		return refuse(b, "its alignment is no power of two", e);
-	if (moves && !fits(b, k->at, need))
-		k->at = (X86_HIGH + align - 1) & ~(align - 1);
+	if (moves && k->at < X86_HIGH)
+		k->at = X86_HIGH;
+	if (moves && k->at <= b->low)
+		k->at = (k->at + align - 1) & ~(align - 1);
 	if (!fits(b, k->at, need))
 		return err_set(e, EINVAL,
 		    "kernel %s needs %" PRIu64 " MiB at %#" PRIx64 ": there are %" PRIu64

@@ -138,23 +138,42 @@ static void the_initrd_stays_below_its_limit_and_above_the_kernel(void **state)
 	assert_int_equal(load(r, LINUX_BEST), 0);
 }
 
-static void a_kernel_that_can_move_goes_where_there_is_room(void **state)
+/* That it can move does not help: it would move up to where it prefers to be. */
+static void a_kernel_is_refused_where_the_memory_ends_before_it_does(void **state)
 {
 	struct rig *r = *state;
 
 	make(r);
+	put_le(r->file + 0x258, RIG_RAM - INIT_SIZE, 8);
+	assert_int_equal(load(r, LINUX_64), 0);
+	assert_int_equal(r->s.rip, RIG_RAM - INIT_SIZE + 0x200);
 	put_le(r->file + 0x258, RIG_RAM - INIT_SIZE + 0x200000, 8);
-	assert_int_equal(load(r, LINUX_64), 0);
-	assert_int_equal(r->s.rip, 0x200200);
+	rig_refused(r, load(r, LINUX_64), "needs 8 MiB at");
 	put_le(r->file + 0x258, UINT64_MAX - 0x1000, 8);
-	assert_int_equal(load(r, LINUX_64), 0);
+	rig_refused(r, load(r, LINUX_64), "MiB of memory");
 	r->file[0x234] = 0;
 	rig_refused(r, load(r, LINUX_64), "MiB of memory");
-	r->file[0x234] = 1;
+}
+
+static void a_kernel_that_can_move_is_aligned(void **state)
+{
+	struct rig *r = *state;
+
+	make(r);
+	put_le(r->file + 0x258, PREF + 0x1000, 8);
+	assert_int_equal(load(r, LINUX_64), 0);
+	assert_int_equal(r->s.rip, PREF + 0x200200);
+	put_le(r->file + 0x258, 0, 8);
+	assert_int_equal(load(r, LINUX_64), 0);
+	assert_int_equal(r->s.rip, 0x200200);
+	put_le(r->file + 0x206, 0x209, 2); /* which knows no preference */
+	put_le(r->file + 0x230, 0x400000, 4);
+	assert_int_equal(load(r, LINUX_32), 0);
+	assert_int_equal(r->s.rip, 0x400000);
 	put_le(r->file + 0x230, 0x300000, 4);
-	rig_refused(r, load(r, LINUX_64), "no power of two");
+	rig_refused(r, load(r, LINUX_32), "no power of two");
 	put_le(r->file + 0x230, 0x80000000, 4);
-	rig_refused(r, load(r, LINUX_64), "MiB of memory");
+	rig_refused(r, load(r, LINUX_32), "MiB of memory");
 }
 
 static void old_protocols_have_old_limits(void **state)
@@ -275,7 +294,8 @@ int main(void)
 		TEST(a_32_bit_kernel_starts_in_protected_mode),
 		TEST(the_zero_page_tells_all),
 		TEST(the_initrd_stays_below_its_limit_and_above_the_kernel),
-		TEST(a_kernel_that_can_move_goes_where_there_is_room),
+		TEST(a_kernel_is_refused_where_the_memory_ends_before_it_does),
+		TEST(a_kernel_that_can_move_is_aligned),
 		TEST(old_protocols_have_old_limits),
 		TEST(real_mode_code_goes_to_0x90000),
 		TEST(a_file_that_is_cut_short_is_refused),
