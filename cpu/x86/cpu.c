@@ -162,8 +162,10 @@ static void get_msrs(struct x86 *s, struct x86_regs *r)
 	r->sysenter_eip = s->sysenter_eip;
 	r->pat = s->pat;
 	r->tsc = x86_tsc(s);
+	r->tsc_adjust = s->tsc_adjust;
 	r->tsc_aux = s->tsc_aux;
 	r->misc_enable = s->misc_enable;
+	r->spec_ctrl = s->spec_ctrl;
 	r->mtrr_def = s->mtrr_def;
 	memcpy(r->mtrr_fixed, s->mtrr_fixed, sizeof r->mtrr_fixed);
 	memcpy(r->mtrr_var, s->mtrr_var, sizeof r->mtrr_var);
@@ -186,8 +188,10 @@ static void set_msrs(struct x86 *s, const struct x86_regs *r)
 	s->sysenter_eip = r->sysenter_eip;
 	s->pat = r->pat;
 	s->tsc_offset += r->tsc - x86_tsc(s);
+	s->tsc_adjust = r->tsc_adjust;
 	s->tsc_aux = r->tsc_aux;
 	s->misc_enable = r->misc_enable;
+	s->spec_ctrl = r->spec_ctrl;
 	s->mtrr_def = r->mtrr_def;
 	memcpy(s->mtrr_fixed, r->mtrr_fixed, sizeof s->mtrr_fixed);
 	memcpy(s->mtrr_var, r->mtrr_var, sizeof s->mtrr_var);
@@ -206,6 +210,8 @@ static void get_fp(const struct x86 *s, struct x86_regs *r)
 	r->ftw = s->ftw;
 	r->fip = s->fip;
 	r->fdp = s->fdp;
+	r->fcs = s->fcs;
+	r->fds = s->fds;
 	r->mxcsr = s->mxcsr;
 	for (i = 0; i < 8; i++)
 		memcpy(r->st[i], s->st[(top + i) & 7], sizeof r->st[i]);
@@ -223,6 +229,8 @@ static void set_fp(struct x86 *s, const struct x86_regs *r)
 	s->ftw = r->ftw;
 	s->fip = r->fip;
 	s->fdp = r->fdp;
+	s->fcs = r->fcs;
+	s->fds = r->fds;
 	s->mxcsr = r->mxcsr;
 	for (i = 0; i < 8; i++)
 		memcpy(s->st[(top + i) & 7], r->st[i], sizeof r->st[i]);
@@ -245,6 +253,7 @@ static void get_segs(struct x86 *s, struct x86_regs *r)
 	r->cr8 = c ? c->get_tpr(c->arg, s->id) : 0;
 	r->efer = s->efer;
 	r->xcr0 = s->xcr0;
+	memcpy(r->pdpte, s->pdpte, sizeof r->pdpte);
 }
 
 static void set_segs(struct x86 *s, const struct x86_regs *r)
@@ -264,7 +273,7 @@ static void set_segs(struct x86 *s, const struct x86_regs *r)
 		c->set_tpr(c->arg, s->id, (unsigned)r->cr8 & 15);
 	s->efer = r->efer;
 	s->xcr0 = r->xcr0;
-	x86_load_pdptes(s, s->cr3);
+	memcpy(s->pdpte, r->pdpte, sizeof s->pdpte);
 	x86_flush(s, true);
 }
 
@@ -354,6 +363,7 @@ static const struct field regs[] = {
 	FIELD(struct x86_regs, cr8),
 	FIELD(struct x86_regs, efer),
 	FIELD(struct x86_regs, xcr0),
+	FIELD_ARRAY(struct x86_regs, pdpte),
 	FIELD_ARRAY(struct x86_regs, dr),
 	FIELD(struct x86_regs, star),
 	FIELD(struct x86_regs, lstar),
@@ -365,8 +375,10 @@ static const struct field regs[] = {
 	FIELD(struct x86_regs, sysenter_eip),
 	FIELD(struct x86_regs, pat),
 	FIELD(struct x86_regs, tsc),
+	FIELD(struct x86_regs, tsc_adjust),
 	FIELD(struct x86_regs, tsc_aux),
 	FIELD(struct x86_regs, misc_enable),
+	FIELD(struct x86_regs, spec_ctrl),
 	FIELD(struct x86_regs, apic_base),
 	FIELD(struct x86_regs, mtrr_def),
 	FIELD_ARRAY(struct x86_regs, mtrr_fixed),
@@ -374,6 +386,8 @@ static const struct field regs[] = {
 	FIELD(struct x86_regs, fcw),
 	FIELD(struct x86_regs, fsw),
 	FIELD(struct x86_regs, fop),
+	FIELD(struct x86_regs, fcs),
+	FIELD(struct x86_regs, fds),
 	FIELD(struct x86_regs, ftw),
 	FIELD(struct x86_regs, fip),
 	FIELD(struct x86_regs, fdp),

@@ -53,14 +53,15 @@ struct x86_regs {
 	struct x86_seg seg[X86_NSEGS], ldtr, tr;
 	struct x86_table gdt, idt;
 	uint64_t cr0, cr2, cr3, cr4, cr8, efer, xcr0;
+	uint64_t pdpte[4]; /* of PAE paging: what was at CR3 when that was loaded */
 	/* X86_REGS_DEBUG: 4 and 5 are not used */
 	uint64_t dr[8];
 	/* X86_REGS_MSR */
 	uint64_t star, lstar, cstar, fmask, kernel_gs_base, sysenter_cs, sysenter_esp, sysenter_eip,
-	    pat, tsc, tsc_aux, misc_enable, apic_base, mtrr_def, mtrr_fixed[X86_MTRR_FIXED],
-	    mtrr_var[2 * X86_MTRR_PAIRS];
+	    pat, tsc, tsc_adjust, tsc_aux, misc_enable, spec_ctrl, apic_base, mtrr_def,
+	    mtrr_fixed[X86_MTRR_FIXED], mtrr_var[2 * X86_MTRR_PAIRS];
 	/* X86_REGS_FP: as FXSAVE64 has them; st: 80 bits each, st[0] is ST(0); v: YMM */
-	uint16_t fcw, fsw, fop;
+	uint16_t fcw, fsw, fop, fcs, fds;
 	uint8_t ftw; /* a bit a physical register: 1 = not empty */
 	uint64_t fip, fdp;
 	uint64_t st[8][2];

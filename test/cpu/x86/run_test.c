@@ -3,9 +3,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "core/bus.h"
 #include "core/clock.h"
 #include "core/mem.h"
+#include "core/state.h"
 #include "cpu/x86/state.h"
 #include "test/cmocka.h"
 
@@ -206,6 +208,41 @@ static void faults_at_the_limit(void **state)
 	assert_int_equal(g->ram[STACK - 6] | g->ram[STACK - 5] << 8, CODE + 3);
 }
 
+/* As a snapshot is made and taken back: also what no memory holds, and what few look at. */
+static void all_state_is_saved(void **state)
+{
+	struct rig *g = *state;
+	struct x86_regs was, *r = &g->r;
+	struct buf saved = { 0 };
+	struct err e;
+	size_t at = 0;
+
+	cpu_x86_64.get(g->cpu, X86_REGS_ALL, r);
+	r->cr0 |= CR0_PE | CR0_PG;
+	r->cr3 = 0x2000;
+	r->cr4 |= CR4_PAE;
+	for (unsigned i = 0; i < 4; i++)
+		r->pdpte[i] = 0x3001 + 0x1000 * i; /* at CR3 are others by now */
+	r->tsc_adjust = 5;
+	r->spec_ctrl = 1;
+	r->fcs = 0x10;
+	r->fds = 0x18;
+	was = *r;
+	state_save(cpu_x86_64.regs, r, &saved);
+	memset(r, 0, sizeof *r);
+	assert_int_equal(state_load(cpu_x86_64.regs, r, saved.data, saved.len, &at, &e), 0);
+	buf_free(&saved);
+	cpu_x86_64.set(g->cpu, X86_REGS_ALL, r);
+	memset(r, 0, sizeof *r);
+	cpu_x86_64.get(g->cpu, X86_REGS_ALL, r);
+	assert_int_equal(r->cr3, was.cr3);
+	assert_memory_equal(r->pdpte, was.pdpte, sizeof r->pdpte);
+	assert_int_equal(r->tsc_adjust, 5);
+	assert_int_equal(r->spec_ctrl, 1);
+	assert_int_equal(r->fcs, 0x10);
+	assert_int_equal(r->fds, 0x18);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -216,6 +253,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(ends_turns_anywhere, begin, end),
 		cmocka_unit_test_setup_teardown(forgets_what_it_decoded, begin, end),
 		cmocka_unit_test_setup_teardown(faults_at_the_limit, begin, end),
+		cmocka_unit_test_setup_teardown(all_state_is_saved, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
