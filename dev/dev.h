@@ -64,6 +64,7 @@ struct dev_class {
 	void (*fdt)(struct dev *d, struct fdt *);
 	/* An interrupt controller's input line n; may be NULL. */
 	struct irq (*input)(struct dev *d, unsigned n);
+	bool line; /* back is a struct chr *, and key device may name it */
 };
 
 /* Where the machine put it: set before init, constant after.  lock is made by dev_new. */

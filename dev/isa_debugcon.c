@@ -42,4 +42,5 @@ const struct dev_class dev_isa_debugcon = {
 	.size = sizeof(struct dev),
 	.init = debugcon_init,
 	.reset = debugcon_reset,
+	.line = true,
 };

@@ -397,4 +397,5 @@ const struct dev_class dev_uart_ns16550 = {
 	.fini = uart_fini,
 	.loaded = uart_loaded,
 	.fdt = uart_fdt,
+	.line = true,
 };

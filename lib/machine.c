@@ -30,6 +30,7 @@ struct lodge_machine {
 	struct thread io; /* runs the loop */
 	bool io_started;
 	struct console console;
+	struct chr *line[CONFIG_DEVICES]; /* of devices that are added; NULL: none */
 
 	/* The run's time limit. */
 	struct mutex lock;
@@ -76,6 +77,22 @@ static int configure(struct lodge_machine *m, const struct config *c, struct err
 	return rc;
 }
 
+static int open_lines(struct lodge_machine *m, struct err *e)
+{
+	struct config_device d;
+
+	for (unsigned i = 0; i < m->config.ndevices; i++) {
+		if (config_device(&d, m->config.device[i], e) < 0)
+			return -EINVAL;
+		if (!d.console[0])
+			continue;
+		m->line[i] = chr_open(d.console, m->loop, m->events, e);
+		if (!m->line[i])
+			return -EINVAL;
+	}
+	return 0;
+}
+
 /* lodge_machine_free undoes this, however far it came. */
 static int build(struct lodge_machine *m, struct err *e)
 {
@@ -87,9 +104,16 @@ static int build(struct lodge_machine *m, struct err *e)
 	if (!m->loop)
 		return -ENOMEM;
 	rc = console_open(&m->console, &m->hooks, m->config.console, m->loop, m->events, e);
+	if (!rc)
+		rc = open_lines(m, e);
 	if (rc)
 		return rc;
-	host = (struct machine_host){ m->events, m->console.chr, &m->log };
+	host = (struct machine_host){
+		.events = m->events,
+		.console = m->console.chr,
+		.log = &m->log,
+		.line = m->line,
+	};
 	m->machine = machine_new(&m->config, &host, e);
 	if (!m->machine)
 		return -EINVAL;
@@ -139,6 +163,8 @@ void lodge_machine_free(struct lodge_machine *m)
 	}
 	machine_free(m->machine);
 	console_close(&m->console);
+	for (unsigned i = 0; i < CONFIG_DEVICES; i++)
+		chr_close(m->line[i]);
 	if (m->loop)
 		loop_free(m->loop);
 	events_free(m->events);
@@ -285,6 +311,9 @@ void lodge_machine_stop(struct lodge_machine *m)
 {
 	/* The guest may be waiting for a reader of its console who does not read. */
 	console_unblock(&m->console);
+	for (unsigned i = 0; i < CONFIG_DEVICES; i++)
+		if (m->line[i])
+			chr_unblock(m->line[i]);
 	machine_stop(m->machine);
 }
 

@@ -207,7 +207,8 @@ static const struct key keys[] = {
 	{ "disk", DISK, AT(disk), NULL,
 	    "FILE[,ro][,snapshot][,if=virtio]; up to 8, each one more disk" },
 	{ "device", DEVICE, AT(device), NULL,
-	    "NAME[,addr=ADDRESS][,port=PORT][,irq=N]: one more device; up to 8" },
+	    "NAME[,addr=ADDRESS][,port=PORT][,irq=N][,console=file:PATH]: one more device; up to "
+	    "8" },
 	{ "console", TEXT, AT(console), check_console,
 	    "stdio, pty, unix:PATH, file:PATH, none; default stdio" },
 	{ "console-device", TEXT, AT(console_device), check_console_device,
@@ -386,11 +387,21 @@ static int add_disk(struct config *c, const char *value, struct err *e)
 	return 0;
 }
 
+/* A terminal is for the machine's console, and of a pty nobody would learn the name. */
+static bool is_line(const char *spec)
+{
+	return (!strncmp(spec, "unix:", 5) || !strncmp(spec, "file:", 5)) && spec[5];
+}
+
 static int set_device_option(
     struct config_device *d, const char *value, const char *o, struct err *e)
 {
 	uint64_t n;
 
+	if (!strncmp(o, "console=", 8) && is_line(o + 8) && strlen(o + 8) < sizeof d->console) {
+		strcpy(d->console, o + 8);
+		return 0;
+	}
 	if (!strncmp(o, "addr=", 5) && !parse_u64(o + 5, &n) && n && n % PAGE == 0)
 		d->addr = n;
 	else if (!strncmp(o, "port=", 5) && !parse_u64(o + 5, &n) && n && n < 0x10000)
@@ -400,7 +411,7 @@ static int set_device_option(
 	else
 		return err_set(e, EINVAL,
 		    "device \"%s\": \"%s\" is not one of addr=ADDRESS (in steps of 0x1000), "
-		    "port=PORT, irq=N",
+		    "port=PORT, irq=N, console=unix:PATH, console=file:PATH",
 		    value, o);
 	return 0;
 }
@@ -409,7 +420,7 @@ int config_device(struct config_device *d, const char *value, struct err *e)
 {
 	struct buf choice = { 0 };
 	size_t n = strcspn(value, ",");
-	char option[40];
+	char option[sizeof d->console + 40];
 
 	*d = (struct config_device){ 0 };
 	if (n < sizeof d->name)
@@ -421,7 +432,7 @@ int config_device(struct config_device *d, const char *value, struct err *e)
 	}
 	for (value += n; *value; value += n) {
 		n = strcspn(++value, ",");
-		snprintf(option, sizeof option, "%.*s", (int)(n < 39 ? n : 39), value);
+		snprintf(option, sizeof option, "%.*s", (int)n, value);
 		if (set_device_option(d, d->name, option, e) < 0)
 			return -EINVAL;
 	}

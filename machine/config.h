@@ -61,12 +61,14 @@ int config_set(struct config *, const char *key, const char *value, struct err *
 int config_read(struct config *, const char *path, struct err *); /* a vm.conf */
 /* Defaults and guesses (architecture from the kernel file), and whether all fits together. */
 int config_finish(struct config *, struct err *);
-/* A device in addition to the board's own: "NAME[,addr=ADDRESS][,port=PORT][,irq=N]"; what is not
- * said is 0. */
+/* A device in addition to the board's own:
+ * "NAME[,addr=ADDRESS][,port=PORT][,irq=N][,console=unix:PATH|file:PATH]"; what is not said is 0.
+ */
 struct config_device {
 	char name[32];
 	uint64_t addr, port; /* at most one of them */
 	unsigned irq;
+	char console[160]; /* where its line goes: "unix:PATH", "file:PATH" */
 };
 int config_device(struct config_device *, const char *value, struct err *);
 /* The effective configuration in the form that config_read takes. */

@@ -51,6 +51,8 @@ struct machine_host {
 	struct events *events; /* where the console posts its input, so it is made first */
 	struct chr *console;   /* may be NULL */
 	const struct log *log; /* may be NULL */
+	/* Of the devices that the configuration adds, in its order; those and this may be NULL. */
+	struct chr *const *line;
 };
 
 /* Builds all of it; the configuration (finished) is copied. */

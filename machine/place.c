@@ -57,19 +57,28 @@ int place_virtio(
 	return 0;
 }
 
+/* What may be asked for depends on the board and on the device. */
+static int check_extra(const struct config_device *d, const struct place_row *row, struct err *e)
+{
+	if (d->irq > row->last_irq)
+		return err_set(e, EINVAL, "device \"%s\": irq %u: this board has 1 to %u", d->name,
+		    d->irq, row->last_irq);
+	if (d->port && !row->ports)
+		return err_set(
+		    e, EINVAL, "device \"%s\": port: this board has no I/O ports", d->name);
+	if (d->console[0] && !dev_find(d->name)->line)
+		return err_set(
+		    e, EINVAL, "device \"%s\": console: it has no line to lead there", d->name);
+	return 0;
+}
+
 int place_extra(struct machine *m, const struct place_row *row, struct dev *pic, struct err *e)
 {
 	struct config_device d;
 
 	for (unsigned i = 0; i < m->config.ndevices; i++) {
-		if (config_device(&d, m->config.device[i], e) < 0)
+		if (config_device(&d, m->config.device[i], e) < 0 || check_extra(&d, row, e) < 0)
 			return -EINVAL;
-		if (d.irq > row->last_irq)
-			return err_set(e, EINVAL, "device \"%s\": irq %u: this board has 1 to %u",
-			    d.name, d.irq, row->last_irq);
-		if (d.port && !row->ports)
-			return err_set(
-			    e, EINVAL, "device \"%s\": port: this board has no I/O ports", d.name);
 		const struct machine_place p = {
 			.class = d.name,
 			.base = d.port   ? d.port
@@ -77,6 +86,7 @@ int place_extra(struct machine *m, const struct place_row *row, struct dev *pic,
 					 : row->base + i * row->step,
 			.irq = d.irq ? d.irq : row->irq + i,
 			.id = "",
+			.back = m->host.line ? m->host.line[i] : NULL,
 			.port = d.port,
 		};
 		if (!machine_place(m, &p, pic, e))

@@ -128,7 +128,8 @@ static void devices_are_added(void **state)
 	config_init(&c);
 	set(&c, "device", "rtc_goldfish");
 	set(&c, "device", "sifive_test,irq=40,addr=0x10200000");
-	assert_int_equal(c.ndevices, 2);
+	set(&c, "device", "isa_debugcon,console=file:/tmp/log,port=0x402");
+	assert_int_equal(c.ndevices, 3);
 	assert_int_equal(config_device(&d, c.device[0], &e), 0);
 	assert_string_equal(d.name, "rtc_goldfish");
 	assert_int_equal(d.addr, 0);
@@ -136,7 +137,11 @@ static void devices_are_added(void **state)
 	assert_int_equal(config_device(&d, c.device[1], &e), 0);
 	assert_int_equal(d.addr, 0x10200000);
 	assert_int_equal(d.irq, 40);
-	for (unsigned i = 2; i < CONFIG_DEVICES; i++)
+	assert_string_equal(d.console, "");
+	assert_int_equal(config_device(&d, c.device[2], &e), 0);
+	assert_string_equal(d.console, "file:/tmp/log");
+	assert_int_equal(d.port, 0x402);
+	for (unsigned i = 3; i < CONFIG_DEVICES; i++)
 		set(&c, "device", "sifive_test");
 	assert_int_equal(config_set(&c, "device", "sifive_test", &e), -EINVAL);
 	config_free(&c);
@@ -146,6 +151,8 @@ static void devices_are_added(void **state)
 	refused("device", "rtc_goldfish,addr=17", "0x1000");
 	refused("entry", "linux", "linux64");
 	refused("device", "rtc_goldfish,port=0x10000", "port=PORT");
+	refused("device", "isa_debugcon,console=stdio", "console=file:PATH");
+	refused("device", "isa_debugcon,console=file:", "console=file:PATH");
 }
 
 static void bad_values_are_refused_by_name(void **state)
