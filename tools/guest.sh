@@ -4,14 +4,23 @@
 #   riscv64    trixie's kernel (vmlinux), its virtio and ext4 modules (modules/), busybox, and an
 #              initramfs with all of it (initrd.gz) whose init is tools/guest-init
 #   x86_64     the same of amd64, with the kernel for clouds
+#   SUITE-FLAVOUR  the same with another kernel for x86: bookworm or trixie, then amd64, cloud-amd64 or
+#              (bookworm) 686-pae
 #   installer  trixie's netboot installer for riscv64: linux, initrd.gz
+#   installer-amd64, installer-i386  bookworm's for these
+#   xen        bookworm's Xen 4.17 for amd64: xen.gz
 #   firmware   trixie's OpenSBI and U-Boot for riscv64
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${LODGE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/lodge}
 suite=trixie arch=riscv64 flavour=riscv64
 what=${1:-riscv64}
-[ "$what" != x86_64 ] || arch=amd64 flavour=cloud-amd64
+case $what in
+x86_64) arch=amd64 flavour=cloud-amd64 ;;
+bookworm-*-pae) suite=bookworm arch=i386 flavour=${what#*-} ;;
+bookworm-* | trixie-*) suite=${what%%-*} arch=amd64 flavour=${what#*-} ;;
+installer-* | xen) suite=bookworm arch=amd64 ;;
+esac
 out=$cache/guests/$what
 umask 022
 mkdir -p "$cache/guests"
@@ -50,7 +59,8 @@ kernel_package() {
 }
 
 make_linux() {
-	mods="virtio_mmio virtio_blk crc16 mbcache jbd2 ext4 rng-core virtio-rng crc32c_generic libcrc32c"
+	mods="virtio virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_mmio virtio_blk"
+	mods="$mods crc16 mbcache jbd2 ext4 rng-core virtio-rng crc32c_generic libcrc32c"
 	pkg=$(kernel_package)
 	[ -n "$pkg" ] || { say "no kernel package in $suite for $flavour"; exit 1; }
 	deb=$(fetch "$pkg")
@@ -61,12 +71,12 @@ make_linux() {
 	dpkg-deb --fsys-tarfile "$deb" | tar -C "$tmp/x" -x --wildcards './boot/vmlinu*' "$@" 2>/dev/null || :
 	rm -f "$deb"
 	deb=$(fetch busybox-static)
-	unpack "$deb" './usr/bin/busybox'
+	unpack "$deb" '*/bin/busybox'
 	mkdir -p "$tmp/out/modules"
 	mv "$tmp"/x/boot/vmlinu* "$tmp/out/vmlinux"
 	find "$tmp/x" -name '*.ko*' -exec mv {} "$tmp/out/modules/" \;
 	for m in "$tmp"/out/modules/*.xz; do [ ! -f "$m" ] || xz -d "$m"; done
-	mv "$tmp/x/usr/bin/busybox" "$tmp/out/busybox"
+	find "$tmp/x" -name busybox -type f -exec mv {} "$tmp/out/busybox" \;
 	echo "$pkg" >"$tmp/out/version"
 }
 
@@ -83,11 +93,22 @@ make_initrd() {
 	mv "$tmp/initrd.gz" "$out/initrd.gz"
 }
 
-make_installer() {
-	deb=$(fetch debian-installer-13-netboot-riscv64)
-	unpack "$deb" '*/text/debian-installer/riscv64/linux' '*/text/debian-installer/riscv64/initrd.gz'
+# installer VERSION ARCH: of Debian's, with text on the console.
+installer() {
+	deb=$(fetch "debian-installer-$1-netboot-$2")
+	unpack "$deb" "*/text/debian-installer/$2/linux" "*/text/debian-installer/$2/initrd.gz"
 	mkdir -p "$tmp/out"
 	find "$tmp/x" \( -name linux -o -name initrd.gz \) -type f -exec mv {} "$tmp/out/" \;
+}
+
+make_installer() { installer 13 riscv64; }
+make_installer_x86() { installer 12 "${what#installer-}"; }
+
+make_xen() {
+	mkdir -p "$tmp/out"
+	deb=$(fetch xen-hypervisor-4.17-amd64)
+	unpack "$deb" './boot/xen-4.17-amd64.gz'
+	mv "$tmp/x/boot/xen-4.17-amd64.gz" "$tmp/out/xen.gz"
 }
 
 make_firmware() {
@@ -105,9 +126,12 @@ make_firmware() {
 }
 
 case $what in
-riscv64 | x86_64) make=make_linux ;;
-installer | firmware) make=make_$what ;;
-*) say "want riscv64, x86_64, installer or firmware"; exit 1 ;;
+riscv64 | x86_64 | bookworm-amd64 | bookworm-cloud-amd64 | bookworm-686-pae | trixie-amd64 | trixie-cloud-amd64)
+	make=make_linux
+	;;
+installer | firmware | xen) make=make_$what ;;
+installer-amd64 | installer-i386) make=make_installer_x86 ;;
+*) say "unknown guest $what: the head of this file lists all"; exit 1 ;;
 esac
 tmp=$(mktemp -d "$cache/guests/tmp.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
