@@ -325,6 +325,8 @@ static int choose_entry(
 {
 	const bool has_64 = k->version >= 0x20c && field(k, XLOADFLAGS, 2) & XLF_KERNEL_64;
 
+	if (has_64 && b->only_32 && *entry != LINUX_16)
+		return x86_too_wide(b, e);
 	if (*entry == LINUX_BEST)
 		*entry = has_64 ? LINUX_64 : LINUX_32;
 	if (*entry == LINUX_64 && !has_64)

@@ -144,6 +144,8 @@ static int load_elf_file(
 	struct load_program p;
 	int rc = load_program(&l, f, &p, e);
 
+	if (!rc && p.wide && b->only_32)
+		rc = x86_too_wide(b, e);
 	if (!rc)
 		rc = load_program_pvh(b, &l, f, &p, e);
 	free(p.segment);

@@ -249,6 +249,7 @@ int x86_boot_kernel(
 		.initrd = m->config.initrd,
 		.cmdline = cmdline,
 		.entry = m->config.entry,
+		.only_32 = !x86_has_64(m),
 	};
 	struct x86_start start;
 	int rc = write_tables(m, b, e);

@@ -62,7 +62,8 @@ void x86_fill_map(const struct x86_board *, struct x86_map *);
 /* Writes tables, loads the kernel, sets the CPUs.  cmdline: the configured one, or more. */
 int x86_boot_kernel(struct machine *, const struct x86_board *, const char *cmdline, struct err *);
 
-/* CPU 0 is to start so: x86_cpu.c. */
+/* x86_cpu.c: whether the CPUs have 64-bit mode; and, CPU 0 is to start so. */
+bool x86_has_64(const struct machine *);
 void x86_set_start(struct machine *, const struct x86_start *);
 
 #endif

@@ -78,6 +78,12 @@ int x86_too_small(const struct x86_boot *b, struct err *e)
 	    b->low >> 10, b->kernel);
 }
 
+int x86_too_wide(const struct x86_boot *b, struct err *e)
+{
+	return err_set(
+	    e, EINVAL, "kernel %s needs 64-bit mode, which this model of the CPU lacks", b->kernel);
+}
+
 /* Choosing ------------------------------------------------------------------------------------- */
 
 /* By the protocol that was asked for. */

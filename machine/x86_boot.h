@@ -36,6 +36,7 @@ struct x86_boot {
 	uint64_t rsdp;                         /* of ACPI; 0: none */
 	const char *kernel, *initrd, *cmdline; /* initrd and cmdline may be NULL */
 	const char *entry; /* the protocol, as config.entry; NULL: by what the file is */
+	bool only_32;      /* the CPUs have no 64-bit mode */
 	uint8_t seed[32];  /* entropy for the kernel */
 };
 
@@ -73,6 +74,8 @@ void x86_place_flat(const struct x86_boot *, struct x86_start *s, enum x86_mode)
 /* A zero-terminated command line; its address. */
 int x86_place_cmdline(const struct x86_boot *, uint64_t at, size_t max, struct err *);
 int x86_too_small(const struct x86_boot *, struct err *);
+/* -EINVAL and that the kernel is for CPUs of 64 bits. */
+int x86_too_wide(const struct x86_boot *, struct err *);
 
 /* The kernel, by whatever protocol it knows: Linux's own, Multiboot, or PVH. */
 int x86_load_kernel(const struct x86_boot *, struct x86_start *, struct err *);

@@ -3,6 +3,7 @@
  * CPU 0 as kernels want to find it.  Sources: machine/x86_boot.h, and for the values of registers
  * Intel SDM volume 3: 2.5 (CR0, CR4), 2.2.1 (EFER), 3.4.5 (segments), 12.11.2.1 (MTRRs).
  */
+#include "cpu/x86/model.h"
 #include "cpu/x86/regs.h"
 #include "machine/build.h"
 #include "machine/x86_board.h"
@@ -12,6 +13,15 @@ enum { CR0_PE = 1, CR0_ET = 0x10, CR4_PAE = 0x20, EFER_LME = 0x100, EFER_LMA = 0
 enum { TYPE_CODE = 0xb, TYPE_DATA = 3, TYPE_TSS = 0xb, TYPE_LDT = 2 }; /* accessed, busy */
 enum { TSS_LIMIT = 0x67, REAL_LIMIT = 0xffff, RFLAGS = 2 };
 enum { MTRR_ENABLE = 0x800, MTRR_WRITE_BACK = 6 };
+
+bool x86_has_64(const struct machine *m)
+{
+	struct x86_model model;
+
+	/* The CPUs were made, so it is one that there is. */
+	return x86_model_parse(&model, m->config.cpu_model, NULL) == 0 &&
+	       x86_model_has(&model, X86_FEAT_LM);
+}
 
 static struct x86_seg segment(enum x86_mode mode, uint16_t selector, bool code)
 {

@@ -90,6 +90,18 @@ static void a_32_bit_kernel_starts_in_protected_mode(void **state)
 	rig_refused(r, load(r, LINUX_64), "no 64-bit entry");
 }
 
+static void a_64_bit_kernel_is_refused_where_the_cpu_is_none(void **state)
+{
+	struct rig *r = *state;
+
+	make(r);
+	r->b.only_32 = true;
+	rig_refused(r, load(r, LINUX_BEST), "64-bit mode");
+	rig_refused(r, load(r, LINUX_32), "64-bit mode"); /* it would say nothing, and halt */
+	put_le(r->file + 0x236, 0, 2);
+	assert_int_equal(load(r, LINUX_BEST), 0);
+}
+
 static void the_zero_page_tells_all(void **state)
 {
 	struct rig *r = *state;
@@ -292,6 +304,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_64_bit_kernel_starts_in_long_mode),
 		TEST(a_32_bit_kernel_starts_in_protected_mode),
+		TEST(a_64_bit_kernel_is_refused_where_the_cpu_is_none),
 		TEST(the_zero_page_tells_all),
 		TEST(the_initrd_stays_below_its_limit_and_above_the_kernel),
 		TEST(a_kernel_is_refused_where_the_memory_ends_before_it_does),

@@ -85,6 +85,17 @@ static void programs_of_both_sizes_start(void **state)
 	started_well(r);
 }
 
+static void a_64_bit_program_is_refused_where_the_cpu_is_none(void **state)
+{
+	struct rig *r = *state;
+
+	r->b.only_32 = true;
+	make(r, true);
+	rig_refused(r, load(r, RIG_TEXT + TEXT), "64-bit mode");
+	make(r, false);
+	assert_int_equal(load(r, RIG_TEXT + TEXT), 0);
+}
+
 static void a_program_without_the_note_has_no_such_entry(void **state)
 {
 	struct rig *r = *state;
@@ -209,6 +220,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, rig_set_up, rig_tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(programs_of_both_sizes_start),
+		TEST(a_64_bit_program_is_refused_where_the_cpu_is_none),
 		TEST(a_program_without_the_note_has_no_such_entry),
 		TEST(an_entry_outside_is_refused),
 		TEST(the_program_in_a_bzimage_starts),
