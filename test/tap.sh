@@ -31,6 +31,23 @@ has() {
 	grep -Eq -- "$2" "$1" || { echo "#   no '$2' in the last lines:"; tail -n 15 "$1" | sed 's/^/#   | /'; }
 }
 
+# refused PATTERN ARGS...: Lodge says no in one sentence on standard error, exits with 1, and writes nothing to
+# standard output.  A description of the case goes into $what.
+refused() {
+	pattern=$1
+	shift
+	timeout 20 "$LODGE" "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
+	rc=$?
+	if [ $rc -eq 1 ] && [ ! -s "$tmp/out" ] && [ "$(wc -l <"$tmp/err")" -eq 1 ] &&
+		grep -q '^lodge: ' "$tmp/err" && grep -Eq -- "$pattern" "$tmp/err"; then
+		ok 0 "refused: $what"
+	else
+		ok 1 "refused: $what"
+		echo "#   exit $rc, $(wc -c <"$tmp/out") bytes of output, no '$pattern' in:"
+		sed 's/^/#   | /' "$tmp/err"
+	fi
+}
+
 skip() {
 	tests=$((tests + 1))
 	echo "ok $tests - $1 # SKIP $2"

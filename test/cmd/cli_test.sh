@@ -32,22 +32,6 @@ words "$tmp/off" 0x00100337 0x00005537 0x55550513 0x00a32023 0x6f
 words "$tmp/endless" 0x6f
 bare="-q -a riscv64 -b none -m 16M"
 
-# refused PATTERN ARGS...: see above.  A description of the case goes into $what.
-refused() {
-	pattern=$1
-	shift
-	timeout 20 "$LODGE" "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
-	rc=$?
-	if [ $rc -eq 1 ] && [ ! -s "$tmp/out" ] && [ "$(wc -l <"$tmp/err")" -eq 1 ] &&
-		grep -q '^lodge: ' "$tmp/err" && grep -Eq -- "$pattern" "$tmp/err"; then
-		ok 0 "refused: $what"
-	else
-		ok 1 "refused: $what"
-		echo "#   exit $rc, $(wc -c <"$tmp/out") bytes of output, no '$pattern' in:"
-		sed 's/^/#   | /' "$tmp/err"
-	fi
-}
-
 what="no command" refused 'run, engines' ''
 what="an unknown command" refused '"walk".*run, engines' walk
 what="help on nothing that there is" refused '"walk".*keys' help walk
