@@ -7,6 +7,7 @@
 #   modes  what runs guests, again: on the interpreter, for old hosts, compiled when first executed, as if hot
 #          (all-modes: every script in each)
 #   race   what has several threads, under TSan
+#   matrix (only if asked for: it takes long) every kernel for x86 on each board, by each entry, with 1 and 4 CPUs
 set -u
 cd "$(dirname "$0")/.."
 parts=${CHECK:-build lint unit boot modes race}
@@ -67,6 +68,11 @@ fi
 if wants boot; then
 	for t in $(find test -name '*_test.sh' | LC_ALL=C sort); do
 		run "${t%.sh}" env LODGE="$PWD/build/lodge" build/test/no_wx /bin/sh "$t"
+	done
+fi
+if wants matrix; then
+	for t in test/boot/x86_kernels_test test/boot/x86_installer_test; do
+		run "$t (all of them)" env LODGE="$PWD/build/lodge" LODGE_MATRIX=yes /bin/sh $t.sh
 	done
 fi
 # mode NAME OPTION SCRIPTS: the scripts with a program that runs guests with this option first.
