@@ -544,6 +544,8 @@ static int virtio_pci_init(struct dev *d, struct err *e)
 	size_t name = strcspn(d->id, ",");
 	int rc;
 
+	if (!*d->id)
+		return err_set(e, EINVAL, "virtio_pci: key device can add no function of PCI");
 	p->legacy = !strcmp(d->id + name, ",legacy");
 	if (d->id[name] && !p->legacy)
 		return err_set(
