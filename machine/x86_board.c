@@ -211,7 +211,34 @@ static int write_tables(struct machine *m, const struct x86_board *b, struct err
 	return rc ? err_set(e, -rc, "machine %s: no room for its tables", m->class->name) : 0;
 }
 
-/* The BIOS data area, as far as kernels look at it: serial ports, size of memory below 1 MiB. */
+/* There is no BIOS: who calls it learns that what it asks for is not supported (AH = 0x86 and
+ * carry, as of INT 15h), and interrupts just return.  Beside the vectors there is the BIOS data
+ * area, as far as kernels look at it: serial ports, size of memory below 1 MiB. */
+static const uint8_t NO_SERVICE[] = {
+	0x55,                   /* push bp */
+	0x89, 0xe5,             /* mov bp, sp */
+	0x80, 0x4e, 0x06, 0x01, /* or byte [bp + 6], 1: of the flags on the stack */
+	0x5d,                   /* pop bp */
+	0xb4, 0x86,             /* mov ah, 0x86 */
+	0xcf,                   /* iret: the last byte */
+};
+
+static int write_vectors(struct machine *m)
+{
+	enum { VECTORS = 256, SERVICES = 0x10, SERVICES_END = 0x1b, AT = 0x80 };
+	uint8_t table[4 * VECTORS];
+	int rc;
+
+	for (unsigned i = 0; i < VECTORS; i++) {
+		const bool service = i >= SERVICES && i < SERVICES_END;
+
+		put_le(table + 4 * i, service ? AT : AT + sizeof NO_SERVICE - 1, 2);
+		put_le(table + 4 * i + 2, EBDA >> 4, 2);
+	}
+	rc = mem_write(m->env.mem, 0, table, sizeof table);
+	return rc ? rc : mem_write(m->env.mem, EBDA + AT, NO_SERVICE, sizeof NO_SERVICE);
+}
+
 static int write_bios_data(struct machine *m, const struct x86_board *b)
 {
 	enum { BDA = 0x400, BDA_SIZE = 0x100, BDA_EBDA = 0x0e, BDA_KIB = 0x13 };
@@ -223,7 +250,9 @@ static int write_bios_data(struct machine *m, const struct x86_board *b)
 	put_le(bda + BDA_EBDA, EBDA >> 4, 2);
 	put_le(bda + BDA_KIB, EBDA >> 10, 2);
 	rc = mem_write(m->env.mem, BDA, bda, sizeof bda);
-	return rc ? rc : mem_write(m->env.mem, EBDA, ebda, sizeof ebda);
+	if (!rc)
+		rc = mem_write(m->env.mem, EBDA, ebda, sizeof ebda);
+	return rc ? rc : write_vectors(m);
 }
 
 /* The 8259s reach CPU 0 through its local APIC. */

@@ -280,6 +280,24 @@ static void cpu_0_starts_in_any_mode(void **state)
 	assert_int_equal(regs->seg[X86_FS].base, 0x90000);
 }
 
+/* What a vector of real mode leads to. */
+static const uint8_t *service(struct rig *r, unsigned n)
+{
+	const uint8_t *vector = ram(r, 4 * n);
+
+	return ram(r, get_le(vector, 2) + (get_le(vector + 2, 2) << 4));
+}
+
+static void there_is_no_bios_and_it_says_so(void **state)
+{
+	struct rig *r = *state;
+
+	boot(r, "microvm");
+	assert_memory_equal(service(r, 0x15), "\x55\x89\xe5\x80\x4e\x06\x01\x5d\xb4\x86\xcf", 11);
+	assert_int_equal(*service(r, 8), 0xcf);
+	assert_int_equal(*service(r, 0xff), 0xcf);
+}
+
 static void a_microvm_has_little(void **state)
 {
 	struct rig *r = *state;
@@ -411,6 +429,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(cpu_0_starts_the_kernel),
 		TEST(cpu_0_starts_in_any_mode),
+		TEST(there_is_no_bios_and_it_says_so),
 		TEST(a_microvm_has_little),
 		TEST(a_pc_has_all),
 		TEST(memory_has_a_hole_below_4_gib),
