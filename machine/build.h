@@ -69,6 +69,7 @@ struct machine {
 	unsigned ndevs;
 	struct block *disk[CONFIG_DISKS];
 	unsigned ndisks;
+	struct block *flash; /* firmware's variables, or NULL */
 
 	/* The run: run.c. */
 	bool parallel;       /* a thread each CPU */

@@ -199,6 +199,8 @@ static const struct key keys[] = {
 	    "number of CPUs, as many as the machine has room for; default 1" },
 	{ "firmware", TEXT, AT(firmware), NULL,
 	    "a file, or none; default: the VM is the firmware" },
+	{ "firmware-vars", TEXT, AT(firmware_vars), NULL,
+	    "a file that is the firmware's flash for variables; it is written" },
 	{ "kernel", TEXT, AT(kernel), NULL, "kernel or program file: ELF, Image, raw" },
 	{ "initrd", TEXT, AT(initrd), NULL, "initial RAM disk file" },
 	{ "cmdline", TEXT, AT(cmdline), check_any, "the kernel's command line" },

@@ -26,7 +26,8 @@ struct config {
 	char *arch, *machine, *engine;
 	uint64_t memory;
 	unsigned cpus;
-	char *firmware; /* a file, "none" (start the kernel in M mode), or NULL: our own SBI */
+	char *firmware;      /* a file, "none" (start the kernel in M mode), or NULL: our own SBI */
+	char *firmware_vars; /* a file: the flash chip in which firmware keeps its variables */
 	char *kernel, *initrd, *cmdline;
 	char *entry; /* by which protocol an x86 kernel is started: "auto", "pvh", ... */
 	struct config_disk disk[CONFIG_DISKS];

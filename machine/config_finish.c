@@ -84,6 +84,9 @@ static int finish_arch(struct config *c, struct err *e)
 	if (c->initrd && !c->kernel)
 		return err_set(
 		    e, EINVAL, "initrd %s: there is no kernel (-k FILE) to use it", c->initrd);
+	if (c->firmware_vars && !firmware)
+		return err_set(e, EINVAL,
+		    "firmware-vars %s: there is no firmware (-b FILE) to use it", c->firmware_vars);
 	rc = look_at(c, "kernel", c->kernel, &arch, e);
 	if (!rc)
 		rc = look_at(c, "firmware", firmware, &arch, e);
@@ -110,6 +113,9 @@ int config_finish(struct config *c, struct err *e)
 	if (!m)
 		return err_set(e, EINVAL, "machine \"%s\": there is none for arch %s",
 		    c->machine ? c->machine : "", c->arch);
+	if (c->firmware_vars && !m->has_flash)
+		return err_set(e, EINVAL, "firmware-vars %s: machine %s has no flash for it",
+		    c->firmware_vars, m->name);
 	if (!c->memory)
 		c->memory = DEFAULT_MEMORY;
 	c->deterministic |= c->lockstep;

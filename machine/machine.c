@@ -271,6 +271,7 @@ void machine_free(struct machine *m)
 		dev_free(m->dev[--m->ndevs]);
 	while (m->ndisks)
 		block_free(m->disk[--m->ndisks]);
+	block_free(m->flash);
 	while (m->ncpus)
 		m->engine_class->vcpu_free(m->cpu[--m->ncpus].vcpu);
 	while (m->nrams) {

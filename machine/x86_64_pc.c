@@ -6,30 +6,26 @@
  * Left out: display, DMA controller, floppy disk, IDE and AHCI.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/buf.h"
 #include "base/bytes.h"
-#include "core/mem.h"
 #include "dev/acpi_pm.h"
 #include "dev/cmos_rtc.h"
 #include "dev/fw_cfg.h"
 #include "dev/pci/pci_host_q35.h"
 #include "machine/build.h"
-#include "machine/load.h"
 #include "machine/x86_board.h"
 #include "machine/x86_firmware.h"
 
 static const uint64_t LOW_MAX = 0x80000000;
 static const uint64_t FOUR_GIB = 1ull << 32;
-enum { ROM_STEP = 64 << 10, ROM_MAX = 16 << 20, ROM_LOW = 128 << 10, E820_ENTRY = 20 };
+enum { E820_ENTRY = 20 };
 
 struct pc {
 	struct x86_board board;
 	struct dev *fw_cfg;
-	uint64_t rom; /* bytes for firmware below 4 GiB */
+	struct x86_rom rom;
 };
 
 static const uint32_t HPET = 0xfed00000;
@@ -97,21 +93,6 @@ static int place_pci(struct machine *m, struct pc *p, struct err *e)
 	return place_virtio(m, &row, pci, &used, e);
 }
 
-/* The ROM's size is that of the file when the machine is made. */
-static int make_rom(struct machine *m, struct pc *p, struct err *e)
-{
-	const char *path = m->config.firmware;
-	struct stat st;
-
-	if (stat(path, &st) < 0)
-		return err_set(e, errno, "firmware %s: %s", path, strerror(errno));
-	if (st.st_size <= 0 || st.st_size > ROM_MAX)
-		return err_set(
-		    e, EINVAL, "firmware %s: it must have 1 byte to %d MiB", path, ROM_MAX >> 20);
-	p->rom = ((uint64_t)st.st_size + ROM_STEP - 1) & ~(uint64_t)(ROM_STEP - 1);
-	return machine_ram(m, FOUR_GIB - p->rom, p->rom, e);
-}
-
 static int pc_build(struct machine *m, struct err *e)
 {
 	struct pc *p = m->board;
@@ -122,7 +103,7 @@ static int pc_build(struct machine *m, struct err *e)
 		return err_set(e, EINVAL, "nothing to run: there is neither a kernel nor firmware");
 	rc = x86_build(m, b, LOW_MAX, e);
 	if (!rc && x86_has_firmware(m))
-		rc = make_rom(m, p, e);
+		rc = x86_rom_make(m, &p->rom, e);
 	if (!rc)
 		rc = x86_place_controllers(m, b, true, e);
 	if (!rc)
@@ -135,35 +116,6 @@ static int pc_build(struct machine *m, struct err *e)
 }
 
 /* Booting -------------------------------------------------------------------------------------- */
-
-/* Its last 128 KiB are below 1 MiB as well, where its 16-bit part runs. */
-static int load_firmware(struct machine *m, struct pc *p, struct err *e)
-{
-	const struct load l = {
-		.mem = m->env.mem,
-		.base = FOUR_GIB - p->rom,
-		.size = p->rom,
-		.what = "firmware",
-		.path = m->config.firmware,
-	};
-	const uint64_t low = p->rom < ROM_LOW ? p->rom : ROM_LOW;
-	struct load_file *f = load_open(l.what, l.path, false, e);
-	struct buf rom = { 0 };
-	int rc;
-
-	if (!f)
-		return -EINVAL;
-	load_close(f);
-	rc = buf_read_file(&rom, l.path, p->rom, e);
-	if (!rc && !rom.len)
-		rc = err_set(e, EINVAL, "firmware %s is empty", l.path);
-	if (!rc)
-		rc = mem_write(l.mem, FOUR_GIB - rom.len, rom.data, rom.len);
-	if (!rc)
-		rc = mem_write(l.mem, X86_HIGH - low, mem_at(l.mem, FOUR_GIB - low, low), low);
-	buf_free(&rom);
-	return rc;
-}
 
 static int tell_e820(struct pc *p, struct err *e)
 {
@@ -238,7 +190,7 @@ static int pc_boot(struct machine *m, struct err *e)
 	if (!x86_has_firmware(m))
 		return x86_boot_kernel(m, &p->board, m->config.cmdline, e);
 	cmos_rtc_memory(p->board.rtc, p->board.low, p->board.high);
-	rc = load_firmware(m, p, e);
+	rc = x86_rom_load(m, &p->rom, e);
 	return rc ? rc : tell_firmware(m, p, e); /* CPU 0 starts there by itself */
 }
 
@@ -252,6 +204,7 @@ const struct machine_class machine_x86_64_pc = {
 	.arch = "x86_64",
 	.about = "a PC with its old devices, and ACPI",
 	.max_cpus = 64,
+	.has_flash = true,
 	.size = sizeof(struct pc),
 	.build = pc_build,
 	.boot = pc_boot,

@@ -1,18 +1,113 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Source: QEMU 9.2, hw/acpi/bios-linker-loader.c (the commands of "etc/table-loader") and
- * docs/specs/fw_cfg.rst.  Addresses in the tables begin as places in their file.
+ * docs/specs/fw_cfg.rst.  Addresses in the tables begin as places in their file.  Where ROM and
+ * flash are: edk2, OvmfPkg/OvmfPkgDefines.fdf.inc.
  */
 #include "machine/x86_firmware.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/bytes.h"
+#include "core/block.h"
+#include "core/mem.h"
 #include "dev/fw_cfg.h"
+#include "host/block.h"
+#include "machine/build.h"
+#include "machine/load.h"
 #include "machine/x86_acpi.h"
+#include "machine/x86_boot.h"
 #include "machine/x86_smbios.h"
+
+/* ROM and flash ------------------------------------------------------------------------------- */
+
+static const uint64_t FOUR_GIB = 1ull << 32;
+enum { ROM_MAX = 16 << 20, ROM_LOW = 128 << 10 };
+
+/* CPUs fetch from the ROM's memory; what else they do there comes to the bus, because of MEM_IO. */
+static uint64_t rom_read(void *arg, uint64_t off, unsigned size)
+{
+	const struct x86_rom *r = arg;
+
+	return get_le(mem_at(r->mem, r->base + off, size), size);
+}
+
+static void rom_write(void *arg, uint64_t off, uint64_t val, unsigned size)
+{
+	(void)arg, (void)off, (void)val, (void)size;
+}
+
+static const struct io_ops rom_io = { rom_read, rom_write, .min = 1, .max = 8 };
+
+static int place_flash(struct machine *m, const struct x86_rom *r, struct err *e)
+{
+	struct machine_place flash = { .class = "pflash_cfi01" };
+	const char *path = m->config.firmware_vars;
+	struct err why;
+
+	m->flash = block_open(path, false, false, &why);
+	if (!m->flash)
+		return err_set(e, EINVAL, "firmware-vars: %s", why.text);
+	if (m->flash->size > ROM_MAX - r->size)
+		return err_set(e, EINVAL,
+		    "firmware-vars %s: with the firmware it has more than %d MiB", path,
+		    ROM_MAX >> 20);
+	flash.base = r->base - m->flash->size;
+	flash.back = m->flash;
+	if (!machine_place(m, &flash, NULL, &why))
+		return err_set(e, EINVAL, "firmware-vars: %s", why.text);
+	return 0;
+}
+
+int x86_rom_make(struct machine *m, struct x86_rom *r, struct err *e)
+{
+	const char *path = m->config.firmware;
+	struct stat st;
+	int rc;
+
+	if (stat(path, &st) < 0)
+		return err_set(e, errno, "firmware %s: %s", path, strerror(errno));
+	if (st.st_size <= 0 || st.st_size > ROM_MAX)
+		return err_set(
+		    e, EINVAL, "firmware %s: it must have 1 byte to %d MiB", path, ROM_MAX >> 20);
+	r->mem = m->env.mem;
+	r->size = ((uint64_t)st.st_size + MEM_PAGE - 1) & ~(uint64_t)(MEM_PAGE - 1);
+	r->base = FOUR_GIB - r->size;
+	rc = machine_ram(m, r->base, r->size, e);
+	if (!rc)
+		rc = bus_map(m->env.bus, "firmware", r->base, r->size, &rom_io, r, NULL, e);
+	for (uint64_t at = r->base; !rc && at < FOUR_GIB; at += MEM_PAGE)
+		*mem_flags(r->mem, at) |= MEM_IO;
+	return !rc && m->config.firmware_vars ? place_flash(m, r, e) : rc;
+}
+
+/* Its last 128 KiB are below 1 MiB as well, where its 16-bit part runs. */
+int x86_rom_load(struct machine *m, const struct x86_rom *r, struct err *e)
+{
+	const char *path = m->config.firmware;
+	const uint64_t low = r->size < ROM_LOW ? r->size : ROM_LOW;
+	struct load_file *f = load_open("firmware", path, false, e);
+	struct buf rom = { 0 };
+	int rc;
+
+	if (!f)
+		return -EINVAL;
+	load_close(f);
+	rc = buf_read_file(&rom, path, r->size, e);
+	if (!rc && !rom.len)
+		rc = err_set(e, EINVAL, "firmware %s is empty", path);
+	if (!rc)
+		rc = mem_write(r->mem, FOUR_GIB - rom.len, rom.data, rom.len);
+	if (!rc)
+		rc = mem_write(r->mem, X86_HIGH - low, mem_at(r->mem, FOUR_GIB - low, low), low);
+	buf_free(&rom);
+	return rc;
+}
+
+/* Tables --------------------------------------------------------------------------------------- */
 
 static const char TABLES[] = "etc/acpi/tables", RSDP[] = "etc/acpi/rsdp";
 enum { COMMAND = 128, ALLOCATE = 1, ADD_POINTER = 2, ADD_CHECKSUM = 3, NAME = 56 };

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "core/block.h"
 #include "core/clock.h"
 #include "core/event.h"
 #include "core/mem.h"
@@ -26,7 +27,7 @@ struct vcpu {
 
 struct rig {
 	struct machine m;
-	char kernel[64], firmware[64];
+	char kernel[64], firmware[64], vars[64];
 	struct err e;
 };
 
@@ -149,7 +150,9 @@ static int set_up(void **state)
 	strcpy(r->kernel, "/tmp/lodge-kernel-XXXXXX");
 	strcpy(r->firmware, "/tmp/lodge-firmware-XXXXXX");
 	close(mkstemp(r->kernel));
+	strcpy(r->vars, "/tmp/lodge-vars-XXXXXX");
 	close(mkstemp(r->firmware));
+	close(mkstemp(r->vars));
 	make_kernel(r->kernel);
 	config_init(&m->config);
 	m->config.memory = 64 << 20;
@@ -184,6 +187,7 @@ static int tear_down(void **state)
 
 	while (m->ndevs)
 		dev_free(m->dev[--m->ndevs]);
+	block_free(m->flash);
 	while (m->ncpus)
 		vcpu_free(m->cpu[--m->ncpus].vcpu);
 	while (m->nrams)
@@ -199,6 +203,7 @@ static int tear_down(void **state)
 	free(m->board);
 	unlink(r->kernel);
 	unlink(r->firmware);
+	unlink(r->vars);
 	free(r);
 	return 0;
 }
@@ -377,11 +382,37 @@ static void firmware_lies_below_4_gib_and_below_1_mib(void **state)
 	assert_int_equal(*ram(r, 0x100000000 - sizeof rom), 0x55);
 	assert_int_equal(*ram(r, 0xffff0), 0xea);
 	assert_int_equal(*ram(r, 0x100000 - sizeof rom), 0x55);
+	/* On the bus it is a ROM. */
+	assert_true(bus_write(r->m.env.bus, 0xfffffff0, 0, 8));
+	assert_true(bus_read(r->m.env.bus, 0xfffffff0, &val, 8));
+	assert_int_equal(val, 0xea);
+	assert_true(*mem_flags(r->m.env.mem, 0xfffffff0) & MEM_IO);
 	assert_int_equal(r->m.cpu[0].vcpu->regs.rip, 0xfff0); /* as after reset */
 	/* CMOS has the size of memory above 16 MiB, in 64 KiB. */
 	assert_true(bus_write(r->m.env.ports, 0x70, 0x35, 1));
 	assert_true(bus_read(r->m.env.ports, 0x71, &val, 1));
 	assert_int_equal(val, (48 << 20) >> 24);
+}
+
+static void variables_are_in_flash_below_the_firmware(void **state)
+{
+	enum { VARS = 0x84000, ROM = 0x37c000 };
+	struct rig *r = *state;
+	const uint64_t base = 0x100000000 - ROM - VARS;
+	uint64_t val;
+
+	assert_int_equal(truncate(r->firmware, ROM), 0);
+	assert_int_equal(truncate(r->vars, VARS), 0);
+	r->m.config.firmware = strdup(r->firmware);
+	r->m.config.firmware_vars = strdup(r->vars);
+	boot(r, "pc");
+	assert_true(bus_write(r->m.env.bus, base, 0x90, 1));
+	assert_true(bus_read(r->m.env.bus, base, &val, 1));
+	assert_int_equal(val, 0x89); /* Intel's */
+	assert_true(bus_write(r->m.env.bus, base + VARS - 1, 0xff, 1));
+	assert_true(bus_read(r->m.env.bus, base, &val, 1));
+	assert_int_equal(val, 0);
+	assert_false(bus_covers(r->m.env.bus, base - 1, 1));
 }
 
 static void what_cannot_be_built_is_refused(void **state)
@@ -434,6 +465,7 @@ int main(void)
 		TEST(a_pc_has_all),
 		TEST(memory_has_a_hole_below_4_gib),
 		TEST(firmware_lies_below_4_gib_and_below_1_mib),
+		TEST(variables_are_in_flash_below_the_firmware),
 		TEST(what_cannot_be_built_is_refused),
 		TEST(the_power_button_is_that_of_acpi),
 		TEST(added_devices_may_be_at_ports),
