@@ -167,7 +167,11 @@ static int answer(struct machine *m, struct machine_cpu *c, struct err *e)
 		bus_write(m->env.bus, x->addr, x->val, x->size);
 		return 0;
 	case EXIT_SHUTDOWN:
-		return 1;
+		TRACE(m->env.log, exceptions, "cpu%u: shut down", (unsigned)(c - m->cpu));
+		if (!m->class->shutdown_resets)
+			return 1;
+		machine_power(m, POWER_RESET, 0);
+		return 0;
 	case EXIT_ERROR:
 		return err_set(e, (int)-x->val, "engine %s: %s", m->engine_class->name,
 		    strerror((int)-x->val));

@@ -72,6 +72,7 @@ const struct machine_class machine_x86_64_microvm = {
 	.arch = "x86_64",
 	.about = "what a kernel of today needs: virtio-mmio, one serial port, ACPI",
 	.max_cpus = 64,
+	.shutdown_resets = true,
 	.size = sizeof(struct microvm),
 	.build = microvm_build,
 	.boot = microvm_boot,

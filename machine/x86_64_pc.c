@@ -205,6 +205,7 @@ const struct machine_class machine_x86_64_pc = {
 	.about = "a PC with its old devices, and ACPI",
 	.max_cpus = 64,
 	.has_flash = true,
+	.shutdown_resets = true,
 	.size = sizeof(struct pc),
 	.build = pc_build,
 	.boot = pc_boot,
