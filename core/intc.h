@@ -16,6 +16,7 @@ enum {
 	INTC_INTR = 0,   /* level: there is an interrupt to take */
 	INTC_NMI = 1,    /* these when raised: */
 	INTC_INIT = 2,   /* the CPU waits for SIPI, or (CPU 0) starts at the reset vector */
+	INTC_A20M = 3,   /* level, of the A20 gate: bit 20 of physical addresses is 0 */
 	INTC_SIPI = 256, /* + vector: a CPU that waits for it starts at vector << 12 */
 };
 

@@ -5,8 +5,7 @@
  * Controller"; for the pulses of F0 to FF the IBM PC AT Technical Reference (1984).
  * d->base and d->base + 4 are its ports (0x60 and 0x64); d->irq is the keyboard's (ISA IRQ 1), the
  * mouse has input 12 of the same controller.
- * Left out: four mice (multiplexing), timing, password commands, the keyboard lock.  The A20 line
- * is kept in the output port, and moves no address: A20 is always on.
+ * Left out: four mice (multiplexing), timing, password commands, the keyboard lock.
  */
 #include "dev/i8042.h"
 
@@ -63,7 +62,7 @@ enum source { CONTROLLER, KEYBOARD, MOUSE };
 
 struct i8042 {
 	struct dev dev;
-	struct irq mouse_irq;
+	struct irq mouse_irq, a20;
 	uint8_t ram[RAM_SIZE]; /* ram[0]: enum config */
 	uint8_t status, output;
 	uint8_t command; /* that waits for its byte; 0: none */
@@ -172,6 +171,7 @@ static void write_output(struct i8042 *c, uint8_t val)
 	if (!(val & OUTPUT_NO_RESET))
 		reset_machine(c);
 	c->output = val | OUTPUT_NO_RESET;
+	irq_set(&c->a20, val & OUTPUT_A20);
 }
 
 static uint8_t read_output(const struct i8042 *c)
@@ -236,6 +236,7 @@ static void do_command(struct i8042 *c, uint8_t command)
 	case A20_OFF:
 	case A20_ON:
 		c->output = (uint8_t)((c->output & ~OUTPUT_A20) | (command & OUTPUT_A20));
+		irq_set(&c->a20, command & OUTPUT_A20);
 		break;
 	default:
 		TRACE(c->dev.env->log, device, "i8042: there is no command %#x", command);
@@ -322,6 +323,11 @@ static void command_write(void *dev, uint64_t off, uint64_t val, unsigned size)
 	write_command(dev, (uint8_t)val);
 	refill(dev);
 	update_irq(dev);
+}
+
+void i8042_a20(struct dev *d, struct irq a20)
+{
+	((struct i8042 *)d)->a20 = a20;
 }
 
 void i8042_key(struct dev *d, unsigned usage, bool pressed)

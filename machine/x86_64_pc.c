@@ -13,6 +13,7 @@
 #include "dev/acpi_pm.h"
 #include "dev/cmos_rtc.h"
 #include "dev/fw_cfg.h"
+#include "dev/i8042.h"
 #include "dev/pci/pci_host_q35.h"
 #include "machine/build.h"
 #include "machine/x86_board.h"
@@ -34,25 +35,32 @@ static int place_legacy(struct machine *m, struct pc *p, struct err *e)
 {
 	const struct machine_place wired[] = {
 		{ .class = "pit_8254", .base = 0x40, .irq = 0, .port = true },
-		{ .class = "i8042", .base = 0x60, .irq = 1, .port = true },
 		{ .class = "uart_ns16550", .base = 0x2f8, .irq = 3, .port = true },
 		{ .class = "hpet", .base = HPET },
 	};
-	static const struct machine_place others[] = {
-		{ .class = "port92", .base = 0x92, .port = true },
-		{ .class = "post_port", .base = 0x80, .port = true },
+	static const struct machine_place port92 = {
+		.class = "port92", .base = 0x92, .port = true
+	};
+	static const struct machine_place i8042 = {
+		.class = "i8042", .base = 0x60, .irq = 1, .port = true
+	};
+	static const struct machine_place post = {
+		.class = "post_port", .base = 0x80, .port = true
 	};
 	static const struct machine_place fw_cfg = {
 		.class = "fw_cfg", .base = 0x510, .port = true
 	};
 	struct acpi_config *a = &p->board.acpi;
+	struct dev *gate, *keyboard;
 
 	for (size_t i = 0; i < ARRAY_LEN(wired); i++)
 		if (!machine_place(m, &wired[i], p->board.pic, e))
 			return -EINVAL;
-	for (size_t i = 0; i < ARRAY_LEN(others); i++)
-		if (!machine_place(m, &others[i], NULL, e))
-			return -EINVAL;
+	gate = machine_place(m, &port92, NULL, e);
+	keyboard = machine_place(m, &i8042, p->board.pic, e);
+	if (!gate || !keyboard || !machine_place(m, &post, NULL, e))
+		return -EINVAL;
+	i8042_a20(keyboard, gate->class->input(gate, 0));
 	p->fw_cfg = machine_place(m, &fw_cfg, NULL, e);
 	a->pit = a->i8042 = true;
 	a->hpet = HPET;

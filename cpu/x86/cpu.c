@@ -112,7 +112,7 @@ static void irq(struct cpu *cpu, unsigned line, bool level)
 		if (line == INTC_INIT)
 			atomic_store(&s->sipi, -1);
 		atomic_fetch_or(&s->lines, 1u << line);
-	} else if (line == INTC_INTR) {
+	} else if (line == INTC_INTR || line == INTC_A20M) {
 		atomic_fetch_and(&s->lines, ~(1u << line));
 	}
 	x86_attend(s, X86_ATT_LINES);

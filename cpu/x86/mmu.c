@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Paging.  Manual: SDM volume 3, 4: 32-bit paging (4.3, with PSE-36), PAE paging (4.4), 4-level and
- * 5-level paging (4.5), access rights (4.6), error codes (4.7), A and D bits (4.8).  Memory types
- * (PWT, PCD, PAT) make no difference.  Left out: protection keys, shadow stacks, HLAT.
+ * 5-level paging (4.5), access rights (4.6), error codes (4.7), A and D bits (4.8), A20M#
+ * (8.7.13.4). Memory types (PWT, PCD, PAT) make no difference.  Left out: protection keys, shadow
+ * stacks, HLAT.
  */
 #include <inttypes.h>
 #include <stdatomic.h>
@@ -48,6 +49,12 @@ enum result { OK, FAULT, RESERVED, AGAIN };
 static uint64_t phys_mask(const struct x86 *s)
 {
 	return (1ull << s->model->phys_bits) - 1;
+}
+
+/* What leaves the CPU as a physical address. */
+static uint64_t gate_a20(const struct x86 *s, uint64_t pa)
+{
+	return pa & ~((uint64_t)s->a20_masked << 20);
 }
 
 static struct shape shape_of(const struct x86 *s)
@@ -139,7 +146,7 @@ static enum result walk(struct x86 *s, uint64_t linear, struct walk *w)
 
 		w->bits = MEM_PAGE_BITS + w->shape.index_bits * level;
 		index = linear >> w->bits & ((1u << w->shape.index_bits) - 1);
-		step->pa = table | index * w->shape.entry_size;
+		step->pa = gate_a20(s, table | index * w->shape.entry_size);
 		step->pte = read_entry(s, step, w->shape.entry_size);
 		if (!(step->pte & PTE_P))
 			return FAULT;
@@ -249,7 +256,7 @@ int x86_translate(struct x86 *s, enum x86_context ctx, uint64_t linear, enum x86
 	if (!x86_is_long(s))
 		linear = (uint32_t)linear;
 	if (!(s->cr0 & CR0_PG)) {
-		*where = (struct x86_where){ linear, MEM_PAGE_BITS, false, true };
+		*where = (struct x86_where){ gate_a20(s, linear), MEM_PAGE_BITS, false, true };
 		return 0;
 	}
 	do {
@@ -266,7 +273,7 @@ int x86_translate(struct x86 *s, enum x86_context ctx, uint64_t linear, enum x86
 	}
 	leaf = w.step[w.nsteps - 1].pte;
 	mask = (1ull << w.bits) - 1;
-	where->pa = (frame(s, &w) & ~mask) | (linear & mask);
+	where->pa = gate_a20(s, (frame(s, &w) & ~mask) | (linear & mask));
 	where->bits = (uint8_t)w.bits;
 	where->global = leaf & PTE_G && s->cr4 & CR4_PGE;
 	where->writable = leaf & PTE_D && permitted(s, w.rights, ctx, X86_STORE);

@@ -37,12 +37,23 @@ static bool take_line(struct x86 *s, unsigned line)
 	return atomic_fetch_and(&s->lines, ~(1u << line)) >> line & 1;
 }
 
+static void look_at_a20(struct x86 *s)
+{
+	const bool masked = atomic_load(&s->lines) >> INTC_A20M & 1;
+
+	if (likely(masked == s->a20_masked))
+		return;
+	s->a20_masked = masked;
+	x86_flush(s, true);
+}
+
 /* INIT, SIPI, NMI, INTR; they stay where they are while they cannot be taken. */
 static void look_at_lines(struct x86 *s)
 {
 	int sipi, vector;
 
 	s->look = false;
+	look_at_a20(s);
 	if (take_line(s, INTC_INIT)) {
 		x86_init(s);
 		s->wait_sipi = s->id != 0;

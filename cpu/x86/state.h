@@ -130,7 +130,7 @@ struct x86 {
 	int64_t turn_rest;
 	_Atomic uint32_t lines; /* bits of INTC_x below 32 */
 	_Atomic int32_t sipi;   /* vector, or -1 */
-	bool halted, wait_sipi, nmi_masked;
+	bool halted, wait_sipi, nmi_masked, a20_masked;
 	bool look;           /* at lines, before the next instruction: one may be taken now */
 	uint8_t shadow;      /* X86_SHADOW_x: of the instruction before, */
 	uint64_t shadow_end; /* as long as less than that have retired */

@@ -5,7 +5,7 @@
 #include "dev/ps2.h"
 #include "test/dev/rig.h"
 
-enum { DATA = 0x60, STATUS = 0x64, KEY_IRQ = 1, MOUSE_IRQ = 12 };
+enum { DATA = 0x60, STATUS = 0x64, KEY_IRQ = 1, MOUSE_IRQ = 12, A20 = 100 };
 enum { FULL = 1, SYSTEM = 4, COMMAND = 8, FROM_MOUSE = 0x20 };
 enum { CONFIG = 0x60, XLATE = 0x40, IRQS = 3 };
 enum { K_A = 0x04, K_F7 = 0x40, K_PRINT = 0x46, K_PAUSE = 0x48, K_RIGHT = 0x4f, K_SHIFT = 0xe1 };
@@ -137,14 +137,18 @@ static void the_output_port_shows_a20_and_what_is_full(void **state)
 {
 	struct rig *r = *state;
 
+	i8042_a20(r->dev[0], (struct irq){ rig_set_irq, r, A20 });
 	command(r, 0xd0);
 	expect(r, "03");
+	command(r, 0xdf);
+	assert_true(r->irq[A20]);
 	command(r, 0xdd);
+	assert_false(r->irq[A20]);
 	command(r, 0xd0);
 	expect(r, "01");
-	command(r, 0xdf);
 	command(r, 0xd1);
 	rig_out(r, DATA, 0xdf, 1);
+	assert_true(r->irq[A20]);
 	command(r, 0xd3);
 	rig_out(r, DATA, 0x11, 1);
 	command(r, 0xd0);

@@ -6,12 +6,13 @@
 #include "base/buf.h"
 #include "core/bus.h"
 #include "core/clock.h"
+#include "core/intc.h"
 #include "core/mem.h"
 #include "core/state.h"
 #include "cpu/x86/state.h"
 #include "test/cmocka.h"
 
-enum { RAM = 1 << 20, CODE = 0x1000, STACK = 0x8000 };
+enum { RAM = 2 << 20, CODE = 0x1000, STACK = 0x8000 };
 
 extern const struct cpu_class cpu_x86_64;
 
@@ -243,6 +244,32 @@ static void all_state_is_saved(void **state)
 	assert_int_equal(r->fds, 0x18);
 }
 
+static void sees_address_bit_20_if_the_gate_is_open(void **state)
+{
+	static const uint8_t code[] = {
+		0xb8, 0xff, 0xff, /* mov ax, 0xffff */
+		0x8e, 0xd8,       /* mov ds, ax */
+		0xa0, 0x10, 0x05, /* mov al, [0x510] */
+	};
+	struct rig *g = *state;
+
+	g->ram[0x500] = 1;
+	g->ram[0x100500] = 2;
+	for (unsigned i = 0; i < 4; i++) {
+		const bool masked = i & 1;
+
+		cpu_x86_64.irq(g->cpu, INTC_A20M, masked);
+		run(g, code, sizeof code, 3);
+		assert_int_equal(g->r.r[X86_RAX] & 0xff, masked ? 1 : 2);
+	}
+	cpu_x86_64.irq(g->cpu, INTC_A20M, true);
+	run(g, code, sizeof code, 3);
+	assert_int_equal(g->r.r[X86_RAX] & 0xff, 1);
+	cpu_x86_64.reset(g->cpu);
+	run(g, code, sizeof code, 3);
+	assert_int_equal(g->r.r[X86_RAX] & 0xff, 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -254,6 +281,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(forgets_what_it_decoded, begin, end),
 		cmocka_unit_test_setup_teardown(faults_at_the_limit, begin, end),
 		cmocka_unit_test_setup_teardown(all_state_is_saved, begin, end),
+		cmocka_unit_test_setup_teardown(
+		    sees_address_bit_20_if_the_gate_is_open, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
