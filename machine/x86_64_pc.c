@@ -18,6 +18,7 @@
 #include "machine/build.h"
 #include "machine/x86_board.h"
 #include "machine/x86_firmware.h"
+#include "machine/x86_linux_rom.h"
 
 static const uint64_t LOW_MAX = 0x80000000;
 static const uint64_t FOUR_GIB = 1ull << 32;
@@ -144,26 +145,14 @@ static int tell_e820(struct pc *p, struct err *e)
 	return fw_cfg_file(p->fw_cfg, "etc/e820", data, (size_t)(to - data), e);
 }
 
-static int tell_file(struct pc *p, const char *path, enum fw_cfg_key size_key,
-    enum fw_cfg_key data_key, struct err *e)
-{
-	enum { FILE_MAX = 1 << 30 };
-	struct buf file = { 0 };
-	int rc = path ? buf_read_file(&file, path, FILE_MAX, e) : 0;
-
-	if (!rc && path)
-		rc = fw_cfg_number(p->fw_cfg, size_key, file.len, 4, e);
-	if (!rc && path)
-		rc = fw_cfg_item(p->fw_cfg, data_key, file.data, file.len, e);
-	buf_free(&file);
-	return rc;
-}
-
 /* What firmware that knows QEMU asks for. */
 static int tell_firmware(struct machine *m, struct pc *p, struct err *e)
 {
 	const struct smbios_config smbios = x86_smbios(m, &p->board);
-	const char *line = m->config.cmdline;
+	/* S0 and S5 are there: bit 7. */
+	static const uint8_t states[6] = { 0x80, 0, 0, 0, 0, 0x80 };
+	/* SeaBIOS shows its screen on the serial port, too. */
+	static const uint8_t screen_port[2] = { X86_UART & 0xff, X86_UART >> 8 };
 	struct dev *f = p->fw_cfg;
 	int rc = fw_cfg_number(f, FW_CFG_RAM_SIZE, m->config.memory, 8, e);
 
@@ -174,20 +163,16 @@ static int tell_firmware(struct machine *m, struct pc *p, struct err *e)
 	if (!rc)
 		rc = fw_cfg_number(f, FW_CFG_IRQ0_OVERRIDE, 1, 4, e);
 	if (!rc)
+		rc = fw_cfg_file(f, "etc/system-states", states, sizeof states, e);
+	if (!rc)
+		rc = fw_cfg_file(f, "etc/sercon-port", screen_port, sizeof screen_port, e);
+	if (!rc)
 		rc = tell_e820(p, e);
 	if (!rc)
 		rc = x86_tell_acpi(f, &p->board.acpi, e);
 	if (!rc)
 		rc = x86_tell_smbios(f, &smbios, e);
-	if (!rc && line)
-		rc = fw_cfg_number(f, FW_CFG_CMDLINE_SIZE, strlen(line) + 1, 4, e);
-	if (!rc && line)
-		rc = fw_cfg_item(f, FW_CFG_CMDLINE_DATA, line, strlen(line) + 1, e);
-	if (!rc)
-		rc = tell_file(p, m->config.kernel, FW_CFG_KERNEL_SIZE, FW_CFG_KERNEL_DATA, e);
-	if (!rc)
-		rc = tell_file(p, m->config.initrd, FW_CFG_INITRD_SIZE, FW_CFG_INITRD_DATA, e);
-	return rc;
+	return rc ? rc : x86_tell_linux(f, &m->config, p->board.low, e);
 }
 
 static int pc_boot(struct machine *m, struct err *e)

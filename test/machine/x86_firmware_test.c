@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Tables by way of fw_cfg: read and placed as firmware does it, they are right wherever they lie.
- */
+ * And kernels. */
+#include <stdio.h>
+#include <unistd.h>
+
 #include "base/bytes.h"
+#include "machine/config.h"
 #include "machine/x86_acpi.h"
 #include "machine/x86_firmware.h"
+#include "machine/x86_linux_rom.h"
 #include "machine/x86_smbios.h"
 #include "test/dev/rig.h"
 
@@ -197,11 +202,165 @@ static void smbios_comes_in_two_files(void **state)
 	rig_free(r);
 }
 
+enum { KERNEL_FILE = 5 * 512 + 1000, INITRD_FILE = 5000, RAM_SIZE = 16 << 20 };
+
+struct kernel {
+	struct rig *r;
+	struct dev *fw_cfg;
+	char kernel[64], initrd[64];
+	struct config config;
+	uint8_t data[KERNEL_FILE];
+};
+
+static void write_file(char *path, const char *name, const void *data, size_t len)
+{
+	FILE *f;
+
+	if (!*path) {
+		sprintf(path, "/tmp/lodge-%s-XXXXXX", name);
+		close(mkstemp(path));
+	}
+	f = fopen(path, "wb");
+	assert_non_null(f);
+	assert_int_equal(fwrite(data, 1, len, f), len);
+	fclose(f);
+}
+
+/* A bzImage of protocol 2.06 with four sectors of setup. */
+static int make_kernel(void **state)
+{
+	static const uint8_t initrd[INITRD_FILE] = { 7 };
+	struct kernel *k = calloc(1, sizeof *k);
+
+	k->r = rig_new();
+	k->fw_cfg = rig_dev_at(k->r, "fw_cfg", (struct dev){ .base = FW_CFG, .port = true });
+	put_le(k->data + 0x202, get_le("HdrS", 4), 4);
+	put_le(k->data + 0x206, 0x206, 2);
+	k->data[0x211] = 1;
+	put_le(k->data + 0x22c, 0x7fffffff, 4);
+	k->data[5 * 512] = 0x90;
+	write_file(k->kernel, "kernel", k->data, sizeof k->data);
+	write_file(k->initrd, "initrd", initrd, sizeof initrd);
+	k->config.kernel = k->kernel;
+	k->config.initrd = k->initrd;
+	k->config.cmdline = (char *)"quiet";
+	*state = k;
+	return 0;
+}
+
+static int drop_kernel(void **state)
+{
+	struct kernel *k = *state;
+
+	unlink(k->kernel);
+	unlink(k->initrd);
+	rig_free(k->r);
+	free(k);
+	return 0;
+}
+
+static uint64_t number(struct kernel *k, unsigned key)
+{
+	uint64_t val = 0;
+
+	select_item(k->r, key);
+	for (unsigned i = 0; i < 4; i++)
+		val |= (uint64_t)next_byte(k->r) << 8 * i;
+	return val;
+}
+
+static void a_kernel_comes_in_parts_that_know_each_other(void **state)
+{
+	struct kernel *k = *state;
+	struct file *rom = calloc(1, sizeof *rom);
+	uint8_t setup[5 * 512], line[6];
+	uint64_t initrd;
+
+	assert_int_equal(x86_tell_linux(k->fw_cfg, &k->config, RAM_SIZE, NULL), 0);
+	assert_int_equal(number(k, 0x17), sizeof setup);
+	assert_int_equal(number(k, 0x16), 0x10000);
+	assert_int_equal(number(k, 0x08), KERNEL_FILE - sizeof setup);
+	assert_int_equal(number(k, 0x07), 0x100000);
+	assert_int_equal(number(k, 0x11), 0x90);
+	initrd = number(k, 0x0a);
+	assert_int_equal(number(k, 0x0b), INITRD_FILE);
+	assert_int_equal(initrd % 4096, 0);
+	assert_in_range(initrd, RAM_SIZE / 2, RAM_SIZE - INITRD_FILE - (1 << 20));
+	select_item(k->r, 0x18);
+	for (unsigned i = 0; i < sizeof setup; i++)
+		setup[i] = next_byte(k->r);
+	assert_int_equal(setup[0x210], 0xff);
+	assert_int_equal(setup[0x211], 0x81);
+	assert_int_equal(get_le(setup + 0x218, 4), initrd);
+	assert_int_equal(get_le(setup + 0x21c, 4), INITRD_FILE);
+	assert_int_equal(get_le(setup + 0x224, 2), 0xfe00);
+	assert_int_equal(get_le(setup + 0x228, 4), number(k, 0x13));
+	select_item(k->r, 0x15);
+	for (unsigned i = 0; i < sizeof line; i++)
+		line[i] = next_byte(k->r);
+	assert_memory_equal(line, "quiet", 6);
+	/* The ROM, its sums, and its place in the order. */
+	read_file(k->r, "genroms/linux.bin", rom);
+	assert_int_equal(rom->len, rom->data[2] * 512);
+	assert_int_equal(get_le(rom->data, 2), 0xaa55);
+	assert_int_equal(sum(rom->data, rom->len), 0);
+	assert_memory_equal(rom->data + get_le(rom->data + 0x1a, 2), "$PnP", 4);
+	assert_int_equal(sum(rom->data + get_le(rom->data + 0x1a, 2), 32), 0);
+	read_file(k->r, "bootorder", rom);
+	assert_string_equal((char *)rom->data, "/rom@genroms/linux.bin\n");
+	free(rom);
+}
+
+static void what_is_no_bzimage_is_one_item(void **state)
+{
+	struct kernel *k = *state;
+
+	k->data[0x211] = 0; /* loaded low */
+	write_file(k->kernel, "kernel", k->data, sizeof k->data);
+	assert_int_equal(x86_tell_linux(k->fw_cfg, &k->config, RAM_SIZE, NULL), 0);
+	assert_int_equal(number(k, 0x17), 0);
+	assert_int_equal(number(k, 0x08), KERNEL_FILE);
+	assert_int_equal(number(k, 0x0b), INITRD_FILE);
+	k->config.kernel = NULL;
+	assert_int_equal(x86_tell_linux(k->fw_cfg, &k->config, RAM_SIZE, NULL), 0);
+}
+
+static void kernels_that_do_not_fit_are_refused(void **state)
+{
+	struct kernel *k = *state;
+	struct err e = { "" };
+	char *line = calloc(1, 70000);
+
+	put_le(k->data + 0x22c, 0x100fff, 4);
+	write_file(k->kernel, "kernel", k->data, sizeof k->data);
+	assert_true(x86_tell_linux(k->fw_cfg, &k->config, RAM_SIZE, &e) < 0);
+	assert_non_null(strstr(e.text, "initrd"));
+	put_le(k->data + 0x22c, 0, 4);
+	write_file(k->kernel, "kernel", k->data, sizeof k->data);
+	assert_true(x86_tell_linux(k->fw_cfg, &k->config, RAM_SIZE, &e) < 0);
+	assert_non_null(strstr(e.text, "initrd"));
+	k->config.initrd = NULL;
+	assert_int_equal(x86_tell_linux(k->fw_cfg, &k->config, RAM_SIZE, &e), 0);
+	assert_true(x86_tell_linux(k->fw_cfg, &k->config, 2 << 20, &e) < 0);
+	assert_non_null(strstr(e.text, "kernel"));
+	memset(line, 'x', 69999);
+	k->config.cmdline = line;
+	assert_true(x86_tell_linux(k->fw_cfg, &k->config, RAM_SIZE, &e) < 0);
+	assert_non_null(strstr(e.text, "cmdline"));
+	free(line);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(tables_are_right_where_firmware_puts_them),
 		cmocka_unit_test(smbios_comes_in_two_files),
+		cmocka_unit_test_setup_teardown(
+		    a_kernel_comes_in_parts_that_know_each_other, make_kernel, drop_kernel),
+		cmocka_unit_test_setup_teardown(
+		    what_is_no_bzimage_is_one_item, make_kernel, drop_kernel),
+		cmocka_unit_test_setup_teardown(
+		    kernels_that_do_not_fit_are_refused, make_kernel, drop_kernel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
