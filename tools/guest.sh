@@ -10,6 +10,7 @@
 #   installer-amd64, installer-i386  bookworm's for these
 #   xen        bookworm's Xen 4.17 for amd64: xen.gz
 #   firmware   trixie's OpenSBI and U-Boot for riscv64
+#   pc-firmware  bookworm's OVMF, SeaBIOS, iPXE, Memtest86+ and GRUB's rescue CD for x86
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${LODGE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/lodge}
@@ -19,7 +20,7 @@ case $what in
 x86_64) arch=amd64 flavour=cloud-amd64 ;;
 bookworm-*-pae) suite=bookworm arch=i386 flavour=${what#*-} ;;
 bookworm-* | trixie-*) suite=${what%%-*} arch=amd64 flavour=${what#*-} ;;
-installer-* | xen) suite=bookworm arch=amd64 ;;
+installer-* | xen | pc-firmware) suite=bookworm arch=amd64 ;;
 esac
 out=$cache/guests/$what
 umask 022
@@ -125,6 +126,21 @@ make_firmware() {
 	done
 }
 
+make_pc_firmware() {
+	mkdir -p "$tmp/out"
+	for p in ovmf seabios ipxe memtest86+ grub-rescue-pc; do
+		deb=$(fetch $p)
+		mkdir -p "$tmp/x"
+		dpkg-deb -x "$deb" "$tmp/x"
+		rm -f "$deb"
+	done
+	for f in usr/share/OVMF/OVMF_CODE_4M.fd usr/share/OVMF/OVMF_VARS_4M.fd usr/share/ovmf/OVMF.fd \
+		usr/share/seabios/bios-256k.bin boot/ipxe.lkrn usr/lib/ipxe/ipxe.iso boot/memtest86+x64.bin \
+		boot/memtest86+ia32.bin usr/lib/grub-rescue/grub-rescue-cdrom.iso; do
+		cp "$tmp/x/$f" "$tmp/out/"
+	done
+}
+
 case $what in
 riscv64 | x86_64 | bookworm-amd64 | bookworm-cloud-amd64 | bookworm-686-pae | trixie-amd64 | trixie-cloud-amd64)
 	make=make_linux
@@ -132,6 +148,7 @@ riscv64 | x86_64 | bookworm-amd64 | bookworm-cloud-amd64 | bookworm-686-pae | tr
 installer | firmware | xen) make=make_$what ;;
 installer-amd64 | installer-i386) make=make_installer_x86 ;;
 *) say "unknown guest $what: the head of this file lists all"; exit 1 ;;
+pc-firmware) make=make_pc_firmware ;;
 esac
 tmp=$(mktemp -d "$cache/guests/tmp.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
