@@ -85,11 +85,12 @@ void pci_bus_fini(struct pci_bus *b)
 static void update_intx(struct pci_function *f)
 {
 	bool off = get(f, PCI_COMMAND, 2) & COMMAND_NO_INTX;
+	unsigned pin = f->initial[PCI_INTERRUPT_PIN]; /* from 1 */
 
 	f->config[PCI_STATUS] =
 	    (uint8_t)((f->config[PCI_STATUS] & ~STATUS_INTX) | (f->intx ? STATUS_INTX : 0));
-	if (f->initial[PCI_INTERRUPT_PIN])
-		set_pin(f->bus, f->devfn * PCI_PINS, f->intx && !off);
+	if (pin)
+		set_pin(f->bus, f->devfn * PCI_PINS + pin - 1, f->intx && !off);
 }
 
 void pci_intx(struct pci_function *f, bool level)

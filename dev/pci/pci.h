@@ -89,7 +89,7 @@ struct pci_id {
 	uint16_t vendor, device, subsystem_vendor, subsystem;
 	uint8_t revision;
 	uint32_t class; /* class, subclass, interface */
-	bool interrupt; /* it has a pin: INTA# */
+	bool interrupt; /* it has a pin: INTA#, unless pci_set makes PCI_INTERRUPT_PIN another */
 };
 
 struct pci_function {
