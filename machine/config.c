@@ -207,7 +207,7 @@ static const struct key keys[] = {
 	{ "entry", TEXT, AT(entry), check_entry,
 	    "how an x86 kernel is started: linux64, pvh, ...; default auto" },
 	{ "disk", DISK, AT(disk), NULL,
-	    "FILE[,ro][,snapshot][,if=virtio]; up to 8, each one more disk" },
+	    "FILE[,ro][,snapshot][,cdrom][,if=virtio|ahci|ide|nvme]; up to 8, each one more disk" },
 	{ "device", DEVICE, AT(device), NULL,
 	    "NAME[,addr=ADDRESS][,port=PORT][,irq=N][,console=file:PATH]: one more device; up to "
 	    "8" },
@@ -343,17 +343,30 @@ static char *take_piece(char **rest)
 	return piece;
 }
 
+static const char *const disk_buses[] = { "virtio", "ahci", "ide", "nvme" };
+
+static bool is_disk_bus(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(disk_buses); i++)
+		if (!strcmp(disk_buses[i], name))
+			return true;
+	return false;
+}
+
 static int set_disk_option(struct config_disk *d, const char *value, const char *o, struct err *e)
 {
+	if (!strncmp(o, "if=", 3) && is_disk_bus(o + 3))
+		return set_text(&d->bus, o + 3, e);
 	if (!strcmp(o, "ro"))
 		d->readonly = true;
 	else if (!strcmp(o, "snapshot"))
 		d->snapshot = true;
-	else if (strcmp(o, "if=virtio"))
+	else if (!strcmp(o, "cdrom"))
+		d->cdrom = true;
+	else
 		return err_set(e, EINVAL,
-		    "disk \"%s\": \"%s\" is not one of ro, snapshot, if=virtio (a comma in a "
-		    "file's "
-		    "name is written twice)",
+		    "disk \"%s\": \"%s\" is not one of ro, snapshot, cdrom, if=virtio, if=ahci, "
+		    "if=ide, if=nvme (a comma in a file's name is written twice)",
 		    value, o);
 	return 0;
 }
@@ -378,11 +391,10 @@ static int add_disk(struct config *c, const char *value, struct err *e)
 		rc = err_set(e, EINVAL, "disk \"%s\": a file is wanted", value);
 	while (!rc && rest)
 		rc = set_disk_option(&d, value, take_piece(&rest), e);
-	if (!rc)
-		rc = set_text(&d.bus, "virtio", e);
 	free(copy);
 	if (rc) {
 		free(d.path);
+		free(d.bus);
 		return rc;
 	}
 	c->disk[c->ndisks++] = d;
@@ -587,8 +599,11 @@ static void print_disks(const struct config *c, const char *indent, struct buf *
 
 		buf_printf(b, "%sdisk ", indent);
 		print_quoted(b, d->path);
-		buf_printf(b, "%s%s if=%s\n", d->readonly ? " ro" : "",
-		    d->snapshot ? " snapshot" : "", d->bus);
+		buf_printf(b, "%s%s%s", d->readonly ? " ro" : "", d->snapshot ? " snapshot" : "",
+		    d->cdrom ? " cdrom" : "");
+		if (d->bus)
+			buf_printf(b, " if=%s", d->bus);
+		buf_printf(b, "\n");
 	}
 }
 

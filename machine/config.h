@@ -17,8 +17,8 @@ enum { CONFIG_DISKS = 8, CONFIG_DEVICES = 8 };
 
 struct config_disk {
 	char *path;
-	bool readonly, snapshot;
-	char *bus; /* "virtio" */
+	bool readonly, snapshot, cdrom;
+	char *bus; /* "virtio", "ahci", "ide", "nvme" */
 };
 
 struct config {

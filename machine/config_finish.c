@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/buf.h"
 #include "cpu/cpu.h"
@@ -102,6 +103,49 @@ static int finish_arch(struct config *c, struct err *e)
 	return c->arch ? 0 : set_default(&c->arch, arch, e);
 }
 
+/* Names of buses, with blanks between them. */
+static bool has_word(const char *words, const char *word)
+{
+	size_t n = strlen(word);
+
+	for (; words && *words; words += strcspn(words, " "), words += *words == ' ')
+		if (!strncmp(words, word, n) && (!words[n] || words[n] == ' '))
+			return true;
+	return false;
+}
+
+static bool is_iso(const char *path)
+{
+	size_t n = strlen(path);
+
+	return n > 4 && !strcasecmp(path + n - 4, ".iso");
+}
+
+/* An ISO image is a CD where there are CD drives, unless something else is asked for. */
+static int finish_disk(struct config_disk *d, const struct machine_class *m, struct err *e)
+{
+	const bool cds = has_word(m->disk_buses, "ahci");
+	int rc = 0;
+
+	if (!d->bus && cds)
+		d->cdrom |= is_iso(d->path);
+	if (!d->bus)
+		rc = set_default(&d->bus, d->cdrom && cds ? "ahci" : "virtio", e);
+	if (rc)
+		return rc;
+	if (!has_word(m->disk_buses, d->bus))
+		return err_set(e, EINVAL, "disk \"%s\": if=%s: machine %s has %s", d->path, d->bus,
+		    m->name, m->disk_buses);
+	if (!strcmp(d->bus, "ide") || !strcmp(d->bus, "ahci"))
+		d->cdrom |= is_iso(d->path);
+	else if (d->cdrom)
+		return err_set(e, EINVAL,
+		    "disk \"%s\": cdrom: there are CD drives with if=ahci and if=ide, not if=%s",
+		    d->path, d->bus);
+	d->readonly |= d->cdrom;
+	return 0;
+}
+
 int config_finish(struct config *c, struct err *e)
 {
 	const struct machine_class *m;
@@ -129,5 +173,7 @@ int config_finish(struct config *c, struct err *e)
 		rc = set_default(&c->engine, "auto", e);
 	if (!rc)
 		rc = set_default(&c->console, "stdio", e);
+	for (unsigned i = 0; i < c->ndisks && !rc; i++)
+		rc = finish_disk(&c->disk[i], m, e);
 	return rc;
 }

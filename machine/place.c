@@ -16,6 +16,17 @@ bool place_has_virtio_console(const struct machine *m)
 	return is_set_to(m->config.console_device, "virtio");
 }
 
+/* The disks that are virtio's. */
+static unsigned virtio_disks(const struct machine *m, struct block *disk[CONFIG_DISKS])
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < m->ndisks; i++)
+		if (!m->config.disk[i].bus || is_set_to(m->config.disk[i].bus, "virtio"))
+			disk[n++] = m->disk[i];
+	return n;
+}
+
 int place_virtio(
     struct machine *m, const struct place_row *row, struct dev *pic, unsigned *used, struct err *e)
 {
@@ -29,24 +40,26 @@ int place_virtio(
 	};
 	enum { NOTHING, BLK, RNG, CONSOLE } slot[PLACE_SLOTS] = { NOTHING };
 	const bool legacy = is_set_to(m->config.virtio, "legacy");
-	const unsigned wanted = m->ndisks + place_has_virtio_console(m);
+	struct block *disk[CONFIG_DISKS];
+	const unsigned ndisks = virtio_disks(m, disk);
+	const unsigned wanted = ndisks + place_has_virtio_console(m);
 	struct machine_place p = {
 		.class = row->pci ? "virtio_pci" : "virtio_mmio", .base = row->base, .irq = row->irq
 	};
 
 	if (wanted > PLACE_SLOTS)
 		return err_set(
-		    e, EINVAL, "console-device virtio: %u disks leave no slot for it", m->ndisks);
-	for (unsigned i = 0; i < m->ndisks; i++)
+		    e, EINVAL, "console-device virtio: %u disks leave no slot for it", ndisks);
+	for (unsigned i = 0; i < ndisks; i++)
 		slot[i] = BLK;
 	if (place_has_virtio_console(m))
-		slot[m->ndisks] = CONSOLE;
+		slot[ndisks] = CONSOLE;
 	if (wanted < PLACE_SLOTS)
 		slot[wanted] = RNG;
 	*used = wanted < PLACE_SLOTS ? wanted + 1 : PLACE_SLOTS;
 	for (unsigned i = 0; i < (row->pci ? *used : PLACE_SLOTS); i++) {
 		p.id = legacy ? ids[slot[i]].legacy : ids[slot[i]].modern;
-		p.back = slot[i] == BLK       ? (void *)m->disk[i]
+		p.back = slot[i] == BLK       ? (void *)disk[i]
 			 : slot[i] == CONSOLE ? (void *)m->host.console
 					      : NULL;
 		if (!machine_place(m, &p, pic, e))

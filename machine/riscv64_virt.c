@@ -380,6 +380,7 @@ const struct machine_class machine_riscv64_virt = {
 	.arch = "riscv64",
 	.about = "the board that QEMU calls virt",
 	.max_cpus = 8,
+	.disk_buses = "virtio",
 	.size = sizeof(struct virt),
 	.build = virt_build,
 	.boot = virt_boot,

@@ -73,6 +73,7 @@ const struct machine_class machine_x86_64_microvm = {
 	.about = "what a kernel of today needs: virtio-mmio, one serial port, ACPI",
 	.max_cpus = 64,
 	.shutdown_resets = true,
+	.disk_buses = "virtio",
 	.size = sizeof(struct microvm),
 	.build = microvm_build,
 	.boot = microvm_boot,

@@ -3,7 +3,7 @@
  * The board "pc" of x86-64: an IBM PC's devices at their places, PCI and ACPI as on Intel's Q35 and
  * ICH9 (memory map: QEMU's machine q35), and QEMU's firmware configuration device.  Starts a kernel
  * at once, or firmware (SeaBIOS and the like) that lies at the end of the first 4 GiB.
- * Left out: display, DMA controller, floppy disk, IDE and AHCI.
+ * Left out: display, DMA controller, floppy disk.
  */
 #include <errno.h>
 #include <string.h>
@@ -99,6 +99,8 @@ static int place_pci(struct machine *m, struct pc *p, struct err *e)
 	a->pci_mem64_size = PCI_MEM64_SIZE;
 	a->pci_mem64 = (FOUR_GIB + p->board.high + PCI_MEM64_SIZE - 1) & ~(PCI_MEM64_SIZE - 1);
 	a->pci_gsi = X86_PCI_GSI + PIRQ_E; /* the host leads pins there */
+	if (x86_place_drives(m, &p->board, pci, e) < 0)
+		return -EINVAL;
 	return place_virtio(m, &row, pci, &used, e);
 }
 
@@ -199,6 +201,7 @@ const struct machine_class machine_x86_64_pc = {
 	.max_cpus = 64,
 	.has_flash = true,
 	.shutdown_resets = true,
+	.disk_buses = "virtio ahci ide nvme",
 	.size = sizeof(struct pc),
 	.build = pc_build,
 	.boot = pc_boot,

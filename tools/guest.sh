@@ -147,8 +147,8 @@ riscv64 | x86_64 | bookworm-amd64 | bookworm-cloud-amd64 | bookworm-686-pae | tr
 	;;
 installer | firmware | xen) make=make_$what ;;
 installer-amd64 | installer-i386) make=make_installer_x86 ;;
-*) say "unknown guest $what: the head of this file lists all"; exit 1 ;;
 pc-firmware) make=make_pc_firmware ;;
+*) say "unknown guest $what: the head of this file lists all"; exit 1 ;;
 esac
 tmp=$(mktemp -d "$cache/guests/tmp.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT

@@ -171,7 +171,8 @@ static void bad_values_are_refused_by_name(void **state)
 	refused("kernel", "", "wanted");
 	refused("disk", "", "file");
 	refused("disk", "x,rw", "ro");
-	refused("disk", "x,if=ide", "if=virtio");
+	refused("disk", "x,if=scsi", "if=virtio");
+	refused("disk", "x,if=", "if=virtio");
 	refused("console", "tcp:1", "unix:PATH");
 	refused("console", "file:", "file:PATH");
 	refused("engine", "kqemu", "auto");
@@ -271,6 +272,60 @@ static void print_reads_back(void **state)
 	same_after_round_trip(&c);
 	set(&c, "name", "web.1");
 	same_after_round_trip(&c);
+	config_free(&c);
+}
+
+/* Where a disk goes if it is not said; what its name and its bus have to do with that. */
+static void disks_find_their_bus(void **state)
+{
+	static const struct {
+		const char *value, *bus;
+		bool cdrom;
+	} good[] = {
+		{ "x.img", "virtio", false },
+		{ "x.ISO", "ahci", true },
+		{ "x.iso,if=virtio", "virtio", false },
+		{ "x.iso,if=ide", "ide", true },
+		{ "x,cdrom", "ahci", true },
+		{ "x,if=nvme", "nvme", false },
+		{ "x,if=ahci", "ahci", false },
+	};
+	struct config c;
+	struct err e = { "" };
+
+	(void)state;
+	config_init(&c);
+	set(&c, "arch", "x86_64");
+	set(&c, "machine", "pc");
+	set(&c, "firmware", "none");
+	set(&c, "kernel", elf_file(62));
+	for (size_t i = 0; i < ARRAY_LEN(good); i++)
+		set(&c, "disk", good[i].value);
+	if (config_finish(&c, &e))
+		fail_msg("%s", e.text);
+	for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+		assert_string_equal(c.disk[i].bus, good[i].bus);
+		assert_int_equal(c.disk[i].cdrom, good[i].cdrom);
+		assert_int_equal(c.disk[i].readonly, good[i].cdrom);
+	}
+	config_free(&c);
+
+	config_init(&c);
+	set(&c, "kernel", elf_file(243));
+	set(&c, "disk", "x.iso");
+	assert_int_equal(config_finish(&c, &e), 0);
+	assert_string_equal(c.disk[0].bus, "virtio");
+	set(&c, "disk", "y,if=ahci");
+	assert_int_equal(config_finish(&c, &e), -EINVAL);
+	assert_non_null(strstr(e.text, "machine virt has virtio"));
+	config_free(&c);
+
+	config_init(&c);
+	set(&c, "machine", "pc");
+	set(&c, "kernel", elf_file(62));
+	set(&c, "disk", "y,if=nvme,cdrom");
+	assert_int_equal(config_finish(&c, &e), -EINVAL);
+	assert_non_null(strstr(e.text, "not if=nvme"));
 	config_free(&c);
 }
 
@@ -477,6 +532,7 @@ int main(void)
 		cmocka_unit_test(bad_values_are_refused_by_name),
 		cmocka_unit_test(unknown_key_lists_all),
 		cmocka_unit_test(print_reads_back),
+		cmocka_unit_test(disks_find_their_bus),
 		cmocka_unit_test(file_forms),
 		cmocka_unit_test(file_with_several_vms),
 		cmocka_unit_test(file_errors_say_where),
