@@ -6,6 +6,7 @@
 #   x86_64     the same of amd64, with the kernel for clouds
 #   SUITE-FLAVOUR  the same with another kernel for x86: bookworm or trixie, then amd64, cloud-amd64 or
 #              (bookworm) 686-pae
+#   pc         the same with the usual kernel of amd64, and modules for SATA, IDE, NVMe and CDs
 #   installer  trixie's netboot installer for riscv64: linux, initrd.gz
 #   installer-amd64, installer-i386  bookworm's for these
 #   xen        bookworm's Xen 4.17 for amd64: xen.gz
@@ -18,6 +19,7 @@ suite=trixie arch=riscv64 flavour=riscv64
 what=${1:-riscv64}
 case $what in
 x86_64) arch=amd64 flavour=cloud-amd64 ;;
+pc) arch=amd64 flavour=amd64 ;;
 bookworm-*-pae) suite=bookworm arch=i386 flavour=${what#*-} ;;
 bookworm-* | trixie-*) suite=${what%%-*} arch=amd64 flavour=${what#*-} ;;
 installer-* | xen | pc-firmware) suite=bookworm arch=amd64 ;;
@@ -62,6 +64,8 @@ kernel_package() {
 make_linux() {
 	mods="virtio virtio_ring virtio_pci_modern_dev virtio_pci_legacy_dev virtio_pci virtio_mmio virtio_blk"
 	mods="$mods crc16 mbcache jbd2 ext4 rng-core virtio-rng crc32c_generic libcrc32c"
+	[ "$what" != pc ] || mods="$mods scsi_common scsi_mod libata libahci ahci ata_piix sd_mod cdrom sr_mod isofs
+		nvme-keyring nvme-auth nvme-core nvme"
 	pkg=$(kernel_package)
 	[ -n "$pkg" ] || { say "no kernel package in $suite for $flavour"; exit 1; }
 	deb=$(fetch "$pkg")
@@ -142,7 +146,7 @@ make_pc_firmware() {
 }
 
 case $what in
-riscv64 | x86_64 | bookworm-amd64 | bookworm-cloud-amd64 | bookworm-686-pae | trixie-amd64 | trixie-cloud-amd64)
+riscv64 | x86_64 | pc | bookworm-amd64 | bookworm-cloud-amd64 | bookworm-686-pae | trixie-amd64 | trixie-cloud-amd64)
 	make=make_linux
 	;;
 installer | firmware | xen) make=make_$what ;;
