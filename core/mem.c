@@ -12,9 +12,22 @@ struct piece {
 	atomic_uchar *flags; /* one a page */
 };
 
+/* Where it is is one word, so that who looks sees it either there or here. */
+struct mem_window {
+	struct mem *mem;
+	uint8_t *hva;
+	uint64_t len;
+	_Atomic uint64_t gpa;
+};
+
 struct mem {
 	struct piece *p; /* by address; none overlap */
 	size_t n;
+	struct mem_window **window;
+	size_t nwindows;
+	atomic_uchar window_flags; /* none, of all their pages */
+	void (*moved)(void *arg);
+	void *moved_arg;
 	void (*code_write)(void *arg, uint64_t gpa, uint64_t len);
 	void *code_arg;
 };
@@ -30,6 +43,9 @@ void mem_free(struct mem *m)
 		return;
 	for (size_t i = 0; i < m->n; i++)
 		free(m->p[i].flags);
+	while (m->nwindows)
+		free(m->window[--m->nwindows]);
+	free(m->window);
 	free(m->p);
 	free(m);
 }
@@ -88,13 +104,26 @@ atomic_uchar *mem_flags(const struct mem *m, uint64_t gpa)
 	return p ? &p->flags[(gpa - p->gpa) / MEM_PAGE] : NULL;
 }
 
+static uint8_t *window_page(const struct mem *m, uint64_t gpa, const atomic_uchar **flags)
+{
+	*flags = &m->window_flags;
+	for (size_t i = 0; i < m->nwindows; i++) {
+		const struct mem_window *w = m->window[i];
+		uint64_t base = atomic_load_explicit(&w->gpa, memory_order_acquire);
+
+		if (base != MEM_NOWHERE && gpa >= base && gpa - base < w->len)
+			return w->hva + (gpa - base) / MEM_PAGE * MEM_PAGE;
+	}
+	return NULL;
+}
+
 uint8_t *mem_page(const struct mem *m, uint64_t gpa, const atomic_uchar **flags)
 {
 	const struct piece *p = find(m, gpa);
 	uint64_t n;
 
 	if (!p)
-		return NULL;
+		return window_page(m, gpa, flags);
 	n = (gpa - p->gpa) / MEM_PAGE;
 	*flags = &p->flags[n];
 	return p->hva + n * MEM_PAGE;
@@ -182,6 +211,42 @@ void mem_on_code_write(struct mem *m, void (*fn)(void *arg, uint64_t gpa, uint64
 {
 	m->code_write = fn;
 	m->code_arg = arg;
+}
+
+struct mem_window *mem_window_new(struct mem *m, void *hva, uint64_t len, struct err *e)
+{
+	struct mem_window **all = realloc(m->window, (m->nwindows + 1) * sizeof *all);
+	struct mem_window *w = calloc(1, sizeof *w);
+
+	if (all)
+		m->window = all;
+	if (!all || !w) {
+		free(w);
+		err_set(e, ENOMEM, "no memory for the map of a device's memory");
+		return NULL;
+	}
+	w->mem = m;
+	w->hva = hva;
+	w->len = len;
+	atomic_init(&w->gpa, MEM_NOWHERE);
+	all[m->nwindows++] = w;
+	return w;
+}
+
+void mem_window_move(struct mem_window *w, uint64_t gpa)
+{
+	struct mem *m = w->mem;
+
+	if (gpa > UINT64_MAX - w->len || gpa % MEM_PAGE)
+		gpa = MEM_NOWHERE;
+	if (atomic_exchange(&w->gpa, gpa) != gpa && m->moved)
+		m->moved(m->moved_arg);
+}
+
+void mem_on_move(struct mem *m, void (*fn)(void *arg), void *arg)
+{
+	m->moved = fn;
+	m->moved_arg = arg;
 }
 
 void mem_each(

@@ -35,7 +35,7 @@ void *mem_at(const struct mem *, uint64_t gpa, uint64_t len);
 /* The flags of the page of RAM that holds gpa, or NULL where no RAM is. */
 atomic_uchar *mem_flags(const struct mem *, uint64_t gpa);
 
-/* Both for the page of RAM that holds gpa: its start, or NULL where no RAM is. */
+/* Both for the page of RAM, or of a window, that holds gpa: its start, or NULL where neither is. */
 uint8_t *mem_page(const struct mem *, uint64_t gpa, const atomic_uchar **flags);
 
 /* Copies; -EFAULT, with nothing done, unless all of the range is RAM.  mem_write calls mem_written.
@@ -48,6 +48,23 @@ int mem_write(struct mem *, uint64_t gpa, const void *, uint64_t len);
 void mem_written(struct mem *, uint64_t gpa, uint64_t len);
 /* The engine's side of that; called on the writer's thread, for parts of pages with MEM_CODE. */
 void mem_on_code_write(struct mem *, void (*fn)(void *arg, uint64_t gpa, uint64_t len), void *arg);
+
+/*
+ * Memory of a device that the guest puts somewhere (a framebuffer behind a BAR).  CPUs load and
+ * store there as in RAM, by mem_page; for all else here it is no RAM, so nothing is executed there
+ * and no device reaches it.  RAM wins where both are.  A window starts nowhere and lives as long as
+ * mem; hva, which the device owns, has to stay valid while a CPU may run.
+ */
+struct mem_window;
+#define MEM_NOWHERE UINT64_MAX
+
+/* len is a multiple of MEM_PAGE.  NULL, and the reason, on failure. */
+struct mem_window *mem_window_new(struct mem *, void *hva, uint64_t len, struct err *);
+/* Any thread, one at a time for each window, while others look.  Where it would wrap round, or
+ * between two pages, is nowhere, too. */
+void mem_window_move(struct mem_window *, uint64_t gpa);
+/* Called on the mover's thread behind each change: CPUs have to look anew where pages are. */
+void mem_on_move(struct mem *, void (*fn)(void *arg), void *arg);
 
 /* Each piece of RAM in address order. */
 void mem_each(

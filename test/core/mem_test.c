@@ -171,6 +171,79 @@ static void pieces_are_listed_in_order(void **state)
 	mem_free(NULL);
 }
 
+static void count(void *arg)
+{
+	++*(unsigned *)arg;
+}
+
+static uint8_t *page_at(struct fixture *f, uint64_t gpa)
+{
+	const atomic_uchar *flags = NULL;
+	uint8_t *page = mem_page(f->m, gpa, &flags);
+
+	assert_true(!page || *flags == 0);
+	return page;
+}
+
+static void windows_are_where_they_were_put(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t *memory = calloc(2, P);
+	struct mem_window *w = mem_window_new(f->m, memory, 2 * P, NULL);
+	unsigned moves = 0;
+
+	assert_non_null(w);
+	mem_on_move(f->m, count, &moves);
+	assert_null(page_at(f, 0));
+	mem_window_move(w, P);
+	assert_int_equal(moves, 1);
+	assert_null(page_at(f, P - 1));
+	assert_ptr_equal(page_at(f, P), memory);
+	assert_ptr_equal(page_at(f, 3 * P - 1), memory + P);
+	assert_null(page_at(f, 3 * P));
+	mem_window_move(w, P);
+	assert_int_equal(moves, 1);
+	mem_window_move(w, 0xfffffffff000);
+	assert_int_equal(moves, 2);
+	assert_null(page_at(f, P));
+	assert_ptr_equal(page_at(f, 0x1000000000000), memory + P);
+	mem_window_move(w, MEM_NOWHERE);
+	assert_null(page_at(f, 0xfffffffff000));
+	assert_int_equal(moves, 3);
+	free(memory);
+}
+
+static void windows_are_no_ram(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t *memory = calloc(2, P), byte = 1;
+	struct mem_window *w = mem_window_new(f->m, memory, 2 * P, NULL);
+
+	mem_window_move(w, P);
+	assert_null(mem_at(f->m, P, 1));
+	assert_null(mem_flags(f->m, P));
+	assert_int_equal(mem_write(f->m, P, &byte, 1), -EFAULT);
+	assert_int_equal(memory[0], 0);
+	/* RAM wins. */
+	mem_window_move(w, BASE - P);
+	assert_ptr_equal(page_at(f, BASE - P), memory);
+	assert_ptr_equal(page_at(f, BASE), f->low);
+	free(memory);
+}
+
+static void a_window_that_wraps_is_nowhere(void **state)
+{
+	struct fixture *f = *state;
+	uint8_t *memory = calloc(2, P);
+	struct mem_window *w = mem_window_new(f->m, memory, 2 * P, NULL);
+
+	mem_window_move(w, -(uint64_t)P);
+	assert_null(page_at(f, 0));
+	mem_window_move(w, P + 16);
+	assert_null(page_at(f, P + 16));
+	free(memory);
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -182,6 +255,9 @@ int main(void)
 		TEST(only_writes_to_code_are_told),
 		TEST(bad_maps_are_refused),
 		TEST(pieces_are_listed_in_order),
+		TEST(windows_are_where_they_were_put),
+		TEST(windows_are_no_ram),
+		TEST(a_window_that_wraps_is_nowhere),
 	};
 #undef TEST
 
