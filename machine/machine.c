@@ -121,6 +121,16 @@ static void wake_cpu(void *machine, unsigned id)
 	machine_alert(m, &m->cpu[id]);
 }
 
+/* They forget translations between two instructions; nobody waits for that, as no PCI driver may
+ * count on an address of a BAR that it has just changed. */
+static void forget_pages(void *machine)
+{
+	struct machine *m = machine;
+
+	for (unsigned i = 0; i < m->ncpus; i++)
+		m->engine_class->vcpu_fence(m->cpu[i].vcpu, false);
+}
+
 static int find_class(struct machine *m, struct err *e)
 {
 	const struct machine_class *const *c;
@@ -196,6 +206,7 @@ static int make_core(struct machine *m, struct err *e)
 		.random = env_random,
 		.machine = m,
 	};
+	mem_on_move(m->env.mem, forget_pages, m);
 	if (m->parallel)
 		clock_on_earlier(m->env.clock, wake, m);
 	events_on_post(m->host.events, wake, m);

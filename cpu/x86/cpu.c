@@ -118,11 +118,12 @@ static void irq(struct cpu *cpu, unsigned line, bool level)
 	x86_attend(s, X86_ATT_LINES);
 }
 
-/* Other engines' CPUs and firmware have no such wishes on x86. */
+/* No firmware has such wishes on x86: it is for windows in memory that have moved, which hold no
+ * code. */
 static void fence(struct cpu *cpu, bool instructions)
 {
-	(void)cpu;
-	(void)instructions;
+	if (!instructions)
+		x86_attend(x86_of(cpu), X86_ATT_PAGE);
 }
 
 static void fenced(struct cpu *cpu)

@@ -15,6 +15,8 @@ static bool attend(struct x86 *s, struct exit *x)
 
 	if (why & X86_ATT_STOP)
 		x86_vm_pause(s);
+	if (why & X86_ATT_PAGE)
+		x86_flush(s, true);
 	if (why & X86_ATT_LINES)
 		s->look = true;
 	if (why & X86_ATT_CODE)

@@ -68,6 +68,7 @@ enum {
 	X86_ATT_EXIT = 4,  /* `exit` holds a reason to come out */
 	X86_ATT_CODE = 8,  /* compiled code is stale */
 	X86_ATT_STOP = 32, /* another CPU has to be alone */
+	X86_ATT_PAGE = 16, /* device memory has moved: no TLB entry holds */
 };
 
 /* What a longjmp to `trap` says. */
