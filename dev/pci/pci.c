@@ -4,8 +4,8 @@
  * chapter 6, sections 2.2.6 (interrupt pins), 6.8 (MSI and MSI-X); PCI Express Base Specification
  * 3.0, section 7.2.2 (ECAM).
  * Left out: buses behind bridges (they read as empty), extended configuration space (it reads as
- * all ones), expansion ROMs, power management, cards that come and go.  Bus mastering is not
- * checked for DMA, only for messages.
+ * all ones), power management, cards that come and go.  Bus mastering is not checked for DMA, only
+ * for messages.
  */
 #include "dev/pci/pci.h"
 
@@ -22,6 +22,7 @@ enum { COMMAND_BITS = 0x0547 }; /* with parity, SERR: kept */
 enum { STATUS_INTX = 0x08, STATUS_CAPS = 0x10, STATUS_ERRORS = 0xf900 };
 enum { CAP_FIRST = 0x40, CAP_MSI = 0x05, CAP_MSIX = 0x11 };
 enum { BAR_IO_MASK = 3, BAR_MEM_MASK = 15, IO_SPACE = 0x10000 };
+enum { ROM_ENABLE = 1, ROM_MASK = 0x7ff, ROM_MIN = 2048, ROM_MAX = 16 << 20 };
 
 /* MSI, with 64-bit addresses; offsets in the capability. */
 enum { MSI_CONTROL = 2, MSI_ADDRESS = 4, MSI_DATA = 12, MSI_LEN = 14 };
@@ -235,31 +236,96 @@ static uint64_t bar_place(const struct pci_function *f, unsigned n)
 	return base;
 }
 
+static uint64_t rom_place(const struct pci_function *f)
+{
+	uint32_t reg = get(f, PCI_ROM, 4), base = reg & ~(uint32_t)ROM_MASK;
+
+	if (!base || !(reg & ROM_ENABLE) || !(get(f, PCI_COMMAND, 2) & COMMAND_MEM))
+		return BUS_NOWHERE;
+	return base;
+}
+
+static void place_bar(struct pci_bar *bar, uint64_t base)
+{
+	if (bar->window)
+		mem_window_move(bar->window, base);
+	else if (bar->size)
+		bus_move(bar->region, base);
+}
+
 static void place_bars(struct pci_function *f)
 {
 	for (unsigned n = 0; n < PCI_BARS; n++)
-		if (f->bar[n].size)
-			bus_move(f->bar[n].region, bar_place(f, n));
+		place_bar(&f->bar[n], f->bar[n].size ? bar_place(f, n) : BUS_NOWHERE);
+	if (f->rom.size)
+		bus_move(f->rom.region, rom_place(f));
+}
+
+static void set_bar(struct pci_function *f, unsigned n, enum pci_bar_type type, uint64_t size)
+{
+	unsigned len = type & PCI_BAR_MEM64 ? 8 : 4, i;
+	uint64_t mask = ~(size - 1) & ~(uint64_t)(type & PCI_BAR_IO ? BAR_IO_MASK : BAR_MEM_MASK);
+
+	assert(n < PCI_BARS && size >= 16 && !(size & (size - 1)) && !f->bar[n].size);
+	f->bar[n].size = size;
+	f->bar[n].type = (uint8_t)type;
+	pci_set(f, PCI_BAR + 4 * n, type, 4);
+	for (i = 0; i < len; i++)
+		f->writable[PCI_BAR + 4 * n + i] = (uint8_t)(mask >> 8 * i);
 }
 
 int pci_bar(struct pci_function *f, unsigned n, enum pci_bar_type type, const char *name,
     uint64_t size, const struct io_ops *ops, void *dev, struct err *e)
 {
 	const struct dev *d = f->dev;
-	struct pci_bar *bar = &f->bar[n];
-	unsigned len = type & PCI_BAR_MEM64 ? 8 : 4, i;
-	uint64_t mask = ~(size - 1) & ~(uint64_t)(type & PCI_BAR_IO ? BAR_IO_MASK : BAR_MEM_MASK);
-
-	assert(n < PCI_BARS && size >= 16 && !(size & (size - 1)) && !bar->size);
-	bar->region = bus_map_moving(
+	struct bus_region *region = bus_map_moving(
 	    type & PCI_BAR_IO ? f->bus->io : d->env->bus, name, size, ops, dev, &f->dev->lock, e);
-	if (!bar->region)
+
+	if (!region)
 		return -ENOMEM;
-	bar->size = size;
-	bar->type = (uint8_t)type;
-	pci_set(f, PCI_BAR + 4 * n, type, 4);
-	for (i = 0; i < len; i++)
-		f->writable[PCI_BAR + 4 * n + i] = (uint8_t)(mask >> 8 * i);
+	set_bar(f, n, type, size);
+	f->bar[n].region = region;
+	return 0;
+}
+
+void pci_bar_window(struct pci_function *f, unsigned n, enum pci_bar_type type,
+    struct mem_window *window, uint64_t size)
+{
+	assert(!(type & PCI_BAR_IO) && size >= MEM_PAGE);
+	set_bar(f, n, type, size);
+	f->bar[n].window = window;
+}
+
+static uint64_t rom_read(void *dev, uint64_t off, unsigned size)
+{
+	const struct pci_rom *r = &((struct pci_function *)dev)->rom;
+	uint64_t val = 0;
+
+	for (unsigned i = 0; i < size; i++)
+		val |= (uint64_t)(off + i < r->len ? r->data[off + i] : 0xff) << 8 * i;
+	return val;
+}
+
+static const struct io_ops rom_io = { rom_read, NULL, .min = 1, .max = 8 };
+
+int pci_add_rom(
+    struct pci_function *f, const char *name, const uint8_t *data, size_t len, struct err *e)
+{
+	struct pci_rom *r = &f->rom;
+	uint64_t size = ROM_MIN;
+
+	assert(!r->size);
+	if (!len || len > ROM_MAX)
+		return err_set(e, EINVAL, "%s: it must have 1 byte to %d MiB", name, ROM_MAX >> 20);
+	while (size < len)
+		size *= 2;
+	r->region = bus_map_moving(f->dev->env->bus, name, size, &rom_io, f, &f->dev->lock, e);
+	if (!r->region)
+		return -ENOMEM;
+	r->data = data;
+	r->len = len;
+	r->size = size;
+	pci_set_writable(f, PCI_ROM, ~(uint32_t)(size - 1) | ROM_ENABLE, 4);
 	return 0;
 }
 
@@ -362,8 +428,9 @@ int pci_function_init(struct pci_function *f, struct dev *d, const struct pci_id
 void pci_function_fini(struct pci_function *f)
 {
 	for (unsigned n = 0; n < PCI_BARS; n++)
-		if (f->bar[n].size)
-			bus_move(f->bar[n].region, BUS_NOWHERE);
+		place_bar(&f->bar[n], BUS_NOWHERE);
+	if (f->rom.size)
+		bus_move(f->rom.region, BUS_NOWHERE);
 	if (f->bus)
 		f->bus->function[f->devfn] = NULL;
 }
@@ -400,7 +467,8 @@ static void write_config(struct pci_function *f, unsigned reg, uint32_t val, uns
 		*byte = (uint8_t)((*byte & ~mask) | (val & mask));
 		*byte &= (uint8_t) ~(val & f->clear[reg + i]);
 	}
-	if (overlaps(reg, size, PCI_COMMAND, 2) || overlaps(reg, size, PCI_BAR, 4 * PCI_BARS))
+	if (overlaps(reg, size, PCI_COMMAND, 2) || overlaps(reg, size, PCI_BAR, 4 * PCI_BARS) ||
+	    overlaps(reg, size, PCI_ROM, 4))
 		place_bars(f);
 	if (overlaps(reg, size, PCI_COMMAND, 2))
 		update_intx(f);

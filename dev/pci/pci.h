@@ -7,6 +7,8 @@
 
 #include "dev/dev.h"
 
+struct mem_window;
+
 /*
  * PCI: PCI Local Bus Specification 3.0, chapter 6 (configuration space, BARs, capabilities, MSI,
  * MSI-X).  A host (pci_host_*.c) is a struct dev that begins with a struct pci_host; a function is
@@ -72,6 +74,7 @@ enum pci_reg {
 	PCI_BAR = 0x10,
 	PCI_SUBSYSTEM_VENDOR = 0x2c,
 	PCI_SUBSYSTEM = 0x2e,
+	PCI_ROM = 0x30,
 	PCI_CAPABILITIES = 0x34,
 	PCI_INTERRUPT_LINE = 0x3c,
 	PCI_INTERRUPT_PIN = 0x3d,
@@ -82,6 +85,15 @@ enum pci_bar_type { PCI_BAR_IO = 1, PCI_BAR_MEM32 = 0, PCI_BAR_MEM64 = 4, PCI_BA
 struct pci_bar {
 	uint64_t size; /* 0: none */
 	uint8_t type;
+	struct bus_region *region;
+	struct mem_window *window; /* or this */
+};
+
+/* An expansion ROM: section 6.2.5.2. */
+struct pci_rom {
+	uint64_t size; /* 0: none */
+	const uint8_t *data;
+	size_t len; /* of data; ones behind it */
 	struct bus_region *region;
 };
 
@@ -100,6 +112,7 @@ struct pci_function {
 	uint8_t initial[PCI_CONFIG];                     /* after reset */
 	uint8_t writable[PCI_CONFIG], clear[PCI_CONFIG]; /* bits; clear: by writing 1 */
 	struct pci_bar bar[PCI_BARS];
+	struct pci_rom rom;
 	unsigned cap_end;  /* of what capabilities use */
 	uint8_t msi, msix; /* where their capabilities are; 0: none */
 	unsigned vectors;  /* of MSI-X */
@@ -131,6 +144,12 @@ void pci_set_writable(struct pci_function *, unsigned reg, uint32_t bits, unsign
  * given it an address. */
 int pci_bar(struct pci_function *, unsigned n, enum pci_bar_type, const char *name, uint64_t size,
     const struct io_ops *, void *dev, struct err *);
+/* The same for memory that the guest reaches without us: core/mem.h. */
+void pci_bar_window(
+    struct pci_function *, unsigned n, enum pci_bar_type, struct mem_window *, uint64_t size);
+/* data is kept, not owned.  For the machine, too, before it runs. */
+int pci_add_rom(
+    struct pci_function *, const char *name, const uint8_t *data, size_t len, struct err *);
 /* len: with the header of 2 bytes.  Where it is. */
 unsigned pci_capability(struct pci_function *, uint8_t id, unsigned len);
 /* vectors: a power of two up to 32.  Nothing happens where the host takes no messages. */

@@ -226,6 +226,56 @@ static void bars_are_sized_and_move(void **state)
 	assert_false(bus_read(r->env.bus, 0x8c0000000, &val, 4));
 }
 
+static void memory_behind_a_bar_moves(void **state)
+{
+	struct pci_rig *p = *state;
+	struct card *c = the_card(p);
+	struct mem *m = p->r->env.mem;
+	const atomic_uchar *flags;
+	uint8_t *memory = calloc(4, MEM_PAGE);
+
+	pci_bar_window(
+	    &c->pci, 3, PCI_BAR_MEM32, mem_window_new(m, memory, 4 * MEM_PAGE, NULL), 4 * MEM_PAGE);
+	pr_set(p, SLOT, 0x1c, 0xffffffff, 4);
+	assert_int_equal(pr_get(p, SLOT, 0x1c, 4), 0xffffc000);
+	pr_set(p, SLOT, 0x1c, 0xc0004000, 4);
+	assert_null(mem_page(m, 0xc0004000, &flags));
+	pr_set(p, SLOT, PCI_COMMAND, MEM, 2);
+	assert_ptr_equal(mem_page(m, 0xc0005000, &flags), memory + MEM_PAGE);
+	pr_set(p, SLOT, 0x1c, PR_MSI, 4);
+	assert_null(mem_page(m, PR_MSI, &flags));
+	pr_set(p, SLOT, 0x1c, 0xd0000000, 4);
+	rig_reload(&c->dev);
+	assert_ptr_equal(mem_page(m, 0xd0000000, &flags), memory);
+	dev_reset(&c->dev);
+	assert_null(mem_page(m, 0xd0000000, &flags));
+	free(memory);
+}
+
+static void a_rom_answers_when_it_is_on(void **state)
+{
+	static const uint8_t rom[3000] = { 0x55, 0xaa, 6, 1, 2, 3, 4, 5, [2999] = 9 };
+	struct pci_rig *p = *state;
+	struct card *c = the_card(p);
+	struct rig *r = p->r;
+	uint64_t val;
+
+	assert_int_equal(pci_add_rom(&c->pci, "card ROM", rom, sizeof rom, NULL), 0);
+	pr_set(p, SLOT, PCI_ROM, 0xfffffffe, 4);
+	assert_int_equal(pr_get(p, SLOT, PCI_ROM, 4), 0xfffff000);
+	pr_set(p, SLOT, PCI_ROM, 0xc0001000, 4);
+	pr_set(p, SLOT, PCI_COMMAND, MEM, 2);
+	assert_false(bus_read(r->env.bus, 0xc0001000, &val, 4));
+	pr_set(p, SLOT, PCI_ROM, 0xc0001001, 4);
+	assert_int_equal(rig_read(r, 0xc0001000, 2), 0xaa55);
+	assert_int_equal(rig_read(r, 0xc0001000, 8), 0x050403020106aa55);
+	assert_int_equal(rig_read(r, 0xc0001000 + 2999, 1), 9);
+	assert_int_equal(rig_read(r, 0xc0001000 + 3000, 8), UINT64_MAX);
+	assert_false(bus_write(r->env.bus, 0xc0001000, 1, 1));
+	pr_set(p, SLOT, PCI_COMMAND, IO, 2);
+	assert_false(bus_read(r->env.bus, 0xc0001000, &val, 4));
+}
+
 static void no_bar_hides_where_messages_go(void **state)
 {
 	struct pci_rig *p = *state;
@@ -547,6 +597,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(port_cf9_is_the_reset_register, make, drop),
 		cmocka_unit_test_setup_teardown(constants_stay_and_errors_clear, make, drop),
 		cmocka_unit_test_setup_teardown(bars_are_sized_and_move, make, drop),
+		cmocka_unit_test_setup_teardown(memory_behind_a_bar_moves, make, drop),
+		cmocka_unit_test_setup_teardown(a_rom_answers_when_it_is_on, make, drop),
 		cmocka_unit_test_setup_teardown(no_bar_hides_where_messages_go, make, drop),
 		cmocka_unit_test_setup_teardown(pins_are_shared_and_rotate, make, drop),
 		cmocka_unit_test_setup_teardown(the_isa_bridge_leads_pins_to_isa_irqs, make, drop),
