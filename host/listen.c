@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "host/listen.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <string.h>
+#include <unistd.h>
+
+static void set_nonblock(int fd)
+{
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+/* Whether a process accepts connections at the address. */
+static bool is_served(const struct sockaddr_un *a)
+{
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	bool served;
+
+	if (fd < 0)
+		return true;
+	/* So that a full backlog is not waited for. */
+	set_nonblock(fd);
+	served = connect(fd, (const struct sockaddr *)a, sizeof *a) == 0 || errno == EAGAIN ||
+		 errno == EINPROGRESS;
+	close(fd);
+	return served;
+}
+
+static int bind_and_listen(struct listener *l, struct err *e)
+{
+	const char *path = l->addr.sun_path;
+	struct stat st;
+
+	l->fd = socket(AF_UNIX, SOCK_STREAM, 0);
+	if (l->fd < 0)
+		return err_set(e, errno, "cannot make a socket: %s", strerror(errno));
+	set_nonblock(l->fd);
+	if (lstat(path, &st) == 0) {
+		if (!S_ISSOCK(st.st_mode))
+			return err_set(
+			    e, EEXIST, "unix:%s: there is a file that is no socket", path);
+		if (is_served(&l->addr))
+			return err_set(e, EADDRINUSE, "unix:%s is in use by another process", path);
+		unlink(path);
+	}
+	/* Nobody can connect before listen, so the mode is set in time. */
+	if (bind(l->fd, (struct sockaddr *)&l->addr, sizeof l->addr) < 0)
+		return err_set(e, errno, "cannot make the socket %s: %s", path, strerror(errno));
+	if (lstat(path, &st) == 0) {
+		l->dev = st.st_dev;
+		l->ino = st.st_ino;
+	}
+	if (chmod(path, 0600) < 0 || listen(l->fd, 1) < 0)
+		return err_set(e, errno, "cannot listen at %s: %s", path, strerror(errno));
+	return 0;
+}
+
+int listener_open(struct listener *l, const char *path, struct err *e)
+{
+	int rc;
+
+	*l = (struct listener){ .fd = -1, .addr.sun_family = AF_UNIX };
+	if (strlen(path) == 0 || strlen(path) >= sizeof l->addr.sun_path)
+		return err_set(e, ENAMETOOLONG,
+		    "a socket's path has 1 to %zu bytes, unlike unix:%s",
+		    sizeof l->addr.sun_path - 1, path);
+	strcpy(l->addr.sun_path, path);
+	rc = bind_and_listen(l, e);
+	if (rc)
+		listener_close(l);
+	return rc;
+}
+
+void listener_close(struct listener *l)
+{
+	struct stat st;
+
+	if (l->fd >= 0)
+		close(l->fd);
+	l->fd = -1;
+	if (l->ino && lstat(l->addr.sun_path, &st) == 0 && st.st_dev == l->dev &&
+	    st.st_ino == l->ino)
+		unlink(l->addr.sun_path);
+	l->ino = 0;
+}
+
+int listener_accept(struct listener *l)
+{
+	int fd = accept(l->fd, NULL, NULL);
+
+	if (fd >= 0)
+		set_nonblock(fd);
+	return fd;
+}
