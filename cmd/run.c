@@ -25,12 +25,9 @@ struct run {
 	sigset_t signals; /* those that the second thread waits for */
 
 	struct mutex lock;
-	struct cond changed;
-	bool waiting; /* -S: the guest has not been started yet */
-	bool quit;    /* it is not to be started any more */
-	int signal;   /* what ended it */
-	bool over;    /* the second thread is to end */
-	bool asked;   /* that thread's: a first signal asked the guest to power off */
+	int signal; /* what ended it */
+	bool over;  /* the second thread is to end */
+	bool asked; /* that thread's: a first signal asked the guest to power off */
 
 	atomic_bool raw; /* the terminal is in raw mode, and before that was in: */
 	struct termios before;
@@ -66,19 +63,9 @@ static void restore(struct run *r)
 static void stop(struct run *r, int sig)
 {
 	mutex_lock(&r->lock);
-	r->quit = true;
 	r->signal = sig;
-	cond_broadcast(&r->changed);
 	mutex_unlock(&r->lock);
 	lodge_machine_stop(r->machine);
-}
-
-static void start(struct run *r)
-{
-	mutex_lock(&r->lock);
-	r->waiting = false;
-	cond_broadcast(&r->changed);
-	mutex_unlock(&r->lock);
 }
 
 static void on_key(void *arg, char key)
@@ -90,7 +77,7 @@ static void on_key(void *arg, char key)
 		stop(r, 0);
 		break;
 	case 's':
-		start(r);
+		lodge_machine_continue(r->machine);
 		break;
 	case 'c':
 		say(r, "there is no monitor in this version");
@@ -114,11 +101,8 @@ static void on_log(void *arg, enum lodge_level level, const char *line)
 /* The first one asks the guest to power off, if there is a button for it. */
 static void on_end_signal(struct run *r, int sig)
 {
-	bool started;
+	bool started = !lodge_machine_paused(r->machine);
 
-	mutex_lock(&r->lock);
-	started = !r->waiting;
-	mutex_unlock(&r->lock);
 	if (started && !r->asked && lodge_machine_power_button(r->machine)) {
 		say(r, "%s: asking the guest to power off; once more ends it now", strsignal(sig));
 		r->asked = true;
@@ -157,7 +141,7 @@ static void *watch_signals(void *arg)
 		if (sig == SIGTSTP)
 			on_suspend(r);
 		else if (sig == SIGUSR1)
-			start(r);
+			lodge_machine_continue(r->machine);
 		else
 			on_end_signal(r, sig);
 	}
@@ -173,21 +157,6 @@ static void set_signals(struct run *r)
 		sigaddset(&r->signals, all[i]);
 	pthread_sigmask(SIG_BLOCK, &r->signals, NULL);
 	signal(SIGPIPE, SIG_IGN);
-}
-
-/* -S: until somebody starts it.  False: it is to end instead. */
-static bool wait_for_start(struct run *r)
-{
-	bool go;
-
-	if (r->waiting)
-		say(r, "the guest waits: Ctrl-a s, or signal USR1, starts it");
-	mutex_lock(&r->lock);
-	while (r->waiting && !r->quit)
-		cond_wait(&r->changed, &r->lock);
-	go = !r->quit;
-	mutex_unlock(&r->lock);
-	return go;
 }
 
 /* The status, and why, unless the guest powered off as it should. */
@@ -216,7 +185,9 @@ static int run_machine(struct run *r)
 	struct lodge_result result = { .end = LODGE_STOPPED };
 	struct lodge_error e;
 
-	if (wait_for_start(r) && lodge_machine_run(r->machine, &result, &e)) {
+	if (lodge_machine_paused(r->machine))
+		say(r, "the guest waits: Ctrl-a s, or signal USR1, starts it");
+	if (lodge_machine_run(r->machine, &result, &e)) {
 		say(r, "%s", e.text);
 		return STATUS_HOST;
 	}
@@ -268,7 +239,6 @@ static int run(struct run *r, const struct options *o)
 	lodge_machine_console(r->machine, console, sizeof(console));
 	if (!o->quiet)
 		describe(r, console);
-	r->waiting = lodge_machine_paused(r->machine);
 	if (!strcmp(console, "stdio") && isatty(STDIN_FILENO))
 		make_raw(r);
 	status = run_with_signals(r);
@@ -306,9 +276,7 @@ static int run_options(struct options *o, int argc, char **argv)
 	if (o->print_config)
 		return print_config(o->config);
 	mutex_init(&r.lock);
-	cond_init(&r.changed);
 	status = run(&r, o);
-	cond_fini(&r.changed);
 	mutex_fini(&r.lock);
 	return status;
 }

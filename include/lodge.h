@@ -142,8 +142,11 @@ LODGE_API size_t lodge_machine_describe(const struct lodge_machine *, char *text
 /* Where its console is, as snprintf: "stdio", "/dev/pts/3", "unix:PATH", "" with hooks.console. */
 LODGE_API size_t lodge_machine_console(const struct lodge_machine *, char *text, size_t size);
 
-/* Whether the configuration says paused=yes: then whoever runs it waits first. */
-LODGE_API int lodge_machine_paused(const struct lodge_machine *);
+/* Any thread: the guest stands still, with its time, from pause to continue.  lodge_machine_run
+ * does not come back for that.  With paused=yes in the configuration it starts so. */
+LODGE_API void lodge_machine_pause(struct lodge_machine *);
+LODGE_API void lodge_machine_continue(struct lodge_machine *);
+LODGE_API int lodge_machine_paused(struct lodge_machine *);
 
 /* How a run ended. */
 enum lodge_end {

@@ -211,9 +211,19 @@ size_t lodge_machine_console(const struct lodge_machine *m, char *text, size_t s
 	return lib_give(&b, text, size);
 }
 
-int lodge_machine_paused(const struct lodge_machine *m)
+int lodge_machine_paused(struct lodge_machine *m)
 {
-	return m->config.paused;
+	return machine_is_paused(m->machine);
+}
+
+void lodge_machine_pause(struct lodge_machine *m)
+{
+	machine_pause(m->machine);
+}
+
+void lodge_machine_continue(struct lodge_machine *m)
+{
+	machine_resume(m->machine);
 }
 
 /* Ends the run when its time is over; until then, waits for its end. */

@@ -14,6 +14,7 @@
 #include "machine/machine.h"
 
 struct block;
+struct display;
 struct fdt;
 
 /*
@@ -70,6 +71,7 @@ struct machine {
 	struct block *disk[CONFIG_DISKS];
 	unsigned ndisks;
 	struct block *flash; /* firmware's variables, or NULL */
+	struct display *display; /* for the board's display adapter, if it has one */
 
 	/* The run: run.c. */
 	bool parallel;       /* a thread each CPU */
@@ -83,6 +85,7 @@ struct machine {
 	struct cond wake;
 	bool woken; /* do not fall asleep: look around first */
 	bool stop;
+	bool pause; /* the guest stands still */
 	struct machine_request request;
 };
 

@@ -12,6 +12,7 @@
 #include "base/os.h"
 #include "core/block.h"
 #include "core/clock.h"
+#include "core/display.h"
 #include "core/event.h"
 #include "core/mem.h"
 #include "host/block.h"
@@ -214,7 +215,9 @@ static int make_core(struct machine *m, struct err *e)
 		clock_by_count(m->env.clock, &m->count, MACHINE_COUNT_SHIFT);
 		events_fix(m->host.events, m->config.seed, FIXED_WALL_NS, m->env.clock);
 	}
-	return 0;
+	m->pause = m->config.paused;
+	m->display = calloc(1, sizeof *m->display);
+	return m->display ? 0 : err_set(e, ENOMEM, "machine %s: no memory", m->class->name);
 }
 
 int machine_engine(struct machine *m, bool firmware_calls, struct err *e)
@@ -291,6 +294,7 @@ void machine_free(struct machine *m)
 	}
 	if (m->engine)
 		m->engine_class->free(m->engine);
+	free(m->display);
 	clock_free(m->env.clock);
 	bus_free(m->env.bus);
 	bus_free(m->env.ports);
@@ -302,6 +306,16 @@ void machine_free(struct machine *m)
 	cond_fini(&m->wake);
 	mutex_fini(&m->lock);
 	free(m);
+}
+
+void machine_reset_button(struct machine *m)
+{
+	machine_power(m, POWER_RESET, 0);
+}
+
+int machine_picture(struct machine *m, struct picture *p, struct err *e)
+{
+	return display_take(m->display, p, e);
 }
 
 bool machine_power_button(struct machine *m)

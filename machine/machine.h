@@ -14,6 +14,7 @@ struct chr;
 struct config;
 struct events;
 struct machine;
+struct picture;
 
 /*
  * A machine: a board as a table of devices, its CPUs on an engine, and how it boots.  The file
@@ -66,6 +67,15 @@ void machine_free(struct machine *);
  * host fails. */
 int machine_run(struct machine *, enum machine_end *, unsigned *code, struct err *);
 void machine_stop(struct machine *); /* any thread: machine_run comes back soon */
+/* Any thread: the guest, and its time, stand still until machine_resume.  What it is asked for then
+ * (a reset, the end of the run) is done at once.  With paused=yes it starts so. */
+void machine_pause(struct machine *);
+void machine_resume(struct machine *);
+bool machine_is_paused(struct machine *);
+/* Any thread: a reset, as by a button on the case. */
+void machine_reset_button(struct machine *);
+/* Any thread: what the guest shows; picture_free frees it (core/display.h). */
+int machine_picture(struct machine *, struct picture *, struct err *);
 /* Any thread: asks the guest to power off (a power button); false when the board has none. */
 bool machine_power_button(struct machine *);
 

@@ -81,6 +81,32 @@ void machine_stop(struct machine *m)
 	machine_leave(m);
 }
 
+void machine_pause(struct machine *m)
+{
+	mutex_lock(&m->lock);
+	m->pause = true;
+	mutex_unlock(&m->lock);
+	machine_leave(m);
+}
+
+void machine_resume(struct machine *m)
+{
+	mutex_lock(&m->lock);
+	m->pause = false;
+	mutex_unlock(&m->lock);
+	machine_wake(m);
+}
+
+bool machine_is_paused(struct machine *m)
+{
+	bool pause;
+
+	mutex_lock(&m->lock);
+	pause = m->pause;
+	mutex_unlock(&m->lock);
+	return pause;
+}
+
 bool machine_can_run(struct machine_cpu *c)
 {
 	return !atomic_load(&c->off) && (!atomic_load(&c->halted) || atomic_load(&c->alerted));
@@ -125,7 +151,20 @@ static bool ends(const struct machine *m, enum power power, enum machine_end *en
 	return m->config.no_reboot;
 }
 
-int machine_attend(struct machine *m, enum machine_end *end, unsigned *code, struct err *e)
+/* Until it is resumed, or something else is asked for. */
+static void wait_while_paused(struct machine *m)
+{
+	if (!machine_is_paused(m))
+		return;
+	clock_pause(m->env.clock);
+	mutex_lock(&m->lock);
+	while (m->pause && !m->stop && !m->request.made)
+		cond_wait(&m->wake, &m->lock);
+	mutex_unlock(&m->lock);
+	clock_resume(m->env.clock);
+}
+
+static int do_request(struct machine *m, enum machine_end *end, unsigned *code, struct err *e)
 {
 	struct machine_request r;
 	bool stop;
@@ -148,6 +187,17 @@ int machine_attend(struct machine *m, enum machine_end *end, unsigned *code, str
 		return 1;
 	}
 	return r.made ? reboot(m, e) : 0;
+}
+
+int machine_attend(struct machine *m, enum machine_end *end, unsigned *code, struct err *e)
+{
+	int rc;
+
+	do {
+		wait_while_paused(m);
+		rc = do_request(m, end, code, e);
+	} while (!rc && machine_is_paused(m));
+	return rc;
 }
 
 /* Does what the CPU came back for: 1 when it can never run again. */
