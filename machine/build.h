@@ -16,6 +16,7 @@
 struct block;
 struct display;
 struct fdt;
+struct keys;
 
 /*
  * A machine from the inside: for machine.c, the boards, and what boards share.
@@ -72,6 +73,7 @@ struct machine {
 	unsigned ndisks;
 	struct block *flash; /* firmware's variables, or NULL */
 	struct display *display; /* for the board's display adapter, if it has one */
+	struct keys *keys;
 
 	/* The run: run.c. */
 	bool parallel;       /* a thread each CPU */

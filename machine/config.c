@@ -106,6 +106,13 @@ static int check_console(const char *key, const char *value, struct err *e)
 	    e, EINVAL, "%s \"%s\": there is stdio, pty, unix:PATH, file:PATH, none", key, value);
 }
 
+static int check_display(const char *key, const char *value, struct err *e)
+{
+	if (!strcmp(value, "vga") || !strcmp(value, "none"))
+		return 0;
+	return err_set(e, EINVAL, "%s \"%s\": there is vga, none", key, value);
+}
+
 static int check_console_device(const char *key, const char *value, struct err *e)
 {
 	if (!strcmp(value, "uart") || !strcmp(value, "virtio"))
@@ -215,6 +222,9 @@ static const struct key keys[] = {
 	    "stdio, pty, unix:PATH, file:PATH, none; default stdio" },
 	{ "console-device", TEXT, AT(console_device), check_console_device,
 	    "uart (ttyS0) or virtio (hvc0): what the console is for the guest; default uart" },
+	{ "display", TEXT, AT(display), check_display, "vga or none; default: what the board has" },
+	{ "vgabios", TEXT, AT(vgabios), NULL,
+	    "the display's BIOS: a file, or none; default: beside the firmware" },
 	{ "virtio", TEXT, AT(virtio), check_virtio,
 	    "modern or legacy: what virtio devices look like; default modern" },
 	{ "timeout", DURATION, AT(timeout_ns), NULL, "ends the run after 60s, 5m, 1h; 0: never" },

@@ -34,6 +34,8 @@ struct config {
 	unsigned ndisks;
 	char *device[CONFIG_DEVICES]; /* see config_device */
 	unsigned ndevices;
+	char *display;        /* "vga" or "none"; NULL: what the board has */
+	char *vgabios;        /* a file, "none", or NULL: beside the firmware */
 	char *console;        /* "stdio", "pty", "unix:PATH", "file:PATH", "none" */
 	char *console_device; /* "uart" or "virtio": what of the board it is the line of */
 	char *virtio;         /* "modern" or "legacy": the interface of virtio-mmio devices */

@@ -17,6 +17,7 @@
 #include "core/mem.h"
 #include "host/block.h"
 #include "machine/build.h"
+#include "machine/keys.h"
 #include "machine/run.h"
 
 /* Deterministic runs begin on the first of January 2025. */
@@ -146,6 +147,9 @@ static int find_class(struct machine *m, struct err *e)
 	if (m->config.cpus < 1 || m->config.cpus > m->class->max_cpus)
 		return err_set(e, EINVAL, "machine %s has 1 to %u CPUs, not %u", name,
 		    m->class->max_cpus, m->config.cpus);
+	if (!m->class->has_display && m->config.display && strcmp(m->config.display, "none"))
+		return err_set(
+		    e, EINVAL, "display %s: machine %s has none", m->config.display, name);
 	m->board = calloc(1, m->class->size ? m->class->size : 1);
 	return m->board ? 0 : err_set(e, ENOMEM, "machine %s: no memory", name);
 }
@@ -217,7 +221,9 @@ static int make_core(struct machine *m, struct err *e)
 	}
 	m->pause = m->config.paused;
 	m->display = calloc(1, sizeof *m->display);
-	return m->display ? 0 : err_set(e, ENOMEM, "machine %s: no memory", m->class->name);
+	m->keys = keys_new(m, e);
+	return m->display && m->keys ? 0
+				     : err_set(e, ENOMEM, "machine %s: no memory", m->class->name);
 }
 
 int machine_engine(struct machine *m, bool firmware_calls, struct err *e)
@@ -294,6 +300,7 @@ void machine_free(struct machine *m)
 	}
 	if (m->engine)
 		m->engine_class->free(m->engine);
+	keys_free(m->keys);
 	free(m->display);
 	clock_free(m->env.clock);
 	bus_free(m->env.bus);

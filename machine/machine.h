@@ -38,6 +38,10 @@ struct machine_class {
 	void (*call)(struct machine *, unsigned cpu);
 	/* A press of its power button, any thread; NULL: it has none. */
 	void (*power_button)(struct machine *);
+	/* A key of its keyboard (USB HID Usage Tables, page 7), on the VM's thread; NULL: it has
+	 * none. */
+	void (*key)(struct machine *, unsigned usage, bool pressed);
+	bool has_display; /* unless the configuration says otherwise */
 };
 
 extern const struct machine_class *const machine_classes[]; /* made by tools/list.sh */

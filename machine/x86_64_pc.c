@@ -3,7 +3,7 @@
  * The board "pc" of x86-64: an IBM PC's devices at their places, PCI and ACPI as on Intel's Q35 and
  * ICH9 (memory map: QEMU's machine q35), and QEMU's firmware configuration device.  Starts a kernel
  * at once, or firmware (SeaBIOS and the like) that lies at the end of the first 4 GiB.
- * Left out: display, DMA controller, floppy disk.
+ * Left out: DMA controller, floppy disk.
  */
 #include <errno.h>
 #include <string.h>
@@ -34,6 +34,9 @@ static const uint32_t HPET = 0xfed00000;
 
 static int place_legacy(struct machine *m, struct pc *p, struct err *e)
 {
+	static const struct machine_place keyboard = {
+		.class = "i8042", .base = 0x60, .irq = 1, .port = true
+	};
 	const struct machine_place wired[] = {
 		{ .class = "pit_8254", .base = 0x40, .irq = 0, .port = true },
 		{ .class = "uart_ns16550", .base = 0x2f8, .irq = 3, .port = true },
@@ -42,9 +45,6 @@ static int place_legacy(struct machine *m, struct pc *p, struct err *e)
 	static const struct machine_place port92 = {
 		.class = "port92", .base = 0x92, .port = true
 	};
-	static const struct machine_place i8042 = {
-		.class = "i8042", .base = 0x60, .irq = 1, .port = true
-	};
 	static const struct machine_place post = {
 		.class = "post_port", .base = 0x80, .port = true
 	};
@@ -52,16 +52,16 @@ static int place_legacy(struct machine *m, struct pc *p, struct err *e)
 		.class = "fw_cfg", .base = 0x510, .port = true
 	};
 	struct acpi_config *a = &p->board.acpi;
-	struct dev *gate, *keyboard;
+	struct dev *gate;
 
 	for (size_t i = 0; i < ARRAY_LEN(wired); i++)
 		if (!machine_place(m, &wired[i], p->board.pic, e))
 			return -EINVAL;
 	gate = machine_place(m, &port92, NULL, e);
-	keyboard = machine_place(m, &i8042, p->board.pic, e);
-	if (!gate || !keyboard || !machine_place(m, &post, NULL, e))
+	p->board.keyboard = machine_place(m, &keyboard, p->board.pic, e);
+	if (!gate || !p->board.keyboard || !machine_place(m, &post, NULL, e))
 		return -EINVAL;
-	i8042_a20(keyboard, gate->class->input(gate, 0));
+	i8042_a20(p->board.keyboard, gate->class->input(gate, 0));
 	p->fw_cfg = machine_place(m, &fw_cfg, NULL, e);
 	a->pit = a->i8042 = true;
 	a->hpet = HPET;
@@ -72,7 +72,7 @@ static int place_legacy(struct machine *m, struct pc *p, struct err *e)
 
 /* ECAM, and windows for BARs: from its end to the I/O APIC, all of which SeaBIOS takes for them,
  * and above all RAM. */
-enum { BUSES = 256, PIRQ_E = 4, FIRST_SLOT = 2 };
+enum { BUSES = 256, PIRQ_E = 4, VGA_SLOT = 1, FIRST_SLOT = 2 };
 static const uint32_t ECAM = 0xb0000000, PCI_MEM = 0xc0000000, PCI_MEM_SIZE = 0x3ec00000;
 static const uint64_t PCI_MEM64_SIZE = 32ull << 30;
 
@@ -99,7 +99,8 @@ static int place_pci(struct machine *m, struct pc *p, struct err *e)
 	a->pci_mem64_size = PCI_MEM64_SIZE;
 	a->pci_mem64 = (FOUR_GIB + p->board.high + PCI_MEM64_SIZE - 1) & ~(PCI_MEM64_SIZE - 1);
 	a->pci_gsi = X86_PCI_GSI + PIRQ_E; /* the host leads pins there */
-	if (x86_place_drives(m, &p->board, pci, e) < 0)
+	if (x86_place_drives(m, &p->board, pci, e) < 0 ||
+	    x86_place_display(m, pci, VGA_SLOT, e) < 0)
 		return -EINVAL;
 	return place_virtio(m, &row, pci, &used, e);
 }
@@ -194,6 +195,11 @@ static void pc_power_button(struct machine *m)
 	acpi_pm_power_button(((struct pc *)m->board)->board.pm);
 }
 
+static void pc_key(struct machine *m, unsigned usage, bool pressed)
+{
+	x86_key(&((struct pc *)m->board)->board, usage, pressed);
+}
+
 const struct machine_class machine_x86_64_pc = {
 	.name = "pc",
 	.arch = "x86_64",
@@ -206,4 +212,6 @@ const struct machine_class machine_x86_64_pc = {
 	.build = pc_build,
 	.boot = pc_boot,
 	.power_button = pc_power_button,
+	.key = pc_key,
+	.has_display = true,
 };

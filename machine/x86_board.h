@@ -38,6 +38,7 @@ struct x86_board {
 	uint64_t low, high; /* RAM at 0 and at 4 GiB */
 	struct dev *pic;    /* where the devices' interrupts go */
 	struct dev *rtc;
+	struct dev *keyboard; /* NULL: none */
 	struct dev *pm; /* ACPI's fixed hardware */
 	struct acpi_config acpi;
 };
@@ -54,6 +55,10 @@ int x86_place_basics(struct machine *, struct x86_board *, struct err *);
 int x86_place_virtio(struct machine *, struct x86_board *, struct err *);
 /* AHCI, and IDE and NVMe if a disk is to be there, with their disks and CDs: x86_drives.c. */
 int x86_place_drives(struct machine *, const struct x86_board *, struct dev *pci, struct err *);
+/* A VGA with its BIOS at this slot of a PCI bus, unless the configuration says otherwise. */
+int x86_place_display(struct machine *, struct dev *pci, unsigned slot, struct err *);
+/* machine_class.key */
+void x86_key(const struct x86_board *, unsigned usage, bool pressed);
 /* The devices that the configuration adds. */
 int x86_place_extra(struct machine *, const struct x86_board *, struct err *);
 

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "machine/keys.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/event.h"
+#include "machine/build.h"
+
+static const uint64_t MS = 1000000;
+
+struct keys {
+	struct machine *machine;
+	int source;
+	struct timer timer; /* while keys wait */
+	struct key ring[KEYS_MAX];
+	unsigned first, len;
+	bool running;
+	atomic_uint promised; /* of the ring, to those who posted */
+};
+
+/* The VM's thread, as all that follows but machine_keys. */
+static void feed(void *arg)
+{
+	struct keys *k = arg;
+	const struct machine *m = k->machine;
+	struct key next;
+
+	k->running = k->len;
+	if (!k->running)
+		return;
+	next = k->ring[k->first];
+	k->first = (k->first + 1) % KEYS_MAX;
+	k->len--;
+	atomic_fetch_sub(&k->promised, 1);
+	m->class->key(k->machine, next.usage, next.pressed);
+	timer_set(&k->timer, clock_now(m->env.clock) + next.ms * MS);
+}
+
+static void deliver(void *arg, const void *data, size_t len)
+{
+	struct keys *k = arg;
+	const uint8_t *from = data;
+
+	for (; len >= sizeof(struct key) && k->len < KEYS_MAX; len -= sizeof(struct key)) {
+		memcpy(&k->ring[(k->first + k->len++) % KEYS_MAX], from, sizeof(struct key));
+		from += sizeof(struct key);
+	}
+	if (!k->running)
+		feed(k);
+}
+
+struct keys *keys_new(struct machine *m, struct err *e)
+{
+	struct keys *k = calloc(1, sizeof *k);
+
+	if (k)
+		k->source = events_source(m->env.events, "keys", NULL, deliver, k);
+	if (!k || k->source < 0) {
+		err_set(e, ENOMEM, "machine: no memory");
+		free(k);
+		return NULL;
+	}
+	k->machine = m;
+	timer_init(&k->timer, m->env.clock, NULL, feed, k);
+	return k;
+}
+
+void keys_free(struct keys *k)
+{
+	if (k)
+		timer_set(&k->timer, UINT64_MAX);
+	free(k);
+}
+
+int machine_keys(struct machine *m, const struct key *keys, unsigned n, struct err *e)
+{
+	struct keys *k = m->keys;
+
+	if (!m->class->key)
+		return err_set(e, ENODEV, "machine %s has no keyboard", m->class->name);
+	if (atomic_fetch_add(&k->promised, n) + n > KEYS_MAX) {
+		atomic_fetch_sub(&k->promised, n);
+		return err_set(e, ENOSPC, "too many keys wait for the guest: try again later");
+	}
+	if (!events_post(m->env.events, k->source, keys, n * sizeof *keys))
+		return 0;
+	atomic_fetch_sub(&k->promised, n);
+	return err_set(e, ENOMEM, "no memory for keys");
+}
