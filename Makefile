@@ -17,11 +17,11 @@ ALL_CFLAGS = -std=c11 $(WARN) -fPIC -fvisibility=hidden -fno-strict-aliasing -pt
 PACKERS := $(foreach p,lzma lz4 zstd,$(if $(shell pkg-config --exists lib$p 2>/dev/null && echo yes),$p))
 override CPPFLAGS += $(if $(filter lzma,$(PACKERS)),-DHAVE_LZMA) $(if $(filter lz4,$(PACKERS)),-DHAVE_LZ4) \
 	$(if $(filter zstd,$(PACKERS)),-DHAVE_ZSTD)
-LDLIBS += -lfdt -lz -lZydis $(PACKERS:%=-l%) -lm -pthread
+LDLIBS += -lfdt -lz -lZydis -ljansson $(PACKERS:%=-l%) -lm -pthread
 
 KINDS = dev dev/virtio cpu engine machine
 SRC = $(wildcard base/*.c fp/*.c core/*.c ir/*.c jit/*.c jit/*/*.c dev/*.c dev/*/*.c host/*.c cpu/*.c cpu/*/*.c \
-	engine/*.c machine/*.c lib/*.c)
+	engine/*.c machine/*.c mon/*.c lib/*.c)
 LISTS = $(KINDS:%=$O/%_list.c)
 X86_OPS = $(sort $(wildcard cpu/x86/*.ops))
 GEN = $(patsubst %.dec,$O/%_dec.h,$(wildcard cpu/*/*.dec)) $O/cpu/x86/x86_ops.h

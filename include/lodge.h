@@ -171,6 +171,9 @@ LODGE_API int lodge_machine_run(
 /* Any thread, not from a signal handler: the run ends soon, or at once when it has not begun. */
 LODGE_API void lodge_machine_stop(struct lodge_machine *);
 
+/* Where the control socket of a machine of this name is with the setting ctl=auto, as snprintf. */
+LODGE_API size_t lodge_control_path(const char *name, char *text, size_t size);
+
 /* Any thread: asks the guest to power off.  0 when the board has no such button. */
 LODGE_API int lodge_machine_power_button(struct lodge_machine *);
 

@@ -15,6 +15,9 @@ int lib_fail(struct lodge_error *to, int rc, const struct err *from);
 /* Gives text away as snprintf does, and frees b. */
 size_t lib_give(struct buf *b, char *text, size_t size);
 
+/* Makes the folder of lodge_control_path, which nobody else may own. */
+int lib_control_folder(struct err *);
+
 /* The engine of that name ("auto": the best) if it can run cpu here; NULL with *rc -ENOTSUP. */
 struct cpu_class;
 const struct engine_class *lib_engine(

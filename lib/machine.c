@@ -17,6 +17,7 @@
 #include "host/chr.h"
 #include "lib/console.h"
 #include "lib/lib.h"
+#include "mon/mon.h"
 
 struct lodge_machine {
 	struct config config;
@@ -31,6 +32,8 @@ struct lodge_machine {
 	bool io_started;
 	struct console console;
 	struct chr *line[CONFIG_DEVICES]; /* of devices that are added; NULL: none */
+	struct mon *mon;
+	bool by_guest; /* the last run ended because the guest wanted it */
 
 	/* The run's time limit. */
 	struct mutex lock;
@@ -93,6 +96,34 @@ static int open_lines(struct lodge_machine *m, struct err *e)
 	return 0;
 }
 
+static void quit(void *arg)
+{
+	lodge_machine_stop(arg);
+}
+
+static int open_control(struct lodge_machine *m, struct err *e)
+{
+	const struct config *c = &m->config;
+	const struct mon_host host = { LODGE_VERSION, c->name, quit, m };
+	char path[200];
+	int rc;
+
+	if (!c->ctl || !strcmp(c->ctl, "none"))
+		return 0;
+	if (strcmp(c->ctl, "auto")) {
+		m->mon = mon_new(c->ctl, m->loop, m->machine, &host, e);
+		return m->mon ? 0 : -EINVAL;
+	}
+	if (!c->name)
+		return err_set(e, EINVAL, "ctl auto: the VM needs a name to be found by");
+	rc = lib_control_folder(e);
+	if (rc)
+		return rc;
+	lodge_control_path(c->name, path, sizeof path);
+	m->mon = mon_new(path, m->loop, m->machine, &host, e);
+	return m->mon ? 0 : -EINVAL;
+}
+
 /* lodge_machine_free undoes this, however far it came. */
 static int build(struct lodge_machine *m, struct err *e)
 {
@@ -117,6 +148,9 @@ static int build(struct lodge_machine *m, struct err *e)
 	m->machine = machine_new(&m->config, &host, e);
 	if (!m->machine)
 		return -EINVAL;
+	rc = open_control(m, e);
+	if (rc)
+		return rc;
 	rc = thread_start(&m->io, "lodge-io", run_loop, m);
 	if (rc)
 		return err_set(e, -rc, "cannot start a thread: %s", strerror(-rc));
@@ -161,6 +195,7 @@ void lodge_machine_free(struct lodge_machine *m)
 		loop_stop(m->loop);
 		thread_join(&m->io);
 	}
+	mon_free(m->mon, m->by_guest);
 	machine_free(m->machine);
 	console_close(&m->console);
 	for (unsigned i = 0; i < CONFIG_DEVICES; i++)
@@ -314,6 +349,7 @@ int lodge_machine_run(
 	if (rc)
 		return lib_fail(error, rc, &e);
 	*result = make_result(m, end, code);
+	m->by_guest = end != MACHINE_STOPPED;
 	return 0;
 }
 

@@ -225,6 +225,8 @@ static const struct key keys[] = {
 	{ "display", TEXT, AT(display), check_display, "vga or none; default: what the board has" },
 	{ "vgabios", TEXT, AT(vgabios), NULL,
 	    "the display's BIOS: a file, or none; default: beside the firmware" },
+	{ "ctl", TEXT, AT(ctl), NULL,
+	    "control socket: a path, auto (found by the VM's name), none; default none" },
 	{ "virtio", TEXT, AT(virtio), check_virtio,
 	    "modern or legacy: what virtio devices look like; default modern" },
 	{ "timeout", DURATION, AT(timeout_ns), NULL, "ends the run after 60s, 5m, 1h; 0: never" },

@@ -36,6 +36,7 @@ struct config {
 	unsigned ndevices;
 	char *display;        /* "vga" or "none"; NULL: what the board has */
 	char *vgabios;        /* a file, "none", or NULL: beside the firmware */
+	char *ctl;            /* where the control socket is, "auto" or "none" */
 	char *console;        /* "stdio", "pty", "unix:PATH", "file:PATH", "none" */
 	char *console_device; /* "uart" or "virtio": what of the board it is the line of */
 	char *virtio;         /* "modern" or "legacy": the interface of virtio-mmio devices */

@@ -4,7 +4,7 @@
 # the right to install) say what is missing.  Needs nothing, and no root, when all is there.
 set -eu
 
-build="gcc libc6-dev python3 libfdt-dev zlib1g-dev libzydis-dev"
+build="gcc libc6-dev python3 libfdt-dev zlib1g-dev libzydis-dev libjansson-dev"
 # Libraries to unpack kernels: Lodge is built without them, too.
 demo="$build pkg-config liblzma-dev liblz4-dev libzstd-dev debian-archive-keyring cpio gzip xz-utils"
 # SeaBIOS boots from CDs that GRUB makes; clang, clang-format and mandoc check form.

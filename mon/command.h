@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef MON_COMMAND_H
+#define MON_COMMAND_H
+
+#include <jansson.h>
+
+#include "base/err.h"
+
+struct mon;
+
+/*
+ * A command is an entry in the table of mon/command.c.  `args` lists its arguments, with blanks
+ * between them: a name, ":" or for one that may be missing "?:", and its type: s string, i
+ * integer, b boolean, a array, o object.  They are checked before the call.
+ */
+struct mon_command {
+	const char *name;
+	const char *args;
+	/* *result, if it is set, becomes the answer's "return", and is not the command's any more.
+	 * -errno and the reason on failure. */
+	int (*run)(struct mon *, json_t *args, json_t **result, struct err *);
+};
+
+extern const struct mon_command mon_commands[]; /* a NULL name at the end */
+
+const struct mon_command *mon_command_find(const char *name);
+/* args may be NULL: none.  -EINVAL, and what is wrong. */
+int mon_command_check(const struct mon_command *, json_t *args, struct err *);
+
+/* For commands: mon/mon.c. */
+struct machine *mon_machine(struct mon *);
+const struct mon_host *mon_host(struct mon *);
+/* To all clients that have negotiated; data (may be NULL) is not the caller's any more. */
+void mon_event(struct mon *, const char *name, json_t *data);
+json_t *mon_version(struct mon *); /* what greeting and query-version say; NULL without memory */
+
+/* A key by QEMU's name for it ("qcode"): USB HID Usage Tables, page 7; 0: there is none. */
+unsigned mon_key(const char *qcode);
+
+#endif

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* The control socket of a running machine, as a QMP client sees it. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/compiler.h"
+#include "base/thread.h"
+#include "include/lodge.h"
+#include "test/cmocka.h"
+
+enum { PATIENCE_MS = 20000, TEXT = 70000 };
+
+/* A boot sector's place in a ROM: jmp $ at the reset vector. */
+struct vm {
+	char rom[40], path[40];
+	struct lodge_machine *machine;
+	struct thread thread;
+	struct lodge_result result;
+	int rc;
+};
+
+static void *run(void *arg)
+{
+	struct vm *vm = arg;
+	struct lodge_error e;
+
+	vm->rc = lodge_machine_run(vm->machine, &vm->result, &e);
+	return NULL;
+}
+
+static void set(struct lodge_config *c, const char *key, const char *value)
+{
+	struct lodge_error e;
+
+	if (lodge_config_set(c, key, value, &e))
+		fail_msg("%s", e.text);
+}
+
+static void write_rom(const char *path)
+{
+	uint8_t rom[65536] = { 0 };
+	FILE *f = fopen(path, "wb");
+
+	memcpy(rom + 65536 - 16, "\xeb\xfe", 2);
+	assert_non_null(f);
+	assert_int_equal(fwrite(rom, sizeof rom, 1, f), 1);
+	fclose(f);
+}
+
+static int make(void **state)
+{
+	struct vm *vm = calloc(1, sizeof *vm);
+	struct lodge_config *c = lodge_config_new();
+	struct lodge_error e = { 0, "" };
+
+	signal(SIGPIPE, SIG_IGN);
+	snprintf(vm->rom, sizeof vm->rom, "/tmp/lodge-rom-XXXXXX");
+	close(mkstemp(vm->rom));
+	write_rom(vm->rom);
+	snprintf(vm->path, sizeof vm->path, "/tmp/lodge-ctl-%d", (int)getpid());
+	set(c, "machine", "pc");
+	set(c, "arch", "x86_64");
+	set(c, "firmware", vm->rom);
+	set(c, "memory", "16M");
+	set(c, "console", "none");
+	set(c, "name", "web");
+	set(c, "ctl", vm->path);
+	vm->machine = lodge_machine_new(c, NULL, &e);
+	if (!vm->machine)
+		fail_msg("%s", e.text);
+	lodge_config_free(c);
+	assert_int_equal(thread_start(&vm->thread, "test-vm", run, vm), 0);
+	*state = vm;
+	return 0;
+}
+
+static int drop(void **state)
+{
+	struct vm *vm = *state;
+
+	lodge_machine_stop(vm->machine);
+	thread_join(&vm->thread);
+	lodge_machine_free(vm->machine);
+	assert_int_equal(access(vm->path, F_OK), -1);
+	unlink(vm->rom);
+	free(vm);
+	return 0;
+}
+
+/* Clients -------------------------------------------------------------------------------------- */
+
+static int dial(const struct vm *vm)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	strcpy(a.sun_path, vm->path);
+	assert_int_equal(connect(fd, (struct sockaddr *)&a, sizeof a), 0);
+	return fd;
+}
+
+/* The next line; "" at the end of the stream. */
+static const char *hear(int fd, char *line)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	size_t n = 0;
+
+	while (n < TEXT - 1) {
+		if (poll(&p, 1, PATIENCE_MS) != 1)
+			fail_msg("no answer");
+		if (read(fd, line + n, 1) != 1)
+			break;
+		if (line[n++] == '\n')
+			break;
+	}
+	line[n] = '\0';
+	return line;
+}
+
+static void say(int fd, const char *text)
+{
+	assert_int_equal(write(fd, text, strlen(text)), (ssize_t)strlen(text));
+}
+
+static void expect(int fd, const char *part)
+{
+	static _Thread_local char line[TEXT];
+
+	if (!strstr(hear(fd, line), part))
+		fail_msg("no %s in: %s", part, line);
+}
+
+static void ask(int fd, const char *text, const char *part)
+{
+	say(fd, text);
+	say(fd, "\n");
+	expect(fd, part);
+}
+
+/* Greeted and negotiated. */
+static int meet(const struct vm *vm)
+{
+	int fd = dial(vm);
+
+	expect(fd, "\"QMP\": {\"version\": {\"qemu\": {\"micro\": ");
+	ask(fd, "{\"execute\": \"qmp_capabilities\"}", "{\"return\": {}}");
+	return fd;
+}
+
+static void only_the_owner_may_connect(void **state)
+{
+	struct vm *vm = *state;
+	struct stat st;
+
+	assert_int_equal(stat(vm->path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+}
+
+static void capabilities_come_first(void **state)
+{
+	int fd = dial(*state);
+
+	expect(fd, "\"capabilities\": []");
+	ask(fd, "{\"execute\": \"query-status\"}", "CommandNotFound");
+	ask(fd, "{\"execute\": \"qmp_capabilities\", \"id\": [1, \"x\"]}",
+	    "{\"return\": {}, \"id\": [1, \"x\"]}");
+	ask(fd, "{\"execute\": \"qmp_capabilities\"}", "already complete");
+	ask(fd, "{\"execute\": \"query-status\", \"id\": 7}", "\"running\": true");
+	close(fd);
+}
+
+static void the_guest_is_stopped_and_continued(void **state)
+{
+	int fd = meet(*state), other = meet(*state);
+
+	ask(fd, "{\"execute\": \"stop\"}", "\"event\": \"STOP\"");
+	expect(fd, "{\"return\": {}}");
+	expect(other, "STOP");
+	ask(other, "{\"execute\": \"query-status\"}", "\"status\": \"paused\"");
+	ask(fd, "{\"execute\": \"system_reset\"}", "\"event\": \"RESET\"");
+	expect(fd, "{\"return\": {}}");
+	ask(fd, "{\"execute\": \"cont\"}", "\"event\": \"RESUME\"");
+	expect(fd, "{\"return\": {}}");
+	ask(fd, "{\"execute\": \"query-status\"}", "\"status\": \"running\"");
+	close(fd);
+	close(other);
+}
+
+static void errors_are_sentences(void **state)
+{
+	int fd = meet(*state);
+
+	ask(fd, "{\"execute\": \"fly\"}", "The command fly has not been found");
+	ask(fd, "{\"execute\": \"screendump\"}", "Parameter 'filename' is missing");
+	ask(fd, "{\"execute\": \"screendump\", \"arguments\": {\"filename\": 1}}",
+	    "Invalid parameter type for 'filename', expected: string");
+	ask(fd, "{\"execute\": \"stop\", \"arguments\": {\"x\": 1}, \"id\": 9}",
+	    "Parameter 'x' is unexpected\"}, \"id\": 9}");
+	ask(fd, "{\"execute\": \"screendump\", \"arguments\": {\"filename\": \"/tmp/x.png\"}}",
+	    "the display is off");
+	ask(fd, "{\"execute\": 1}", "must be a string");
+	ask(fd, "{\"execute\": \"stop\", \"arguments\": []}", "must be an object");
+	ask(fd, "{\"id\": 1}", "lacks member 'execute'");
+	ask(fd, "{\"execute\": \"stop\", \"colour\": 1}", "'colour' is unexpected");
+	ask(fd, "[]", "must be a JSON object");
+	ask(fd, "{]", "JSON parse error");
+	ask(fd, "{\"a\": 1, \"a\": 2}", "JSON parse error");
+	ask(fd, "help", "JSON parse error");
+	ask(fd, "{\"execute\": \"query-name\"}", "{\"name\": \"web\"}");
+	ask(fd, "{\"execute\": \"query-commands\"}", "{\"name\": \"send-key\"}");
+	ask(fd, "{\"execute\": \"query-version\"}", "\"package\": \"lodge ");
+	close(fd);
+}
+
+static void keys_are_checked(void **state)
+{
+	int fd = meet(*state);
+
+	ask(fd, "{\"execute\": \"send-key\", \"arguments\": {\"keys\": []}}", "1 to 16 keys");
+	ask(fd, "{\"execute\": \"send-key\", \"arguments\": {\"keys\": [1]}}", "a key is");
+	ask(fd,
+	    "{\"execute\": \"send-key\", \"arguments\": {\"keys\": [{\"type\": \"qcode\", "
+	    "\"data\": \"any\"}]}}",
+	    "there is no key \\\"any\\\"");
+	ask(fd,
+	    "{\"execute\": \"send-key\", \"arguments\": {\"hold-time\": -1, \"keys\": [{\"type\": "
+	    "\"qcode\", \"data\": \"a\"}]}}",
+	    "hold-time");
+	ask(fd,
+	    "{\"execute\": \"send-key\", \"arguments\": {\"keys\": [{\"type\": \"qcode\", "
+	    "\"data\": \"ctrl\"}, {\"type\": \"qcode\", \"data\": \"f12\"}]}}",
+	    "{\"return\": {}}");
+	close(fd);
+}
+
+static void values_may_come_in_pieces_and_together(void **state)
+{
+	int fd = meet(*state);
+	const char *text = "{\"execute\": \"query-status\"}";
+
+	for (const char *at = text; *at; at++)
+		assert_int_equal(write(fd, at, 1), 1);
+	expect(fd, "running");
+	say(fd, "{\"execute\":\"query-status\"}{\"execute\":\"query-name\"}");
+	expect(fd, "running");
+	expect(fd, "web");
+	close(fd);
+}
+
+static void what_never_ends_ends_the_connection(void **state)
+{
+	struct vm *vm = *state;
+	char line[TEXT], deep[200];
+	int fd = meet(vm);
+
+	memset(deep, '[', sizeof deep);
+	assert_int_equal(write(fd, deep, sizeof deep), sizeof deep);
+	expect(fd, "too long or too deep");
+	assert_string_equal(hear(fd, line), "");
+	close(fd);
+	fd = meet(vm);
+	memset(line, ' ', sizeof line);
+	line[0] = '{';
+	assert_int_equal(write(fd, line, sizeof line), sizeof line);
+	expect(fd, "too long or too deep");
+	close(fd);
+	close(meet(vm));
+}
+
+static void a_reader_that_does_not_read_is_dropped(void **state)
+{
+	static const char text[] = "{\"execute\": \"query-commands\"}";
+	struct vm *vm = *state;
+	struct pollfd p = { .events = POLLOUT };
+	bool gone = false;
+	time_t end = time(NULL) + 30;
+
+	p.fd = meet(vm);
+	while (!gone && time(NULL) < end) {
+		ssize_t n = poll(&p, 1, 100) == 1
+				? send(p.fd, text, sizeof text - 1, MSG_DONTWAIT | MSG_NOSIGNAL)
+				: 0;
+
+		gone = n < 0 && errno != EAGAIN;
+	}
+	assert_true(gone);
+	close(p.fd);
+	close(meet(vm));
+}
+
+static void more_clients_than_there_is_room_for_wait(void **state)
+{
+	struct vm *vm = *state;
+	int fd[9];
+
+	for (unsigned i = 0; i < 8; i++)
+		fd[i] = meet(vm);
+	fd[8] = dial(vm);
+	close(fd[3]);
+	expect(fd[8], "QMP");
+	for (unsigned i = 0; i < 9; i++)
+		if (i != 3)
+			close(fd[i]);
+	close(meet(vm));
+}
+
+static void any_client_does_no_harm(void **state)
+{
+	static const char *const words[] = { "{\"execute\": ", "\"stop\"", "\"cont\"", "}", "{",
+		"[", "]", ",", ":", "\"", "\\", "\n", "1e99999", "null",
+		"\"id\": ", "\"arguments\": ", "\xff\xfe", "\"\\u0000\"",
+		"{\"execute\": \"qmp_capabilities\"}", "{\"execute\": \"query-status\"}" };
+	const char *text = getenv("LODGE_SEED");
+	unsigned seed = text ? (unsigned)strtoul(text, NULL, 0) : (unsigned)time(NULL);
+	struct vm *vm = *state;
+	int fd;
+
+	print_message("LODGE_SEED=%u\n", seed);
+	srand(seed);
+	for (unsigned round = 0; round < 200; round++) {
+		fd = dial(vm);
+		for (unsigned i = (unsigned)rand() % 60; i; i--) {
+			const char *w = words[(size_t)rand() % ARRAY_LEN(words)];
+
+			if (send(fd, w, strlen(w), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+				break;
+		}
+		close(fd);
+	}
+	close(meet(vm));
+}
+
+static void quit_ends_the_run(void **state)
+{
+	struct vm *vm = *state;
+	int fd = meet(vm);
+
+	ask(fd, "{\"execute\": \"quit\"}", "{\"return\": {}}");
+	thread_join(&vm->thread);
+	assert_int_equal(vm->rc, 0);
+	assert_int_equal(vm->result.end, LODGE_STOPPED);
+	assert_int_equal(thread_start(&vm->thread, "test-vm", run, vm), 0);
+	close(fd);
+}
+
+int main(void)
+{
+#define TEST(fn) cmocka_unit_test_setup_teardown(fn, make, drop)
+	static const struct CMUnitTest tests[] = {
+		TEST(only_the_owner_may_connect),
+		TEST(capabilities_come_first),
+		TEST(the_guest_is_stopped_and_continued),
+		TEST(errors_are_sentences),
+		TEST(keys_are_checked),
+		TEST(values_may_come_in_pieces_and_together),
+		TEST(what_never_ends_ends_the_connection),
+		TEST(a_reader_that_does_not_read_is_dropped),
+		TEST(more_clients_than_there_is_room_for_wait),
+		TEST(any_client_does_no_harm),
+		TEST(quit_ends_the_run),
+	};
+#undef TEST
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
