@@ -11,6 +11,9 @@ static void help_all(void)
 	printf("usage: lodge run [options] [name]    run a virtual machine\n"
 	       "       lodge engines                 what this host can run, and why not\n"
 	       "       lodge machines                the boards that there are\n"
+	       "       lodge screenshot VM FILE.png  what its display shows; VM: name or socket\n"
+	       "       lodge type VM TEXT            types on its keyboard\n"
+	       "       lodge send-key VM KEY ...     f2, ctrl-alt-delete, ...\n"
 	       "       lodge help [run | keys]       all options of run; all configuration keys\n"
 	       "       lodge --version\n"
 	       "\n"
@@ -22,6 +25,9 @@ static void help_all(void)
 	       "  lodge run -b fw_jump.elf -k u-boot.bin -d disk.img\n"
 	       "A bare program in a test: its exit status, at most ten seconds:\n"
 	       "  lodge run -k test.elf --exit-from-guest --timeout 10s\n"
+	       "A PC with its display and nothing on this terminal, looked at from another one:\n"
+	       "  lodge run -M pc -b bios-256k.bin -d disk.img -C none --ctl ./vm.ctl\n"
+	       "  lodge screenshot ./vm.ctl screen.png\n"
 	       "One of the machines described in a file, with its settings printed first:\n"
 	       "  lodge run -f vm.conf --print-config web; lodge run -f vm.conf web\n");
 }

@@ -13,6 +13,9 @@ static const struct {
 	{ "run", cmd_run },
 	{ "engines", cmd_engines },
 	{ "machines", cmd_machines },
+	{ "screenshot", cmd_screenshot },
+	{ "type", cmd_type },
+	{ "send-key", cmd_send_key },
 	{ "help", cmd_help },
 };
 
@@ -50,8 +53,10 @@ int main(int argc, char **argv)
 	}
 	if (!*name)
 		return complain(STATUS_USAGE,
-		    "a command is wanted: run, engines, machines or help; lodge --help has "
-		    "examples");
+		    "a command is wanted: run, engines, machines, screenshot, type, send-key or "
+		    "help; lodge --help has examples");
 	return complain(STATUS_USAGE,
-	    "\"%.60s\" is not a command: there is run, engines, machines, help", name);
+	    "\"%.60s\" is not a command: there is run, engines, machines, screenshot, type, "
+	    "send-key, help",
+	    name);
 }

@@ -32,6 +32,7 @@ static const struct option table[] = {
 	{ 'd', "disk", KEY, "disk", "FILE[,ro][,snapshot][,cdrom][,if=BUS]",
 	    "a disk; BUS is virtio, ahci, ide or nvme; may be repeated" },
 	{ 'C', "console", KEY, "console", "WHERE", "stdio, pty, unix:PATH, file:PATH or none" },
+	{ 0, "ctl", KEY, "ctl", "PATH", "a control socket; auto: found by the name; none" },
 	{ 'f', "config", CONFIG_FILE, NULL, "FILE", "read settings from a file, see vm.conf(5)" },
 	{ 'o', "option", SETTING, NULL, "KEY=VALUE", "any setting; lodge help keys lists them" },
 	{ 'S', "paused", KEY_YES, "paused", NULL, "wait for Ctrl-a s, or SIGUSR1, to start" },

@@ -7,11 +7,16 @@ _lodge()
 
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W 'run engines machines help --help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'run screenshot type send-key engines machines help --help --version' -- "$cur")
 		return
 	fi
 	case ${COMP_WORDS[1]} in
 	run) ;;
+	screenshot | type | send-key)
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+		;;
 	help)
 		mapfile -t COMPREPLY < <(compgen -W 'run keys' -- "$cur")
 		return
@@ -34,6 +39,10 @@ _lodge()
 	-o | --option)
 		mapfile -t COMPREPLY < <(compgen -S = -W "$("$lodge" help keys | awk 'NR > 2 { print $1 }')" -- "$cur")
 		compopt -o nospace
+		;;
+	--ctl)
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -W 'auto none' -- "$cur"; compgen -f -- "$cur")
 		;;
 	-b | --firmware | -k | --kernel | -i | --initrd | -d | --disk | -f | --config)
 		compopt -o filenames
