@@ -12,6 +12,7 @@
 #   xen        bookworm's Xen 4.17 for amd64: xen.gz
 #   firmware   trixie's OpenSBI and U-Boot for riscv64
 #   pc-firmware  bookworm's OVMF, SeaBIOS, iPXE, Memtest86+ and GRUB's rescue CD for x86
+#   seabios    trixie's SeaBIOS with the BIOS of its VGA: bios-256k.bin, vgabios-stdvga.bin
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cache=${LODGE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/lodge}
@@ -130,6 +131,13 @@ make_firmware() {
 	done
 }
 
+make_seabios() {
+	mkdir -p "$tmp/out"
+	deb=$(fetch seabios)
+	unpack "$deb" ./usr/share/seabios/bios-256k.bin ./usr/share/seabios/vgabios-stdvga.bin
+	mv "$tmp/x/usr/share/seabios/"* "$tmp/out/"
+}
+
 make_pc_firmware() {
 	mkdir -p "$tmp/out"
 	for p in ovmf seabios ipxe memtest86+ grub-rescue-pc; do
@@ -149,7 +157,7 @@ case $what in
 riscv64 | x86_64 | pc | bookworm-amd64 | bookworm-cloud-amd64 | bookworm-686-pae | trixie-amd64 | trixie-cloud-amd64)
 	make=make_linux
 	;;
-installer | firmware | xen) make=make_$what ;;
+installer | firmware | xen | seabios) make=make_$what ;;
 installer-amd64 | installer-i386) make=make_installer_x86 ;;
 pc-firmware) make=make_pc_firmware ;;
 *) say "unknown guest $what: the head of this file lists all"; exit 1 ;;
