@@ -225,6 +225,25 @@ static void fill_map(const struct x86_boot *b, uint8_t *zero)
 	put_le(zero + EXT_MEM_K, above >> 10 < UINT16_MAX ? above >> 10 : UINT16_MAX, 2);
 }
 
+/* struct screen_info of include/uapi/linux/screen_info.h, which begins the zero page. */
+static void fill_screen(const struct x86_screen *s, uint8_t *zero)
+{
+	enum { IS_VGA = 0x0f, WIDTH = 0x12, HEIGHT = 0x14, DEPTH = 0x16, BASE = 0x18, SIZE = 0x1c };
+	enum { LINE = 0x24, COLOURS = 0x26, VLFB = 0x23, BITS = 32 };
+	static const uint8_t colours[] = { 8, 16, 8, 8, 8, 0, 8, 24 }; /* size and place of each */
+
+	if (!s->size)
+		return;
+	zero[IS_VGA] = VLFB;
+	put_le(zero + WIDTH, s->width, 2);
+	put_le(zero + HEIGHT, s->height, 2);
+	put_le(zero + DEPTH, BITS, 2);
+	put_le(zero + BASE, s->base, 4);
+	put_le(zero + SIZE, s->size >> 16, 4);
+	put_le(zero + LINE, s->width * BITS / 8, 2);
+	memcpy(zero + COLOURS, colours, sizeof colours);
+}
+
 static int place_seed(const struct x86_boot *b, uint8_t *zero)
 {
 	uint8_t data[16 + sizeof b->seed] = { 0 };
@@ -251,6 +270,7 @@ static int place_params(const struct x86_boot *b, struct image *k, struct err *e
 	put_le(zero + SETUP_DATA, 0, 8);
 	put_le(zero + ACPI_RSDP_ADDR, b->rsdp, 8);
 	fill_map(b, zero);
+	fill_screen(&b->screen, zero);
 	rc = x86_place_cmdline(b, X86_AT_CMDLINE, cmdline_max(k), e);
 	if (!rc)
 		rc = place_initrd(b, k, zero, e);

@@ -100,7 +100,7 @@ static int place_pci(struct machine *m, struct pc *p, struct err *e)
 	a->pci_mem64 = (FOUR_GIB + p->board.high + PCI_MEM64_SIZE - 1) & ~(PCI_MEM64_SIZE - 1);
 	a->pci_gsi = X86_PCI_GSI + PIRQ_E; /* the host leads pins there */
 	if (x86_place_drives(m, &p->board, pci, e) < 0 ||
-	    x86_place_display(m, pci, VGA_SLOT, e) < 0)
+	    x86_place_display(m, &p->board, pci, VGA_SLOT, e) < 0)
 		return -EINVAL;
 	return place_virtio(m, &row, pci, &used, e);
 }
@@ -183,8 +183,10 @@ static int pc_boot(struct machine *m, struct err *e)
 	struct pc *p = m->board;
 	int rc;
 
-	if (!x86_has_firmware(m))
+	if (!x86_has_firmware(m)) {
+		x86_start_display(&p->board, PCI_MEM);
 		return x86_boot_kernel(m, &p->board, m->config.cmdline, e);
+	}
 	cmos_rtc_memory(p->board.rtc, p->board.low, p->board.high);
 	rc = x86_rom_load(m, &p->rom, e);
 	return rc ? rc : tell_firmware(m, p, e); /* CPU 0 starts there by itself */

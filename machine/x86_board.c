@@ -279,6 +279,7 @@ int x86_boot_kernel(
 		.cmdline = cmdline,
 		.entry = m->config.entry,
 		.only_32 = !x86_has_64(m),
+		.screen = b->screen,
 	};
 	struct x86_start start;
 	int rc = write_tables(m, b, e);

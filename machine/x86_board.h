@@ -39,6 +39,8 @@ struct x86_board {
 	struct dev *pic;    /* where the devices' interrupts go */
 	struct dev *rtc;
 	struct dev *keyboard; /* NULL: none */
+	struct dev *display;  /* as well */
+	struct x86_screen screen;
 	struct dev *pm; /* ACPI's fixed hardware */
 	struct acpi_config acpi;
 };
@@ -56,7 +58,10 @@ int x86_place_virtio(struct machine *, struct x86_board *, struct err *);
 /* AHCI, and IDE and NVMe if a disk is to be there, with their disks and CDs: x86_drives.c. */
 int x86_place_drives(struct machine *, const struct x86_board *, struct dev *pci, struct err *);
 /* A VGA with its BIOS at this slot of a PCI bus, unless the configuration says otherwise. */
-int x86_place_display(struct machine *, struct dev *pci, unsigned slot, struct err *);
+int x86_place_display(
+    struct machine *, struct x86_board *, struct dev *pci, unsigned slot, struct err *);
+/* What its BIOS would do for a kernel that starts without: a mode, with the framebuffer at base. */
+void x86_start_display(struct x86_board *, uint32_t base);
 /* machine_class.key */
 void x86_key(const struct x86_board *, unsigned usage, bool pressed);
 /* The devices that the configuration adds. */

@@ -28,6 +28,12 @@ struct x86_map {
 	unsigned n;
 };
 
+/* A linear framebuffer of 32 bits a pixel: blue is the first byte, then green, red, nothing. */
+struct x86_screen {
+	uint32_t base, size; /* of the memory that it is in; size 0: there is none */
+	uint16_t width, height;
+};
+
 struct x86_boot {
 	struct mem *mem;
 	uint64_t
@@ -38,6 +44,7 @@ struct x86_boot {
 	const char *entry; /* the protocol, as config.entry; NULL: by what the file is */
 	bool only_32;      /* the CPUs have no 64-bit mode */
 	uint8_t seed[32];  /* entropy for the kernel */
+	struct x86_screen screen;
 };
 
 enum x86_mode {

@@ -41,17 +41,27 @@ static int add_vgabios(struct machine *m, struct dev *vga, struct err *e)
 	return rc;
 }
 
-int x86_place_display(struct machine *m, struct dev *pci, unsigned slot, struct err *e)
+int x86_place_display(
+    struct machine *m, struct x86_board *b, struct dev *pci, unsigned slot, struct err *e)
 {
 	const struct machine_place vga = {
 		.class = "vga_bochs", .base = slot * 8, .back = m->display
 	};
-	struct dev *d;
 
 	if (m->config.display && !strcmp(m->config.display, "none"))
 		return 0;
-	d = machine_place(m, &vga, pci, e);
-	return d ? add_vgabios(m, d, e) : -EINVAL;
+	b->display = machine_place(m, &vga, pci, e);
+	return b->display ? add_vgabios(m, b->display, e) : -EINVAL;
+}
+
+void x86_start_display(struct x86_board *b, uint32_t base)
+{
+	enum { WIDTH = 1024, HEIGHT = 768 };
+
+	if (!b->display)
+		return;
+	vga_bochs_start(b->display, base, WIDTH, HEIGHT);
+	b->screen = (struct x86_screen){ base, VGA_BOCHS_MEMORY, WIDTH, HEIGHT };
 }
 
 void x86_key(const struct x86_board *b, unsigned usage, bool pressed)

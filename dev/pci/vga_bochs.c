@@ -22,7 +22,7 @@
 #include "dev/pci/pci.h"
 #include "dev/vga.h"
 
-enum { VRAM = 16 << 20, BANK = 64 << 10, MMIO_SIZE = 4096 };
+enum { VRAM = VGA_BOCHS_MEMORY, BANK = 64 << 10, MMIO_SIZE = 4096 };
 enum { VBE_PORTS = 0x1ce, VBE_NPORTS = 4, VBE_DATA = 1, VBE_DATA_HIGH = 2 };
 enum { MMIO_VGA = 0x400, MMIO_VBE = 0x500, MMIO_MORE = 0x600, MMIO_MORE_SIZE = 8 };
 enum { MORE_BYTE_ORDER = 0x604, LITTLE_ENDIAN_MODE = 0x1e1e1e1e };
@@ -465,6 +465,23 @@ int vga_bochs_rom(struct dev *d, const uint8_t *data, size_t len, struct err *e)
 		return err_set(e, ENOMEM, "no memory for a video BIOS");
 	memcpy(b->rom, data, len);
 	return pci_add_rom(&b->pci, "video BIOS", b->rom, len, e);
+}
+
+void vga_bochs_start(struct dev *d, uint64_t base, unsigned width, unsigned height)
+{
+	enum { COMMAND_IO = 1, COMMAND_MEM = 2 };
+	struct vga_bochs *b = (struct vga_bochs *)d;
+	struct pci_bus *bus = b->pci.bus;
+
+	pci_config_write(bus, 0, b->pci.devfn, PCI_BAR, (uint32_t)base, 4);
+	pci_config_write(bus, 0, b->pci.devfn, PCI_BAR + 8, (uint32_t)base + VRAM, 4);
+	pci_config_write(bus, 0, b->pci.devfn, PCI_COMMAND, COMMAND_IO | COMMAND_MEM, 2);
+	mutex_lock(&d->lock);
+	write_vbe(b, VBE_XRES, (uint16_t)width);
+	write_vbe(b, VBE_YRES, (uint16_t)height);
+	write_vbe(b, VBE_BPP, BPP_MAX);
+	write_vbe(b, VBE_ENABLE, ENABLED | LFB | NO_CLEAR);
+	mutex_unlock(&d->lock);
 }
 
 static void bochs_reset(struct dev *d)

@@ -206,6 +206,19 @@ static void the_framebuffer_pans(void **state)
 	assert_int_equal(vr_get_vbe(v, XOFF), 60);
 }
 
+static void a_board_may_do_what_firmware_would(void **state)
+{
+	struct vga_rig *v = *state;
+
+	vga_bochs_start(v->d, 0xd0000000, 800, 600);
+	put_le(vr_at(v, 0xd0000000 + 4 * (800 * 599 + 799)), 0x00112233, 4);
+	vr_look(v);
+	assert_int_equal(v->picture.width, 800);
+	assert_int_equal(v->picture.height, 600);
+	assert_int_equal(vr_pixel(v, 799, 599), 0x112233);
+	assert_int_equal(rig_read(v->r, 0xd1000500, 2), 0xb0c5);
+}
+
 static void the_bios_is_a_rom(void **state)
 {
 	struct vga_rig *v = *state;
@@ -320,6 +333,7 @@ int main(void)
 		TEST(the_window_shows_a_bank),
 		TEST(planes_in_large_modes),
 		TEST(the_framebuffer_pans),
+		TEST(a_board_may_do_what_firmware_would),
 		TEST(the_bios_is_a_rom),
 		TEST(a_mad_guest_does_no_harm),
 	};

@@ -133,6 +133,27 @@ static void the_zero_page_tells_all(void **state)
 	assert_memory_equal(data + 16, r->b.seed, 32);
 }
 
+static void the_zero_page_tells_of_a_screen(void **state)
+{
+	static const uint8_t colours[] = { 8, 16, 8, 8, 8, 0, 8, 24 };
+	struct rig *r = *state;
+	const uint8_t *z = r->ram + X86_AT_PARAMS;
+
+	make(r);
+	assert_int_equal(load(r, LINUX_BEST), 0);
+	assert_int_equal(z[0x0f], 0);
+	r->b.screen = (struct x86_screen){ 0xc0000000, 16 << 20, 1024, 768 };
+	assert_int_equal(load(r, LINUX_BEST), 0);
+	assert_int_equal(z[0x0f], 0x23);
+	assert_int_equal(get_le(z + 0x12, 2), 1024);
+	assert_int_equal(get_le(z + 0x14, 2), 768);
+	assert_int_equal(get_le(z + 0x16, 2), 32);
+	assert_int_equal(get_le(z + 0x18, 4), 0xc0000000);
+	assert_int_equal(get_le(z + 0x1c, 4), 256);
+	assert_int_equal(get_le(z + 0x24, 2), 4096);
+	assert_memory_equal(z + 0x26, colours, sizeof colours);
+}
+
 static void the_initrd_stays_below_its_limit_and_above_the_kernel(void **state)
 {
 	struct rig *r = *state;
@@ -306,6 +327,7 @@ int main(void)
 		TEST(a_32_bit_kernel_starts_in_protected_mode),
 		TEST(a_64_bit_kernel_is_refused_where_the_cpu_is_none),
 		TEST(the_zero_page_tells_all),
+		TEST(the_zero_page_tells_of_a_screen),
 		TEST(the_initrd_stays_below_its_limit_and_above_the_kernel),
 		TEST(a_kernel_is_refused_where_the_memory_ends_before_it_does),
 		TEST(a_kernel_that_can_move_is_aligned),
