@@ -201,7 +201,7 @@ static void native_close(struct native *n)
 
 /* Segments of 16 bits in the LDT, as rig_mode has them: ES, CS, SS, DS from entry 0 on.  False: the
  * kernel does not make any. */
-static bool native_has_16(const struct rig *r)
+static inline bool native_has_16(const struct rig *r)
 {
 	unsigned i;
 
@@ -221,7 +221,7 @@ static bool native_has_16(const struct rig *r)
 
 /* Puts the instruction of len bytes at an address in the code, where n->rip gets to, with a way out
  * behind it.  bits: of the code, 64, 32, 16. */
-static void native_place(
+static inline void native_place(
     struct native *n, uint64_t address, const uint8_t *bytes, unsigned len, unsigned bits)
 {
 	uint8_t jump[7] = { 0xff, 0x24, 0x25 };                    /* jmp *exit */
@@ -243,13 +243,13 @@ static void native_place(
 	n->rip += len;
 }
 
-static void native_clear(struct native *n, uint64_t at)
+static inline void native_clear(struct native *n, uint64_t at)
 {
 	memset(n->code + (at - RIG_CODE), 0xcc, 15 + 8);
 }
 
 /* Executes it. */
-static void native_run(struct native *n, unsigned bits)
+static inline void native_run(struct native *n, unsigned bits)
 {
 	n->vector = -1;
 	n->exit = (uintptr_t)native_exit;

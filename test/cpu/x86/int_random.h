@@ -111,7 +111,7 @@ static void random_bytes(struct gen *g)
 }
 
 /* Jumps stay in the code: cuts the displacement, which is last. */
-static bool fix_jump(struct gen *g)
+static inline bool fix_jump(struct gen *g)
 {
 	struct x86_insn *i = &g->insn;
 	int64_t to;
@@ -127,7 +127,7 @@ static bool fix_jump(struct gen *g)
 	return to < 0 || to == i->len || to >= i->len + 8;
 }
 
-static bool random_insn(struct gen *g)
+static inline bool random_insn(struct gen *g)
 {
 	struct x86_insn *i = &g->insn;
 
@@ -167,7 +167,7 @@ static uint64_t random_value(struct gen *g)
 
 /* Where a memory operand goes: mostly into the arena, at times across its ends, to what can only be
  * read, or to nothing. */
-static uint64_t random_place(struct gen *g)
+static inline uint64_t random_place(struct gen *g)
 {
 	switch (below(g, 32)) {
 	case 0:
@@ -181,13 +181,13 @@ static uint64_t random_place(struct gen *g)
 	}
 }
 
-static uint64_t code_place(struct gen *g)
+static inline uint64_t code_place(struct gen *g)
 {
 	return rig_ip(g->rig, RIG_CODE + 0x100 + below(g, 0x600));
 }
 
 /* For the instruction, at rip. */
-static void random_state(struct gen *g)
+static inline void random_state(struct gen *g)
 {
 	const struct x86_insn *a = &g->insn;
 	struct x86 *s = g->rig->s;
@@ -227,7 +227,7 @@ static void random_state(struct gen *g)
 		x86_flush(s, true);
 }
 
-static void fill_arena(struct gen *g)
+static inline void fill_arena(struct gen *g)
 {
 	unsigned i;
 
@@ -236,7 +236,7 @@ static void fill_arena(struct gen *g)
 }
 
 /* Values in memory that jumps and POPF take. */
-static void plant(struct gen *g, uint64_t at, uint64_t v)
+static inline void plant(struct gen *g, uint64_t at, uint64_t v)
 {
 	unsigned i;
 
@@ -278,7 +278,7 @@ static uint64_t number(const char *name, uint64_t otherwise)
 }
 
 /* Says the seed. */
-static void gen_init(struct gen *g, struct rig *r, uint32_t mode, x86_has_fn *has)
+static inline void gen_init(struct gen *g, struct rig *r, uint32_t mode, x86_has_fn *has)
 {
 	uint64_t seed = number("LODGE_SEED", 1);
 

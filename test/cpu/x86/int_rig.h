@@ -107,7 +107,7 @@ static void rig_free(struct rig *r)
 
 /* Segments and modes such that s->mode becomes this.  Without X86_FLAT segments have bases, from
  * which on offsets of 16 bits reach the arena, or the code.  Protected modes have paging on. */
-static void rig_mode(struct rig *r, uint32_t mode)
+static inline void rig_mode(struct rig *r, uint32_t mode)
 {
 	const bool flat = mode & X86_FLAT, code64 = (mode & X86_CODE_SIZE) == X86_CODE64;
 	const uint32_t dpl = mode & X86_USER ? X86_SEG_DPL : 0;
@@ -142,7 +142,7 @@ static inline uint64_t rig_ip(const struct rig *r, uint64_t at)
 }
 
 /* Executes an instruction at rip by its body. */
-static void rig_run(struct rig *r, const struct x86_insn *a)
+static inline void rig_run(struct rig *r, const struct x86_insn *a)
 {
 	r->vector = -1;
 	r->error = r->s->cr2 = 0;
