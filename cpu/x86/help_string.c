@@ -171,8 +171,8 @@ X86_HELP(string)
 		.seg = a >> X86_STR_SEG & 15,
 		.rep = a >> X86_STR_REP & 3,
 	};
-
 	uint64_t n;
+	bool done;
 
 	(void)b;
 	(void)d;
@@ -192,14 +192,14 @@ X86_HELP(string)
 			n = 1;
 		}
 		move(&t, X86_RCX, -n);
-		/* Each iteration takes its part of the turn. */
+		/* Each iteration takes its part of the turn; the caller counts the last one. */
 		s->left -= (int64_t)n;
-		if (found(&t) || !(s->r[X86_RCX] & t.mask)) {
+		done = found(&t) || !(s->r[X86_RCX] & t.mask);
+		if (done || s->left <= 0 ||
+		    atomic_load_explicit(&s->attention, memory_order_relaxed)) {
 			s->left++;
-			return 0;
+			return !done;
 		}
-		if (s->left <= 0 || atomic_load_explicit(&s->attention, memory_order_relaxed))
-			return 1;
 	}
 	return 0;
 }

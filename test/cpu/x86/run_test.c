@@ -162,6 +162,34 @@ static void ends_turns_anywhere(void **state)
 	}
 }
 
+/* Each iteration of REP counts once, wherever turns end. */
+static void counts_iterations(void **state)
+{
+	static const uint8_t code[] = {
+		0xb9, 20, 0,      /* mov cx, 20 */
+		0xf3, 0xaa,       /* rep stosb */
+		0x40, 0x40, 0x40, /* inc ax */
+	};
+	struct rig *g = *state;
+	unsigned turn, done;
+
+	for (turn = 1; turn < 25; turn++) {
+		run(g, code, sizeof code, 1);
+		done = 0;
+		while (g->r.rip != CODE + 6) {
+			const uint64_t before = cpu_x86_64.retired(g->cpu);
+			const unsigned n = 21 - done < turn ? 21 - done : turn;
+
+			cpu_x86_64.run(g->cpu, &g->x, n);
+			cpu_x86_64.get(g->cpu, X86_REGS_ALL, &g->r);
+			done += n;
+			assert_int_equal(cpu_x86_64.retired(g->cpu) - before, n);
+			assert_int_equal(g->r.r[X86_RCX], done < 20 ? 20 - done : 0);
+		}
+		assert_int_equal(done, 21);
+	}
+}
+
 /* More code than decoded instructions are kept of. */
 static void forgets_what_it_decoded(void **state)
 {
@@ -278,6 +306,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(sees_code_that_it_changes, begin, end),
 		cmocka_unit_test_setup_teardown(sees_code_that_it_changes_later, begin, end),
 		cmocka_unit_test_setup_teardown(ends_turns_anywhere, begin, end),
+		cmocka_unit_test_setup_teardown(counts_iterations, begin, end),
 		cmocka_unit_test_setup_teardown(forgets_what_it_decoded, begin, end),
 		cmocka_unit_test_setup_teardown(faults_at_the_limit, begin, end),
 		cmocka_unit_test_setup_teardown(all_state_is_saved, begin, end),
