@@ -65,11 +65,12 @@ static void rig_random(void *machine, void *buf, size_t len)
 	memset(buf, 0x5a, len);
 }
 
-static void rig_new(struct rig *r)
+/* What *like says of how instructions are executed. */
+static void rig_new_like(struct rig *r, const struct cpu_env *like)
 {
 	struct err e = { "" };
 
-	*r = (struct rig){ 0 };
+	*r = (struct rig){ .env = *like };
 	r->ram = aligned_alloc(4096, RIG_SIZE);
 	assert_non_null(r->ram);
 	memset(r->ram, 0, RIG_SIZE);
@@ -93,6 +94,11 @@ static void rig_new(struct rig *r)
 	if (!r->cpu)
 		fail_msg("%s", e.text);
 	r->s = (struct x86 *)(void *)r->cpu;
+}
+
+static inline void rig_new(struct rig *r)
+{
+	rig_new_like(r, &(struct cpu_env){ 0 });
 }
 
 static void rig_free(struct rig *r)

@@ -2,8 +2,9 @@
 /*
  * Programs of random instructions in user mode against the host's CPU: integer, vector and x87
  * instructions with jumps and loops leave the same registers, flags, memory and exception on our
- * CPU, run as guests run.  Needs a CPU whose undefined flags are as ours.  LODGE_SEED;
- * LODGE_STREAMS: how many; LODGE_FIRST: which one first; LODGE_TELL: how many differences.
+ * CPU, run as guests run, interpreted and compiled.  Needs a CPU whose undefined flags are as ours.
+ * LODGE_SEED; LODGE_STREAMS: how many; LODGE_FIRST: which one first; LODGE_TELL: how many
+ * differences; LODGE_ONLY: a pattern for names of tests.
  */
 #include "test/cmocka.h"
 #include "test/cpu/x86/stream_native.h"
@@ -435,15 +436,31 @@ static void in_32_bit_code(void **state)
 	against_the_host(*state, mode);
 }
 
-static int setup(void **state)
+static int setup_like(void **state, const struct cpu_env *like)
 {
 	struct test *t = aligned_alloc(64, (sizeof *t + 63) / 64 * 64);
 
 	assert_non_null(t);
 	memset(t, 0, sizeof *t);
-	rig_new(&t->rig);
+	rig_new_like(&t->rig, like);
 	*state = t;
 	return 0;
+}
+
+static int interpreted(void **state)
+{
+	return setup_like(state, &(struct cpu_env){ 0 });
+}
+
+static int compiled(void **state)
+{
+	return setup_like(state, &(struct cpu_env){ .jit = true, .eager = true });
+}
+
+/* And paths through all that is executed more than once. */
+static int by_paths(void **state)
+{
+	return setup_like(state, &(struct cpu_env){ .jit = true, .eager = true, .paths = true });
 }
 
 static int teardown(void **state)
@@ -457,11 +474,22 @@ static int teardown(void **state)
 
 int main(void)
 {
+#define TEST(what, how)                                                                            \
+	{                                                                                          \
+#what ", " #how, what, how, teardown, NULL                                         \
+	}
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(in_64_bit_code, setup, teardown),
-		cmocka_unit_test_setup_teardown(in_32_bit_code, setup, teardown),
+		TEST(in_64_bit_code, interpreted),
+		TEST(in_32_bit_code, interpreted),
+		TEST(in_64_bit_code, compiled),
+		TEST(in_32_bit_code, compiled),
+		TEST(in_64_bit_code, by_paths),
+		TEST(in_32_bit_code, by_paths),
 	};
 
+#undef TEST
+
+	cmocka_set_test_filter(getenv("LODGE_ONLY"));
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
 #else
