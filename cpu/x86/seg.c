@@ -193,11 +193,14 @@ void x86_drop_inner_segs(struct x86 *s)
 
 	for (n = 0; n < ARRAY_LEN(segs); n++) {
 		struct x86_seg *g = &s->seg[segs[n]];
+		const uint64_t base = g->base;
 
 		/* A null one has nothing to hide but its base, which WRMSR may have set. */
 		if (!(g->attr & X86_SEG_UNUSABLE) && !x86_is_conforming(g->attr) &&
-		    x86_dpl(g->attr) < s->cpl)
+		    x86_dpl(g->attr) < s->cpl) {
 			*g = x86_null_seg(0, 0);
+			g->base = base; /* 64-bit code goes on with it */
+		}
 	}
 	x86_mode_changed(s);
 }

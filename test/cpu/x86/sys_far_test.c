@@ -289,6 +289,32 @@ static void test_returns(void **state)
 		}
 }
 
+/* What an outer level may not have becomes null, and keeps its base, which 64-bit code goes on with
+ * (volume 2, IRET: RETURN-TO-OUTER-PRIVILEGE-LEVEL). */
+static void test_nullified(void **state)
+{
+	struct rig *r = rig_new(NULL);
+	struct x86 *s = r->s;
+
+	(void)state;
+	rig_long(r, 0);
+	s->seg[X86_GS].base = 0x123000;
+	x86_mode_changed(s);
+	s->r[X86_RSP] = 0x6800;
+	rig_put(r, 0x6800, 0x1234, 8);
+	rig_put(r, 0x6808, RIG_CODE3_64, 8);
+	rig_put(r, 0x6810, 2, 8);
+	rig_put(r, 0x6818, 0x6f00, 8);
+	rig_put(r, 0x6820, RIG_DATA3, 8);
+	assert_int_equal(rig_insn(r, "48cf"), RIG_DONE);
+	assert_int_equal(s->cpl, 3);
+	assert_int_equal(s->seg[X86_GS].selector, 0);
+	assert_true(s->seg[X86_GS].attr & X86_SEG_UNUSABLE);
+	assert_int_equal(s->seg[X86_GS].base, 0x123000);
+	assert_int_equal(s->seg_base[X86_GS], 0x123000);
+	rig_free(r);
+}
+
 /* Nobody returns to an inner level. */
 static void test_return_inwards(void **state)
 {
@@ -686,6 +712,7 @@ int main(void)
 		cmocka_unit_test(test_gate_parameters),
 		cmocka_unit_test(test_gate64),
 		cmocka_unit_test(test_returns),
+		cmocka_unit_test(test_nullified),
 		cmocka_unit_test(test_return_inwards),
 		cmocka_unit_test(test_iret_flags),
 		cmocka_unit_test(test_vm_from_cpl3),
