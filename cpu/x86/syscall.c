@@ -4,6 +4,7 @@
  * the model is AMD's: AMD64 APM volume 3 (SYSCALL in compatibility and legacy mode, no SYSENTER in
  * long mode, SYSRET keeps what SS has and checks no address).
  */
+#include "cpu/x86/debug.h"
 #include "cpu/x86/far.h"
 #include "cpu/x86/model.h"
 
@@ -83,6 +84,9 @@ void x86_sysret(struct x86 *s, unsigned size)
 		s->seg[X86_SS] = ss;
 		x86_mode_changed(s);
 	}
+	/* The trap comes right behind it, before an instruction of the program (APM volume 3). */
+	if (s->eflags & FLAG_TF)
+		x86_raise_debug(s, DR6_BS);
 }
 
 void x86_sysenter(struct x86 *s)

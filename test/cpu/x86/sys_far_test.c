@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Transfers to other segments and tasks: SDM volume 3, 5.8, 8; volume 2, CALL, JMP, RET, IRET,
  * SYSCALL, SYSRET, SYSENTER, SYSEXIT. */
+#include "cpu/x86/debug.h"
 #include "test/cpu/x86/sys_rig.h"
 
 enum { CALL_GATE = 0x8c, CALL_GATE16 = 0x84, TARGET = RIG_FREE + 8 };
@@ -458,6 +459,14 @@ static void test_syscall(void **state)
 	assert_int_equal(s->mode & X86_CODE_SIZE, X86_CODE32);
 	assert_int_equal(s->seg[X86_CS].selector, 0x23);
 	assert_int_equal(rig_insn(r, "0f05"), X86_UD); /* Intel: 64-bit code only */
+	/* A trap that SYSRET switches on comes at once, in the program. */
+	rig_long(r, 0);
+	s->r[X86_RCX] = 0x4000;
+	s->r[11] = FLAG_TF | 2;
+	assert_int_equal(rig_insn(r, "480f07"), X86_DB);
+	assert_int_equal(s->rip, 0x4000);
+	assert_int_equal(s->cpl, 3);
+	assert_int_equal(s->dr[6] & DR6_BS, DR6_BS);
 	rig_long(r, 0);
 	s->r[X86_RCX] = 0x800000000000;
 	assert_int_equal(rig_insn(r, "480f07"), X86_GP);
