@@ -6,6 +6,8 @@
  */
 #include "cpu/x86/debug.h"
 
+#include "cpu/x86/model.h"
+
 #define DR7_RESERVED_LOW 0xd800u /* bits 11, 12, 14, 15 */
 
 enum { BREAKPOINTS = 4 };
@@ -115,6 +117,9 @@ void x86_debug_before(struct x86 *s)
 	unsigned n;
 
 	if (s->eflags & FLAG_RF || !x86_watches_code(s))
+		return;
+	/* 18.3.1.1: it may not be noticed there; on AMD's CPUs it is. */
+	if (s->shadow & X86_SHADOW_SS && s->model->vendor == X86_INTEL)
 		return;
 	if (!(s->mode & X86_CODE64))
 		at = (uint32_t)(at + s->seg[X86_CS].base);

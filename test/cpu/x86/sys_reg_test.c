@@ -369,6 +369,9 @@ static void test_code_breakpoint(void **state)
 		fail();
 	x86_debug_before(s);
 	s->eflags &= ~(uint64_t)FLAG_RF;
+	s->shadow = X86_SHADOW_SS;
+	x86_debug_before(s); /* Intel's CPUs do not notice it behind MOV to SS */
+	s->shadow = 0;
 	s->rip++;
 	x86_debug_before(s);
 	rig_free(r);
