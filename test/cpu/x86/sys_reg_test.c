@@ -680,7 +680,10 @@ static void test_apic(void **state)
 	x86_cpuid(s, 1, 0, out);
 	assert_false(out[3] >> 9 & 1);
 	assert_false(read_msr(r, 0x802, &val));
-	assert_true(write_msr(r, 0x1b, 0xfee00d00)); /* x2APIC */
+	r->model.features[X86_WORD_1_ECX] ^= 1u << X86_FEAT_X2APIC % 32;
+	assert_false(write_msr(r, 0x1b, 0xfee00d00)); /* x2APIC, which is not there */
+	r->model.features[X86_WORD_1_ECX] ^= 1u << X86_FEAT_X2APIC % 32;
+	assert_true(write_msr(r, 0x1b, 0xfee00d00));
 	assert_int_equal(s->apic_page, UINT64_MAX);
 	assert_true(write_msr(r, 0x80b, 0x77));
 	assert_int_equal(f.x2, 0x77);
