@@ -404,7 +404,7 @@ static bool is_legal(const struct x86 *s, uint32_t msr, uint64_t val)
 	case (uint32_t)MSR_KERNEL_GS_BASE:
 	case MSR_SYSENTER_ESP:
 	case MSR_SYSENTER_EIP:
-		return x86_is_canonical(s, val);
+		return x86_is_base(s, val);
 	case (uint32_t)MSR_FMASK:
 	case (uint32_t)MSR_TSC_AUX:
 		return !(val >> 32);

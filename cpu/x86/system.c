@@ -250,7 +250,7 @@ void x86_clts(struct x86 *s)
 static void load_table(struct x86 *s, struct x86_table *t, uint64_t base, uint16_t limit)
 {
 	x86_need_cpl0(s);
-	if (s->mode & X86_CODE64 && !x86_is_canonical(s, base))
+	if (s->mode & X86_CODE64 && !x86_is_base(s, base))
 		gp0(s);
 	t->base = base;
 	t->limit = limit;
@@ -290,7 +290,7 @@ static struct x86_seg system_seg(
 	g = x86_seg_of(e);
 	if (x86_is_long(s)) {
 		g.base |= (uint64_t)x86_read_upper(s, e, X86_GP, 0) << 32;
-		if (!x86_is_canonical(s, g.base))
+		if (!x86_is_base(s, g.base))
 			x86_raise_error(s, X86_GP, error);
 	}
 	return g;

@@ -22,6 +22,16 @@ static inline bool x86_has(const struct x86 *s, enum x86_cpuid_bit f)
 	return x86_model_has(s->model, f);
 }
 
+/* Whether it may be the base of a segment or table, or be in an MSR for addresses: canonical for
+ * the widest addresses that the CPU has, whatever CR4.LA57 says (Intel's white paper on 5-level
+ * paging, 335252). */
+static inline bool x86_is_base(const struct x86 *s, uint64_t linear)
+{
+	unsigned shift = x86_has(s, X86_FEAT_LA57) ? 7 : 16;
+
+	return (uint64_t)((int64_t)(linear << shift) >> shift) == linear;
+}
+
 /* Raises #GP(0) unless CPL is 0. */
 static inline void x86_need_cpl0(struct x86 *s)
 {

@@ -565,6 +565,30 @@ static void test_msrs(void **state)
 	}
 }
 
+/* Bases are canonical for the widest addresses that there may be, before CR4.LA57 is set, too. */
+static void test_bases(void **state)
+{
+	static const uint32_t holders[] = { 0xc0000082, 0xc0000100, 0xc0000101, 0xc0000102, 0x175 };
+	static const char *const models[] = { "x86-64-v3", "x86-64-v3,+la57" };
+	unsigned n, m;
+
+	(void)state;
+	for (n = 0; n < 2; n++) {
+		struct rig *r = rig_new(models[n]);
+
+		rig_long(r, 0);
+		for (m = 0; m < ARRAY_LEN(holders); m++) {
+			assert_true(write_msr(r, holders[m], 0xffffaaaaaaaaaaaa));
+			assert_int_equal(write_msr(r, holders[m], 0xffaaaaaaaaaaaaaa), n);
+			assert_false(write_msr(r, holders[m], 0xaaaaaaaaaaaaaaaa));
+		}
+		rig_put(r, 0x6002, 0xffaaaaaaaaaaaaaa, 8);
+		assert_int_equal(
+		    rig_insn(r, "0f011425 00600000"), n ? RIG_DONE : X86_GP); /* lgdt */
+		rig_free(r);
+	}
+}
+
 /* What is not there is #GP to read, too. */
 static void test_no_msr(void **state)
 {
@@ -722,6 +746,7 @@ int main(void)
 		cmocka_unit_test(test_alignment),
 		cmocka_unit_test(test_invalidate),
 		cmocka_unit_test(test_msrs),
+		cmocka_unit_test(test_bases),
 		cmocka_unit_test(test_no_msr),
 		cmocka_unit_test(test_tsc),
 		cmocka_unit_test(test_apic),
