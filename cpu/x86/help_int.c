@@ -3,6 +3,7 @@
  * The helpers of integer instructions; helpers.h says who calls them.  SDM volume 2.  Atomics take
  * hosts that are little-endian.
  */
+#include "cpu/x86/code.h"
 #include "cpu/x86/direct.h"
 #include "cpu/x86/far.h"
 #include "cpu/x86/sem_flags.h"
@@ -72,12 +73,30 @@ X86_HELP(lazy_flags)
 	return lazy_flags(a, b, d, b);
 }
 
+/* The segment through which the instruction at rip gets to an address, which IR does not say.  What
+ * uses the stack and a memory operand has the stack's address in, or right below, RSP. */
+static unsigned segment_of(struct x86 *s, uint64_t at)
+{
+	const struct x86_insn *a = x86_code_at(s);
+	const bool stack = (a->op >= X86_OP_push && a->op <= X86_OP_popfq) ||
+			   a->op == X86_OP_call_near || a->op == X86_OP_ret_near;
+	const bool memory = a->noperands && a->o[0].kind == X86_O_MEM;
+
+	if (stack && (!memory || s->r[X86_RSP] - at <= 8))
+		return X86_SS;
+	return a->seg;
+}
+
 void x86_check_linear(struct x86 *s, uint64_t at, unsigned size)
 {
-	if ((s->mode & X86_CODE_SIZE) == X86_CODE64)
-		x86_linear(s, X86_DS, at, size, X86_LOAD);
-	else if (at + size - 1 > UINT32_MAX)
-		x86_raise_error(s, X86_GP, 0);
+	const uint64_t last = at + size - 1;
+
+	if ((s->mode & X86_CODE_SIZE) != X86_CODE64) {
+		if (last > UINT32_MAX)
+			x86_raise_error(s, segment_of(s, at) == X86_SS ? X86_SSF : X86_GP, 0);
+	} else if (!x86_is_canonical(s, at) || !x86_is_canonical(s, last)) {
+		x86_raise_error(s, segment_of(s, at) == X86_SS ? X86_SSF : X86_GP, 0);
+	}
 }
 
 X86_HELP(linear)

@@ -32,6 +32,7 @@ static inline void copy_state(struct rig *to, const struct rig *from)
 	memcpy(to->s->r, from->s->r, sizeof to->s->r);
 	memcpy(to->arena, from->arena, RIG_ARENA_SIZE);
 	memcpy(to->code, from->code, RIG_CODE_SIZE);
+	mem_written(to->env.mem, RIG_CODE, RIG_CODE_SIZE);
 	to->s->rip = from->s->rip;
 	to->s->eflags = from->s->eflags;
 	to->s->fl_op = from->s->fl_op;
@@ -45,13 +46,9 @@ static inline void compare(struct both *t, const uint64_t before[16], uint32_t f
 {
 	const struct rig *d = &t->direct, *r = &t->ir;
 	const char *text = describe(&t->gen, before, flags_before);
-	int vector = r->vector;
 	unsigned i;
 
-	/* Accesses through IR do not know the segment when an address is not canonical. */
-	if (d->vector == X86_SSF && vector == X86_GP)
-		vector = X86_SSF;
-	if (d->vector != vector || d->error != r->error || d->s->cr2 != r->s->cr2)
+	if (d->vector != r->vector || d->error != r->error || d->s->cr2 != r->s->cr2)
 		fail_msg("exception %d (%" PRIx64 ", %" PRIx64 ") at once, %d (%" PRIx64
 			 ", %" PRIx64 ") otherwise: %s",
 		    d->vector, d->error, d->s->cr2, r->vector, r->error, r->s->cr2, text);
