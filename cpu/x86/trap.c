@@ -308,6 +308,11 @@ void x86_soft_interrupt(struct x86 *s, unsigned vector, enum x86_event kind, uin
 	bool soft = is_soft(vector, kind);
 	struct event e = { vector, kind, false, 0, next, !soft, soft };
 
+	/* INT1 is a debug exception: what MOV to SS held back comes with it. */
+	if (vector == X86_DB && kind == X86_EVENT_INT1_INT3 && s->dr6_pending) {
+		s->dr[6] = (s->dr[6] & ~15ull) | s->dr6_pending;
+		s->dr6_pending = 0;
+	}
 	enter(s, &e);
 }
 

@@ -528,6 +528,23 @@ static void test_task_gate(void **state)
 	rig_free(r);
 }
 
+/* What MOV to SS held back comes with INT1, not behind it. */
+static void test_int1(void **state)
+{
+	struct rig *r = rig_new(NULL);
+	struct x86 *s = r->s;
+
+	(void)state;
+	rig_protect(r, 0);
+	rig_idt(r, X86_DB, rig_gate(RIG_CODE0, RIG_HANDLER, INT_GATE, 0));
+	s->dr6_pending = 2;
+	assert_int_equal(rig_insn(r, "f1"), RIG_DONE);
+	assert_int_equal(s->rip, RIG_HANDLER);
+	assert_int_equal(s->dr6_pending, 0);
+	assert_int_equal(s->dr[6] & 15, 2);
+	rig_free(r);
+}
+
 /* The trace of an INT n with TF is the handler's, not the program's. */
 static void test_single_step(void **state)
 {
@@ -577,6 +594,7 @@ int main(void)
 		cmocka_unit_test(test_vme),
 		cmocka_unit_test(test_virtual_if),
 		cmocka_unit_test(test_task_gate),
+		cmocka_unit_test(test_int1),
 		cmocka_unit_test(test_single_step),
 	};
 
