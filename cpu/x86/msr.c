@@ -269,6 +269,8 @@ static bool write_apic(struct x86 *s, uint32_t msr, uint64_t val)
 		val = deadline_to_ns(s, val);
 	if (msr == MSR_APIC_BASE && val & APIC_BASE_X2APIC && !x86_has(s, X86_FEAT_X2APIC))
 		return false;
+	if (msr == MSR_APIC_BASE && val >> s->model->phys_bits)
+		return false;
 	if (!i || !i->write_msr(i->arg, s->id, msr, val))
 		return false;
 	if (msr == MSR_APIC_BASE) {

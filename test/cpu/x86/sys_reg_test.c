@@ -707,6 +707,7 @@ static void test_apic(void **state)
 	r->model.features[X86_WORD_1_ECX] ^= 1u << X86_FEAT_X2APIC % 32;
 	assert_false(write_msr(r, 0x1b, 0xfee00d00)); /* x2APIC, which is not there */
 	r->model.features[X86_WORD_1_ECX] ^= 1u << X86_FEAT_X2APIC % 32;
+	assert_false(write_msr(r, 0x1b, 0xfee00d00 | 1ull << r->model.phys_bits));
 	assert_true(write_msr(r, 0x1b, 0xfee00d00));
 	assert_int_equal(s->apic_page, UINT64_MAX);
 	assert_true(write_msr(r, 0x80b, 0x77));
