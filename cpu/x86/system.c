@@ -346,7 +346,7 @@ void x86_invpcid(struct x86 *s, uint64_t type, const uint64_t descriptor[2])
 	if (type <= INVPCID_CONTEXT && pcid && !(s->cr4 & CR4_PCIDE))
 		gp0(s);
 	if (type == INVPCID_ADDRESS) {
-		if (!x86_is_canonical(s, descriptor[1]))
+		if (!x86_is_base(s, descriptor[1]))
 			gp0(s);
 		x86_flush_page(s, descriptor[1]);
 	} else {
