@@ -474,6 +474,13 @@ const void *cpu_jit_find(struct cpu_jit *j, void *cpu)
 	return host;
 }
 
+bool cpu_jit_is_hot(const struct cpu_jit *j, const void *cpu)
+{
+	const struct jit_side *s = (const void *)((const char *)cpu + j->class->side);
+
+	return s->hot;
+}
+
 /* Paths ---------------------------------------------------------------------------------------- */
 
 /* Compiled code has stopped at pc. */

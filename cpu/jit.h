@@ -87,6 +87,8 @@ void cpu_jit_flavour(const struct cpu_jit_class *, void *cpu, unsigned flavour);
 
 /* How the compiled code at pc starts; NULL: it is to be interpreted (yet). */
 const void *cpu_jit_find(struct cpu_jit *, void *cpu);
+/* Whether that is so because the path from there is wanted first: cpu_jit_follow. */
+bool cpu_jit_is_hot(const struct cpu_jit *, const void *cpu);
 /* What jit_guest.jump is to be, for a CPU that has set pc. */
 const void *cpu_jit_jump(const struct cpu_jit_class *, void *cpu);
 /* Runs from there until it is not known where to go on; false: the interpreter has to, pc and left

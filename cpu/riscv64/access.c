@@ -156,7 +156,7 @@ static void written(struct rv *s, const struct part *p, unsigned len)
 static void writing(struct rv *s, void *host, unsigned len)
 {
 	if (unlikely(s->lockstep))
-		rv_lockstep_write(s, host, len);
+		cpu_lockstep_write(s->lockstep, host, len, false);
 }
 
 static void store_across(struct rv *s, uint64_t va, uint64_t val, unsigned size, unsigned n)

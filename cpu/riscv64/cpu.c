@@ -57,7 +57,7 @@ static struct cpu *new (const struct cpu_env *env, unsigned id, struct cpu *firs
 	cpu_jit_init(&rv_jit_class, s);
 	if (rv_vm_new(s, e) < 0 || rv_jit_new(s, e) < 0 || rv_lockstep_new(s, e) < 0 ||
 	    rv_code_new(s, e) < 0) {
-		rv_lockstep_free(s);
+		cpu_lockstep_free(s->lockstep);
 		rv_jit_free(s);
 		rv_vm_free(s);
 		free(s);
@@ -84,7 +84,7 @@ static void release(struct cpu *cpu)
 			break;
 		}
 	rv_code_free(s);
-	rv_lockstep_free(s);
+	cpu_lockstep_free(s->lockstep);
 	rv_jit_free(s);
 	rv_vm_free(s);
 	mutex_fini(&s->stimer_lock);

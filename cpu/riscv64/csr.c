@@ -458,7 +458,7 @@ uint64_t rv_csr(struct rv *s, unsigned csr, enum rv_csr_op op, uint64_t val, boo
 		rv_illegal(s);
 	if (write) {
 		if (may_flush(csr, op, val))
-			rv_lockstep_alone(s);
+			cpu_lockstep_alone(s->lockstep);
 		base = old;
 		if (csr == MIP) /* the wire is seen, but not set or cleared (3.1.9) */
 			base = (old & ~BIT(RV_LINE_SEIP)) | (s->mip & BIT(RV_LINE_SEIP));

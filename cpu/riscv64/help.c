@@ -317,7 +317,7 @@ HELP(wfi)
 HELP(sfence_vma)
 {
 	rv_check_sfence(s);
-	rv_lockstep_alone(s);
+	cpu_lockstep_alone(s->lockstep);
 	rv_flush(s, d & 1, a, d & 2, b);
 	return 0;
 }

@@ -374,9 +374,13 @@ static void run_compiled(struct rv *s, struct exit *x)
 static void run_lockstep(struct rv *s, struct exit *x)
 {
 	for (;;) {
-		if (!begin_slice(s, x, RV_LOCKSTEP_SLICE))
+		if (!begin_slice(s, x, LOCKSTEP_SLICE))
 			return;
-		if (!rv_lockstep_run(s)) {
+		if (s->jit_side.hot) {
+			cpu_jit_follow(s->jit, s);
+			continue;
+		}
+		if (!cpu_lockstep_run(s->lockstep)) {
 			*x = (struct exit){ .why = EXIT_ERROR, .val = (uint64_t)-EILSEQ };
 			return;
 		}

@@ -259,7 +259,7 @@ int rv_translate(struct rv *s, enum rv_context ctx, uint64_t va, unsigned len,
 	} else {
 		if (remembered(s, ctx, va, access, where))
 			return 0;
-		rv_lockstep_alone(s);
+		cpu_lockstep_alone(s->lockstep);
 		do
 			r = walk(s, ctx, va, access, where);
 		while (r == AGAIN);

@@ -96,7 +96,7 @@ enum {
 struct rv_code; /* cpu/riscv64/code.h: decoded pages */
 struct rv_page;
 struct rv_vm; /* cpu/riscv64/vm.h */
-struct rv_lockstep;
+struct cpu_lockstep;
 
 struct rv {
 	/* What compiled code uses most comes first: there its instructions are shorter. */
@@ -152,9 +152,9 @@ struct rv {
 	uint8_t fences;       /* and what other harts ask for; any thread */
 	unsigned spins;       /* rv_vm_spin */
 	struct rv_code *code;
-	struct cpu_jit *jit;          /* the VM's; NULL: interpreter only */
-	struct rv_lockstep *lockstep; /* cpu/riscv64/lockstep.h; NULL: not asked for */
-	jmp_buf trap;                 /* where rv_raise goes: into rv_run, with RV_JMP_x */
+	struct cpu_jit *jit;           /* the VM's; NULL: interpreter only */
+	struct cpu_lockstep *lockstep; /* cpu/lockstep.h; NULL: not asked for */
+	jmp_buf trap;                  /* where rv_raise goes: into rv_run, with RV_JMP_x */
 	enum rv_cause raised_cause;
 	uint64_t raised_tval;
 	int64_t turn_rest;   /* of the turn, beyond `left` */

@@ -186,7 +186,7 @@ static void exception_differs(void **state)
 	if (no_jit())
 		return;
 	plant(b, 3, 0x00000000); /* illegal */
-	says(b, "interpreted: 4 instructions, then exception 2, tval 0");
+	says(b, "interpreted: 4 instructions, then exception 2, value 0");
 	says(b, "000000008000000c  0000  illegal\n");
 }
 
