@@ -217,8 +217,9 @@ static NOINLINE struct x86_block *look_up(struct x86 *s, const uint8_t *host, ui
 		at = &b->bucket;
 	if (b && b->epoch == now)
 		return b;
-	if (b && ((b->host2 && b->host2 != find(s, x86_next_page(s, linear))) ||
-		     b->version != version(s, b))) {
+	/* What is in the first page says whether there has to be a second one. */
+	if (b && (b->version != version(s, b) ||
+		     (b->host2 && b->host2 != find(s, x86_next_page(s, linear))))) {
 		*at = b->bucket;
 		b = NULL;
 	}

@@ -298,6 +298,40 @@ static void sees_address_bit_20_if_the_gate_is_open(void **state)
 	assert_int_equal(g->r.r[X86_RAX] & 0xff, 2);
 }
 
+/* What crossed into a page that is not there, and was changed so that it does not. */
+static void needs_no_second_page_any_more(void **state)
+{
+	enum { PAGING = 0x80000000, TABLES = 0x20000, LINEAR = 0x400000 };
+	struct rig *g = *state;
+	unsigned i;
+
+	for (i = 0; i < 3; i++) {
+		memset(g->ram + 0x3000, 0x90, 0x1000);
+		g->ram[0x3fff] = i == 0 ? 0x04 : 0x40; /* add al, imm8; inc eax */
+		mem_written(g->env.mem, 0x3000, 0x1000);
+		g->ram[TABLES + 4] = 0x07; /* LINEAR is led by the table behind */
+		g->ram[TABLES + 5] = 0x10;
+		g->ram[TABLES + 6] = 0x02;
+		g->ram[TABLES + 0x1000] =
+		    0x07; /* to page 3; the next page is there at first only */
+		g->ram[TABLES + 0x1001] = 0x30;
+		g->ram[TABLES + 0x1004] = i == 0 ? 0x07 : 0;
+		g->ram[TABLES + 0x1005] = 0x40;
+		cpu_x86_64.get(g->cpu, X86_REGS_ALL, &g->r);
+		g->r.cr0 = CR0_PE | CR0_PG | CR0_ET;
+		g->r.cr3 = TABLES;
+		g->r.seg[X86_CS] = (struct x86_seg){ 0, UINT32_MAX, 0xc09b, 8 };
+		g->r.rip = LINEAR + 0xfff;
+		g->r.r[X86_RAX] = 0;
+		cpu_x86_64.set(g->cpu, X86_REGS_ALL, &g->r);
+		g->ram[0x4000] = 5;
+		cpu_x86_64.run(g->cpu, &g->x, 1);
+		cpu_x86_64.get(g->cpu, X86_REGS_ALL, &g->r);
+		assert_int_equal(g->x.why, EXIT_TURN);
+		assert_int_equal(g->r.r[X86_RAX], i == 0 ? 5 : 1);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -312,6 +346,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(all_state_is_saved, begin, end),
 		cmocka_unit_test_setup_teardown(
 		    sees_address_bit_20_if_the_gate_is_open, begin, end),
+		cmocka_unit_test_setup_teardown(needs_no_second_page_any_more, begin, end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
