@@ -352,7 +352,8 @@ static uint16_t fold_equal(struct fold *f, struct ir_op *o)
 	if (f->op[o->b].k == 0) {
 		if (is_bool(f, o->a))
 			return eq ? become_opposite(f, o, o->a) : o->a;
-		if (x->op == IR_xor || x->op == IR_sub)
+		/* A difference to a constant is a new value of a counter, and its old one gone. */
+		if (x->op == IR_xor || (x->op == IR_sub && !has_imm(f, x)))
 			return become(f, o, o->op, IR_I64, x->a, x->b);
 		return 0;
 	}

@@ -22,7 +22,7 @@ static void ready(struct gen *g, uint16_t v)
 {
 	struct x86_mem m;
 
-	if (!x86_is_imm(g, v) && !(x86_in_memory(g, v, &m) && g->value[v].last <= g->i))
+	if (g->value[v].where != IN_IMM && !(x86_in_memory(g, v, &m) && g->value[v].last <= g->i))
 		x86_use(g, v);
 }
 
@@ -145,6 +145,12 @@ static void shift(struct gen *g, uint16_t n, const struct ir_op *o)
 		if (g->value[o->a].where == IN_REG)
 			x86_use(g, o->a);
 		d = x86_dest(g, n, o->a);
+		if (op < SHIFT_SHL && g->jit->has.bmi2 && count && !is_in(g, o->a, d)) {
+			x86_rorx(&g->code, w, d, x86_use(g, o->a),
+			    op == SHIFT_ROR ? count : (w ? 64 : 32) - count);
+			x86_result(g, n, d);
+			return;
+		}
 		x86_load_value(g, d, o->a);
 		if (count)
 			x86_shift_ri(&g->code, w, op, d, count);
@@ -337,6 +343,38 @@ static void not_(struct gen *g, uint16_t n, bool w, uint16_t a)
 	x86_result(g, n, d);
 }
 
+static bool is_fused(const struct gen *g, uint16_t v)
+{
+	return g->value[v].fused && g->value[v].fused == g->i;
+}
+
+/* The low 8 or 16 bits of what is masked, by a move of as many. */
+static bool insert(struct gen *g, uint16_t n, const struct ir_op *o)
+{
+	enum ir_type type = x86_masked_type(g, &g->op[o->a]);
+	uint16_t low = o->b;
+	unsigned reg, d;
+
+	if (!is_fused(g, o->a))
+		return false;
+	if (is_fused(g, low))
+		low = g->op[low].a;
+	reg = x86_use(g, low);
+	o = &g->op[o->a];
+	if (g->value[o->a].where == IN_REG)
+		x86_use(g, o->a);
+	d = x86_dest(g, n, o->a);
+	if (d == reg)
+		d = x86_temp(g);
+	x86_load_value(g, d, o->a);
+	if (type == IR_I8)
+		x86_rr8(&g->code, false, OP_MOV8, d, reg);
+	else
+		x86_rr(&g->code, false, OP_MOV16, d, reg);
+	x86_result(g, n, d);
+	return true;
+}
+
 /* The operations that can be done with 32 bits (not w), too.  Their value is n. */
 static void simple(struct gen *g, uint16_t n, bool w, const struct ir_op *o)
 {
@@ -351,6 +389,8 @@ static void simple(struct gen *g, uint16_t n, bool w, const struct ir_op *o)
 		binary(g, n, w, ALU_AND, o->a, o->b, true);
 		return;
 	case IR_or:
+		if (insert(g, n, o))
+			return;
 		binary(g, n, w, ALU_OR, o->a, o->b, true);
 		return;
 	case IR_xor:
@@ -362,11 +402,6 @@ static void simple(struct gen *g, uint16_t n, bool w, const struct ir_op *o)
 	default:
 		not_(g, n, w, o->a);
 	}
-}
-
-static bool is_fused(const struct gen *g, uint16_t v)
-{
-	return g->value[v].fused && g->value[v].fused == g->i;
 }
 
 static void extend(struct gen *g, uint16_t n, const struct ir_op *o)
@@ -541,7 +576,7 @@ enum x86_cond x86_compare(struct gen *g, uint16_t v)
 	}
 	if (o->op == IR_eq && is_fused(g, o->a) && x->op != IR_zext)
 		return x86_compare(g, o->a) ^ 1;
-	type = x86_compared_type(g, o);
+	type = (enum ir_type)g->value[v].compared;
 	if (is_fused(g, o->a) && is_fused(g, x->a)) {
 		test_bits(g, type, g->op[x->a].a, g->op[x->a].b);
 		return cc;

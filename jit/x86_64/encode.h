@@ -59,6 +59,8 @@ enum x86_op {
 	OP_MOV_TO = 0x89,
 	OP_MOV8_TO = 0x88,
 	OP_MOV16_TO = 0x660089,
+	OP_MOV8 = 0x8a,
+	OP_MOV16 = 0x66008b,
 	OP_LEA = 0x8d,
 	OP_MOVSXD = 0x63,
 	OP_MOVZX8 = 0x0fb6,

@@ -66,6 +66,7 @@ struct value {
 	uint8_t home;   /* a slot that has had it, + 1; its memory has it if slot_has it and
 			   slot_value   agrees */
 	uint8_t owed;   /* slots that it is the value of, and that are not at home */
+	uint8_t compared; /* a comparison: the enum ir_type of which it looks at the low bits */
 	bool tested;    /* an extension that is compared with 0 */
 	uint8_t boxed;  /* IN_XMM: a single with ones above it */
 	uint8_t xuses;  /* uses that want it in an xmm register; 255: or more */
@@ -101,7 +102,7 @@ enum cold_kind {
 struct cold {
 	uint8_t kind;
 	uint8_t base, reg;
-	uint16_t access;   /* COLD_SLOW: ACCESS_x */
+	uint16_t access;   /* COLD_SLOW: ACCESS_x; COLD_TRAP without reg: the value */
 	uint16_t rest;     /* instructions not executed */
 	uint16_t pc, next; /* offsets of this instruction and the next */
 	struct snapshot snap;
@@ -251,7 +252,7 @@ void x86_note_exit(struct gen *);
 
 /* prepare.c */
 void x86_prepare(struct gen *);
-enum ir_type x86_compared_type(const struct gen *, const struct ir_op *);
+enum ir_type x86_masked_type(const struct gen *, const struct ir_op *mask);
 
 /* share.c */
 void x86_share(struct gen *);

@@ -116,11 +116,14 @@ static void side_to(struct gen *g, const struct ir_op *o)
 
 static void trap_if(struct gen *g, const struct ir_op *o)
 {
-	unsigned reg = x86_use(g, o->b);
+	/* A small constant can wait. */
+	bool late = g->value[o->b].where == IN_IMM && g->op[o->b].k == (uint8_t)g->op[o->b].k;
+	unsigned reg = late ? (unsigned)X86_NONE : x86_use(g, o->b);
 	enum x86_cond cc = x86_compare(g, o->a);
 	struct cold *c = x86_add_cold(g, COLD_TRAP, NULL);
 
 	c->reg = (uint8_t)reg;
+	c->access = late ? (uint8_t)g->op[o->b].k : 0;
 	c->disp = (int32_t)o->k;
 	c->snap = x86_snapshot(g);
 	c->site = x86_jcc(&g->code, cc, g->code.at);
@@ -366,6 +369,8 @@ static void cold_exit_to(struct gen *g, const struct cold *c)
 static void cold_trap(struct gen *g, const struct cold *c)
 {
 	x86_settle(g, c->snap, RDX, c->reg);
+	if (c->reg == X86_NONE)
+		x86_mov_ri(&g->code, RDX, c->access);
 	raise(g, c->pc, c->rest, c->disp);
 }
 

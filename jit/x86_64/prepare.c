@@ -55,7 +55,7 @@ static void fuse(struct gen *g, uint16_t v, unsigned n)
 
 /* The type that both operands of a comparison are extended from, as far as it matters; IR_I64: they
  * are not. */
-enum ir_type x86_compared_type(const struct gen *g, const struct ir_op *o)
+static enum ir_type compared_type(const struct gen *g, const struct ir_op *o)
 {
 	const unsigned ext = o->op == IR_lts ? IR_sext : IR_zext;
 	const uint16_t v[2] = { o->a, o->b };
@@ -80,21 +80,55 @@ enum ir_type x86_compared_type(const struct gen *g, const struct ir_op *o)
 	return type;
 }
 
-/* Comparisons look at the low bits alone, and that some of them are set is a comparison. */
-static void fuse_compared(struct gen *g, const struct ir_op *o, unsigned at)
+/* An extension, which is left to who uses it, unless a load does it. */
+static void fuse_extension(struct gen *g, uint16_t v, unsigned n)
 {
+	const struct ir_op *o = &g->op[v], *x = &g->op[o->a];
+
+	if (is_extension(o) && !((x->op == IR_ld || x->op == IR_ldw) && x->type == o->type))
+		fuse(g, v, n);
+}
+
+/* Comparison n looks at the low bits alone, and that some of them are set is a comparison. */
+static void fuse_compared(struct gen *g, unsigned n, unsigned at)
+{
+	const struct ir_op *o = &g->op[n];
 	const bool zero = is_small(g, o->b) && g->op[o->b].k == 0;
-	const uint16_t v[2] = { o->a, o->b };
-	unsigned i;
 
 	if (zero && o->op != IR_ltu && g->op[o->a].op == IR_and)
 		fuse(g, o->a, at);
-	if (x86_compared_type(g, o) == IR_I64)
+	g->value[n].compared = (uint8_t)compared_type(g, o);
+	if (g->value[n].compared == IR_I64)
 		return;
-	for (i = 0; i < 2; i++)
-		if (is_extension(&g->op[v[i]]))
-			fuse(g, v[i], at);
+	fuse_extension(g, o->a, at);
+	fuse_extension(g, o->b, at);
 	g->value[o->a].tested = zero && o->op != IR_ltu;
+}
+
+/* How many low bits a mask takes away; else IR_I64. */
+enum ir_type x86_masked_type(const struct gen *g, const struct ir_op *mask)
+{
+	if (mask->op != IR_and || g->op[mask->b].op != IR_imm)
+		return IR_I64;
+	return g->op[mask->b].k == ~0xff     ? IR_I8
+	       : g->op[mask->b].k == ~0xffff ? IR_I16
+					     : IR_I64;
+}
+
+/* or of a value whose low bits are masked away and what has no others. */
+static void fuse_insertion(struct gen *g, const struct ir_op *o, unsigned n)
+{
+	enum ir_type type = x86_masked_type(g, &g->op[o->a]);
+	const struct ir_op *low = &g->op[o->b];
+
+	if (type == IR_I64)
+		return;
+	if (!is_compare(low) &&
+	    !((low->op == IR_zext || low->op == IR_ld || low->op == IR_ldw) && low->type <= type))
+		return;
+	fuse(g, o->a, n);
+	if (low->op == IR_zext && low->type == type)
+		fuse_extension(g, o->b, n);
 }
 
 /* Whether the zero-extended low half of v is what 32-bit operations of the host make. */
@@ -156,14 +190,19 @@ static void wishes(struct gen *g, struct ir_op *o, unsigned n, unsigned at)
 		if (at != n && is_small(g, o->b) && g->op[o->b].k == 0 &&
 		    is_compare(&g->op[o->a])) {
 			fuse(g, o->a, at);
+			g->value[n].compared = IR_I64;
 			break;
 		}
-		fuse_compared(g, o, at);
+		fuse_compared(g, n, at);
+		break;
+	case IR_or:
+		if (at == n)
+			fuse_insertion(g, o, n);
 		break;
 	case IR_ne:
 	case IR_lts:
 	case IR_ltu:
-		fuse_compared(g, o, at);
+		fuse_compared(g, n, at);
 		break;
 	case IR_sext:
 	case IR_zext:
