@@ -270,16 +270,15 @@ static ALWAYS_INLINE void put_flags_carry(
 static ALWAYS_INLINE void put_flags_then(
     struct ctx *c, enum x86_flag_kind kind, unsigned size, val r)
 {
-	c->s->fl_op = (c->s->fl_op & X86_FL_KEPT) | x86_fl_op(kind, size) << X86_FL_THEN;
+	c->s->fl_op = (c->s->fl_op & x86_fl_kept()) | x86_fl_then(kind, size) << X86_FL_THEN;
 	c->s->fl_r = r;
 }
 
 /* Some of the six flags, of which there is one at least; bits: they alone, in their places. */
 static ALWAYS_INLINE void change_flags(struct ctx *c, uint32_t mask, val bits)
 {
-	const uint64_t both = (uint64_t)mask << X86_FL_CHANGED | (uint64_t)mask << X86_FL_TO;
-
-	c->s->fl_op = (c->s->fl_op & ~both) | (uint64_t)mask << X86_FL_CHANGED | bits << X86_FL_TO;
+	c->s->fl_op = (c->s->fl_op & ~x86_fl_all_of(mask)) | x86_fl_changes(mask) |
+		      bits << X86_FL_TO;
 }
 
 static ALWAYS_INLINE void change_flags_if(struct ctx *c, val cond, uint32_t mask, val bits)
@@ -304,13 +303,13 @@ static ALWAYS_INLINE void change_carry_overflow(struct ctx *c, val bit)
 static ALWAYS_INLINE val cond(struct ctx *c, enum x86_cond cc)
 {
 	const uint64_t op = c->s->fl_op;
-	const unsigned kind = (op & 0xff) >> 2, unused = 64 - (8u << (op & 3));
+	const unsigned kind = (op & 63) >> 2, unused = 64 - (8u << (op & 3));
 	/* What is above the size goes away. */
 	const uint64_t a = c->s->fl_a << unused, b = c->s->fl_b << unused;
 	val r;
 
 	if (unlikely(op >> X86_FL_THEN)) {
-		if (!(op >> X86_FL_CHANGED) && cc >> 1 == X86_CC_Z >> 1)
+		if (!(op >> X86_FL_TO) && cc >> 1 == X86_CC_Z >> 1)
 			return (c->s->fl_r == 0) ^ (cc & 1);
 		return x86_cond(c->s, cc);
 	}

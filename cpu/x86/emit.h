@@ -285,7 +285,10 @@ static inline void know_flags(
 
 static inline void put_flags(struct ctx *c, enum x86_flag_kind kind, unsigned size, val a, val b)
 {
-	put_fl(c, imm(c, x86_fl_op(kind, size)), a, b);
+	put_slot(c, X86_SLOT_FL_OP, imm(c, x86_fl_op(kind, size)));
+	put_slot(c, X86_SLOT_FL_A, a);
+	if (kind != X86_FL_LOGIC && kind != X86_FL_BITS)
+		put_slot(c, X86_SLOT_FL_B, b);
 	know_flags(c, kind, size, 0, a, b);
 }
 
@@ -326,9 +329,9 @@ static inline void put_flags_carry(
 
 static inline void put_flags_then(struct ctx *c, enum x86_flag_kind kind, unsigned size, val r)
 {
-	val op = and_(c, get_slot(c, X86_SLOT_FL_OP), imm(c, (int64_t)X86_FL_KEPT));
+	val op = and_(c, get_slot(c, X86_SLOT_FL_OP), imm(c, (int64_t)x86_fl_kept()));
 
-	op = or_(c, op, imm(c, (int64_t)x86_fl_op(kind, size) << X86_FL_THEN));
+	op = or_(c, op, imm(c, (int64_t)x86_fl_then(kind, size) << X86_FL_THEN));
 	put_slot(c, X86_SLOT_FL_OP, op);
 	put_slot(c, X86_SLOT_FL_R, r);
 	c->flags.then = (uint8_t)kind;
@@ -342,15 +345,15 @@ static inline void put_flags_then(struct ctx *c, enum x86_flag_kind kind, unsign
 static inline val changed_op(struct ctx *c, uint32_t mask, val new)
 {
 	static const uint16_t flags[] = { FLAG_OF, FLAG_CF, FLAG_ZF, 0, FLAG_SF };
-	const uint64_t changed = (uint64_t)mask << X86_FL_CHANGED, to = (uint64_t)mask << X86_FL_TO;
-	val op = and_(c, get_slot(c, X86_SLOT_FL_OP), imm(c, (int64_t) ~(changed | to)));
+	val op = get_slot(c, X86_SLOT_FL_OP);
 	unsigned i;
 
+	op = and_(c, op, imm(c, (int64_t)~x86_fl_all_of(mask)));
 	c->flags.changed |= mask;
 	for (i = 0; i < ARRAY_LEN(flags); i++)
 		if (mask & flags[i])
 			c->flags.flag[i] = 0;
-	return or_(c, new, or_(c, op, imm(c, (int64_t)changed)));
+	return or_(c, new, or_(c, op, imm(c, (int64_t)x86_fl_changes(mask))));
 }
 
 static inline void change_flags(struct ctx *c, uint32_t mask, val bits)
@@ -396,7 +399,7 @@ static inline val look_up(struct ctx *c, enum x86_help h, val op, bool carry)
 	val a = get_slot(c, X86_SLOT_FL_A), then;
 
 	if (!carry) {
-		then = and_(c, op, imm(c, 0xff << X86_FL_THEN));
+		then = and_(c, op, imm(c, 15 << X86_FL_THEN));
 		a = choose(c, then, get_slot(c, X86_SLOT_FL_R), a);
 	}
 	return call(c, h, op, a, get_slot(c, X86_SLOT_FL_B));
@@ -410,7 +413,7 @@ static inline val cond(struct ctx *c, enum x86_cond cc)
 		return r;
 	if (cc / 2 == X86_CC_BE / 2) {
 		r = or_(c, cond(c, X86_CC_B), cond(c, X86_CC_Z));
-		return cc & 1 ? xor_(c, r, imm(c, 1)) : r;
+		return cc & 1 ? eq(c, r, imm(c, 0)) : r;
 	}
 	op = or_(c, get_slot(c, X86_SLOT_FL_OP), imm(c, (int64_t)cc << X86_COND));
 	return look_up(c, X86_HELP_lazy_cond, op, cc / 2 == X86_CC_B / 2);

@@ -20,25 +20,26 @@ static inline void unused(const struct x86 *s, uint64_t a, uint64_t b, uint64_t 
 /* r: the result of INC or DEC, if that came last, but for CF. */
 static uint32_t lazy_flags(uint64_t op, uint64_t a, uint64_t b, uint64_t r)
 {
-	const unsigned then = op >> X86_FL_THEN & 0xff;
-	uint64_t changed = op >> X86_FL_CHANGED & FLAGS_ARITH, f;
-	uint64_t to = op >> X86_FL_TO & FLAGS_ARITH;
+	const unsigned then = op >> X86_FL_THEN & 15;
+	const unsigned kind = then & 2 ? X86_FL_DEC : X86_FL_INC;
+	uint32_t changed = x86_fl_changed(op);
+	uint64_t f;
 
-	f = fl_all(
-	    NULL, fl_of(NULL, (op & 0xff) >> 2, 8u << (op & 3), a, b, op >> X86_FL_COUNT & 0xff));
+	f = fl_all(NULL, fl_of(NULL, (op & 63) >> 2, 8u << (op & 3), a, b,
+			     op >> X86_FL_COUNT & 63));
 	if (then)
-		f = (f & FLAG_CF) | fl_all(NULL, fl_of(NULL, then >> 2, 8u << (then & 3), r, 0, 0));
-	return (uint32_t)((f & ~changed) | to);
+		f = (f & FLAG_CF) | fl_all(NULL, fl_of(NULL, kind, 8u << (then >> 2), r, 0, 0));
+	return (uint32_t)((f & ~(uint64_t)changed) | (op >> X86_FL_TO & changed));
 }
 
 static bool lazy_cond(uint64_t op, uint64_t a, uint64_t b, uint64_t r, enum x86_cond cc)
 {
-	struct fl f = { X86_FL_BITS, 8, a, b, op >> X86_FL_COUNT & 0xff };
+	struct fl f = { X86_FL_BITS, 8, a, b, op >> X86_FL_COUNT & 63 };
 
 	if (op >> X86_FL_THEN)
 		f.a = lazy_flags(op, a, b, r);
 	else
-		f = fl_of(NULL, (op & 0xff) >> 2, 8u << (op & 3), a, b, f.n);
+		f = fl_of(NULL, (op & 63) >> 2, 8u << (op & 3), a, b, f.n);
 	return fl_cond(NULL, f, cc);
 }
 

@@ -43,7 +43,7 @@ static const struct {
 void x86_check_linear(struct x86 *, uint64_t linear, unsigned size);
 
 /* How they get some of their arguments. */
-enum { X86_COND = 24 };
+enum { X86_COND = 32 };
 enum x86_rmw { X86_RMW_ADD, X86_RMW_SUB, X86_RMW_AND, X86_RMW_OR, X86_RMW_XOR, X86_RMW_XCHG };
 enum x86_bcd { X86_DAA, X86_DAS, X86_AAA, X86_AAS, X86_AAM, X86_AAD };
 enum x86_string { X86_MOVS, X86_CMPS, X86_STOS, X86_LODS, X86_SCAS };

@@ -83,7 +83,7 @@ static inline val known_cond(struct ctx *c, enum x86_cond cc)
 	val r = noted(c, even), zero;
 
 	if (r.n)
-		return cc & 1 ? xor_(c, r, imm(c, 1)) : r;
+		return cc & 1 ? fl_not(c, r) : r;
 	if (even <= X86_CC_S && even != X86_CC_BE)
 		r = known_flag(c, even);
 	else if (even == X86_CC_BE)
@@ -94,7 +94,7 @@ static inline val known_cond(struct ctx *c, enum x86_cond cc)
 		zero = known_flag(c, X86_CC_Z);
 		r = zero.n ? or_(c, r, zero) : zero;
 	}
-	return r.n && cc & 1 ? xor_(c, r, imm(c, 1)) : r;
+	return r.n && cc & 1 ? fl_not(c, r) : r;
 }
 
 typedef void body_fn(struct ctx *, const struct x86_insn *);

@@ -53,6 +53,12 @@ static inline val fl_result(struct ctx *c, struct fl f)
 	}
 }
 
+/* The opposite of what is 1 or 0. */
+static inline val fl_not(struct ctx *c, val v)
+{
+	return eq(c, v, imm(c, 0));
+}
+
 static inline val fl_bit(struct ctx *c, val bits, unsigned flag)
 {
 	return and_(c, shr(c, bits, imm(c, ctz64(flag))), imm(c, 1));
@@ -231,7 +237,7 @@ static inline val fl_cond(struct ctx *c, struct fl f, enum x86_cond cc)
 		break;
 	case X86_CC_BE:
 		if (subtracts)
-			r = xor_(c, ltu(c, f.b, fl_first(c, f)), imm(c, 1));
+			r = fl_not(c, ltu(c, f.b, fl_first(c, f)));
 		else
 			r = or_(c, fl_carry(c, f), fl_zero(c, f));
 		break;
@@ -246,9 +252,9 @@ static inline val fl_cond(struct ctx *c, struct fl f, enum x86_cond cc)
 		break;
 	case X86_CC_LE:
 		if (subtracts)
-			r = xor_(c, flag_less(c, f.bits, f.b, fl_first(c, f)), imm(c, 1));
+			r = fl_not(c, flag_less(c, f.bits, f.b, fl_first(c, f)));
 		else if (fl_has_no_overflow(f.kind))
-			r = xor_(c, flag_less(c, f.bits, imm(c, 0), fl_result(c, f)), imm(c, 1));
+			r = fl_not(c, flag_less(c, f.bits, imm(c, 0), fl_result(c, f)));
 		else
 			r = or_(c, fl_less(c, f), fl_zero(c, f));
 		break;
@@ -256,7 +262,7 @@ static inline val fl_cond(struct ctx *c, struct fl f, enum x86_cond cc)
 		r = fl_half(c, f);
 		break;
 	}
-	return cc & 1 ? xor_(c, r, imm(c, 1)) : r;
+	return cc & 1 ? fl_not(c, r) : r;
 }
 
 /* A flag at its place in EFLAGS. */

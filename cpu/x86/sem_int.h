@@ -200,8 +200,13 @@ static void sem_xor(struct ctx *c, const struct x86_insn *a)
 
 static void sem_cmp(struct ctx *c, const struct x86_insn *a)
 {
-	val x = any_src(c, a, 0), y = any_src(c, a, 1);
+	val x = any_src(c, a, 0), y;
 
+	if (a->o[1].kind == X86_O_IMM && a->imm == 0) {
+		put_flags(c, X86_FL_LOGIC, a->o[0].size, x, imm(c, 0));
+		return;
+	}
+	y = any_src(c, a, 1);
 	put_flags(c, X86_FL_SUB, a->o[0].size, x, y);
 }
 

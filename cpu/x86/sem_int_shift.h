@@ -13,7 +13,7 @@ X86_WORDS val shift_count(struct ctx *c, const struct x86_insn *a)
 
 	if (o->kind == X86_O_IMM)
 		return imm(c, a->imm & mask);
-	return and_(c, get_reg(c, 1, X86_RCX), imm(c, mask));
+	return and_(c, get_any(c, X86_RCX), imm(c, mask));
 }
 
 /* Bit n of v at the place of a flag. */

@@ -8,6 +8,7 @@
 #ifdef __x86_64__
 #include <stddef.h>
 
+#include "base/buf.h"
 #include "cpu/x86/helpers.h"
 #include "jit/jit.h"
 
@@ -117,6 +118,14 @@ static void lift(struct test *t, unsigned first, unsigned n, int64_t pc)
 		fail_msg("%s", e.text);
 }
 
+static void does_not_fit(const struct ir_block *b)
+{
+	struct buf text = { 0 };
+
+	ir_print(b, &x86_ir_guest, &text);
+	fail_msg("a block does not fit:\n%.*s", (int)text.len, (char *)text.data);
+}
+
 static size_t compile(struct test *t, bool plain)
 {
 	const struct ir_block *b = &t->both.block;
@@ -133,7 +142,7 @@ static size_t compile(struct test *t, bool plain)
 	for (i = 1; i < b->n; i++)
 		unit.insns += b->op[i].op == IR_insn;
 	if (!jit_compile(t->jit, &unit, at, jit_size(t->jit)))
-		fail_msg("a block of %u instructions does not fit", unit.insns);
+		does_not_fit(b);
 	return at;
 }
 
