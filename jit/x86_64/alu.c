@@ -352,21 +352,22 @@ static bool is_fused(const struct gen *g, uint16_t v)
 static bool insert(struct gen *g, uint16_t n, const struct ir_op *o)
 {
 	enum ir_type type = x86_masked_type(g, &g->op[o->a]);
-	uint16_t low = o->b;
+	uint16_t into = o->a, low = o->b;
 	unsigned reg, d;
 
-	if (!is_fused(g, o->a))
+	if (!is_fused(g, into) && !is_fused(g, low))
 		return false;
+	if (is_fused(g, into))
+		into = g->op[into].a;
 	if (is_fused(g, low))
 		low = g->op[low].a;
 	reg = x86_use(g, low);
-	o = &g->op[o->a];
-	if (g->value[o->a].where == IN_REG)
-		x86_use(g, o->a);
-	d = x86_dest(g, n, o->a);
+	if (g->value[into].where == IN_REG)
+		x86_use(g, into);
+	d = x86_dest(g, n, into);
 	if (d == reg)
 		d = x86_temp(g);
-	x86_load_value(g, d, o->a);
+	x86_load_value(g, d, into);
 	if (type == IR_I8)
 		x86_rr8(&g->code, false, OP_MOV8, d, reg);
 	else
