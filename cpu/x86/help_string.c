@@ -120,8 +120,10 @@ static void copy(uint8_t *to, const uint8_t *from, uint64_t n, unsigned size)
 
 static void fill(uint8_t *to, uint64_t v, uint64_t n, unsigned size)
 {
-	if (size == 1) {
-		memset(to, (uint8_t)v, n);
+	const uint64_t bytes = (v & 0xff) * 0x0101010101010101;
+
+	if (v == zext(NULL, size * 8, bytes)) { /* all are the same */
+		memset(to, (uint8_t)v, n * size);
 		return;
 	}
 	for (; n; n--, to += size)

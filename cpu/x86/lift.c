@@ -170,8 +170,10 @@ static const struct ir_slot slots[X86_NSLOTS] = {
 	[X86_SLOT_GS_BASE] = { "gs_base", offsetof(struct x86, seg_base[X86_GS]), 8 },
 };
 
-const uint8_t x86_pins[X86_NPINS] = { X86_RSP, X86_RAX, X86_RDX, X86_RCX, X86_RDI, X86_RSI, X86_RBX,
-	X86_RBP, 8, 12, 13, 14, 15, 9, 10, 11 };
+/* In the order of how often compiled C names them (libc, CPython, GCC, OpenSSL, Linux): the first
+ * eight are nine of ten. */
+const uint8_t x86_pins[X86_NPINS] = { X86_RAX, X86_RSP, X86_RDX, X86_RDI, X86_RSI, X86_RCX, X86_RBX,
+	X86_RBP, 12, 13, 14, 8, 15, 9, 10, 11 };
 
 static_assert((int)X86_HELP_P == IR_CALL_PURE && (int)X86_HELP_S == IR_CALL_STATE &&
 		  (int)X86_HELP_F == IR_CALL_FAULT && (int)X86_HELP_G == IR_CALL_REGS,
