@@ -14,7 +14,7 @@ static const uint64_t MS = 1000000;
 
 struct keys {
 	struct machine *machine;
-	int source;
+	int source, mouse;  /* of events */
 	struct timer timer; /* while keys wait */
 	struct key ring[KEYS_MAX];
 	unsigned first, len;
@@ -53,13 +53,27 @@ static void deliver(void *arg, const void *data, size_t len)
 		feed(k);
 }
 
+static void deliver_mouse(void *arg, const void *data, size_t len)
+{
+	struct keys *k = arg;
+	const struct machine *m = k->machine;
+	struct mouse_move move;
+
+	if (len != sizeof move)
+		return;
+	memcpy(&move, data, sizeof move);
+	m->class->mouse(k->machine, move.dx, move.dy, move.dz, move.buttons);
+}
+
 struct keys *keys_new(struct machine *m, struct err *e)
 {
 	struct keys *k = calloc(1, sizeof *k);
 
-	if (k)
+	if (k) {
 		k->source = events_source(m->env.events, "keys", NULL, deliver, k);
-	if (!k || k->source < 0) {
+		k->mouse = events_source(m->env.events, "mouse", NULL, deliver_mouse, k);
+	}
+	if (!k || k->source < 0 || k->mouse < 0) {
 		err_set(e, ENOMEM, "machine: no memory");
 		free(k);
 		return NULL;
@@ -90,4 +104,13 @@ int machine_keys(struct machine *m, const struct key *keys, unsigned n, struct e
 		return 0;
 	atomic_fetch_sub(&k->promised, n);
 	return err_set(e, ENOMEM, "no memory for keys");
+}
+
+int machine_mouse(struct machine *m, const struct mouse_move *move, struct err *e)
+{
+	if (!m->class->mouse)
+		return err_set(e, ENODEV, "machine %s has no mouse", m->class->name);
+	if (events_post(m->env.events, m->keys->mouse, move, sizeof *move))
+		return err_set(e, ENOMEM, "no memory for a mouse");
+	return 0;
 }

@@ -9,8 +9,8 @@
 struct machine;
 
 /*
- * Keys that somebody presses for the guest.  They come by core/event.h, and reach the keyboard one
- * by one on guest time, since its buffer is small.
+ * Keys that somebody presses for the guest, and a mouse.  They come by core/event.h; keys reach the
+ * keyboard one by one on guest time, since its buffer is small, while a mouse sums up.
  */
 enum { KEYS_MAX = 8192 };
 
@@ -20,6 +20,13 @@ struct key {
 	uint32_t ms;      /* of guest time, before the next one */
 };
 
+/* Of a mouse: how far it went, right, down and towards the user, and which buttons are held (enum
+ * ps2_buttons of dev/ps2.h). */
+struct mouse_move {
+	int32_t dx, dy, dz;
+	uint32_t buttons;
+};
+
 /* For machine.c. */
 struct keys;
 struct keys *keys_new(struct machine *, struct err *);
@@ -27,5 +34,7 @@ void keys_free(struct keys *); /* before the clock; NULL is fine */
 
 /* Any thread: all or none.  -ENODEV without a keyboard, -ENOSPC while too many wait. */
 int machine_keys(struct machine *, const struct key *, unsigned n, struct err *);
+/* Any thread.  -ENODEV without a mouse. */
+int machine_mouse(struct machine *, const struct mouse_move *, struct err *);
 
 #endif

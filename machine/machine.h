@@ -41,6 +41,8 @@ struct machine_class {
 	/* A key of its keyboard (USB HID Usage Tables, page 7), on the VM's thread; NULL: it has
 	 * none. */
 	void (*key)(struct machine *, unsigned usage, bool pressed);
+	/* The same for its mouse: dev/i8042.h. */
+	void (*mouse)(struct machine *, int dx, int dy, int dz, unsigned buttons);
 	bool has_display; /* unless the configuration says otherwise */
 };
 

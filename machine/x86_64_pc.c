@@ -202,6 +202,11 @@ static void pc_key(struct machine *m, unsigned usage, bool pressed)
 	x86_key(&((struct pc *)m->board)->board, usage, pressed);
 }
 
+static void pc_mouse(struct machine *m, int dx, int dy, int dz, unsigned buttons)
+{
+	x86_mouse(&((struct pc *)m->board)->board, dx, dy, dz, buttons);
+}
+
 const struct machine_class machine_x86_64_pc = {
 	.name = "pc",
 	.arch = "x86_64",
@@ -215,5 +220,6 @@ const struct machine_class machine_x86_64_pc = {
 	.boot = pc_boot,
 	.power_button = pc_power_button,
 	.key = pc_key,
+	.mouse = pc_mouse,
 	.has_display = true,
 };

@@ -62,8 +62,9 @@ int x86_place_display(
     struct machine *, struct x86_board *, struct dev *pci, unsigned slot, struct err *);
 /* What its BIOS would do for a kernel that starts without: a mode, with the framebuffer at base. */
 void x86_start_display(struct x86_board *, uint32_t base);
-/* machine_class.key */
+/* machine_class.key and .mouse */
 void x86_key(const struct x86_board *, unsigned usage, bool pressed);
+void x86_mouse(const struct x86_board *, int dx, int dy, int dz, unsigned buttons);
 /* The devices that the configuration adds. */
 int x86_place_extra(struct machine *, const struct x86_board *, struct err *);
 

@@ -68,3 +68,8 @@ void x86_key(const struct x86_board *b, unsigned usage, bool pressed)
 {
 	i8042_key(b->keyboard, usage, pressed);
 }
+
+void x86_mouse(const struct x86_board *b, int dx, int dy, int dz, unsigned buttons)
+{
+	i8042_mouse(b->keyboard, dx, dy, dz, buttons);
+}

@@ -164,6 +164,7 @@ const struct mon_command mon_commands[] = {
 	{ "system_reset", "", system_reset },
 	{ "screendump", "filename:s format?:s", screendump },
 	{ "send-key", "keys:a hold-time?:i", send_key },
+	{ "input-send-event", "device?:s head?:i events:a", mon_input_send_event },
 	{ NULL, NULL, NULL },
 };
 

@@ -34,6 +34,11 @@ const struct mon_host *mon_host(struct mon *);
 void mon_event(struct mon *, const char *name, json_t *data);
 json_t *mon_version(struct mon *); /* what greeting and query-version say; NULL without memory */
 
+unsigned *mon_buttons(struct mon *); /* of the mouse, that are held */
+
+/* The command of that name: mon/input.c. */
+int mon_input_send_event(struct mon *, json_t *args, json_t **result, struct err *);
+
 /* A key by QEMU's name for it ("qcode"): USB HID Usage Tables, page 7; 0: there is none. */
 unsigned mon_key(const char *qcode);
 

@@ -39,6 +39,7 @@ struct mon {
 	struct loop_io *io;
 	struct client *clients;
 	unsigned nclients;
+	unsigned buttons; /* of the mouse */
 };
 
 struct machine *mon_machine(struct mon *m)
@@ -49,6 +50,11 @@ struct machine *mon_machine(struct mon *m)
 const struct mon_host *mon_host(struct mon *m)
 {
 	return &m->host;
+}
+
+unsigned *mon_buttons(struct mon *m)
+{
+	return &m->buttons;
 }
 
 json_t *mon_version(struct mon *m)

@@ -59,6 +59,15 @@ what="an unknown category" refused 'trace "nonsense".*virtio' run --trace nonsen
 what="an unknown console" refused 'console "tcp:1".*unix:PATH' run -C tcp:1 -k "$tmp/echo"
 what="a console that cannot be written" refused '/nonexistent/c' run $bare -k "$tmp/echo" -C file:/nonexistent/c
 what="a socket's name too long" refused "unix" run $bare -k "$tmp/echo" -C "unix:/$(printf %0200d 0)"
+what="a display where there is none" refused 'display vga: machine virt' run $bare -k "$tmp/echo" -o display=vga
+what="an unknown display" refused 'display "cga".*vga, none' run $bare -k "$tmp/echo" -o display=cga
+what="a control socket in no folder" refused '/nonexistent/ctl' run $bare -k "$tmp/echo" --ctl /nonexistent/ctl
+what="a control socket without a name" refused 'needs a name' run $bare -k "$tmp/echo" --ctl auto
+what="a screenshot of nothing" refused 'usage: lodge screenshot' screenshot
+what="a screenshot of no machine" refused 'no machine has its control socket at /nonexistent/ctl' screenshot /nonexistent/ctl x.png
+what="a screenshot of an unknown name" refused 'nobody: no machine has' screenshot nobody x.png
+what="what no key types" refused 'character at position 2' type nobody "$(printf 'a\001')"
+what="no keys" refused 'usage: lodge send-key' send-key nobody
 
 : >"$tmp/empty"
 elf "$tmp/aarch64" 183

@@ -242,6 +242,42 @@ static void keys_are_checked(void **state)
 	close(fd);
 }
 
+static void a_mouse_moves_or_it_is_said_why(void **state)
+{
+	static const struct {
+		const char *events, *answer;
+	} cases[] = {
+		{ "{\"type\": \"rel\", \"data\": {\"axis\": \"x\", \"value\": -5}}",
+		    "{\"return\": {}}" },
+		{ "{\"type\": \"rel\", \"data\": {\"axis\": \"z\", \"value\": 5}}",
+		    "axis (x or y)" },
+		{ "{\"type\": \"rel\", \"data\": {\"axis\": \"y\", \"value\": 99999}}", "axis" },
+		{ "{\"type\": \"btn\", \"data\": {\"button\": \"left\", \"down\": true}}",
+		    "{\"return\": {}}" },
+		{ "{\"type\": \"btn\", \"data\": {\"button\": \"wheel-up\", \"down\": true}}",
+		    "{\"return\": {}}" },
+		{ "{\"type\": \"btn\", \"data\": {\"button\": \"nose\", \"down\": true}}",
+		    "no button \\\"nose\\\"" },
+		{ "{\"type\": \"btn\", \"data\": 1}", "btn has" },
+		{ "{\"type\": \"key\", \"data\": {\"down\": true, \"key\": {\"type\": \"qcode\", "
+		  "\"data\": \"a\"}}}",
+		    "{\"return\": {}}" },
+		{ "{\"type\": \"key\", \"data\": {\"down\": true, \"key\": 5}}", "a qcode" },
+		{ "{\"type\": \"abs\", \"data\": {}}", "there is rel, btn, key" },
+		{ "7", "there is rel, btn, key" },
+	};
+	char text[300];
+	int fd = meet(*state);
+
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		snprintf(text, sizeof text,
+		    "{\"execute\": \"input-send-event\", \"arguments\": {\"events\": [%s]}}",
+		    cases[i].events);
+		ask(fd, text, cases[i].answer);
+	}
+	close(fd);
+}
+
 static void values_may_come_in_pieces_and_together(void **state)
 {
 	int fd = meet(*state);
@@ -361,6 +397,7 @@ int main(void)
 		TEST(the_guest_is_stopped_and_continued),
 		TEST(errors_are_sentences),
 		TEST(keys_are_checked),
+		TEST(a_mouse_moves_or_it_is_said_why),
 		TEST(values_may_come_in_pieces_and_together),
 		TEST(what_never_ends_ends_the_connection),
 		TEST(a_reader_that_does_not_read_is_dropped),
