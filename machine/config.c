@@ -214,7 +214,8 @@ static const struct key keys[] = {
 	{ "entry", TEXT, AT(entry), check_entry,
 	    "how an x86 kernel is started: linux64, pvh, ...; default auto" },
 	{ "disk", DISK, AT(disk), NULL,
-	    "FILE[,ro][,snapshot][,cdrom][,if=virtio|ahci|ide|nvme]; up to 8, each one more disk" },
+	    "FILE[,ro][,snapshot][,cdrom][,if=virtio|ahci|ide|nvme|floppy]; up to 8, each one more "
+	    "disk" },
 	{ "device", DEVICE, AT(device), NULL,
 	    "NAME[,addr=ADDRESS][,port=PORT][,irq=N][,console=file:PATH]: one more device; up to "
 	    "8" },
@@ -355,7 +356,7 @@ static char *take_piece(char **rest)
 	return piece;
 }
 
-static const char *const disk_buses[] = { "virtio", "ahci", "ide", "nvme" };
+static const char *const disk_buses[] = { "virtio", "ahci", "ide", "nvme", "floppy" };
 
 static bool is_disk_bus(const char *name)
 {
@@ -378,7 +379,7 @@ static int set_disk_option(struct config_disk *d, const char *value, const char 
 	else
 		return err_set(e, EINVAL,
 		    "disk \"%s\": \"%s\" is not one of ro, snapshot, cdrom, if=virtio, if=ahci, "
-		    "if=ide, if=nvme (a comma in a file's name is written twice)",
+		    "if=ide, if=nvme, if=floppy (a comma in a file's name is written twice)",
 		    value, o);
 	return 0;
 }

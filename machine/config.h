@@ -18,7 +18,7 @@ enum { CONFIG_DISKS = 8, CONFIG_DEVICES = 8 };
 struct config_disk {
 	char *path;
 	bool readonly, snapshot, cdrom;
-	char *bus; /* "virtio", "ahci", "ide", "nvme" */
+	char *bus; /* "virtio", "ahci", "ide", "nvme", "floppy" */
 };
 
 struct config {

@@ -3,7 +3,6 @@
  * The board "pc" of x86-64: an IBM PC's devices at their places, PCI and ACPI as on Intel's Q35 and
  * ICH9 (memory map: QEMU's machine q35), and QEMU's firmware configuration device.  Starts a kernel
  * at once, or firmware (SeaBIOS and the like) that lies at the end of the first 4 GiB.
- * Left out: DMA controller, floppy disk.
  */
 #include <errno.h>
 #include <string.h>
@@ -214,7 +213,7 @@ const struct machine_class machine_x86_64_pc = {
 	.max_cpus = 64,
 	.has_flash = true,
 	.shutdown_resets = true,
-	.disk_buses = "virtio ahci ide nvme",
+	.disk_buses = "virtio ahci ide nvme floppy",
 	.size = sizeof(struct pc),
 	.build = pc_build,
 	.boot = pc_boot,

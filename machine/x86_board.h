@@ -55,7 +55,7 @@ int x86_place_basics(struct machine *, struct x86_board *, struct err *);
 
 /* Virtio-mmio, and what acpi_config says of it. */
 int x86_place_virtio(struct machine *, struct x86_board *, struct err *);
-/* AHCI, and IDE and NVMe if a disk is to be there, with their disks and CDs: x86_drives.c. */
+/* AHCI, DMA; IDE, NVMe and floppies if a disk is to be there: x86_drives.c. */
 int x86_place_drives(struct machine *, const struct x86_board *, struct dev *pci, struct err *);
 /* A VGA with its BIOS at this slot of a PCI bus, unless the configuration says otherwise. */
 int x86_place_display(

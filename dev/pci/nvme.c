@@ -217,12 +217,13 @@ void nvme_run(struct nvme *c)
 static void ring(struct nvme *c, unsigned n, uint32_t val)
 {
 	unsigned id = n / 2;
-	struct nvme_sq *sq = &c->sq[id];
-	struct nvme_cq *cq = &c->cq[id];
+	bool exists = id < NVME_QUEUES;
+	struct nvme_sq *sq = &c->sq[exists ? id : 0];
+	struct nvme_cq *cq = &c->cq[exists ? id : 0];
 
 	if (!is_ready(c))
 		return;
-	if (id >= NVME_QUEUES || !(n & 1 ? cq->used : sq->used)) {
+	if (!exists || !(n & 1 ? cq->used : sq->used)) {
 		nvme_event(c, EVENT_ERROR, BAD_DOORBELL);
 	} else if (n & 1) {
 		if (val >= cq->size || (val + cq->size - cq->head) % cq->size >

@@ -299,6 +299,8 @@ static bool fuzz_once(const struct dev_class *class, const char *id, bool disk, 
 	where.env = &f->r->env;
 	where.pic = &f->r->pic;
 	where.back = disk ? (void *)&f->disk.block : &f->r->chr.chr;
+	if (!strcmp(class->name, "fdc_82077")) /* it wants drives */
+		where.back = NULL;
 	f->r->dev[0] = dev_new(class, &where, NULL);
 	if (!f->r->dev[0]) {
 		rig_free(f->r);

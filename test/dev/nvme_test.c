@@ -575,6 +575,7 @@ static void events_wait_and_are_told(void **state)
 	assert_int_equal(next(s, 0, &cid), 0);
 	assert_int_equal(cid, waiting);
 	assert_int_equal(s->result, 0x010000);
+	set(s, DOORBELL + 8 * 19, 1); /* and no room for number 19 */
 	free_end(s, 0);
 	/* The same is told again when its log page has been read. */
 	waiting = offer(s, 0, 0x0c, 0);
