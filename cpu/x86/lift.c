@@ -111,13 +111,22 @@ void x86_lift_begin(struct ctx *c, struct ir_block *ir, int64_t start)
 	ir_begin(ir);
 }
 
+/* Near jumps change nothing that blocks take for granted: where they do not leave, the block goes
+ * on.
+ */
+static bool is_jump(body_fn *body)
+{
+	return body == sem_jcc || body == sem_jmp || body == sem_call || body == sem_ret ||
+	       body == sem_loop || body == sem_jcxz;
+}
+
 bool x86_lift(struct ctx *c, const struct x86_insn *a)
 {
 	c->next = c->pc + a->len;
 	emit(c, (struct ir_op){ .op = IR_insn, .type = IR_I64, .k = c->pc });
 	bodies[a->op](c, a);
 	c->pc = c->next;
-	if (!c->ir->ended && x86_op_infos[a->op].flags & X86_OPF_END)
+	if (!c->ir->ended && x86_op_infos[a->op].flags & X86_OPF_END && !is_jump(bodies[a->op]))
 		resume(c, at_pc(c, c->pc));
 	return !c->ir->ended && ir_has_room(c->ir);
 }
