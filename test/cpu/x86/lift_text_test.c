@@ -75,6 +75,7 @@ static void make_jit(struct rig *t)
 		.fp_flags = offsetof(struct state, fp_flags),
 		.pins = x86_pins,
 		.npins = X86_NPINS,
+		.inside = 4096 - (X86_INSN_LEN - 1),
 		.tlb_bits = 8,
 	};
 	struct err e = { "" };
