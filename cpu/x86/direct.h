@@ -277,8 +277,8 @@ static ALWAYS_INLINE void put_flags_then(
 /* Some of the six flags, of which there is one at least; bits: they alone, in their places. */
 static ALWAYS_INLINE void change_flags(struct ctx *c, uint32_t mask, val bits)
 {
-	c->s->fl_op = (c->s->fl_op & ~x86_fl_all_of(mask)) | x86_fl_changes(mask) |
-		      bits << X86_FL_TO;
+	c->s->fl_op =
+	    (c->s->fl_op & ~x86_fl_all_of(mask)) | x86_fl_changes(mask) | bits << X86_FL_TO;
 }
 
 static ALWAYS_INLINE void change_flags_if(struct ctx *c, val cond, uint32_t mask, val bits)

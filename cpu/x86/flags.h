@@ -13,9 +13,9 @@
  * << 2 and the size's logarithm; in the 6 above them shifts have their count.  What fl_a and fl_b
  * have above that size means nothing, unless they are flags.
  *
- * INC and DEC, which leave CF as it is, note what they are in bits 12 to 15, and the result in fl_r.
- * Other instructions that change only some flags note in bits 16 to 27 to what, as in EFLAGS, and
- * beside them which (x86_fl_changes); that comes last.  All zeroes: all flags clear.
+ * INC and DEC, which leave CF as it is, note what they are in bits 12 to 15, and the result in
+ * fl_r. Other instructions that change only some flags note in bits 16 to 27 to what, as in EFLAGS,
+ * and beside them which (x86_fl_changes); that comes last.  All zeroes: all flags clear.
  *
  * What is noted costs compiled code least: what it has in registers anyway, and constants of 32
  * bits.

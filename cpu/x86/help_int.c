@@ -25,8 +25,8 @@ static uint32_t lazy_flags(uint64_t op, uint64_t a, uint64_t b, uint64_t r)
 	uint32_t changed = x86_fl_changed(op);
 	uint64_t f;
 
-	f = fl_all(NULL, fl_of(NULL, (op & 63) >> 2, 8u << (op & 3), a, b,
-			     op >> X86_FL_COUNT & 63));
+	f = fl_all(
+	    NULL, fl_of(NULL, (op & 63) >> 2, 8u << (op & 3), a, b, op >> X86_FL_COUNT & 63));
 	if (then)
 		f = (f & FLAG_CF) | fl_all(NULL, fl_of(NULL, kind, 8u << (then >> 2), r, 0, 0));
 	return (uint32_t)((f & ~(uint64_t)changed) | (op >> X86_FL_TO & changed));

@@ -59,17 +59,17 @@ struct value {
 	uint16_t next; /* operation that uses it next, or 0; the current one counts until its end */
 	uint16_t last; /* the one that uses it last */
 	uint16_t uses;
-	uint16_t fused; /* it is made where it is used: there */
-	uint8_t where;  /* enum where */
-	uint8_t at;     /* register */
-	uint8_t spill;  /* place in the frame that has it, + 1 */
-	uint8_t home;   /* a slot that has had it, + 1; its memory has it if slot_has it and
-			   slot_value   agrees */
-	uint8_t owed;   /* slots that it is the value of, and that are not at home */
+	uint16_t fused;   /* it is made where it is used: there */
+	uint8_t where;    /* enum where */
+	uint8_t at;       /* register */
+	uint8_t spill;    /* place in the frame that has it, + 1 */
+	uint8_t home;     /* a slot that has had it, + 1; its memory has it if slot_has it and
+			     slot_value   agrees */
+	uint8_t owed;     /* slots that it is the value of, and that are not at home */
 	uint8_t compared; /* a comparison: the enum ir_type of which it looks at the low bits */
-	bool tested;    /* an extension that is compared with 0 */
-	uint8_t boxed;  /* IN_XMM: a single with ones above it */
-	uint8_t xuses;  /* uses that want it in an xmm register; 255: or more */
+	bool tested;      /* an extension that is compared with 0 */
+	uint8_t boxed;    /* IN_XMM: a single with ones above it */
+	uint8_t xuses;    /* uses that want it in an xmm register; 255: or more */
 };
 
 /* What a slot's value is and where that is, for a slot that is not at home. */

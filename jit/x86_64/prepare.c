@@ -110,17 +110,22 @@ enum ir_type x86_masked_type(const struct gen *g, const struct ir_op *mask)
 {
 	if (mask->op != IR_and || g->op[mask->b].op != IR_imm)
 		return IR_I64;
-	return g->op[mask->b].k == ~0xff     ? IR_I8
-	       : g->op[mask->b].k == ~0xffff ? IR_I16
-					     : IR_I64;
+	return g->op[mask->b].k == ~0xff ? IR_I8 : g->op[mask->b].k == ~0xffff ? IR_I16 : IR_I64;
 }
 
 /* or of a value whose low bits are masked away and what has no others. */
-static void fuse_insertion(struct gen *g, const struct ir_op *o, unsigned n)
+static void fuse_insertion(struct gen *g, struct ir_op *o, unsigned n)
 {
-	enum ir_type type = x86_masked_type(g, &g->op[o->a]);
 	const struct ir_op *low = &g->op[o->b];
+	enum ir_type type;
+	uint16_t t = o->a;
 
+	if (x86_masked_type(g, low) != IR_I64) {
+		o->a = o->b;
+		o->b = t;
+		low = &g->op[t];
+	}
+	type = x86_masked_type(g, &g->op[o->a]);
 	if (type == IR_I64)
 		return;
 	if (!is_compare(low) &&

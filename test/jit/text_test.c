@@ -66,11 +66,13 @@ static const struct ir_helper helpers[] = {
 	{ "flt_d", IR_CALL_STATE, IR_INLINE_FLT, 64 },
 	{ "to_i64_d", IR_CALL_STATE, IR_INLINE_TO_I64, 64 },
 	{ "from_i64_d", IR_CALL_STATE, IR_INLINE_FROM_I64, 64 },
+	{ "rare", IR_CALL_FAULT, IR_INLINE_IF, 0 },
 	{ "vec_enter", IR_CALL_FAULT, IR_INLINE_VEC_GUARD, 0 },
 	{ "vec", IR_CALL_FAULT, IR_INLINE_NONE, 0 },
 	{ "vec_load", IR_CALL_FAULT, IR_INLINE_NONE, 0 },
 	{ "vec_store", IR_CALL_FAULT, IR_INLINE_NONE, 0 },
 };
+
 enum { HELPER_VEC = ARRAY_LEN(helpers) - 3, HELPER_VEC_LOAD, HELPER_VEC_STORE };
 
 static uint64_t helper(void *state, uint64_t a, uint64_t b, uint64_t c)
@@ -81,7 +83,7 @@ static uint64_t helper(void *state, uint64_t a, uint64_t b, uint64_t c)
 
 static uint64_t (*const functions[ARRAY_LEN(helpers)])(void *, uint64_t, uint64_t,
     uint64_t) = { helper, helper, helper, helper, helper, helper, helper, helper, helper, helper,
-	helper, helper, helper, helper, helper, helper, helper, helper };
+	helper, helper, helper, helper, helper, helper, helper, helper, helper };
 
 static unsigned vec_level(void *state)
 {
