@@ -38,12 +38,15 @@ void x86_flags_changed(struct x86 *s)
 
 void x86_set_flags(struct x86 *s, uint64_t val, uint64_t mask)
 {
-	uint64_t old = x86_get_flags(s), flags;
+	const uint64_t old = s->eflags; /* without those that have to be computed */
+	uint64_t flags, kept = 0;
 
 	mask &= FLAGS_ALL;
 	flags = (old & ~mask) | (val & mask);
+	if (mask & FLAGS_ARITH && ~mask & FLAGS_ARITH)
+		kept = x86_arith_flags(s) & ~mask;
 	if (mask & FLAGS_ARITH)
-		x86_put_arith_flags(s, (uint32_t)flags & FLAGS_ARITH);
+		x86_put_arith_flags(s, (uint32_t)(flags | kept) & FLAGS_ARITH);
 	s->eflags = (flags & ~(uint64_t)FLAGS_ARITH) | 2;
 	if ((flags ^ old) & (FLAG_VM | FLAG_AC))
 		x86_mode_changed(s);
