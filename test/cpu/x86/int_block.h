@@ -40,6 +40,9 @@ static inline void copy_state(struct rig *to, const struct rig *from)
 	to->s->fl_b = from->s->fl_b;
 	to->s->fl_r = from->s->fl_r;
 	to->s->left = from->s->left;
+	/* An earlier POPF may have asked for what the run loop does. */
+	atomic_store(&to->s->attention, 0);
+	atomic_store(&from->s->attention, 0);
 }
 
 static inline void compare(struct both *t, const uint64_t before[16], uint32_t flags_before)
