@@ -420,5 +420,7 @@ void x86_iret(struct x86 *s, unsigned size, uint64_t next)
 	else
 		x86_task_return(s, next);
 	s->nmi_masked = false;
+	if (atomic_load_explicit(&s->lines, memory_order_relaxed) >> INTC_NMI & 1)
+		x86_attend(s, X86_ATT_LINES);
 	x86_flags_changed(s);
 }

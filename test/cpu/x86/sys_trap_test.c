@@ -528,6 +528,25 @@ static void test_task_gate(void **state)
 	rig_free(r);
 }
 
+/* An NMI that waits for the end of another's handler is looked for behind IRET, also without IF. */
+static void test_nmi_waits(void **state)
+{
+	struct rig *r = rig_new(NULL);
+	struct x86 *s = r->s;
+
+	(void)state;
+	rig_protect(r, 0);
+	rig_idt(r, X86_NMI, rig_gate(RIG_CODE0, RIG_HANDLER, INT_GATE, 0));
+	s->nmi_masked = true;
+	assert_int_equal(rig_interrupt(r, X86_NMI, X86_EVENT_EXTERNAL), RIG_DONE);
+	atomic_store(&s->lines, 1u << INTC_NMI);
+	atomic_store(&s->attention, 0);
+	assert_int_equal(rig_insn(r, "cf"), RIG_DONE);
+	assert_false(s->nmi_masked);
+	assert_int_equal(atomic_load(&s->attention) & X86_ATT_LINES, X86_ATT_LINES);
+	rig_free(r);
+}
+
 /* What MOV to SS held back comes with INT1, not behind it. */
 static void test_int1(void **state)
 {
@@ -594,6 +613,7 @@ int main(void)
 		cmocka_unit_test(test_vme),
 		cmocka_unit_test(test_virtual_if),
 		cmocka_unit_test(test_task_gate),
+		cmocka_unit_test(test_nmi_waits),
 		cmocka_unit_test(test_int1),
 		cmocka_unit_test(test_single_step),
 	};
