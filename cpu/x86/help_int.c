@@ -82,8 +82,9 @@ static unsigned segment_of(struct x86 *s, uint64_t at)
 	const bool stack = (a->op >= X86_OP_push && a->op <= X86_OP_popfq) ||
 			   a->op == X86_OP_call_near || a->op == X86_OP_ret_near;
 	const bool memory = a->noperands && a->o[0].kind == X86_O_MEM;
+	const uint64_t below = s->r[X86_RSP] - at;
 
-	if (stack && (!memory || s->r[X86_RSP] - at <= 8))
+	if (stack && (!memory || (is_64(a) ? below : (uint32_t)below) <= 8))
 		return X86_SS;
 	return a->seg;
 }
