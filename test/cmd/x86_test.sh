@@ -89,6 +89,14 @@ what="a console for a device without a line" refused 'post_port.*no line' \
 what="a console that cannot be written" refused '/nonexistent/c' \
 	run $pc -k "$tmp/halt" -o device=isa_debugcon,port=0x402,console=file:/nonexistent/c
 
+# mov al, 'K'; mov dx, 0x402; out dx, al; out 0xf4, al
+poke "$tmp/halt" 32 '\260\113\146\272\002\004\356\346\364'
+timeout 60 "$LODGE" run -q $pc -k "$tmp/halt" -o device=isa_debug_exit,port=0xf4 \
+	-o "device=isa_debugcon,port=0x402,console=file:$tmp/line" >"$tmp/out" 2>"$tmp/err" </dev/null
+is $? 0 "a program with two devices that were added"
+is "$(cat "$tmp/line")" K "what it sends to one with a console comes out there"
+multiboot "$tmp/halt"
+
 # All devices that there are may be asked for: they are made, or there is a reason.
 for class in $("$LODGE" run -o device= 2>&1 | sed 's/.*there is //; s/,//g'); do
 	for place in "" ,port=0x5000; do
