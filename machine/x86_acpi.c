@@ -2,8 +2,7 @@
 /*
  * Source: ACPI specification 6.5, 5.2 (tables); PCI Firmware Specification 3.3, 4.1.2 (MCFG);
  * IA-PC HPET specification 1.0a, 3.2.4 (HPET).
- * Left out: RSDT (who has an XSDT does not look at it), SRAT, SLIT, and everything about power
- * states but S5.
+ * Left out: SRAT, SLIT, and everything about power states but S5.
  */
 #include "machine/x86_acpi.h"
 
@@ -369,23 +368,25 @@ static uint64_t make_dsdt(struct maker *m)
 	return end_table(m, start, "DSDT", false);
 }
 
-static uint64_t make_xsdt(struct maker *m)
+/* XSDT, or RSDT: GRUB 2.06 looks for power off there alone. */
+static uint64_t make_list(struct maker *m, const char *name, unsigned size)
 {
-	size_t start = begin_table(m, "XSDT", 1);
+	size_t start = begin_table(m, name, 1);
 
 	for (unsigned i = 0; i < m->nlisted; i++)
-		put(m->out, m->listed[i], 8);
-	return end_table(m, start, "XSDT", false);
+		put(m->out, m->listed[i], size);
+	return end_table(m, start, name, false);
 }
 
 /* 5.2.5.3 */
-static void fill_rsdp(struct maker *m, uint64_t xsdt)
+static void fill_rsdp(struct maker *m, uint64_t rsdt, uint64_t xsdt)
 {
 	uint8_t *t = m->out->data + m->first;
 
 	memcpy(t, "RSD PTR ", 8);
 	memcpy(t + 9, "LODGE ", 6);
 	t[15] = 2; /* revision */
+	put_le(t + 16, rsdt, 4);
 	put_le(t + 20, RSDP_SIZE, 4);
 	put_le(t + 24, xsdt, 8);
 	t[8] = checksum(t, RSDP_OLD_SIZE);
@@ -402,7 +403,7 @@ int acpi_build(
 		.at = at,
 		.places = places,
 	};
-	uint64_t facs = 0, dsdt, xsdt;
+	uint64_t facs = 0, dsdt, rsdt, xsdt;
 
 	assert(at % FACS_ALIGN == 0);
 	if (places)
@@ -418,9 +419,10 @@ int acpi_build(
 		make_mcfg(&m);
 	if (config->hpet)
 		make_hpet(&m);
-	xsdt = make_xsdt(&m);
+	rsdt = make_list(&m, "RSDT", 4);
+	xsdt = make_list(&m, "XSDT", 8);
 	if (out->failed)
 		return -ENOMEM;
-	fill_rsdp(&m, xsdt);
+	fill_rsdp(&m, rsdt, xsdt);
 	return 0;
 }

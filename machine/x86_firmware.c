@@ -113,7 +113,8 @@ static const char TABLES[] = "etc/acpi/tables", RSDP[] = "etc/acpi/rsdp";
 enum { COMMAND = 128, ALLOCATE = 1, ADD_POINTER = 2, ADD_CHECKSUM = 3, NAME = 56 };
 enum { ZONE_HIGH = 1, ZONE_FSEG = 2, TABLES_ALIGN = 64, RSDP_ALIGN = 16 };
 enum { HEADER = 36, TABLE_SUM = 9, FADT_FACS = 36, FADT_DSDT = 40, FADT_X_DSDT = 140 };
-enum { RSDP_SIZE = 36, RSDP_OLD_SIZE = 20, RSDP_SUM = 8, RSDP_XSDT = 24, RSDP_SECOND_SUM = 32 };
+enum { RSDP_SIZE = 36, RSDP_OLD_SIZE = 20, RSDP_SUM = 8, RSDP_RSDT = 16, RSDP_XSDT = 24 };
+enum { RSDP_SECOND_SUM = 32 };
 
 static void allocate(struct buf *script, const char *file, uint32_t align, uint8_t zone)
 {
@@ -153,7 +154,8 @@ static void add_checksum(
 
 static void link_table(struct buf *script, uint8_t *data, const struct acpi_place *p)
 {
-	const bool fadt = !strcmp(p->name, "FACP"), xsdt = !strcmp(p->name, "XSDT");
+	const bool fadt = !strcmp(p->name, "FACP");
+	const uint8_t listed = !strcmp(p->name, "XSDT") ? 8 : !strcmp(p->name, "RSDT") ? 4 : 0;
 
 	if (fadt && get_le(data + p->at + FADT_FACS, 4))
 		add_pointer(script, TABLES, p->at + FADT_FACS, 4);
@@ -161,9 +163,9 @@ static void link_table(struct buf *script, uint8_t *data, const struct acpi_plac
 		add_pointer(script, TABLES, p->at + FADT_DSDT, 4);
 		add_pointer(script, TABLES, p->at + FADT_X_DSDT, 8);
 	}
-	for (uint32_t at = HEADER; xsdt && at < p->size; at += 8)
-		add_pointer(script, TABLES, p->at + at, 8);
-	if (fadt || xsdt)
+	for (uint32_t at = HEADER; listed && at < p->size; at += listed)
+		add_pointer(script, TABLES, p->at + at, listed);
+	if (fadt || listed)
 		add_checksum(script, TABLES, data, p->at + TABLE_SUM, p->at, p->size);
 }
 
@@ -175,6 +177,7 @@ static void write_script(
 	for (unsigned i = 0; i < t->n; i++)
 		link_table(script, data, &t->place[i]);
 	rsdp[RSDP_SECOND_SUM] = 0; /* before the first sum is made, although that does not see it */
+	add_pointer(script, RSDP, RSDP_RSDT, 4);
 	add_pointer(script, RSDP, RSDP_XSDT, 8);
 	add_checksum(script, RSDP, rsdp, RSDP_SUM, 0, RSDP_OLD_SIZE);
 	add_checksum(script, RSDP, rsdp, RSDP_SECOND_SUM, 0, RSDP_SIZE);

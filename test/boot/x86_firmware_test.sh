@@ -196,6 +196,8 @@ refused "variables on a board without flash" 'firmware-vars.*microvm' -M microvm
 
 # Debian's firmware -----------------------------------------------------------------------------
 
+guest x86_64
+linux=$guest_dir
 guest pc-firmware
 fw=$guest_dir
 
@@ -216,12 +218,13 @@ say() {
 # wait_for SECONDS PATTERN TEXT: one result; ends the guest when it fails.
 wait_for() {
 	left=$(($1 * 5))
-	until tr -d '\000' <"$tmp/out" | grep -aEq -- "$2"; do
+	until tr '\000\n\r' '   ' <"$tmp/out" | grep -aEq -- "$2"; do
 		left=$((left - 1))
 		[ $left -gt 0 ] && kill -0 $pid 2>/dev/null && sleep 0.2 && continue
 		break
 	done
-	has "$tmp/out" "$2" "$3"
+	tr '\000\n\r' '   ' <"$tmp/out" >"$tmp/line"
+	has "$tmp/line" "$2" "$3"
 	[ $left -gt 0 ]
 }
 
@@ -233,9 +236,8 @@ ends() {
 }
 
 end_now() {
-	kill $pid 2>/dev/null
-	kill $pid 2>/dev/null
-	wait $pid
+	kill -9 $pid 2>/dev/null
+	wait $pid 2>/dev/null
 	exec 3>&-
 }
 
@@ -282,8 +284,9 @@ boot -m 64M --timeout 300s -b "$fw/bios-256k.bin" -k "$fw/ipxe.lkrn"
 wait_for 250 'Ctrl-B' "SeaBIOS starts iPXE, given as the kernel" &&
 	printf '\002' >&3
 wait_for 50 'iPXE>' "iPXE comes to its prompt"
-say 'poweroff'
-ends 0 "iPXE's poweroff ends the run"
+say 'reboot'
+wait_for 50 'iPXE> .*SeaBIOS' "iPXE's reboot starts SeaBIOS again"
+end_now
 
 boot -m 64M --timeout 300s -b "$fw/bios-256k.bin" -d "$fw/grub-rescue-cdrom.iso,ro"
 wait_for 250 'GNU GRUB +version 2' "SeaBIOS starts GRUB's rescue image"
@@ -296,13 +299,29 @@ ends 0 "GRUB's halt ends the run"
 boot -m 64M --timeout 300s -b "$fw/bios-256k.bin" -k "$fw/memtest86+ia32.bin" -p "console=ttyS0,115200"
 wait_for 250 '#0 .*Address test' "SeaBIOS starts Memtest86+ for 32 bits"
 end_now
-boot -m 64M --timeout 300s -b "$fw/bios-256k.bin" -k "$fw/memtest86+x64.bin" -p "console=ttyS0,115200"
+boot -m 64M --timeout 3700s -b "$fw/bios-256k.bin" -k "$fw/memtest86+x64.bin" -p "console=ttyS0,115200"
 wait_for 250 '#0 .*Address test' "SeaBIOS starts Memtest86+ for 64 bits"
 if is_slow; then
 	wait_for 3600 'Pass: +1 +Errors' "Memtest86+ goes over 64 MB"
 	has "$tmp/out" 'Pass: +1 +Errors: 0 ' "Memtest86+ finds no error"
 fi
 end_now
+
+# linux STATUS-TEXT ARGS...: a kernel by way of the firmware.
+linux() {
+	linux_what=$1
+	shift
+	$LODGE run -q -a x86_64 -M pc -m 512M --timeout 300s -k "$linux/vmlinux" -i "$linux/initrd.gz" \
+		-p "console=ttyS0 panic=-1 lodge.run=true" "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
+	is $? 0 "$linux_what Linux, which powers off"
+	has "$tmp/out" 'GUEST-DONE 0' "$linux_what Linux: its user land has run"
+	ok "$(grep -aciE 'ACPI (BIOS )?(Error|Warning)|firmware bug' "$tmp/out")" "$linux_what Linux: it has no complaints about tables"
+}
+linux "SeaBIOS starts" -b "$fw/bios-256k.bin"
+cp "$fw/OVMF_VARS_4M.fd" "$tmp/vars"
+linux "OVMF starts" -c 2 -b "$fw/OVMF_CODE_4M.fd" -o firmware-vars="$tmp/vars"
+has "$tmp/out" 'GUEST-READY x86_64 2 CPU' "and both CPUs"
+has "$tmp/out" 'efivars: Registered efivars operations' "OVMF's variables are there for Linux"
 
 # OVMF: ROM and flash; then the combined file, which is a ROM alone.
 cp "$fw/OVMF_VARS_4M.fd" "$tmp/vars"

@@ -205,7 +205,7 @@ static void unknown_key_lists_all(void **state)
 	config_set(&c, "a-key-with-quite-a-long-name-that-nobody-knows", "", &e);
 	assert_non_null(strstr(e.text, ", trace"));
 	config_keys(about, &n);
-	assert_int_equal(n, 32);
+	assert_int_equal(n, 33);
 }
 
 static char *printed(const struct config *c)

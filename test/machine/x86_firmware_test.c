@@ -158,7 +158,7 @@ static void tables_are_right_where_firmware_puts_them(void **state)
 	struct firmware *w = calloc(1, sizeof *w);
 	struct rig *r = rig_new();
 	struct dev *d = rig_dev_at(r, "fw_cfg", (struct dev){ .base = FW_CFG, .port = true });
-	const uint8_t *xsdt, *fadt;
+	const uint8_t *rsdt, *xsdt, *fadt;
 
 	(void)state;
 	assert_int_equal(x86_tell_acpi(d, &c, NULL), 0);
@@ -172,6 +172,10 @@ static void tables_are_right_where_firmware_puts_them(void **state)
 	assert_int_equal(get_le(xsdt + 4, 4), 36 + 8 * 4);
 	for (unsigned i = 0; i < 4; i++)
 		at(w, get_le(xsdt + 36 + 8 * i, 8), names[i]);
+	rsdt = at(w, get_le(w->rsdp.data + 16, 4), "RSDT");
+	assert_int_equal(get_le(rsdt + 4, 4), 36 + 4 * 4);
+	for (unsigned i = 0; i < 4; i++)
+		assert_true(get_le(rsdt + 36 + 4 * i, 4) == get_le(xsdt + 36 + 8 * i, 8));
 	fadt = at(w, get_le(xsdt + 36, 8), "FACP");
 	at(w, get_le(fadt + 36, 4), "FACS");
 	at(w, get_le(fadt + 40, 4), "DSDT");
