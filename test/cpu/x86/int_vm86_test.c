@@ -32,7 +32,7 @@ static void vm86(struct rig *r, uint32_t flags, uint64_t cr4)
 	g.cr4 = CR4_PAE | cr4;
 	/* PAE tables are those of 4 levels, from the second one on. */
 	g.cr3 = RIG_TABLES + 0x1000;
-	put_le(rig_at(r, RIG_TABLES + 0x1000), (RIG_TABLES + 0x2000) | 1, 8);
+	g.pdpte[0] = (RIG_TABLES + 0x2000) | 1;
 	g.rflags = FLAG_VM | flags;
 	g.rip = 0;
 	g.r[X86_RSP] = SP;
