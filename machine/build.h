@@ -71,7 +71,7 @@ struct machine {
 	unsigned ndevs;
 	struct block *disk[CONFIG_DISKS];
 	unsigned ndisks;
-	struct block *flash; /* firmware's variables, or NULL */
+	struct block *flash;     /* firmware's variables, or NULL */
 	struct display *display; /* for the board's display adapter, if it has one */
 	struct keys *keys;
 

@@ -25,8 +25,8 @@ struct machine_class {
 	const char *arch; /* the cpu class: "riscv64" */
 	const char *about;
 	unsigned max_cpus;
-	bool has_flash;       /* for the firmware's variables */
-	bool shutdown_resets; /* a CPU that is dead (EXIT_SHUTDOWN) resets it */
+	bool has_flash;         /* for the firmware's variables */
+	bool shutdown_resets;   /* a CPU that is dead (EXIT_SHUTDOWN) resets it */
 	const char *disk_buses; /* what a disk's if= can be: "virtio ahci" */
 	size_t size; /* of the board's own state, in machine->board; starts as all zeroes */
 	/* Makes the engine, the RAM, the CPUs and the devices of the board (machine/build.h). */
