@@ -59,6 +59,7 @@ struct cpu_lockstep {
 	struct cpu_jit *jit;
 	unsigned id;
 	enum phase phase;
+	bool exact;     /* one by one, to know which they are */
 	bool slow;      /* the interpreter is to do what comes next */
 	uint64_t start; /* retired instructions */
 	const void *host;
@@ -258,15 +259,20 @@ static void replay(struct cpu_lockstep *l, struct lockstep_access *a)
 	a->ok = was->ok;
 }
 
-void cpu_lockstep_access(struct cpu_lockstep *l, struct lockstep_access *a, lockstep_make *make)
+void cpu_lockstep_access(
+    struct cpu_lockstep *l, void *cpu, struct lockstep_access *a, lockstep_make *make)
 {
+	if (!l) {
+		make(cpu, a);
+		return;
+	}
 	cpu_lockstep_alone(l);
-	if (l && (l->phase == AGAIN || l->phase == INTERPRETED)) {
+	if (l->phase == AGAIN || l->phase == INTERPRETED) {
 		replay(l, a);
 		return;
 	}
 	/* Whoever made too many finds the last ones missing when it is interpreted. */
-	make(l->cpu, a);
+	make(cpu, a);
 	if (l->phase == IDLE || l->naccesses == ACCESSES)
 		return;
 	l->access[l->naccesses++] = *a;
@@ -318,18 +324,20 @@ static void run_compiled(struct cpu_lockstep *l, enum phase phase)
 	end(l, &l->compiled);
 }
 
-static void interpret_one(struct cpu_lockstep *l)
+static void interpret(struct cpu_lockstep *l, int64_t most)
 {
 	l->pc[l->npcs++ % PCS] = l->class->pc(l->cpu);
-	l->class->step(l->cpu);
+	l->class->step(l->cpu, most);
 }
 
-/* As many instructions as were compiled, or up to the one that traps. */
-static bool wants_more(const struct cpu_lockstep *l)
+/* As many instructions as were compiled, or up to the one that traps: how many are missing. */
+static int64_t missing(const struct cpu_lockstep *l)
 {
 	const uint64_t count = retired(l) - l->start, all = l->compiled.count;
 
-	return count < all || (l->compiled.outcome == TRAPPED && count == all);
+	if (count >= all)
+		return l->compiled.outcome == TRAPPED && count == all;
+	return l->exact ? 1 : (int64_t)(all - count);
 }
 
 static void run_interpreted(struct cpu_lockstep *l)
@@ -338,8 +346,8 @@ static void run_interpreted(struct cpu_lockstep *l)
 	l->npcs = l->npcs_before;
 	switch (setjmp(*trap_of(l))) {
 	case 0:
-		while (wants_more(l))
-			interpret_one(l);
+		while (missing(l))
+			interpret(l, missing(l));
 		break;
 	case LOCKSTEP_EXCEPTION:
 		l->interpreted.outcome = TRAPPED;
@@ -502,6 +510,7 @@ static void narrow(struct cpu_lockstep *l)
 {
 	uint64_t n, most = l->compiled.count, last = 0;
 
+	l->exact = true;
 	for (n = 1; n <= most; n++) {
 		rewind_to_begin(l, &l->interpreted);
 		l->class->slice(l->cpu, (int64_t)n);
@@ -537,7 +546,7 @@ bool cpu_lockstep_run(struct cpu_lockstep *l)
 	l->host = cpu_jit_find(l->jit, l->cpu);
 	if (!l->host) {
 		if (!cpu_jit_is_hot(l->jit, l->cpu))
-			interpret_one(l);
+			interpret(l, 1);
 		return true;
 	}
 	if (l->class->begin)
@@ -547,7 +556,7 @@ bool cpu_lockstep_run(struct cpu_lockstep *l)
 	run_compiled(l, COMPILED);
 	if (!l->compiled.count && l->compiled.outcome == WENT) {
 		restore_trap(l);
-		interpret_one(l);
+		interpret(l, 1);
 		return true;
 	}
 	if (!compare(l)) {

@@ -58,7 +58,8 @@ struct lockstep_class {
 
 	void (*slice)(void *cpu, int64_t most); /* so many instructions come next */
 	bool (*run)(void *cpu, const void *host);
-	void (*step)(void *cpu);    /* interprets one; raises */
+	/* Interprets one instruction, or a few, `most` at most; raises. */
+	void (*step)(void *cpu, int64_t most);
 	void (*stopped)(void *cpu); /* behind a run, which may have ended by longjmp; or NULL */
 	void (*raised)(const void *cpu, struct lockstep_raised *);
 	void (*deliver)(void *cpu, const struct lockstep_raised *); /* may raise */
@@ -95,6 +96,7 @@ void cpu_lockstep_alone(struct cpu_lockstep *);
 void cpu_lockstep_write(struct cpu_lockstep *, void *host, unsigned len, bool code);
 
 /* In place of `make`, which does the access and fills in ok, and val when it reads. */
-void cpu_lockstep_access(struct cpu_lockstep *, struct lockstep_access *, lockstep_make *);
+void cpu_lockstep_access(
+    struct cpu_lockstep *, void *cpu, struct lockstep_access *, lockstep_make *);
 
 #endif

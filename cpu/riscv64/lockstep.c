@@ -101,8 +101,9 @@ static bool run(void *cpu, const void *host)
 	return rv_jit_run(cpu, host);
 }
 
-static void step(void *cpu)
+static void step(void *cpu, int64_t most)
 {
+	(void)most;
 	rv_run_one(cpu);
 }
 
@@ -208,7 +209,7 @@ bool rv_lockstep_bus_read(struct rv *s, uint64_t pa, uint64_t *val, unsigned siz
 {
 	struct lockstep_access a = { .at = pa, .size = size };
 
-	cpu_lockstep_access(s->lockstep, &a, make);
+	cpu_lockstep_access(s->lockstep, s, &a, make);
 	*val = a.val;
 	return a.ok;
 }
@@ -217,6 +218,6 @@ bool rv_lockstep_bus_write(struct rv *s, uint64_t pa, uint64_t val, unsigned siz
 {
 	struct lockstep_access a = { .write = true, .at = pa, .val = val, .size = size };
 
-	cpu_lockstep_access(s->lockstep, &a, make);
+	cpu_lockstep_access(s->lockstep, s, &a, make);
 	return a.ok;
 }

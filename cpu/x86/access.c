@@ -11,6 +11,7 @@
 #include "core/intc.h"
 #include "core/mem.h"
 #include "cpu/x86/jit.h"
+#include "cpu/x86/lockstep.h"
 #include "cpu/x86/seg.h"
 #include "cpu/x86/state.h"
 #include "cpu/x86/vm.h"
@@ -37,6 +38,12 @@ static unsigned first_part(uint64_t linear, unsigned size)
 	return size < room ? size : room;
 }
 
+/* In lockstep all stores have to be seen: compiled code finds none in its TLB. */
+static struct tlb *stores_of(struct x86 *s, enum x86_context ctx)
+{
+	return likely(!s->lockstep) ? &s->tlbs[ctx] : &s->stores[ctx];
+}
+
 /* Translates, or raises; fills the TLB of that context. */
 static struct part translate(
     struct x86 *s, enum x86_context ctx, uint64_t linear, enum x86_access access)
@@ -47,6 +54,7 @@ static struct part translate(
 	uint32_t error;
 	uint8_t *page;
 
+	cpu_lockstep_alone(s->lockstep);
 	if (x86_translate(s, ctx, linear, access, &w, &error))
 		x86_page_fault(s, linear, error);
 	p.pa = w.pa;
@@ -59,16 +67,17 @@ static struct part translate(
 		return p;
 	tlb_fill(&s->tlbs[ctx], false, linear, page, !w.global);
 	if (access == X86_STORE && w.writable && !p.code)
-		tlb_fill(&s->tlbs[ctx], true, linear, page, !w.global);
+		tlb_fill(stores_of(s, ctx), true, linear, page, !w.global);
 	return p;
 }
 
 static struct part locate(
     struct x86 *s, enum x86_context ctx, uint64_t linear, enum x86_access access)
 {
-	const struct tlb *t = &s->tlbs[ctx];
-	const struct tlb_entry *e = (access == X86_STORE ? t->store : t->load) + tlb_slot(linear);
+	const struct tlb_entry *e =
+	    access == X86_STORE ? stores_of(s, ctx)->store : s->tlbs[ctx].load;
 
+	e += tlb_slot(linear);
 	if (e->tag == (linear & ~PAGE_MASK))
 		return (struct part){ .host = (uint8_t *)(uintptr_t)(linear + e->addend) };
 	return translate(s, ctx, linear, access);
@@ -82,6 +91,8 @@ void *x86_refill(struct x86 *s, uint64_t linear, unsigned size, bool store)
 	uint32_t error;
 	uint8_t *page;
 
+	if (s->lockstep) /* which wants rip to be right before a page walk, too */
+		return NULL;
 	if (first_part(linear, size) < size ||
 	    (s->mode & X86_CODE64 ? !x86_is_canonical(s, linear) : linear > UINT32_MAX) ||
 	    x86_translate(s, ctx, linear, store ? X86_STORE : X86_LOAD, &w, &error))
@@ -120,8 +131,7 @@ static bool is_apic(const struct x86 *s, uint64_t pa)
 	return (pa & ~PAGE_MASK) == s->apic_page;
 }
 
-/* Aligned. */
-static uint64_t io_read(struct x86 *s, uint64_t pa, unsigned size)
+static uint64_t make_io_read(struct x86 *s, uint64_t pa, unsigned size)
 {
 	const struct intc *c = x86_intc(s);
 	uint64_t val;
@@ -137,11 +147,10 @@ static uint64_t io_read(struct x86 *s, uint64_t pa, unsigned size)
 	return low_bytes(s->exit.val, size);
 }
 
-static void io_write(struct x86 *s, uint64_t pa, uint64_t val, unsigned size)
+static void make_io_write(struct x86 *s, uint64_t pa, uint64_t val, unsigned size)
 {
 	const struct intc *c = x86_intc(s);
 
-	val = low_bytes(val, size);
 	if (is_apic(s, pa)) {
 		c->write(c->arg, s->id, pa & PAGE_MASK, val, size);
 		return;
@@ -151,6 +160,34 @@ static void io_write(struct x86 *s, uint64_t pa, uint64_t val, unsigned size)
 	if (!is_answered(s, EXIT_WRITE, pa, size))
 		come_out(s, (struct exit){
 				.why = EXIT_WRITE, .size = (uint8_t)size, .addr = pa, .val = val });
+}
+
+static void make_io(void *cpu, struct lockstep_access *a)
+{
+	if (a->write)
+		make_io_write(cpu, a->at, a->val, a->size);
+	else
+		a->val = make_io_read(cpu, a->at, a->size);
+}
+
+/* Aligned. */
+static uint64_t io_read(struct x86 *s, uint64_t pa, unsigned size)
+{
+	struct lockstep_access a = { .kind = X86_LOCKSTEP_MEMORY, .at = pa, .size = size };
+
+	cpu_lockstep_access(s->lockstep, s, &a, make_io);
+	return a.val;
+}
+
+static void io_write(struct x86 *s, uint64_t pa, uint64_t val, unsigned size)
+{
+	struct lockstep_access a = { .kind = X86_LOCKSTEP_MEMORY,
+		.write = true,
+		.at = pa,
+		.val = low_bytes(val, size),
+		.size = size };
+
+	cpu_lockstep_access(s->lockstep, s, &a, make_io);
 }
 
 /* The largest aligned piece at pa. */
@@ -206,6 +243,7 @@ static void write_part(struct x86 *s, const struct part *p, const uint8_t *from,
 		io_write_bytes(s, p->pa, from, len);
 		return;
 	}
+	cpu_lockstep_write(s->lockstep, p->host, len, p->code);
 	memcpy(p->host, from, len);
 	if (p->code)
 		mem_written(s->env->mem, p->pa, len);
@@ -267,6 +305,7 @@ static void store(struct x86 *s, enum x86_context ctx, uint64_t linear, uint64_t
 		p = locate(s, ctx, linear, X86_STORE);
 		if (p.host) {
 			before_store(s, &p, size);
+			cpu_lockstep_write(s->lockstep, p.host, size, p.code);
 			put_le(p.host, val, size);
 			if (p.code)
 				mem_written(s->env->mem, p.pa, size);
@@ -348,7 +387,10 @@ void *x86_atomic(struct x86 *s, uint64_t linear, unsigned size)
 		return NULL;
 	p = locate(s, x86_data_context(s), linear, X86_STORE);
 	/* Before the write another CPU could decode what it overwrites: code is for x86_store. */
-	return p.host && !p.code ? p.host : NULL;
+	if (!p.host || p.code)
+		return NULL;
+	cpu_lockstep_write(s->lockstep, p.host, size, false);
+	return p.host;
 }
 
 bool x86_phys_read(struct x86 *s, uint64_t pa, uint64_t *val, unsigned size)
@@ -372,6 +414,11 @@ void x86_flush(struct x86 *s, bool globals)
 			tlb_forget(&s->tlbs[i]);
 		else
 			tlb_forget_local(&s->tlbs[i]);
+	for (i = 0; s->lockstep && i < X86_NCTX; i++)
+		if (globals)
+			tlb_forget(&s->stores[i]);
+		else
+			tlb_forget_local(&s->stores[i]);
 	x86_code_unlink(s, globals);
 }
 
@@ -381,5 +428,7 @@ void x86_flush_page(struct x86 *s, uint64_t linear)
 
 	for (i = 0; i < X86_NCTX; i++)
 		tlb_forget_page(&s->tlbs[i], linear);
+	for (i = 0; s->lockstep && i < X86_NCTX; i++)
+		tlb_forget_page(&s->stores[i], linear);
 	x86_code_unlink_page(s, linear);
 }

@@ -12,6 +12,7 @@
 
 #include "cpu/x86/helpers.h"
 #include "cpu/x86/jit.h"
+#include "cpu/x86/lockstep.h"
 #include "cpu/x86/model.h"
 
 #define PAGE_MASK ((uint64_t)MEM_PAGE - 1)
@@ -72,6 +73,7 @@ static const uint8_t *find(struct x86 *s, uint64_t linear)
 
 	if (likely(host))
 		return host;
+	cpu_lockstep_alone(s->lockstep);
 	if (x86_translate(s, user ? X86_CTX_USER : X86_CTX_SUPER, linear, X86_FETCH, &w, &error))
 		x86_page_fault(s, linear, error);
 	page = mem_at(s->env->mem, w.pa & ~PAGE_MASK, MEM_PAGE);

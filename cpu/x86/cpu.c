@@ -12,6 +12,7 @@
 #include "core/state.h"
 #include "cpu/x86/code.h"
 #include "cpu/x86/jit.h"
+#include "cpu/x86/lockstep.h"
 #include "cpu/x86/model.h"
 #include "cpu/x86/system.h"
 
@@ -35,6 +36,7 @@ static void release(struct cpu *cpu)
 			at->next_cpu = s->next_cpu;
 			break;
 		}
+	x86_lockstep_free(s);
 	x86_jit_free(s);
 	x86_code_free(s);
 	x86_vm_free(s);
@@ -82,7 +84,8 @@ static struct cpu *new (const struct cpu_env *env, unsigned id, struct cpu *firs
 	} else {
 		s->model = s->own_model = model_new(env->model, e);
 	}
-	if (!s->model || x86_vm_new(s, e) < 0 || x86_code_new(s, e) < 0 || x86_jit_new(s, e) < 0) {
+	if (!s->model || x86_vm_new(s, e) < 0 || x86_code_new(s, e) < 0 || x86_jit_new(s, e) < 0 ||
+	    x86_lockstep_new(s, e) < 0) {
 		release((struct cpu *)s);
 		return NULL;
 	}

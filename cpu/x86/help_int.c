@@ -6,6 +6,7 @@
 #include "cpu/x86/code.h"
 #include "cpu/x86/direct.h"
 #include "cpu/x86/far.h"
+#include "cpu/x86/lockstep.h"
 #include "cpu/x86/sem_flags.h"
 
 /* What a helper does not use. */
@@ -511,10 +512,18 @@ X86_HELP(pext)
 	return r;
 }
 
+static void make_random(void *cpu, struct lockstep_access *a)
+{
+	a->val = x86_random(cpu);
+}
+
 X86_HELP(random)
 {
+	struct lockstep_access access = { .kind = X86_LOCKSTEP_RANDOM };
+
 	unused(s, a, b, d);
-	return x86_random(s);
+	cpu_lockstep_access(s->lockstep, s, &access, make_random);
+	return access.val;
 }
 
 static uint64_t stack_mask(uint64_t stack_size)

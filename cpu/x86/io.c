@@ -8,17 +8,32 @@
 
 #include "core/bus.h"
 #include "cpu/x86/debug.h"
+#include "cpu/x86/lockstep.h"
 #include "cpu/x86/seg.h"
 
 enum { TSS_IO_BASE = 0x66 };
 
+static void make(void *cpu, struct lockstep_access *a)
+{
+	struct bus *ports = ((const struct x86 *)cpu)->env->ports;
+
+	if (!ports)
+		a->ok = false;
+	else if (a->write)
+		a->ok = bus_write(ports, a->at, a->val, a->size);
+	else
+		a->ok = bus_read(ports, a->at, &a->val, a->size);
+}
+
 uint32_t x86_in(struct x86 *s, uint16_t port, unsigned size)
 {
+	struct lockstep_access a = { .kind = X86_LOCKSTEP_PORT, .at = port, .size = size };
 	unsigned half = size / 2;
 	uint64_t val;
 
-	if (s->env->ports && bus_read(s->env->ports, port, &val, size))
-		return (uint32_t)val;
+	cpu_lockstep_access(s->lockstep, s, &a, make);
+	if (a.ok)
+		return (uint32_t)a.val;
 	if (size == 1)
 		return 0xff;
 	val = x86_in(s, port, half);
@@ -27,9 +42,13 @@ uint32_t x86_in(struct x86 *s, uint16_t port, unsigned size)
 
 void x86_out(struct x86 *s, uint16_t port, uint32_t val, unsigned size)
 {
+	struct lockstep_access a = {
+		.kind = X86_LOCKSTEP_PORT, .write = true, .at = port, .val = val, .size = size
+	};
 	unsigned half = size / 2;
 
-	if ((s->env->ports && bus_write(s->env->ports, port, val, size)) || size == 1)
+	cpu_lockstep_access(s->lockstep, s, &a, make);
+	if (a.ok || size == 1)
 		return;
 	x86_out(s, port, val & (UINT32_MAX >> (32 - 8 * half)), half);
 	x86_out(s, (uint16_t)(port + half), val >> 8 * half, half);

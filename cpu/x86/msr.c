@@ -13,6 +13,7 @@
 #include "core/clock.h"
 #include "core/intc.h"
 #include "cpu/x86/flags.h"
+#include "cpu/x86/lockstep.h"
 #include "cpu/x86/seg.h"
 #include "cpu/x86/system.h"
 
@@ -250,12 +251,27 @@ static bool is_apic(uint32_t msr)
 	return msr == MSR_APIC_BASE || msr == MSR_TSC_DEADLINE || msr >> 8 == MSR_X2APIC >> 8;
 }
 
-static bool read_apic(struct x86 *s, uint32_t msr, uint64_t *val)
+static void make(void *cpu, struct lockstep_access *a)
 {
+	struct x86 *s = cpu;
 	const struct intc *i = x86_intc(s);
 
-	if (!i || !i->read_msr(i->arg, s->id, msr, val))
+	if (!i)
+		a->ok = false;
+	else if (a->write)
+		a->ok = i->write_msr(i->arg, s->id, (unsigned)a->at, a->val);
+	else
+		a->ok = i->read_msr(i->arg, s->id, (unsigned)a->at, &a->val);
+}
+
+static bool read_apic(struct x86 *s, uint32_t msr, uint64_t *val)
+{
+	struct lockstep_access a = { .kind = X86_LOCKSTEP_MSR, .at = msr };
+
+	cpu_lockstep_access(s->lockstep, s, &a, make);
+	if (!a.ok)
 		return false;
+	*val = a.val;
 	if (msr == MSR_TSC_DEADLINE && *val)
 		*val += s->tsc_offset;
 	return true;
@@ -263,15 +279,15 @@ static bool read_apic(struct x86 *s, uint32_t msr, uint64_t *val)
 
 static bool write_apic(struct x86 *s, uint32_t msr, uint64_t val)
 {
-	const struct intc *i = x86_intc(s);
+	struct lockstep_access a = { .kind = X86_LOCKSTEP_MSR, .write = true, .at = msr };
 
-	if (msr == MSR_TSC_DEADLINE)
-		val = deadline_to_ns(s, val);
 	if (msr == MSR_APIC_BASE && val & APIC_BASE_X2APIC && !x86_has(s, X86_FEAT_X2APIC))
 		return false;
 	if (msr == MSR_APIC_BASE && val >> s->model->phys_bits)
 		return false;
-	if (!i || !i->write_msr(i->arg, s->id, msr, val))
+	a.val = msr == MSR_TSC_DEADLINE ? deadline_to_ns(s, val) : val;
+	cpu_lockstep_access(s->lockstep, s, &a, make);
+	if (!a.ok)
 		return false;
 	if (msr == MSR_APIC_BASE) {
 		x86_apic_moved(s);
@@ -432,6 +448,7 @@ bool x86_write_msr(struct x86 *s, uint32_t msr, uint64_t val)
 {
 	const struct fixed *f = find_fixed(s, msr);
 
+	cpu_lockstep_alone(s->lockstep);
 	if (f)
 		return f->write == IGNORE || (f->write == SAME && val == f->val);
 	if (!is_there(s, msr))

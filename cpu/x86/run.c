@@ -3,9 +3,12 @@
  * The run loop: what happens between instructions.  SDM volume 3, 6.9 (priority
  * of what waits), 8.4 (INIT and SIPI).
  */
+#include <errno.h>
+
 #include "core/intc.h"
 #include "cpu/x86/code.h"
 #include "cpu/x86/jit.h"
+#include "cpu/x86/lockstep.h"
 #include "cpu/x86/system.h"
 
 /* Of what waits between two instructions; false: come out with *x. */
@@ -209,8 +212,21 @@ static void next_slice(struct x86 *s, int64_t most)
 
 void x86_run_one(struct x86 *s)
 {
-	next_slice(s, 1);
-	execute(s);
+	x86_run_some(s, 1);
+}
+
+void x86_run_some(struct x86 *s, int64_t most)
+{
+	next_slice(s, most);
+	if (likely(is_plain(s)))
+		execute(s);
+	else
+		step(s);
+}
+
+void x86_next_slice(struct x86 *s, int64_t most)
+{
+	next_slice(s, most);
 }
 
 /* The next instruction, or some that are not compiled. */
@@ -225,14 +241,20 @@ static void run_cold(struct x86 *s)
 	s->single = false;
 }
 
+/* The compiled code that the shadow was for did not. */
+static void end_shadow(struct x86 *s)
+{
+	if (s->shadow && x86_retired(s) >= s->shadow_end)
+		s->shadow = 0;
+}
+
 static void run_compiled(struct x86 *s, struct exit *x)
 {
 	const void *host;
 	int64_t left;
 
 	for (;;) {
-		if (s->shadow && x86_retired(s) >= s->shadow_end)
-			s->shadow = 0;
+		end_shadow(s);
 		next_slice(s, SLICE);
 		if (!before(s, x))
 			return;
@@ -251,6 +273,25 @@ static void run_compiled(struct x86 *s, struct exit *x)
 		left = s->left;
 		if (!host || !x86_jit_run(s, host) || s->left == left)
 			run_cold(s);
+	}
+}
+
+/* As run_compiled, with both ways compared. */
+static void run_lockstep(struct x86 *s, struct exit *x)
+{
+	for (;;) {
+		end_shadow(s);
+		next_slice(s, LOCKSTEP_SLICE);
+		if (!before(s, x))
+			return;
+		if (!is_plain(s) || s->single) {
+			run_cold(s);
+		} else if (s->jit_side.hot) {
+			cpu_jit_follow(s->jit, s);
+		} else if (!cpu_lockstep_run(s->lockstep)) {
+			*x = (struct exit){ .why = EXIT_ERROR, .val = (uint64_t)-EILSEQ };
+			return;
+		}
 	}
 }
 
@@ -288,7 +329,9 @@ void x86_run(struct x86 *s, struct exit *x, uint64_t turn)
 	default:
 		break;
 	}
-	if (s->jit && !(turn && turn <= EXACT))
+	if (s->lockstep)
+		run_lockstep(s, x);
+	else if (s->jit && !(turn && turn <= EXACT))
 		run_compiled(s, x);
 	else
 		run(s, x);

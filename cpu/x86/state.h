@@ -88,6 +88,7 @@ enum x86_mode_bits {
 	X86_USER = 64, /* CPL 3 */
 };
 
+struct cpu_lockstep;
 struct x86_code; /* cpu/x86/code.h: decoded instructions */
 struct x86_vm;   /* what the CPUs of a VM share */
 struct x86_model;
@@ -161,6 +162,9 @@ struct x86 {
 	struct tlb tlbs[X86_NCTX + 1];
 	struct jit_side jit_side;
 	struct jit_table jump[X86_TABLES]; /* of flavours; and one that stays empty */
+	/* cpu/lockstep.h, NULL: not asked for; and with that the TLBs of stores, by context. */
+	struct cpu_lockstep *lockstep;
+	struct tlb *stores;
 };
 
 /* CR0 */
@@ -366,8 +370,12 @@ void x86_debug_after(struct x86 *, bool single_step);
  */
 
 void x86_run(struct x86 *, struct exit *, uint64_t turn);
-/* Interprets the next instruction, which is a plain one; raises.  The slice ends with it. */
+/* Interprets the next instruction; raises.  The slice ends with it. */
 void x86_run_one(struct x86 *);
+/* The same for a few, at most so many. */
+void x86_run_some(struct x86 *, int64_t most);
+/* What of the turn comes next, at most so many instructions. */
+void x86_next_slice(struct x86 *, int64_t most);
 /* Whether it is: nothing but to execute it is asked for. */
 bool x86_is_plain(const struct x86 *);
 /* The current instruction shadows the next one. */

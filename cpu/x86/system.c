@@ -10,6 +10,7 @@
 #include "core/clock.h"
 #include "core/intc.h"
 #include "cpu/x86/flags.h"
+#include "cpu/x86/lockstep.h"
 #include "cpu/x86/seg.h"
 
 static _Noreturn void gp0(struct x86 *s)
@@ -171,14 +172,32 @@ static void write_cr4(struct x86 *s, uint64_t val)
 	x86_mode_changed(s);
 }
 
+static void make_tpr(void *cpu, struct lockstep_access *a)
+{
+	struct x86 *s = cpu;
+	const struct intc *i = x86_intc(s);
+
+	if (i && a->write)
+		i->set_tpr(i->arg, s->id, (unsigned)a->val);
+	else
+		a->val = i ? i->get_tpr(i->arg, s->id) : 0;
+}
+
 static void write_cr8(struct x86 *s, uint64_t val)
 {
-	const struct intc *i = x86_intc(s);
+	struct lockstep_access a = { .kind = X86_LOCKSTEP_TPR, .write = true, .val = val };
 
 	if (val & ~15ull)
 		gp0(s);
-	if (i)
-		i->set_tpr(i->arg, s->id, (unsigned)val);
+	cpu_lockstep_access(s->lockstep, s, &a, make_tpr);
+}
+
+static uint64_t read_cr8(struct x86 *s)
+{
+	struct lockstep_access a = { .kind = X86_LOCKSTEP_TPR };
+
+	cpu_lockstep_access(s->lockstep, s, &a, make_tpr);
+	return a.val;
 }
 
 /* MOV with a control register that is not there is undefined; before any other check. */
@@ -194,6 +213,7 @@ static void check_cr(struct x86 *s, unsigned n)
 void x86_write_cr(struct x86 *s, unsigned n, uint64_t val)
 {
 	check_cr(s, n);
+	cpu_lockstep_alone(s->lockstep);
 	if (!(s->mode & X86_CODE64))
 		val = (uint32_t)val;
 	switch (n) {
@@ -216,8 +236,6 @@ void x86_write_cr(struct x86 *s, unsigned n, uint64_t val)
 
 uint64_t x86_read_cr(struct x86 *s, unsigned n)
 {
-	const struct intc *i = x86_intc(s);
-
 	check_cr(s, n);
 	switch (n) {
 	case 0:
@@ -229,7 +247,7 @@ uint64_t x86_read_cr(struct x86 *s, unsigned n)
 	case 4:
 		return s->cr4;
 	default:
-		return i ? i->get_tpr(i->arg, s->id) : 0;
+		return read_cr8(s);
 	}
 }
 
@@ -239,6 +257,7 @@ void x86_lmsw(struct x86 *s, uint16_t val)
 	const uint64_t bits = CR0_MP | CR0_EM | CR0_TS;
 
 	x86_need_cpl0(s);
+	cpu_lockstep_alone(s->lockstep);
 	write_cr0(s, (s->cr0 & ~bits) | (val & (bits | CR0_PE)));
 }
 
@@ -334,6 +353,7 @@ void x86_invlpg(struct x86 *s, uint64_t linear)
 	x86_need_cpl0(s);
 	if (s->mode & X86_CODE64 && !x86_is_canonical(s, linear))
 		return;
+	cpu_lockstep_alone(s->lockstep);
 	x86_flush_page(s, linear);
 }
 
@@ -348,6 +368,7 @@ void x86_invpcid(struct x86 *s, uint64_t type, const uint64_t descriptor[2])
 		gp0(s);
 	if (type <= INVPCID_CONTEXT && pcid && !(s->cr4 & CR4_PCIDE))
 		gp0(s);
+	cpu_lockstep_alone(s->lockstep);
 	if (type == INVPCID_ADDRESS) {
 		if (!x86_is_base(s, descriptor[1]))
 			gp0(s);

@@ -6,6 +6,7 @@
  */
 #include "cpu/x86/debug.h"
 #include "cpu/x86/far.h"
+#include "cpu/x86/lockstep.h"
 
 /* Where the TSS has what (figures 8-2 and 8-10); general registers are in the order of their
  * numbers, segments in that of theirs. */
@@ -179,6 +180,8 @@ static void switch_to(struct x86 *s, const struct x86_task *how, const struct x8
 	uint64_t flags = x86_get_flags(s);
 	struct task t;
 
+	/* From some point on there is no way back. */
+	cpu_lockstep_alone(s->lockstep);
 	if (tss.limit < (wide ? tss32.last : tss16.last))
 		x86_raise_error(s, X86_TS, (entry->selector & 0xfffcu) | how->ext);
 	read_task(s, tss.base, wide, &t);

@@ -134,7 +134,7 @@ void x86_vm_watch(struct x86 *s, uint64_t pa, const uint8_t *page)
 	atomic_store(writes_to(s->vm, pa), 0);
 	for (other = s->first; other; other = other->next_cpu)
 		for (i = 0; i < X86_NCTX; i++)
-			tlb_protect(&other->tlbs[i], page);
+			tlb_protect(other->lockstep ? &other->stores[i] : &other->tlbs[i], page);
 	x86_vm_together(s);
 }
 
