@@ -93,13 +93,17 @@ static unsigned segment_of(struct x86 *s, uint64_t at)
 void x86_check_linear(struct x86 *s, uint64_t at, unsigned size)
 {
 	const uint64_t last = at + size - 1;
+	const bool bad = (s->mode & X86_CODE_SIZE) == X86_CODE64
+			     ? !x86_is_canonical(s, at) || !x86_is_canonical(s, last)
+			     : last > UINT32_MAX;
 
-	if ((s->mode & X86_CODE_SIZE) != X86_CODE64) {
-		if (last > UINT32_MAX)
-			x86_raise_error(s, segment_of(s, at) == X86_SS ? X86_SSF : X86_GP, 0);
-	} else if (!x86_is_canonical(s, at) || !x86_is_canonical(s, last)) {
-		x86_raise_error(s, segment_of(s, at) == X86_SS ? X86_SSF : X86_GP, 0);
+	if (!bad)
+		return;
+	if (s->compiled) {
+		s->single = true; /* the interpreter knows the segment */
+		longjmp(s->trap, X86_JMP_RETRY);
 	}
+	x86_raise_error(s, segment_of(s, at) == X86_SS ? X86_SSF : X86_GP, 0);
 }
 
 X86_HELP(linear)
