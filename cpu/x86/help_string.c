@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cpu/x86/direct.h"
+#include "cpu/x86/vm.h"
 
 struct string {
 	struct x86 *s;
@@ -163,6 +164,11 @@ static uint64_t in_one_go(struct string *t, uint64_t most)
 	return n;
 }
 
+static uint32_t epoch(const struct x86 *s)
+{
+	return atomic_load_explicit(&s->vm->epoch, memory_order_relaxed);
+}
+
 X86_HELP(string)
 {
 	struct string t = {
@@ -173,6 +179,7 @@ X86_HELP(string)
 		.seg = a >> X86_STR_SEG & 15,
 		.rep = a >> X86_STR_REP & 3,
 	};
+	const uint32_t was = epoch(s);
 	uint64_t n;
 	bool done;
 
@@ -197,7 +204,8 @@ X86_HELP(string)
 		/* Each iteration takes its part of the turn; the caller counts the last one. */
 		s->left -= (int64_t)n;
 		done = found(&t) || !(s->r[X86_RCX] & t.mask);
-		if (done || s->left <= 0 ||
+		/* What has overwritten itself may be another instruction now. */
+		if (done || s->left <= 0 || epoch(s) != was ||
 		    atomic_load_explicit(&s->attention, memory_order_relaxed)) {
 			s->left++;
 			return !done;
