@@ -184,7 +184,8 @@ static unsigned lift(void *cpu, const struct jit_source *from, struct ir_block *
 		if (!decode(&insn, s, from->page + at, room_at(at)))
 			break;
 		more = x86_lift(&c, &insn);
-		at += insn.len;
+		/* What is undefined may be so because of bytes behind its length. */
+		at += insn.op == X86_OP_ud ? room_at(at) : insn.len;
 	}
 	x86_lift_end(&c);
 	return at - offset;
