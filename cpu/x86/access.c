@@ -95,7 +95,7 @@ void *x86_refill(struct x86 *s, uint64_t linear, unsigned size, bool store)
 		return NULL;
 	if (first_part(linear, size) < size ||
 	    (s->mode & X86_CODE64 ? !x86_is_canonical(s, linear) : linear > UINT32_MAX) ||
-	    x86_translate(s, ctx, linear, store ? X86_STORE : X86_LOAD, &w, &error))
+	    x86_translate(s, ctx, linear, store ? X86_STORE_AGAIN : X86_LOAD, &w, &error))
 		return NULL;
 	page = mem_page(s->env->mem, w.pa, &flags);
 	if (!page || *flags & MEM_IO || (w.pa & ~PAGE_MASK) == s->apic_page ||

@@ -180,6 +180,14 @@ static bool permitted(
 	return access != X86_STORE || rights & PTE_RW || !(s->cr0 & CR0_WP);
 }
 
+static bool may_access(
+    const struct x86 *s, const struct walk *w, enum x86_context ctx, enum x86_access access)
+{
+	if (access != X86_STORE_AGAIN)
+		return permitted(s, w->rights, ctx, access);
+	return w->step[w->nsteps - 1].pte & PTE_D && permitted(s, w->rights, ctx, X86_STORE);
+}
+
 static bool set_bits(struct x86 *s, struct step *step, uint64_t bits, unsigned size)
 {
 	uint64_t old64 = LE64(step->pte), new64 = LE64(step->pte | bits);
@@ -263,7 +271,7 @@ int x86_translate(struct x86 *s, enum x86_context ctx, uint64_t linear, enum x86
 		r = walk(s, linear, &w);
 		present = r != FAULT;
 		if (r == OK)
-			r = permitted(s, w.rights, ctx, access) ? note_use(s, &w, access) : FAULT;
+			r = may_access(s, &w, ctx, access) ? note_use(s, &w, access) : FAULT;
 	} while (r == AGAIN);
 	if (r != OK) {
 		*error = error_code(s, r, ctx, access, present);

@@ -33,7 +33,9 @@ enum x86_context { X86_CTX_USER, X86_CTX_SUPER, X86_CTX_SMAP, X86_NCTX, X86_CTX_
 
 enum { X86_TABLES = 2 * X86_NCTX + 1 };
 
-enum x86_access { X86_FETCH, X86_LOAD, X86_STORE };
+/* STORE_AGAIN is for x86_translate alone: a store to a page that is known to be written, or none.
+ */
+enum x86_access { X86_FETCH, X86_LOAD, X86_STORE, X86_STORE_AGAIN };
 
 /* Exceptions (SDM volume 3, 6.3). */
 enum x86_vector {
@@ -310,7 +312,7 @@ void x86_store(struct x86 *, uint64_t linear, uint64_t val, unsigned size);
 void x86_load_bytes(struct x86 *, uint64_t linear, void *to, unsigned len);
 void x86_store_bytes(struct x86 *, uint64_t linear, const void *from, unsigned len);
 /* Where an access of plain RAM is that nothing else has to be done for; it is in the TLB then.
- * NULL: the others here have to see.  No other side effects but A and D bits. */
+ * NULL: the others here have to see.  No other side effects but A bits. */
 void *x86_refill(struct x86 *, uint64_t linear, unsigned size, bool store);
 /* Raises what a store of len bytes would. */
 void x86_probe_store(struct x86 *, uint64_t linear, unsigned len);
