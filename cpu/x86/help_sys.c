@@ -392,6 +392,7 @@ X86_HELP(sgdt)
 
 	put_le(image, t->limit, 2);
 	put_le(image + 2, t->base, 8);
+	x86_check_linear(s, a, (unsigned)b);
 	x86_store_bytes(s, a, image, (unsigned)b);
 	return 0;
 }
@@ -426,6 +427,7 @@ X86_HELP(invpcid)
 
 	unused(s, a, b, d);
 	x86_need_cpl0(s);
+	x86_check_linear(s, b, sizeof descriptor);
 	descriptor[0] = x86_load(s, b, 8);
 	descriptor[1] = x86_load(s, b + 8, 8);
 	x86_invpcid(s, s->mode & X86_CODE64 ? a : (uint32_t)a, descriptor);
