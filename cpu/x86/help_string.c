@@ -195,6 +195,8 @@ X86_HELP(string)
 	while ((n = s->r[X86_RCX] & t.mask)) {
 		if (n > (uint64_t)s->left)
 			n = s->left > 0 ? (uint64_t)s->left : 1;
+		if (s->eflags & FLAG_TF)
+			n = 1;
 		n = in_one_go(&t, n);
 		if (!n) {
 			once(&t);
@@ -204,9 +206,10 @@ X86_HELP(string)
 		/* Each iteration takes its part of the turn; the caller counts the last one. */
 		s->left -= (int64_t)n;
 		done = found(&t) || !(s->r[X86_RCX] & t.mask);
-		/* What has overwritten itself may be another instruction now. */
-		if (done || s->left <= 0 || epoch(s) != was ||
-		    atomic_load_explicit(&s->attention, memory_order_relaxed)) {
+		/* What has overwritten itself may be another instruction now.  Debug traps come
+		 * behind each iteration (volume 3, 18.3.1.2, 18.3.1.4). */
+		if (done || s->left <= 0 || epoch(s) != was || s->eflags & FLAG_TF ||
+		    s->dr6_pending || atomic_load_explicit(&s->attention, memory_order_relaxed)) {
 			s->left++;
 			return !done;
 		}

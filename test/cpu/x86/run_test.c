@@ -298,6 +298,32 @@ static void sees_address_bit_20_if_the_gate_is_open(void **state)
 	assert_int_equal(g->r.r[X86_RAX] & 0xff, 2);
 }
 
+/* Each iteration is followed by a debug trap. */
+static void single_steps_string_instructions(void **state)
+{
+	static const uint8_t code[] = { 0xf3, 0xaa, 0xf4 }; /* rep stosb; hlt */
+	static const uint8_t handler[] = { 0xfe, 0x06, 0x00, 0x05,
+		0xcf }; /* inc byte [0x500]; iret */
+	struct rig *g = *state;
+
+	memcpy(g->ram + 0x3000, handler, sizeof handler);
+	memcpy(g->ram + CODE, code, sizeof code);
+	g->ram[4 * X86_DB + 1] = 0x30;
+	cpu_x86_64.get(g->cpu, X86_REGS_ALL, &g->r);
+	g->r.seg[X86_CS].base = g->r.seg[X86_CS].selector = 0;
+	g->r.rip = CODE;
+	g->r.r[X86_RSP] = STACK;
+	g->r.r[X86_RCX] = 3;
+	g->r.r[X86_RDI] = 0x600;
+	g->r.rflags |= FLAG_TF;
+	cpu_x86_64.set(g->cpu, X86_REGS_INT | X86_REGS_SEG, &g->r);
+	cpu_x86_64.run(g->cpu, &g->x, 3 * 4); /* iteration, trap, two instructions */
+	cpu_x86_64.get(g->cpu, X86_REGS_ALL, &g->r);
+	assert_int_equal(g->ram[0x500], 3);
+	assert_int_equal(g->r.r[X86_RCX], 0);
+	assert_int_equal(g->r.rip, CODE + 2);
+}
+
 /* What crossed into a page that is not there, and was changed so that it does not. */
 static void needs_no_second_page_any_more(void **state)
 {
@@ -346,6 +372,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(all_state_is_saved, begin, end),
 		cmocka_unit_test_setup_teardown(
 		    sees_address_bit_20_if_the_gate_is_open, begin, end),
+		cmocka_unit_test_setup_teardown(single_steps_string_instructions, begin, end),
 		cmocka_unit_test_setup_teardown(needs_no_second_page_any_more, begin, end),
 	};
 
