@@ -234,7 +234,7 @@ static void read_part(struct x86 *s, const struct part *p, uint8_t *to, unsigned
 static void before_store(struct x86 *s, const struct part *p, unsigned len)
 {
 	if (p->code)
-		x86_jit_before_store(s, p->host, len);
+		x86_jit_before_store(s, p->pa, p->host, len);
 }
 
 static void write_part(struct x86 *s, const struct part *p, const uint8_t *from, unsigned len)

@@ -394,14 +394,14 @@ void x86_jit_written(struct x86 *s, const uint8_t *host, uint64_t len)
 }
 
 /* With the bus locked there is no way back; whoever locks it has asked before. */
-void x86_jit_before_store(struct x86 *s, const uint8_t *host, uint64_t len)
+void x86_jit_before_store(struct x86 *s, uint64_t pa, const uint8_t *host, uint64_t len)
 {
 	bool hits;
 
 	if (!s->compiled || s->bus_locked)
 		return;
 	x86_vm_lock(s);
-	hits = cpu_jit_has(s->jit, (uintptr_t)host, len);
+	hits = cpu_jit_has(s->jit, (uintptr_t)host, len) || x86_vm_gives_up(s, pa);
 	x86_vm_unlock(s);
 	if (!hits)
 		return;

@@ -24,8 +24,8 @@ bool x86_jit_run(struct x86 *, const void *host);
 void x86_jit_mode_changed(struct x86 *);
 /* Any thread: [host, host + len) of one page was written, or is no longer watched. */
 void x86_jit_written(struct x86 *, const uint8_t *host, uint64_t len);
-/* Before a store to a page with code: does not come back where compiled code is about to hit some.
- */
-void x86_jit_before_store(struct x86 *, const uint8_t *host, uint64_t len);
+/* Before a store to a page with code: does not come back where compiled code is about to hit some,
+ * or to have stores there not watched any more. */
+void x86_jit_before_store(struct x86 *, uint64_t pa, const uint8_t *host, uint64_t len);
 
 #endif

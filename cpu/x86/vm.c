@@ -15,6 +15,11 @@ static _Atomic uint8_t *writes_to(struct x86_vm *vm, uint64_t pa)
 	return &vm->writes[pa >> MEM_PAGE_BITS & (X86_COUNTERS - 1)];
 }
 
+bool x86_vm_gives_up(struct x86 *s, uint64_t pa)
+{
+	return atomic_load(writes_to(s->vm, pa)) >= TOO_MANY_WRITES;
+}
+
 /* The flag goes first: whoever decodes after that sets it again, whoever did before has old
  * numbers.
  */

@@ -43,5 +43,7 @@ void x86_vm_alone(struct x86 *);
 void x86_vm_together(struct x86 *);
 /* From now on stores to the page of RAM at pa are seen. */
 void x86_vm_watch(struct x86 *, uint64_t pa, const uint8_t *page);
+/* Whether the next store to code there is the last that is. */
+bool x86_vm_gives_up(struct x86 *, uint64_t pa);
 
 #endif

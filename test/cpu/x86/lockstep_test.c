@@ -60,6 +60,17 @@ static const struct io_ops port_ops = {
 	.read = port_read, .write = port_write, .min = 1, .max = 1
 };
 
+static void renew(struct rig *r)
+{
+	struct err e = { "" };
+
+	cpu_x86_64.free(r->cpu);
+	r->cpu = cpu_x86_64.new(&r->env, 0, NULL, &e);
+	if (!r->cpu)
+		fail_msg("%s", e.text);
+	r->s = (struct x86 *)(void *)r->cpu;
+}
+
 static int setup(void **state)
 {
 	struct bench *b = calloc(1, sizeof *b);
@@ -70,13 +81,9 @@ static int setup(void **state)
 	rig_new(r);
 	b->log = (struct log){ .write = note, .arg = b };
 	assert_int_equal(bus_map(r->env.ports, "port", PORT, 1, &port_ops, b, NULL, &e), 0);
-	cpu_x86_64.free(r->cpu);
 	r->env.log = &b->log;
 	r->env.jit = r->env.eager = r->env.lockstep = jit_supported();
-	r->cpu = cpu_x86_64.new(&r->env, 0, NULL, &e);
-	if (!r->cpu)
-		fail_msg("%s", e.text);
-	r->s = (struct x86 *)(void *)r->cpu;
+	renew(r);
 	*state = b;
 	return 0;
 }
@@ -250,6 +257,36 @@ static void undefined_by_a_byte_behind_it(void **state)
 	assert_int_equal(r->s->r[X86_RBX], 1);
 }
 
+/* A page with code that is written so often that it is taken for data, while code in it runs that
+ * changes itself with the next store; without lockstep, which ends slices at page walks. */
+static void page_that_is_given_up(void **state)
+{
+	static const uint8_t code[] = {
+		0xb9, 200, 0, 0, 0,           /* mov ecx, 200 */
+		0x88, 0x0d, 0x00, 0x08, 0, 0, /* mov [rip + 0x800], cl */
+		0x88, 0x0d, 0x01, 0, 0, 0,    /* mov [rip + 1], cl */
+		0xb0, 0,                      /* mov al, 0 */
+		0x01, 0xc3,                   /* add ebx, eax */
+		0xff, 0xc9,                   /* dec ecx */
+		0x75, 0xec,                   /* jnz -20 */
+		0xf4,                         /* hlt */
+	};
+	struct bench *b = *state;
+	struct rig *r = &b->rig;
+	struct exit x = { 0 };
+
+	if (no_jit())
+		return;
+	r->env.lockstep = false;
+	renew(r);
+	start(b, code, sizeof code, NULL, 0);
+	r->s->r[X86_RAX] = r->s->r[X86_RBX] = 0;
+	cpu_x86_64.run(r->cpu, &x, 10000);
+	assert_string_equal(b->text, "");
+	assert_int_equal(x.why, EXIT_HALT);
+	assert_int_equal(r->s->r[X86_RBX], 200 * 201 / 2);
+}
+
 /* The loop runs until it is compiled; then one of its bytes is another one. */
 static void plant(struct bench *b, unsigned at, uint8_t byte)
 {
@@ -325,6 +362,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(devices_and_traps, setup, teardown),
 		cmocka_unit_test_setup_teardown(code_that_changes, setup, teardown),
 		cmocka_unit_test_setup_teardown(undefined_by_a_byte_behind_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(page_that_is_given_up, setup, teardown),
 		cmocka_unit_test_setup_teardown(register_differs, setup, teardown),
 		cmocka_unit_test_setup_teardown(memory_differs, setup, teardown),
 		cmocka_unit_test_setup_teardown(exception_differs, setup, teardown),
