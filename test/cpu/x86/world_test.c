@@ -58,7 +58,8 @@ struct world {
 	uint64_t start[MAX_STARTS];
 	unsigned nstarts;
 	bool steps;
-	uint64_t instructions, ended; /* before their turn */
+	uint64_t instructions, blocks; /* blocks: through IR */
+	uint64_t ended;                /* states, before their turn */
 	struct exit exit[WAYS];
 	struct log log; /* of lockstep */
 };
@@ -379,6 +380,7 @@ static uint64_t lift_some(struct world *w, struct x86 *s)
 /* An exception takes its part of the turn; false: it was the last one. */
 static bool run_block(struct world *w, struct x86 *s)
 {
+	w->blocks++;
 	switch (setjmp(s->trap)) {
 	case 0:
 		ir_run(&w->block, &x86_ir_guest, lift_some(w, s), s);
@@ -539,8 +541,9 @@ static void worlds(void **state)
 		for (i = 0; i < STATES; i++)
 			try_state(w, i);
 	}
-	print_message("%" PRIu64 " instructions; %" PRIu64 " states that ended early\n",
-	    w->instructions, w->ended);
+	print_message("%" PRIu64 " instructions, %" PRIu64 " blocks, %" PRIu64
+		      " states that ended early\n",
+	    w->instructions, w->blocks, w->ended);
 	assert_true(w->instructions > n * STATES);
 }
 
