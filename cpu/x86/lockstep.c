@@ -32,11 +32,12 @@ static const struct range {
 	RANGE(apic_page, tlbs),
 }, counts[] = {
 	/* What counts of them as it is; see `same` for more. */
-	RANGE(cpl, fl_op),
+	RANGE(mode, fl_op),
 	RANGE(r, rip),
 	RANGE(seg_base, gdt),
 	RANGE(cr0, v[16]),
 	RANGE(halted, look),
+	RANGE(shadow, shadow_end),
 	RANGE(dr6_pending, delivering),
 	RANGE(apic_page, tlbs),
 #undef RANGE
@@ -44,13 +45,14 @@ static const struct range {
 
 /* For ranges: the others of its bytes are not used. */
 struct shot {
-	uint64_t flags;
+	uint64_t flags, rip;
 	uint8_t bytes[offsetof(struct x86, tlbs)];
 };
 
-static struct x86 *state_in(const struct shot *shot)
+/* What was added to rip in 32-bit code is not cut yet. */
+static uint64_t rip_of(const struct x86 *s)
 {
-	return (struct x86 *)(void *)(uintptr_t)shot->bytes;
+	return s->mode & X86_CODE64 ? s->rip : (uint32_t)s->rip;
 }
 
 /* Shadows that ended in compiled code have not gone away. */
@@ -63,6 +65,7 @@ static void take(void *cpu, void *to)
 	if (s->shadow && x86_retired(s) >= s->shadow_end)
 		s->shadow = 0;
 	shot->flags = x86_get_flags(s);
+	shot->rip = rip_of(s);
 	for (i = 0; i < ARRAY_LEN(ranges); i++)
 		memcpy(shot->bytes + ranges[i].from, (uint8_t *)s + ranges[i].from,
 		    ranges[i].to - ranges[i].from);
@@ -91,29 +94,44 @@ static bool same_table(const struct x86_table *a, const struct x86_table *b)
 	return a->base == b->base && a->limit == b->limit;
 }
 
-/* What was added to rip in 32-bit code is not cut yet. */
-static uint64_t rip_of(const struct x86 *s)
+static bool same_segs(const struct shot *one, const struct shot *two)
 {
-	return s->mode & X86_CODE64 ? s->rip : (uint32_t)s->rip;
+	struct x86_seg a[X86_NSEGS + 2], b[X86_NSEGS + 2];
+	unsigned i;
+
+	memcpy(a, one->bytes + offsetof(struct x86, seg), sizeof a);
+	memcpy(b, two->bytes + offsetof(struct x86, seg), sizeof b);
+	for (i = 0; i < ARRAY_LEN(a); i++)
+		if (!same_seg(&a[i], &b[i]))
+			return false;
+	return true;
 }
+
+static bool same_tables(const struct shot *one, const struct shot *two)
+{
+	struct x86_table a[2], b[2];
+
+	memcpy(a, one->bytes + offsetof(struct x86, gdt), sizeof a);
+	memcpy(b, two->bytes + offsetof(struct x86, gdt), sizeof b);
+	return same_table(&a[0], &b[0]) && same_table(&a[1], &b[1]);
+}
+
+static_assert(
+    offsetof(struct x86, ldtr) == offsetof(struct x86, seg) + X86_NSEGS * sizeof(struct x86_seg) &&
+	offsetof(struct x86, tr) == offsetof(struct x86, ldtr) + sizeof(struct x86_seg) &&
+	offsetof(struct x86, idt) == offsetof(struct x86, gdt) + sizeof(struct x86_table),
+    "segments and tables are compared in one go");
 
 static bool same(const void *shot, const void *other)
 {
-	const struct shot *one = shot, *two = other;
-	const struct x86 *a = state_in(one), *b = state_in(two);
+	const struct shot *a = shot, *b = other;
 	unsigned i;
 
 	for (i = 0; i < ARRAY_LEN(counts); i++)
-		if (memcmp(one->bytes + counts[i].from, two->bytes + counts[i].from,
+		if (memcmp(a->bytes + counts[i].from, b->bytes + counts[i].from,
 			counts[i].to - counts[i].from))
 			return false;
-	for (i = 0; i < X86_NSEGS; i++)
-		if (!same_seg(&a->seg[i], &b->seg[i]))
-			return false;
-	return one->flags == two->flags && a->mode == b->mode && rip_of(a) == rip_of(b) &&
-	       same_seg(&a->ldtr, &b->ldtr) && same_seg(&a->tr, &b->tr) &&
-	       same_table(&a->gdt, &b->gdt) && same_table(&a->idt, &b->idt) &&
-	       a->shadow == b->shadow;
+	return a->flags == b->flags && a->rip == b->rip && same_segs(a, b) && same_tables(a, b);
 }
 
 static uint64_t retired(const void *cpu)
