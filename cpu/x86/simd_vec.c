@@ -16,7 +16,12 @@
 #include "cpu/x86/helpers.h"
 #include "cpu/x86/simd_form.h"
 
-enum { SCRATCH = 16, LARGEST = 32 };
+enum {
+	SCRATCH = 16,
+	LARGEST = 32,
+	/* What flags follow from. */
+	FLAGS_SIZE = offsetof(struct x86, eflags) - offsetof(struct x86, fl_op)
+};
 
 /* From instructions to operations ------------------------------------------------------------- */
 
@@ -268,19 +273,18 @@ X86_HELP(vec)
 {
 	const struct ir_vec v = ir_vec_of((int64_t)a);
 	const struct x86_insn insn = instruction(s, v, (enum ir_vec_how)d);
-	const uint64_t fl_op = s->fl_op, fl_a = s->fl_a, fl_b = s->fl_b;
+	uint8_t flags[FLAGS_SIZE];
 	uint64_t r;
 
 	if (d != IR_VEC_SCRATCH) {
 		memset(s->v[SCRATCH], 0, sizeof s->v[SCRATCH]);
 		s->v[SCRATCH][0] = d == IR_VEC_VALUE ? b : 0;
 	}
+	memcpy(flags, &s->fl_op, sizeof flags);
 	x86_bodies[v.insn](s, &insn);
 	if (v.out == IR_VEC_OUT_FLAGS) {
 		r = x86_arith_flags(s);
-		s->fl_op = fl_op;
-		s->fl_a = fl_a;
-		s->fl_b = fl_b;
+		memcpy(&s->fl_op, flags, sizeof flags);
 		return r;
 	}
 	return v.w ? s->v[SCRATCH][0] : (uint32_t)s->v[SCRATCH][0];

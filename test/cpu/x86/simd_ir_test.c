@@ -46,7 +46,7 @@ static void *refill(void *state, uint64_t va, unsigned size, bool store)
 	struct x86 *s = state;
 	const struct tlb_entry *e = (store ? s->tlb->store : s->tlb->load) + tlb_slot(va);
 
-	if (va < RIG_ARENA || va + size > RIG_ARENA + RIG_ARENA_SIZE || va >> 4 & 1 ||
+	if (va < RIG_ARENA || va > RIG_ARENA + RIG_ARENA_SIZE - size || va >> 4 & 1 ||
 	    (va & 4095) + size > 4096)
 		return NULL;
 	if (store)
@@ -149,7 +149,7 @@ static bool random_one(struct gen *g)
 
 static void random_instruction(struct gen *g, bool mixed)
 {
-	if (mixed && below(g, 4) == 0)
+	if (mixed && below(g, 8) == 0)
 		do
 			while (!random_insn(g))
 				;
@@ -392,13 +392,15 @@ static void lift(struct test *t, int64_t at, ir_pass *pass)
 	struct err e = { "" };
 	struct ctx c;
 	unsigned i, ops;
+	bool more = true;
 
 	x86_lift_begin(&c, &t->block, at);
-	for (i = 0; i < t->n; i++) {
+	for (i = 0; i < t->n && more; i++) {
 		ops = t->block.n;
-		assert_true(x86_lift(&c, &t->insns[i]));
+		more = x86_lift(&c, &t->insns[i]);
 		assert_true(t->block.n - ops <= IR_INSN_OPS);
 	}
+	t->n = i;
 	x86_lift_end(&c);
 	if (pass)
 		pass(&t->block, &x86_ir_guest);
