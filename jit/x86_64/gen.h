@@ -135,6 +135,9 @@ struct anchor {
 	uint16_t count;
 	bool store;        /* one of them is */
 	int32_t low, high; /* the bytes that they touch, from base */
+	/* What is at aligned_at from base is known to be a multiple of that; 0: nothing is. */
+	uint8_t aligned;
+	int32_t aligned_at;
 };
 
 /* What follows the call of the slow path, and COLD_x's fields mean.  Then come `places` pairs of

@@ -93,12 +93,28 @@ static unsigned shared(struct gen *g, uint16_t n, struct address at)
 	return t;
 }
 
+/* Whether an access before this one, of those that share a translation, was as well aligned. */
+static bool is_known_aligned(struct gen *g, uint16_t n, unsigned size)
+{
+	struct anchor *a = &g->anchor[g->anchor_of[n] - 1];
+	int32_t disp;
+
+	x86_root(g, g->op[n].a, &disp);
+	if (a->aligned >= size && !((disp - a->aligned_at) & (int32_t)(size - 1)))
+		return true;
+	a->aligned = (uint8_t)size;
+	a->aligned_at = disp;
+	return false;
+}
+
 /* Leaves an address that is not a multiple of size to the interpreter. */
-static void check_aligned(struct gen *g, struct address a, unsigned size)
+static void check_aligned(struct gen *g, uint16_t n, struct address a, unsigned size)
 {
 	unsigned reg = a.base;
 	struct cold *c;
 
+	if (is_known_aligned(g, n, size))
+		return;
 	if (a.disp & (int32_t)(size - 1)) {
 		reg = x86_temp(g);
 		x86_rm(&g->code, true, OP_LEA, reg,
@@ -124,7 +140,7 @@ static unsigned probe(
 	*c = NULL;
 	if (i && g->anchor[i - 1].count > 1) {
 		if (aligned)
-			check_aligned(g, a, size);
+			check_aligned(g, n, a, size);
 		return shared(g, n, a);
 	}
 	t = x86_temp(g);
