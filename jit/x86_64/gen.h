@@ -201,6 +201,7 @@ struct gen {
 	struct place place[MAX_PLACES];
 	uint16_t next_use[IR_BLOCK_OPS][3]; /* of an operation's operands, after it */
 	unsigned nanchors;
+	uint16_t first_pc; /* the first operation of that kind, or 0 */
 	struct anchor anchor[MAX_ANCHORS];
 	uint8_t anchor_of[IR_BLOCK_OPS];    /* accesses: which, + 1; 0: none */
 	uint16_t next_access[IR_BLOCK_OPS]; /* of the same anchor; 0: none */

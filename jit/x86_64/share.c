@@ -12,13 +12,28 @@
 enum {
 	OPEN = 6, /* that are looked at together */
 	SPAN = 1024,
-	ADDS = 16, /* of constants that are seen through */
+	FAR = 1 << 29, /* from each other, and nothing in common */
+	ADDS = 16,     /* of constants that are seen through */
 };
 
 struct open {
 	uint8_t anchor[OPEN]; /* + 1; 0: none */
 	unsigned next;
 };
+
+/* Addresses that instructions give from where they are have the first of them in common. */
+static uint16_t from_first_pc(const struct gen *g, uint16_t v, int32_t *disp)
+{
+	int64_t sum;
+
+	if (g->op[v].op != IR_pc || !g->first_pc)
+		return v;
+	sum = *disp + g->op[v].k - g->op[g->first_pc].k;
+	if (sum > FAR || sum < -FAR)
+		return v;
+	*disp = (int32_t)sum;
+	return g->first_pc;
+}
 
 uint16_t x86_root(const struct gen *g, uint16_t v, int32_t *disp)
 {
@@ -33,7 +48,7 @@ uint16_t x86_root(const struct gen *g, uint16_t v, int32_t *disp)
 		*disp = (int32_t)sum;
 		v = g->op[v].a;
 	}
-	return v;
+	return from_first_pc(g, v, disp);
 }
 
 static bool join(struct gen *g, struct anchor *a, unsigned n, uint16_t base, int32_t disp)
@@ -97,6 +112,10 @@ void x86_share(struct gen *g)
 	unsigned n;
 
 	g->nanchors = 0;
+	g->first_pc = 0;
+	for (n = g->n - 1; n > 0; n--)
+		if (g->op[n].op == IR_pc)
+			g->first_pc = (uint16_t)n;
 	for (n = 1; n < g->n; n++) {
 		g->anchor_of[n] = 0;
 		if (g->unit->plain)
