@@ -195,11 +195,11 @@ static void stream_signal(int sig, siginfo_t *info, void *context)
 static bool map_exit(unsigned bits)
 {
 	static const uint8_t out[] = { 0xff, 0x24, 0x25 }; /* jmp *exit */
-	uint8_t *page = (uint8_t *)(uintptr_t)RIG_EXIT;
+	uint8_t page[4096] = { 0 };
 	unsigned at = 0;
+	int fd = memfd_create("exits", MFD_CLOEXEC);
+	bool mapped;
 
-	if (!native_map(RIG_EXIT, 4096, PROT_READ | PROT_WRITE))
-		return false;
 	if (bits == 32) {
 		page[0] = 0xea; /* jmp 33:EXIT_FAR */
 		put_le(page + 1, RIG_EXIT + EXIT_FAR, 4);
@@ -208,7 +208,13 @@ static bool map_exit(unsigned bits)
 	}
 	memcpy(page + at, out, sizeof out);
 	put_le(page + at + 3, RIG_STATE + offsetof(struct native, exit), 4);
-	return mprotect(page, 4096, PROT_READ | PROT_EXEC) == 0;
+	/* Nothing that could be written is ever executable. */
+	mapped = fd >= 0 && write(fd, page, sizeof page) == sizeof page &&
+		 mmap((void *)(uintptr_t)RIG_EXIT, sizeof page, PROT_READ | PROT_EXEC,
+		     MAP_SHARED | MAP_FIXED, fd, 0) != MAP_FAILED;
+	if (fd >= 0)
+		close(fd);
+	return mapped;
 }
 
 static struct native *stream_open(unsigned bits, const char **why)
