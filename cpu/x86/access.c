@@ -44,12 +44,28 @@ static struct tlb *stores_of(struct x86 *s, enum x86_context ctx)
 	return likely(!s->lockstep) ? &s->tlbs[ctx] : &s->stores[ctx];
 }
 
+static bool is_apic(const struct x86 *s, uint64_t pa)
+{
+	return (pa & ~PAGE_MASK) == s->apic_page;
+}
+
+/* The page of RAM that holds pa, and whether it has code; NULL: it is for the bus. */
+static uint8_t *page_of(const struct x86 *s, uint64_t pa, bool *code)
+{
+	const atomic_uchar *flags;
+	uint8_t *page = mem_page(s->env->mem, pa, &flags);
+
+	if (!page || *flags & MEM_IO || is_apic(s, pa))
+		return NULL;
+	*code = *flags & MEM_CODE;
+	return page;
+}
+
 /* Translates, or raises; fills the TLB of that context. */
 static struct part translate(
     struct x86 *s, enum x86_context ctx, uint64_t linear, enum x86_access access)
 {
 	struct part p = { 0 };
-	const atomic_uchar *flags;
 	struct x86_where w;
 	uint32_t error;
 	uint8_t *page;
@@ -58,10 +74,9 @@ static struct part translate(
 	if (x86_translate(s, ctx, linear, access, &w, &error))
 		x86_page_fault(s, linear, error);
 	p.pa = w.pa;
-	page = mem_page(s->env->mem, w.pa, &flags);
-	if (!page || *flags & MEM_IO || (w.pa & ~PAGE_MASK) == s->apic_page)
+	page = page_of(s, w.pa, &p.code);
+	if (!page)
 		return p;
-	p.code = *flags & MEM_CODE;
 	p.host = page + (w.pa & PAGE_MASK);
 	if (s->tlb == &s->tlbs[X86_CTX_SLOW])
 		return p;
@@ -86,7 +101,7 @@ static struct part locate(
 void *x86_refill(struct x86 *s, uint64_t linear, unsigned size, bool store)
 {
 	const enum x86_context ctx = (enum x86_context)(s->tlb - s->tlbs);
-	const atomic_uchar *flags;
+	bool code = false;
 	struct x86_where w;
 	uint32_t error;
 	uint8_t *page;
@@ -97,9 +112,8 @@ void *x86_refill(struct x86 *s, uint64_t linear, unsigned size, bool store)
 	    (s->mode & X86_CODE64 ? !x86_is_canonical(s, linear) : linear > UINT32_MAX) ||
 	    x86_translate(s, ctx, linear, store ? X86_STORE_AGAIN : X86_LOAD, &w, &error))
 		return NULL;
-	page = mem_page(s->env->mem, w.pa, &flags);
-	if (!page || *flags & MEM_IO || (w.pa & ~PAGE_MASK) == s->apic_page ||
-	    (store && (!w.writable || *flags & MEM_CODE)))
+	page = page_of(s, w.pa, &code);
+	if (!page || (store && (!w.writable || code)))
 		return NULL;
 	tlb_fill(s->tlb, store, linear, page, !w.global);
 	return page + (w.pa & PAGE_MASK);
@@ -124,11 +138,6 @@ static bool is_answered(struct x86 *s, enum exit_why why, uint64_t pa, unsigned 
 		return false;
 	s->answered = false;
 	return true;
-}
-
-static bool is_apic(const struct x86 *s, uint64_t pa)
-{
-	return (pa & ~PAGE_MASK) == s->apic_page;
 }
 
 static uint64_t make_io_read(struct x86 *s, uint64_t pa, unsigned size)

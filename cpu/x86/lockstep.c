@@ -189,13 +189,7 @@ static void deliver(void *cpu, const struct lockstep_raised *r)
 /* Decoded and compiled code saw what was there in between. */
 static void undone(void *cpu, const uint8_t *host, unsigned len)
 {
-	struct x86 *s = cpu;
-	const uint8_t *end = host + len;
-
-	x86_jit_written(s, host, len);
-	for (; host < end; host = (const uint8_t *)(((uintptr_t)host | 127) + 1))
-		atomic_fetch_add(x86_piece(s->vm, host), 1);
-	atomic_fetch_add(&s->vm->epoch, 2);
+	x86_vm_changed(cpu, host, len);
 }
 
 /* What the TLB for fetches knows, and only that. */

@@ -20,35 +20,39 @@ bool x86_vm_gives_up(struct x86 *s, uint64_t pa)
 	return atomic_load(writes_to(s->vm, pa)) >= TOO_MANY_WRITES;
 }
 
+void x86_vm_changed(struct x86 *s, const uint8_t *host, uint64_t len)
+{
+	const uintptr_t last = ((uintptr_t)host + len - 1) >> X86_PIECE_BITS;
+	uintptr_t piece;
+
+	for (piece = (uintptr_t)host >> X86_PIECE_BITS; piece <= last; piece++)
+		atomic_fetch_add(x86_piece(s->vm, (const uint8_t *)(piece << X86_PIECE_BITS)), 1);
+	atomic_fetch_add(&s->vm->epoch, 2);
+	x86_jit_written(s, host, len);
+}
+
 /* The flag goes first: whoever decodes after that sets it again, whoever did before has old
  * numbers.
  */
 static void give_up(struct x86 *s, uint64_t pa)
 {
 	const uint8_t *page = mem_at(s->env->mem, pa & -(uint64_t)MEM_PAGE, MEM_PAGE);
-	unsigned i;
 
 	atomic_fetch_and(mem_flags(s->env->mem, pa), (uint8_t)~MEM_CODE);
-	for (i = 0; page && i < MEM_PAGE; i += 1 << X86_PIECE_BITS)
-		atomic_fetch_add(x86_piece(s->vm, page + i), 1);
-	atomic_fetch_add(&s->vm->epoch, 2);
-	atomic_store(writes_to(s->vm, pa), 0);
 	if (page)
-		x86_jit_written(s, page, MEM_PAGE);
+		x86_vm_changed(s, page, MEM_PAGE);
+	atomic_store(writes_to(s->vm, pa), 0);
 }
 
 /* Part of a page with code was written, by any thread. */
 static void code_written(void *arg, uint64_t pa, uint64_t len)
 {
 	struct x86 *s = arg;
-	const uint8_t *host = mem_at(s->env->mem, pa, len), *end = host + len;
+	const uint8_t *host = mem_at(s->env->mem, pa, len);
 
 	if (!host)
 		return;
-	x86_jit_written(s, host, len);
-	for (; host < end; host = (const uint8_t *)(((uintptr_t)host | 127) + 1))
-		atomic_fetch_add(x86_piece(s->vm, host), 1);
-	atomic_fetch_add(&s->vm->epoch, 2);
+	x86_vm_changed(s, host, len);
 	if (atomic_fetch_add(writes_to(s->vm, pa), 1) >= TOO_MANY_WRITES)
 		give_up(s, pa);
 }

@@ -41,6 +41,8 @@ void x86_vm_unlock(struct x86 *);
 /* The same, but no other CPU is inside.  What others share may have changed meanwhile. */
 void x86_vm_alone(struct x86 *);
 void x86_vm_together(struct x86 *);
+/* Any thread: these bytes of a page are other ones now, so code that was made of them is stale. */
+void x86_vm_changed(struct x86 *, const uint8_t *host, uint64_t len);
 /* From now on stores to the page of RAM at pa are seen. */
 void x86_vm_watch(struct x86 *, uint64_t pa, const uint8_t *page);
 /* Whether the next store to code there is the last that is. */
