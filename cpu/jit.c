@@ -63,28 +63,28 @@ void cpu_jit_free(struct cpu_jit *j)
 	free(j);
 }
 
-int cpu_jit_new(const struct cpu_jit_class *class, const struct cpu_jit_options *o,
-    struct cpu_jit **to, struct err *e)
+int cpu_jit_new(const struct cpu_jit_class *class, const struct cpu_env *env, struct cpu_jit **to,
+    struct err *e)
 {
 	struct cpu_jit *j;
 
 	*to = NULL;
-	if (!jit_supported())
+	if (!env->jit || !jit_supported())
 		return 0;
 	j = calloc(1, sizeof *j);
 	if (!j)
 		return err_set(e, ENOMEM, "jit: no memory for compiled code");
 	j->class = class;
-	j->paths = o->paths;
-	j->parallel = o->parallel;
-	j->limit = o->eager || o->paths ? 0 : WARM;
-	j->jit = jit_new(&class->guest, CODE_SIZE, o->baseline, e);
+	j->paths = env->paths;
+	j->parallel = env->parallel;
+	j->limit = env->eager || env->paths ? 0 : WARM;
+	j->jit = jit_new(&class->guest, CODE_SIZE, env->baseline, e);
 	j->cache = j->jit ? jit_cache_new(j->jit, e) : NULL;
 	j->later_guest =
 	    (struct jit_later_guest){ class->guest.ir, sizeof(struct order), lift_order };
-	if (j->cache && o->background)
+	if (j->cache && env->background)
 		j->later = jit_later_new(j->jit, &j->later_guest, e);
-	if (!j->cache || (o->background && !j->later)) {
+	if (!j->cache || (env->background && !j->later)) {
 		cpu_jit_free(j);
 		return -ENOMEM;
 	}

@@ -6,6 +6,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "cpu/cpu.h"
 #include "cpu/jit_side.h"
 #include "cpu/path.h"
 #include "jit/cache.h"
@@ -69,16 +70,12 @@ struct cpu_jit_class {
 	void *(*next)(void *cpu);  /* and so on; NULL: no more */
 };
 
-/* How code is to be compiled: see struct cpu_env. */
-struct cpu_jit_options {
-	bool baseline, eager, paths, background, parallel;
-};
-
 struct cpu_jit;
 
-/* May say no: -errno. *to is NULL where there is no generator for this host. */
-int cpu_jit_new(const struct cpu_jit_class *, const struct cpu_jit_options *, struct cpu_jit **to,
-    struct err *);
+/* How code is compiled, and whether at all, the environment says; *to is NULL where it is not, or
+ * there is no generator for this host.  May say no: -errno. */
+int cpu_jit_new(
+    const struct cpu_jit_class *, const struct cpu_env *, struct cpu_jit **to, struct err *);
 void cpu_jit_free(struct cpu_jit *);
 /* Once for each CPU, whose state is all zeroes. */
 void cpu_jit_init(const struct cpu_jit_class *, void *cpu);

@@ -295,19 +295,10 @@ const struct cpu_jit_class rv_jit_class = {
 
 int rv_jit_new(struct rv *s, struct err *e)
 {
-	const struct cpu_jit_options options = {
-		.baseline = s->env->baseline,
-		.eager = s->env->eager,
-		.paths = s->env->paths,
-		.background = s->env->background,
-		.parallel = s->env->parallel,
-	};
-
-	if (s != s->first) {
-		s->jit = s->first->jit;
-		return 0;
-	}
-	return s->env->jit ? cpu_jit_new(&rv_jit_class, &options, &s->jit, e) : 0;
+	if (s == s->first)
+		return cpu_jit_new(&rv_jit_class, s->env, &s->jit, e);
+	s->jit = s->first->jit;
+	return 0;
 }
 
 void rv_jit_free(struct rv *s)
@@ -316,15 +307,20 @@ void rv_jit_free(struct rv *s)
 		cpu_jit_free(s->jit);
 }
 
-/* Where the interpreter has to go on, the instruction at pc computes with floating point, but not
- * as fp_fast asks for, or its result is one that compiled code leaves alone. */
+/* The instruction at pc computes with floating point, but not as fp_fast asks for, or its result is
+ * one that compiled code leaves alone. */
+void rv_jit_slow(struct rv *s)
+{
+	if (s->mstatus & MSTATUS_FS)
+		s->mstatus |= MSTATUS_FS;
+	rv_fp_changed(s);
+}
+
 bool rv_jit_run(struct rv *s, const void *host)
 {
 	if (cpu_jit_run(s->jit, s, host))
 		return true;
-	if (s->mstatus & MSTATUS_FS)
-		s->mstatus |= MSTATUS_FS;
-	rv_fp_changed(s);
+	rv_jit_slow(s);
 	return false;
 }
 

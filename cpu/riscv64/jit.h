@@ -14,6 +14,8 @@ int rv_jit_new(struct rv *, struct err *);
 void rv_jit_free(struct rv *);
 /* As cpu_jit_run. */
 bool rv_jit_run(struct rv *, const void *host);
+/* What that has done to FS where it says false. */
+void rv_jit_slow(struct rv *);
 /* With the lock of vm.h held.  As cpu_jit_written and cpu_jit_has_page; also without s->jit. */
 bool rv_jit_written(struct rv *, uint64_t pa, uint64_t len);
 bool rv_jit_has_page(const struct rv *, uint64_t pa);

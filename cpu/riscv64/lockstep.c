@@ -133,12 +133,7 @@ static void begin(void *cpu)
 /* FS is dirty before the instruction that compiled code leaves to the interpreter. */
 static void slow(void *cpu)
 {
-	struct rv *s = cpu;
-
-	if (!(s->mstatus & MSTATUS_FS))
-		return;
-	s->mstatus |= MSTATUS_FS;
-	rv_fp_changed(s);
+	rv_jit_slow(cpu);
 }
 
 /* A device may set SSIP, and whoever reads mip takes it out of the lines. */

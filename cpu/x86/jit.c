@@ -96,9 +96,10 @@ static bool is_watched(const struct x86 *s, uint64_t pa)
 	return atomic_load_explicit(mem_flags(s->env->mem, pa), memory_order_relaxed) & MEM_CODE;
 }
 
-static bool decode(struct x86_insn *i, const struct x86 *s, const uint8_t *bytes, unsigned n)
+static bool decode(
+    struct x86_insn *i, const struct x86 *s, uint32_t mode, const uint8_t *bytes, unsigned n)
 {
-	return x86_decode(i, s->mode, bytes, n, s->model, x86_model_executes) == X86_DECODED;
+	return x86_decode(i, mode, bytes, n, s->model, x86_model_executes) == X86_DECODED;
 }
 
 /* Offsets from the first and to the last page of 4 GiB would have to be cut. */
@@ -121,7 +122,7 @@ static bool locate(void *cpu, struct jit_source *from)
 	from->at = (uintptr_t)host;
 	from->page = host - offset;
 	from->at2 = JIT_NO_PAGE;
-	if (offset < LIMIT || decode(&insn, s, host, MEM_PAGE - offset))
+	if (offset < LIMIT || decode(&insn, s, s->mode, host, MEM_PAGE - offset))
 		return true;
 	from->page2 = x86_code_locate(s, x86_next_page(s, s->rip), &from->pa2);
 	from->at2 = (uintptr_t)from->page2;
@@ -135,9 +136,10 @@ static bool watched(const void *cpu, const struct jit_source *from)
 }
 
 /* All CPUs are made before any runs. */
-static bool is_alone(const struct x86 *s)
+static void begin(struct ctx *c, const struct x86 *s, struct ir_block *ir, int64_t at)
 {
-	return !s->first->next_cpu;
+	x86_lift_begin(c, ir, at);
+	c->alone = !s->first->next_cpu;
 }
 
 static unsigned lift_across(
@@ -150,10 +152,9 @@ static unsigned lift_across(
 
 	memcpy(bytes, from->page + offset, first);
 	memcpy(bytes + first, from->page2, X86_INSN_LEN - first);
-	if (!decode(&insn, s, bytes, X86_INSN_LEN) || insn.len <= first)
+	if (!decode(&insn, s, s->mode, bytes, X86_INSN_LEN) || insn.len <= first)
 		return 0;
-	x86_lift_begin(&c, ir, offset);
-	c.alone = is_alone(s);
+	begin(&c, s, ir, offset);
 	x86_lift(&c, &insn);
 	x86_lift_end(&c);
 	*len2 = insn.len - first;
@@ -178,10 +179,9 @@ static unsigned lift(void *cpu, const struct jit_source *from, struct ir_block *
 	*insns = 1;
 	if (from->at2 != JIT_NO_PAGE)
 		return lift_across(s, from, ir, len2);
-	x86_lift_begin(&c, ir, offset);
-	c.alone = is_alone(s);
+	begin(&c, s, ir, offset);
 	for (*insns = 0; more && *insns < most && at < MEM_PAGE; ++*insns) {
-		if (!decode(&insn, s, from->page + at, room_at(at)))
+		if (!decode(&insn, s, s->mode, from->page + at, room_at(at)))
 			break;
 		more = x86_lift(&c, &insn);
 		/* What is undefined may be so because of bytes behind its length. */
@@ -197,7 +197,7 @@ static void path_begin(const void *cpu, struct path *p)
 {
 	const struct x86 *s = cpu;
 
-	p->how = s;
+	p->how = s; /* of which what is read is the same for all CPUs, and stays */
 	p->mode = s->mode;
 }
 
@@ -213,7 +213,7 @@ static uint64_t path_retired(const void *cpu)
 
 static void path_step(void *cpu)
 {
-	x86_run_one(cpu);
+	x86_run_some(cpu, 1);
 }
 
 static bool path_goes_on(const void *cpu, const struct path *p)
@@ -226,11 +226,7 @@ static bool path_goes_on(const void *cpu, const struct path *p)
 
 static bool path_decode(const struct path *p, const uint8_t *code, struct x86_insn *insn)
 {
-	const struct x86 *s = p->how; /* of whom all CPUs are the same is looked at */
-	const unsigned at = (unsigned)(code - p->code);
-
-	return x86_decode(insn, p->mode, code, room_at(at), s->model, x86_model_executes) ==
-	       X86_DECODED;
+	return decode(insn, p->how, p->mode, code, room_at((unsigned)(code - p->code)));
 }
 
 static unsigned path_length(const struct path *p, const uint8_t *code)
@@ -247,8 +243,7 @@ static bool path_lift(struct path *p, struct ir_block *ir)
 	unsigned i;
 	bool more = true;
 
-	x86_lift_begin(&c, ir, p->at[0]);
-	c.alone = is_alone(p->how);
+	begin(&c, p->how, ir, p->at[0]);
 	for (i = 0; i < p->n && more; i++) {
 		if (c.pc != p->at[i] || !path_decode(p, p->code + p->at[i], &insn))
 			return false;
@@ -347,19 +342,10 @@ const struct cpu_jit_class x86_jit_class = {
 
 int x86_jit_new(struct x86 *s, struct err *e)
 {
-	const struct cpu_jit_options options = {
-		.baseline = s->env->baseline,
-		.eager = s->env->eager,
-		.paths = s->env->paths,
-		.background = s->env->background,
-		.parallel = s->env->parallel,
-	};
-
-	if (s != s->first) {
-		s->jit = s->first->jit;
-		return 0;
-	}
-	return s->env->jit ? cpu_jit_new(&x86_jit_class, &options, &s->jit, e) : 0;
+	if (s == s->first)
+		return cpu_jit_new(&x86_jit_class, s->env, &s->jit, e);
+	s->jit = s->first->jit;
+	return 0;
 }
 
 void x86_jit_free(struct x86 *s)

@@ -145,17 +145,6 @@ void x86_shadow(struct x86 *s, uint8_t shadow)
 		x86_attend(s, X86_ATT_LINES);
 }
 
-/* look: the lines are to be looked at again behind one instruction. */
-static bool is_plain(const struct x86 *s)
-{
-	return !(s->eflags & (FLAG_TF | FLAG_RF)) && !s->shadow && !(s->dr[7] & 0xff) && !s->look;
-}
-
-bool x86_is_plain(const struct x86 *s)
-{
-	return is_plain(s);
-}
-
 /* The instructions of a block, as long as nothing asks for more; its last one may change what the
  * next needs.  Apart from x86_run, whose variables setjmp keeps out of registers. */
 static NOINLINE void execute(struct x86 *s)
@@ -180,14 +169,19 @@ static NOINLINE void execute(struct x86 *s)
 	}
 }
 
+/* What is to be interpreted next: an instruction, or the rest of a block. */
+static void interpret(struct x86 *s)
+{
+	if (likely(x86_is_plain(s)))
+		execute(s);
+	else
+		step(s);
+}
+
 static void run(struct x86 *s, struct exit *x)
 {
-	while (before(s, x)) {
-		if (likely(is_plain(s)))
-			execute(s);
-		else
-			step(s);
-	}
+	while (before(s, x))
+		interpret(s);
 }
 
 /* With compiled code ---------------------------------------------------------------------------
@@ -199,8 +193,7 @@ enum { EXACT = 64 };
 /* Compiled code looks at `attention` only now and then, and when its instructions are used up. */
 enum { SLICE = 20000 };
 
-/* What of the turn comes next, at most `most`. */
-static void next_slice(struct x86 *s, int64_t most)
+void x86_next_slice(struct x86 *s, int64_t most)
 {
 	const uint64_t retired = x86_retired(s);
 	const int64_t all = s->left + s->turn_rest;
@@ -210,34 +203,18 @@ static void next_slice(struct x86 *s, int64_t most)
 	s->count_end = retired + (uint64_t)s->left;
 }
 
-void x86_run_one(struct x86 *s)
-{
-	x86_run_some(s, 1);
-}
-
 void x86_run_some(struct x86 *s, int64_t most)
 {
-	next_slice(s, most);
-	if (likely(is_plain(s)))
-		execute(s);
-	else
-		step(s);
-}
-
-void x86_next_slice(struct x86 *s, int64_t most)
-{
-	next_slice(s, most);
+	x86_next_slice(s, most);
+	interpret(s);
 }
 
 /* The next instruction, or some that are not compiled. */
 static void run_cold(struct x86 *s)
 {
-	if (!is_plain(s))
-		step(s);
-	else if (s->single)
-		x86_run_one(s);
-	else
-		execute(s);
+	if (s->single)
+		x86_next_slice(s, 1);
+	interpret(s);
 	s->single = false;
 }
 
@@ -255,11 +232,11 @@ static void run_compiled(struct x86 *s, struct exit *x)
 
 	for (;;) {
 		end_shadow(s);
-		next_slice(s, SLICE);
+		x86_next_slice(s, SLICE);
 		if (!before(s, x))
 			return;
 		cpu_jit_fetch(s->jit, s);
-		if (!is_plain(s) || s->single || s->left < EXACT) {
+		if (!x86_is_plain(s) || s->single || s->left < EXACT) {
 			run_cold(s);
 			continue;
 		}
@@ -281,10 +258,10 @@ static void run_lockstep(struct x86 *s, struct exit *x)
 {
 	for (;;) {
 		end_shadow(s);
-		next_slice(s, LOCKSTEP_SLICE);
+		x86_next_slice(s, LOCKSTEP_SLICE);
 		if (!before(s, x))
 			return;
-		if (!is_plain(s) || s->single) {
+		if (!x86_is_plain(s) || s->single) {
 			run_cold(s);
 		} else if (s->jit_side.hot) {
 			cpu_jit_follow(s->jit, s);

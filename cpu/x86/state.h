@@ -235,6 +235,13 @@ static inline uint64_t x86_retired(const struct x86 *s)
 	return s->count_end - (uint64_t)s->left;
 }
 
+/* Nothing is asked for but to execute the next instruction.  look: the lines are to be looked at
+ * again behind one. */
+static inline bool x86_is_plain(const struct x86 *s)
+{
+	return !(s->eflags & (FLAG_TF | FLAG_RF)) && !s->shadow && !(s->dr[7] & 0xff) && !s->look;
+}
+
 static inline bool x86_is_long(const struct x86 *s) /* long mode, compatibility mode included */
 {
 	return s->efer & EFER_LMA;
@@ -372,14 +379,10 @@ void x86_debug_after(struct x86 *, bool single_step);
  */
 
 void x86_run(struct x86 *, struct exit *, uint64_t turn);
-/* Interprets the next instruction; raises.  The slice ends with it. */
-void x86_run_one(struct x86 *);
-/* The same for a few, at most so many. */
-void x86_run_some(struct x86 *, int64_t most);
 /* What of the turn comes next, at most so many instructions. */
 void x86_next_slice(struct x86 *, int64_t most);
-/* Whether it is: nothing but to execute it is asked for. */
-bool x86_is_plain(const struct x86 *);
+/* Begins such a slice, and interprets an instruction or a few of it; raises. */
+void x86_run_some(struct x86 *, int64_t most);
 /* The current instruction shadows the next one. */
 void x86_shadow(struct x86 *, uint8_t shadow);
 void x86_reset(struct x86 *);
