@@ -48,6 +48,24 @@ refused() {
 	fi
 }
 
+# installer_asks WHAT OPTIONS...: Debian's installer in $guest_dir comes to its first question on the serial console.
+installer_asks() {
+	what=$1
+	shift
+	$LODGE run -q "$@" --timeout 600s -k "$guest_dir/linux" -i "$guest_dir/initrd.gz" \
+		-p "console=ttyS0 TERM=dumb DEBIAN_FRONTEND=text" >"$tmp/out" 2>"$tmp/err" </dev/null &
+	pid=$!
+	for i in $(seq 600); do
+		grep -aq 'Prompt:' "$tmp/out" 2>/dev/null && break
+		kill -0 $pid 2>/dev/null || break
+		sleep 1
+	done
+	kill -9 $pid 2>/dev/null
+	wait $pid 2>/dev/null
+	has "$tmp/out" 'Choose the language' "$what asks for the language"
+	has "$tmp/out" 'Prompt:' "$what waits for an answer"
+}
+
 skip() {
 	tests=$((tests + 1))
 	echo "ok $tests - $1 # SKIP $2"
