@@ -11,6 +11,7 @@
 
 #include "dev/pci/ide.h"
 #include "test/dev/ahci_rig.h"
+#include "test/random.h"
 
 enum { SLOT = AR_SLOT, DISKS = 4, BM = 0xc100, RAM_PAGES = RIG_RAM_SIZE / 4096 };
 #define BAR AR_BAR
@@ -24,13 +25,9 @@ struct fuzz {
 	struct disk disk[DISKS];
 };
 
-/* xorshift64*, by S. Vigna. */
 static uint64_t rnd(struct fuzz *f, uint64_t below)
 {
-	f->seed ^= f->seed >> 12;
-	f->seed ^= f->seed << 25;
-	f->seed ^= f->seed >> 27;
-	return (f->seed * 0x2545f4914f6cdd1dull >> 16) % below;
+	return (random_shift(&f->seed) >> 16) % below;
 }
 
 static bool one_in(struct fuzz *f, unsigned n)

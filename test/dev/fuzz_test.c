@@ -13,6 +13,7 @@
 #include "core/block.h"
 #include "dev/virtio/virtio.h"
 #include "test/dev/rig.h"
+#include "test/random.h"
 
 enum { ROUNDS = 12, STEPS = 1500, REGIONS = 4, LATE = 64, DISK = 1 << 16 };
 enum { BASE = 0x10000000 };
@@ -38,14 +39,9 @@ struct fuzz {
 	unsigned nregions;
 };
 
-/* splitmix64 */
 static uint64_t any(struct fuzz *f)
 {
-	uint64_t z = f->random += 0x9e3779b97f4a7c15;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
+	return random_split(&f->random);
 }
 
 static uint64_t below(struct fuzz *f, uint64_t n)

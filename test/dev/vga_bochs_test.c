@@ -6,6 +6,7 @@
 #include "base/bytes.h"
 #include "dev/pci/vga_bochs.h"
 #include "test/dev/vga_rig.h"
+#include "test/random.h"
 
 enum { ID, XRES, YRES, BPP, ENABLE, BANK, WIDTH, HEIGHT, XOFF, YOFF, MEMORY };
 enum { ON = 0x41, KEEP = 0x80, CAPS = 2, DAC8 = 0x20 };
@@ -236,14 +237,9 @@ struct fuzz {
 	uint64_t random;
 };
 
-/* splitmix64 */
 static uint64_t any(struct fuzz *f)
 {
-	uint64_t z = f->random += 0x9e3779b97f4a7c15;
-
-	z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-	z = (z ^ z >> 27) * 0x94d049bb133111eb;
-	return z ^ z >> 31;
+	return random_split(&f->random);
 }
 
 static uint64_t below(struct fuzz *f, uint64_t n)

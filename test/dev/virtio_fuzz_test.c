@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "test/dev/virtio_disk.h"
+#include "test/random.h"
 
 struct fuzz {
 	struct vrig *vr;
@@ -18,13 +19,9 @@ struct fuzz {
 
 static struct disk disk;
 
-/* xorshift64*, by S. Vigna. */
 static uint64_t rnd(struct fuzz *f, uint64_t below)
 {
-	f->seed ^= f->seed >> 12;
-	f->seed ^= f->seed << 25;
-	f->seed ^= f->seed >> 27;
-	return (f->seed * 0x2545f4914f6cdd1dull >> 16) % below;
+	return (random_shift(&f->seed) >> 16) % below;
 }
 
 static bool one_in(struct fuzz *f, unsigned n)
