@@ -102,43 +102,27 @@ static const struct ir_guest ir = {
 	.vec_store = HELPER_VEC_STORE,
 };
 
+/* What guests with floating-point registers of their own and with vectors have in common. */
+#define GUEST                                                                                      \
+	.ir = &ir, .helpers = functions, .left = offsetof(struct state, left),                     \
+	.pc = offsetof(struct state, pc), .base = offsetof(struct state, base),                    \
+	.attention = offsetof(struct state, attention), .jumps = offsetof(struct state, jumps),    \
+	.jump_mark = offsetof(struct state, mark), .pins = pins, .npins = ARRAY_LEN(pins),         \
+	.pc_shift = 1, .inside = 4094, .tlb_bits = 8
+
 static const struct jit_guest guest = {
-	.ir = &ir,
-	.helpers = functions,
-	.left = offsetof(struct state, left),
-	.pc = offsetof(struct state, pc),
-	.base = offsetof(struct state, base),
-	.attention = offsetof(struct state, attention),
-	.jumps = offsetof(struct state, jumps),
-	.jump_mark = offsetof(struct state, mark),
+	GUEST,
 	.fp_fast = offsetof(struct state, fp_fast),
 	.fp_flags = offsetof(struct state, fp_flags),
-	.pins = pins,
-	.npins = ARRAY_LEN(pins),
 	.fpins = fpins,
 	.nfpins = ARRAY_LEN(fpins),
-	.pc_shift = 1,
-	.inside = 4094,
-	.tlb_bits = 8,
 };
 
 static const struct jit_guest vector_guest = {
-	.ir = &ir,
-	.helpers = functions,
-	.left = offsetof(struct state, left),
-	.pc = offsetof(struct state, pc),
-	.base = offsetof(struct state, base),
-	.attention = offsetof(struct state, attention),
-	.jumps = offsetof(struct state, jumps),
-	.jump_mark = offsetof(struct state, mark),
+	GUEST,
 	.vec_level = vec_level,
 	.vregs = offsetof(struct state, v),
 	.mxcsr = offsetof(struct state, mxcsr),
-	.pins = pins,
-	.npins = ARRAY_LEN(pins),
-	.pc_shift = 1,
-	.inside = 4094,
-	.tlb_bits = 8,
 };
 
 enum { CODE = 1 << 16 };
