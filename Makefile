@@ -19,8 +19,9 @@ override CPPFLAGS += $(if $(filter lzma,$(PACKERS)),-DHAVE_LZMA) $(if $(filter l
 	$(if $(filter zstd,$(PACKERS)),-DHAVE_ZSTD)
 LDLIBS += -lfdt -lz -lZydis -ljansson $(PACKERS:%=-l%) -lm -pthread
 
-KINDS = dev dev/virtio cpu engine machine
-SRC = $(wildcard base/*.c fp/*.c core/*.c ir/*.c jit/*.c jit/*/*.c dev/*.c dev/*/*.c host/*.c cpu/*.c cpu/*/*.c \
+KINDS = dev dev/virtio host/image cpu engine machine
+SRC = $(wildcard base/*.c fp/*.c core/*.c ir/*.c jit/*.c jit/*/*.c dev/*.c dev/*/*.c host/*.c host/*/*.c cpu/*.c \
+	cpu/*/*.c \
 	engine/*.c machine/*.c mon/*.c lib/*.c)
 LISTS = $(KINDS:%=$O/%_list.c)
 X86_OPS = $(sort $(wildcard cpu/x86/*.ops))

@@ -30,13 +30,18 @@ struct dev *dev_new(const struct dev_class *class, const struct dev *where, stru
 	}
 	*d = *where;
 	d->class = class;
-	if (!d->id)
-		d->id = "";
+	d->id = strdup(where->id ? where->id : "");
+	if (!d->id) {
+		free(d);
+		err_set(e, ENOMEM, "%s: no memory", class->name);
+		return NULL;
+	}
 	if (d->pic)
 		d->irq = d->pic->class->input(d->pic, d->irq_no);
 	mutex_init(&d->lock);
 	if (class->init(d, e) < 0) {
 		mutex_fini(&d->lock);
+		free((char *)d->id);
 		free(d);
 		return NULL;
 	}
@@ -51,6 +56,7 @@ void dev_free(struct dev *d)
 	if (d->class->fini)
 		d->class->fini(d);
 	mutex_fini(&d->lock);
+	free((char *)d->id);
 	free(d);
 }
 

@@ -77,7 +77,7 @@ struct dev {
 	unsigned irq_no; /* its input there */
 	struct irq irq;
 	void *back;     /* the host side: struct chr * or struct block *, by class; may be NULL */
-	const char *id; /* "", or which one of several: virtio-mmio's device class, ... */
+	const char *id; /* "", or which one of several: virtio-mmio's device class, ...; copied */
 	struct mutex lock;
 };
 

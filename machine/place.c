@@ -2,6 +2,7 @@
 #include "machine/place.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "machine/build.h"
@@ -16,52 +17,61 @@ bool place_has_virtio_console(const struct machine *m)
 	return is_set_to(m->config.console_device, "virtio");
 }
 
-/* The disks that are virtio's. */
-static unsigned virtio_disks(const struct machine *m, struct block *disk[CONFIG_DISKS])
+static bool is_virtio(const struct config_disk *d)
 {
-	unsigned n = 0;
+	return !d->bus || is_set_to(d->bus, "virtio");
+}
 
+/* The virtio devices of a machine, in the order of their places. */
+struct wanted {
+	struct {
+		const char *class;
+		void *back;
+	} dev[PLACE_SLOTS];
+	unsigned n;
+};
+
+/* false: there is no place left. */
+static bool want(struct wanted *w, const char *class, void *back)
+{
+	if (w->n == PLACE_SLOTS)
+		return false;
+	w->dev[w->n].class = class;
+	w->dev[w->n++].back = back;
+	return true;
+}
+
+static int find_wanted(struct machine *m, struct wanted *w, struct err *e)
+{
 	for (unsigned i = 0; i < m->ndisks; i++)
-		if (!m->config.disk[i].bus || is_set_to(m->config.disk[i].bus, "virtio"))
-			disk[n++] = m->disk[i];
-	return n;
+		if (is_virtio(&m->config.disk[i]) && !want(w, "virtio_blk", m->disk[i]))
+			return err_set(e, EINVAL, "disk \"%s\": there is no place left for it",
+			    m->config.disk[i].path);
+	if (place_has_virtio_console(m) && !want(w, "virtio_console", m->host.console))
+		return err_set(
+		    e, EINVAL, "console-device virtio: %u disks leave no slot for it", w->n);
+	want(w, "virtio_rng", NULL); /* where there is a place */
+	return 0;
 }
 
 int place_virtio(
     struct machine *m, const struct place_row *row, struct dev *pic, unsigned *used, struct err *e)
 {
-	static const struct {
-		const char *modern, *legacy;
-	} ids[] = {
-		{ "", "" },
-		{ "virtio_blk", "virtio_blk,legacy" },
-		{ "virtio_rng", "virtio_rng,legacy" },
-		{ "virtio_console", "virtio_console,legacy" },
-	};
-	enum { NOTHING, BLK, RNG, CONSOLE } slot[PLACE_SLOTS] = { NOTHING };
 	const bool legacy = is_set_to(m->config.virtio, "legacy");
-	struct block *disk[CONFIG_DISKS];
-	const unsigned ndisks = virtio_disks(m, disk);
-	const unsigned wanted = ndisks + place_has_virtio_console(m);
+	struct wanted w = { .n = 0 };
 	struct machine_place p = {
 		.class = row->pci ? "virtio_pci" : "virtio_mmio", .base = row->base, .irq = row->irq
 	};
+	char id[64];
 
-	if (wanted > PLACE_SLOTS)
-		return err_set(
-		    e, EINVAL, "console-device virtio: %u disks leave no slot for it", ndisks);
-	for (unsigned i = 0; i < ndisks; i++)
-		slot[i] = BLK;
-	if (place_has_virtio_console(m))
-		slot[ndisks] = CONSOLE;
-	if (wanted < PLACE_SLOTS)
-		slot[wanted] = RNG;
-	*used = wanted < PLACE_SLOTS ? wanted + 1 : PLACE_SLOTS;
-	for (unsigned i = 0; i < (row->pci ? *used : PLACE_SLOTS); i++) {
-		p.id = legacy ? ids[slot[i]].legacy : ids[slot[i]].modern;
-		p.back = slot[i] == BLK       ? (void *)disk[i]
-			 : slot[i] == CONSOLE ? (void *)m->host.console
-					      : NULL;
+	if (find_wanted(m, &w, e) < 0)
+		return -EINVAL;
+	*used = w.n;
+	for (unsigned i = 0; i < (row->pci ? w.n : PLACE_SLOTS); i++) {
+		snprintf(id, sizeof id, "%s%s", i < w.n ? w.dev[i].class : "",
+		    i < w.n && legacy ? ",legacy" : "");
+		p.id = id;
+		p.back = i < w.n ? w.dev[i].back : NULL;
 		if (!machine_place(m, &p, pic, e))
 			return -EINVAL;
 		p.base += row->step;

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef HOST_IMAGE_IMAGE_H
+#define HOST_IMAGE_IMAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+#include "base/err.h"
+
+/*
+ * What is on a disk, in some format: raw, qcow2, on a server.  Calls wait for the host, and come
+ * from any thread; those marked "alone" need that no other call is under way.  host/block_image.c
+ * makes a disk for devices (core/block.h) of one.
+ *
+ * To add a format, write host/image/NAME.c that defines `const struct image_class image_NAME`; the
+ * build makes the list of classes from the file names.
+ *
+ * A write that came back is seen by all reads that begin later, and is there when Lodge dies; what
+ * came back before a flush began is there, when that flush has come back, if the host dies.  A
+ * format orders its own writes so that the image checks clean whenever the host dies.
+ */
+struct image;
+
+struct image_options {
+	const char *format; /* a class's name; NULL: what the contents say */
+	bool readonly;
+	bool nolock; /* lets others write: for looking at an image that is in use */
+	bool direct; /* without the host's page cache, where it can be done */
+};
+
+struct image_class {
+	const char *name; /* "qcow2" */
+	const char *about;
+	/* Whether head, the first n bytes of a file, is one; NULL: never found by contents. */
+	bool (*probe)(const uint8_t *head, unsigned n);
+	/* Names that are its own begin so ("nbd:"); NULL: it is in files. */
+	const char *const *schemes; /* NULL at the end */
+	struct image *(*open)(const char *path, const struct image_options *, struct err *);
+
+	/* All of the range is inside of the image; writes come only if it is not read-only. */
+	int (*read)(struct image *, const struct iovec *, int n, uint64_t off, uint64_t len);
+	int (*write)(struct image *, const struct iovec *, int n, uint64_t off, uint64_t len);
+	/* Reads as zeroes then.  unmap: storage may be dropped. */
+	int (*zero)(struct image *, uint64_t off, uint64_t len, bool unmap);
+	/* A hint; NULL: nothing to gain. */
+	int (*discard)(struct image *, uint64_t off, uint64_t len);
+	int (*flush)(struct image *);
+	/* Alone.  NULL: it cannot. */
+	int (*resize)(struct image *, uint64_t size, struct err *);
+	/* How much from off on (*len, at most what it was) is of one kind: returns enum image_kind,
+	 * or -errno. NULL: all is data. */
+	int (*kind)(struct image *, uint64_t off, uint64_t *len);
+	/* Alone; makes it consistent and durable first, if it is written. */
+	void (*close)(struct image *);
+};
+
+enum image_kind { IMAGE_DATA, IMAGE_ZERO, IMAGE_HOLE /* in this file; its backing file has it */ };
+
+struct image {
+	const struct image_class *class;
+	uint64_t size; /* bytes; a multiple of 512 */
+	bool readonly;
+	bool can_discard;
+	char name[64]; /* for messages: the end of the path */
+};
+
+extern const struct image_class *const image_classes[]; /* NULL at the end */
+
+const struct image_class *image_class_find(const char *name);
+/* Opens path as the options say; a file is locked against other writers, and against all others if
+ * it is to be written.  NULL and the reason. */
+struct image *image_open(const char *path, const struct image_options *, struct err *);
+void image_close(struct image *); /* NULL is fine */
+
+/* These check the range (-EINVAL) and readonly (-EROFS), then do it all or fail. */
+int image_read(struct image *, const struct iovec *, int n, uint64_t off, uint64_t len);
+int image_write(struct image *, const struct iovec *, int n, uint64_t off, uint64_t len);
+int image_zero(struct image *, uint64_t off, uint64_t len, bool unmap);
+int image_discard(struct image *, uint64_t off, uint64_t len);
+int image_flush(struct image *);
+int image_resize(struct image *, uint64_t size, struct err *);
+int image_kind(struct image *, uint64_t off, uint64_t *len);
+
+#endif
