@@ -427,6 +427,8 @@ static void run_ir(struct world *w, struct rig *r, uint64_t turn, struct exit *x
 			x->why = EXIT_SHUTDOWN;
 		left = s->left > 0 ? (uint64_t)s->left : 0;
 	}
+	if (x->why == EXIT_TURN && s->halted) /* by its last instruction */
+		x->why = EXIT_HALT;
 }
 
 static void run(struct world *w, enum way way, uint64_t turn)
