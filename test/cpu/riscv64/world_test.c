@@ -10,7 +10,8 @@
  * for a random number of instructions.  Physically: data at the start of RAM, then handlers, page
  * tables, code.  Virtually: 32 pages at DATA that lead anywhere in the data, RAM as it is (for S
  * mode), code at CODE.  Code is not writable where it is executed, but through aliases at the top
- * of the address space, with a FENCE.I behind: so no old code may be seen.
+ * of the address space, with a FENCE.I behind: so no old code may be seen.  (Where M mode, or S
+ * mode in RAM as it is, jumps into data that was written, it may be.)
  *
  * LODGE_SEED=N begins with that world, LODGE_WORLDS=N makes so many; what fails names the seed, and
  * LODGE_STEPS=1 prints what is executed.
@@ -38,6 +39,7 @@ enum {
 	STATES = 6,   /* of a world */
 	DATA_SIZE = 0x10000,
 	DATA_PAGES = 32, /* virtual */
+	EXECUTABLE_FRAMES = 3,
 	CODE_PAGES = 3,
 	TRAIL = 16,
 	CODE_SIZE = CODE_PAGES * MEM_PAGE,
@@ -232,8 +234,10 @@ static unsigned put_code_writer(struct world *w, uint64_t at)
 	uint64_t near = (at - FRAMES) & (MEM_PAGE - 1);
 	unsigned i;
 
-	/* Not what is between the store and the fence. */
+	/* Not what is between the store and the fence, in this page or the next. */
 	if (to + 4 > near && to < near + sizeof words)
+		return 0;
+	if (to + MEM_PAGE < near + sizeof words)
 		return 0;
 	for (i = 0; i < ARRAY_LEN(words); i++)
 		put(w, at + 4 * i, words[i], 4);
@@ -305,7 +309,7 @@ static void make_tables(struct world *w)
 		ALL = V | R | W | X | A | D
 	};
 	const uint64_t ram = RIG_RAM >> 2, user = w->mode == RV_U ? U : 0;
-	unsigned i, bits;
+	unsigned i, bits, frame;
 
 	put(w, TABLES + 8 * 0, ALL | user, 8); /* devices, holes */
 	put(w, TABLES + 8 * 1, (TABLES + 0x1000) >> 2 | V, 8);
@@ -317,8 +321,11 @@ static void make_tables(struct world *w)
 	put(w, TABLES + 0x3000, (TABLES + 0x4000) >> 2 | V, 8);
 	for (i = 0; i < DATA_PAGES; i++) {
 		bits = below(w, 4) ? ALL | user : below(w, 256);
+		frame = below(w, DATA_SIZE / MEM_PAGE);
+		/* A jump into data executes what no FENCE.I is behind, if it can be written. */
+		bits &= frame < EXECUTABLE_FRAMES ? ~(unsigned)W : ~(unsigned)X;
 		put(w, TABLES + 0x2000 + 8 * i,
-		    (RIG_RAM + 0x1000 * below(w, DATA_SIZE / MEM_PAGE)) >> 2 |
+		    (RIG_RAM + 0x1000 * frame) >> 2 |
 			(below(w, 8) ? bits : bits | below(w, 4) << 8),
 		    8);
 	}
