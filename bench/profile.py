@@ -8,13 +8,14 @@ import bench, guest
 
 root = pathlib.Path(__file__).resolve().parent.parent
 classes = [  # what code is for, by the object file that a function comes from: the first match counts
-    ("translating", r"jit/(?!cache)|ir/|cpu/riscv64/(lift|path)"),
-    ("finding code", r"jit/cache|cpu/riscv64/(jit|code)"),
-    ("memory", r"cpu/riscv64/(access|mmu|tlb|pmp)|core/mem"),
-    ("interpreting", r"cpu/riscv64/interp"),
+    ("translating", r"jit/(?!cache)|ir/|cpu/(riscv64|x86)/(lift|path|decode|ops_ir)|cpu/path"),
+    ("finding code", r"jit/cache|cpu/(riscv64|x86)/(jit|code)|cpu/jit"),
+    ("memory", r"cpu/(riscv64|x86)/(access|mmu|tlb|pmp|page)|cpu/tlb|core/mem"),
+    ("interpreting", r"cpu/riscv64/interp|cpu/x86/run"),
     ("helpers, traps", r"fp/|cpu/"),
     ("devices, machine", r"dev/|machine/|core/|engine/|lib/|host/|base/|cmd/"),
 ]
+ARCH = {"riscv64": "riscv64", "x86_64": "amd64"}  # Debian's names
 names = ["compiled code"] + [name for name, _ in classes] + ["host"]
 
 
@@ -39,12 +40,13 @@ def class_of(symbol, where, owner):
     return next((name for name, what in classes if re.match(what, path)), "host")
 
 
-def profile(program, workload, skip, seconds):
+def profile(program, cpu, workload, skip, seconds):
     """How many samples fell on what."""
-    tree = guest.make("riscv64")
+    tree = guest.make(ARCH[cpu])
+    machine = {"riscv64": "virt", "x86_64": "microvm"}[cpu]
     with tempfile.TemporaryDirectory() as tmp:
         out, data = f"{tmp}/out", f"{tmp}/data"
-        command = [program, "run", "-q", "-m", "1024M", "-k", f"{tree}/kernel", "-i", f"{tree}/full.cpio", "-p",
+        command = [program, "run", "-q", "-M", machine, "-m", "1024M", "-k", f"{tree}/kernel", "-i", f"{tree}/full.cpio", "-p",
                    f"console=ttyS0 panic=-1 quiet loglevel=3 bench={workload}:{bench.WORK[workload][1]}:50"]
         with open(out, "wb") as console:
             lodge = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=console, stderr=subprocess.DEVNULL)
@@ -66,6 +68,7 @@ def profile(program, workload, skip, seconds):
 def main():
     p = argparse.ArgumentParser(description=__doc__)
     p.add_argument("workload", nargs="+")
+    p.add_argument("-c", "--cpu", choices=ARCH, default="riscv64", help="the guest's")
     p.add_argument("--skip", type=float, default=2, help="seconds of the workload before the first sample")
     p.add_argument("--seconds", type=float, default=4)
     args = p.parse_args()
@@ -74,7 +77,7 @@ def main():
     print("| % of samples | " + " | ".join(names) + " |\n|---|" + "--:|" * len(names))
     for workload in args.workload:
         count = collections.Counter()
-        for line in profile(program, workload, args.skip, args.seconds):
+        for line in profile(program, args.cpu, workload, args.skip, args.seconds):
             found = re.match(r"\s*[0-9a-f]+\s+(\S+)\s+\((.*)\)\s*$", line)
             if found:
                 count[class_of(found[1], found[2], owner)] += 1

@@ -165,6 +165,7 @@ static unsigned put_code_writer(struct world *w, uint64_t at)
 
 static void make_code(struct world *w)
 {
+	static const uint8_t rest[64]; /* what another world had there may write code */
 	struct gen *g = &w->gen;
 	struct x86 *s = w->rig[DIRECT].s;
 	uint64_t at = RIG_CODE, end = RIG_CODE + RIG_CODE_SIZE;
@@ -183,6 +184,7 @@ static void make_code(struct world *w)
 			at += put_operands(w, at);
 		at += emit(w, at, g->bytes, g->insn.len);
 	}
+	put(w, at, rest, (unsigned)(end - at));
 }
 
 /* The world -------------------------------------------------------------------------------------
