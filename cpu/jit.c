@@ -12,7 +12,7 @@
 #include "jit/later.h"
 
 enum {
-	CODE_SIZE = 64 << 20,
+	CODE_SIZE = 160 << 20,
 	HEAT = 1 << 17,
 	MAX_INSNS = 64,
 	PLAIN = 16, /* more than a flavour: see jit/jit.h */
