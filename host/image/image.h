@@ -36,6 +36,7 @@ struct image_class {
 	bool (*probe)(const uint8_t *head, unsigned n);
 	/* Names that are its own begin so ("nbd:"); NULL: it is in files. */
 	const char *const *schemes; /* NULL at the end */
+	/* Fills in size and can_discard; image_open does the rest of struct image. */
 	struct image *(*open)(const char *path, const struct image_options *, struct err *);
 
 	/* All of the range is inside of the image; writes come only if it is not read-only. */
@@ -62,6 +63,7 @@ struct image {
 	uint64_t size; /* bytes; a multiple of 512 */
 	bool readonly;
 	bool can_discard;
+	bool guessed;  /* raw, because nothing else was found in it: image_write */
 	char name[64]; /* for messages: the end of the path */
 };
 
@@ -72,8 +74,16 @@ const struct image_class *image_class_find(const char *name);
  * it is to be written.  NULL and the reason. */
 struct image *image_open(const char *path, const struct image_options *, struct err *);
 void image_close(struct image *); /* NULL is fine */
+/* An image that is like base, and whose changes are in a temporary file (in TMPDIR, or /var/tmp)
+ * that vanishes with it.  It owns base from then on, also when it fails. */
+struct image *image_temp_new(struct image *base, struct err *);
 
-/* These check the range (-EINVAL) and readonly (-EROFS), then do it all or fail. */
+/*
+ * These check the range and the length of iov (-EINVAL) and readonly (-EROFS), then do it all or
+ * fail.  Where the format was not said, and the contents did not tell, an image counts as raw; its
+ * guest must not write what would be taken for another format the next time, since that could name
+ * any file of the host: such a write of the first bytes fails (-EPERM).
+ */
 int image_read(struct image *, const struct iovec *, int n, uint64_t off, uint64_t len);
 int image_write(struct image *, const struct iovec *, int n, uint64_t off, uint64_t len);
 int image_zero(struct image *, uint64_t off, uint64_t len, bool unmap);
