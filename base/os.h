@@ -5,8 +5,11 @@
 #include <pthread.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/err.h"
+
+struct iovec;
 
 /*
  * What differs between operating systems.  os_posix.c holds what is the same everywhere; os_linux.c
@@ -42,6 +45,11 @@ int os_file_lock(int fd, int exclusive);
 /* Makes [off, off + len) of a file read as zeroes; drops the storage if `punch`.  -ENOTSUP where
  * the OS or file system cannot: the caller writes zeroes then (or, for a discard, does nothing). */
 int os_file_zero(int fd, uint64_t off, uint64_t len, int punch);
+/* Reads what can be had without waiting for a disk: bytes, maybe fewer than asked for, or -EAGAIN
+ * when that is nothing, or the OS cannot tell. */
+ssize_t os_file_read_now(int fd, const struct iovec *, int n, uint64_t off);
+/* Whether its file system has no disk below it at all. */
+int os_file_in_memory(int fd);
 
 /* Names a thread for debuggers: at most 15 bytes. */
 void os_thread_name(pthread_t, const char *name);

@@ -96,6 +96,21 @@ int os_file_zero(int fd, uint64_t off, uint64_t len, int punch)
 	return -errno;
 }
 
+ssize_t os_file_read_now(int fd, const struct iovec *iov, int n, uint64_t off)
+{
+	(void)fd;
+	(void)iov;
+	(void)n;
+	(void)off;
+	return -EAGAIN;
+}
+
+int os_file_in_memory(int fd)
+{
+	(void)fd;
+	return 0;
+}
+
 int os_poll_new(void)
 {
 	int poll = kqueue();

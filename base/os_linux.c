@@ -5,11 +5,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
+#include <linux/magic.h>
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/uio.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 void os_random(void *buf, size_t len)
@@ -72,6 +75,20 @@ int os_file_zero(int fd, uint64_t off, uint64_t len, int punch)
 	if (errno == EOPNOTSUPP || errno == ENOSYS || errno == EINVAL || errno == ENODEV)
 		return -ENOTSUP;
 	return -errno;
+}
+
+ssize_t os_file_read_now(int fd, const struct iovec *iov, int n, uint64_t off)
+{
+	ssize_t done = preadv2(fd, iov, n, (off_t)off, RWF_NOWAIT);
+
+	return done > 0 ? done : -EAGAIN;
+}
+
+int os_file_in_memory(int fd)
+{
+	struct statfs fs;
+
+	return fstatfs(fd, &fs) == 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
 }
 
 int os_poll_new(void)

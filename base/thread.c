@@ -71,6 +71,11 @@ bool cond_wait_for(struct cond *c, struct mutex *m, uint64_t ns)
 	return rc == 0;
 }
 
+void cond_signal(struct cond *c)
+{
+	must(pthread_cond_signal(&c->c));
+}
+
 void cond_broadcast(struct cond *c)
 {
 	must(pthread_cond_broadcast(&c->c));

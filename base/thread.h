@@ -32,6 +32,7 @@ void cond_fini(struct cond *);
 void cond_wait(struct cond *, struct mutex *);
 /* Waits for at most ns nanoseconds; false when they are over. */
 bool cond_wait_for(struct cond *, struct mutex *, uint64_t ns);
+void cond_signal(struct cond *); /* wakes one of those who wait */
 void cond_broadcast(struct cond *);
 
 /* 0 or -errno.  Signals are blocked in the new thread. name is for debuggers, at most 15 bytes. */

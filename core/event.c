@@ -89,6 +89,11 @@ int events_source(struct events *ev, const char *name, struct mutex *lock,
 	return ev->nsources++;
 }
 
+void events_forget(struct events *ev, int source)
+{
+	ev->sources[source].deliver = NULL;
+}
+
 int events_post(struct events *ev, int source, const void *data, size_t len)
 {
 	struct event *e = malloc(sizeof *e + len);
@@ -123,14 +128,17 @@ void events_deliver(struct events *ev)
 	if (!events_pending(ev))
 		return;
 	for (e = take_all(ev); e; e = next) {
-		const struct source *s = &ev->sources[e->source];
+		struct source s; /* a copy: deliver may make new ones */
 
 		assert(e->source >= 0 && e->source < ev->nsources);
-		if (s->lock)
-			mutex_lock(s->lock);
-		s->deliver(s->arg, e->data, e->len);
-		if (s->lock)
-			mutex_unlock(s->lock);
+		s = ev->sources[e->source];
+		if (s.deliver) {
+			if (s.lock)
+				mutex_lock(s.lock);
+			s.deliver(s.arg, e->data, e->len);
+			if (s.lock)
+				mutex_unlock(s.lock);
+		}
 		next = e->next;
 		free(e);
 	}

@@ -23,6 +23,8 @@ void events_free(struct events *); /* drops what was not delivered */
  * given out in the order of calls, or -ENOMEM.  name is kept, not owned. */
 int events_source(struct events *, const char *name, struct mutex *lock,
     void (*deliver)(void *arg, const void *data, size_t len), void *arg);
+/* VM's thread: it ends; what was posted is not delivered any more, and nobody posts to it again. */
+void events_forget(struct events *, int source);
 /* Any thread: copies data, queues it, and wakes the VM.  -ENOMEM or 0. */
 int events_post(struct events *, int source, const void *data, size_t len);
 /* Called (on the posting thread) after each post; set once by the machine. */

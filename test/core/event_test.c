@@ -183,12 +183,31 @@ static void the_host_is_asked_otherwise(void **state)
 	events_free(ev);
 }
 
+static void sources_can_end(void **state)
+{
+	struct events *ev = events_new();
+	struct got g = { .calls = 0 }, h = { .calls = 0 };
+	int a = events_source(ev, "a", NULL, deliver, &g);
+	int b = events_source(ev, "b", NULL, deliver, &h);
+
+	(void)state;
+	events_post(ev, a, "one", 3);
+	events_post(ev, b, "two", 3);
+	events_forget(ev, a);
+	events_deliver(ev);
+	assert_int_equal(g.calls, 0);
+	assert_int_equal(h.calls, 1);
+	assert_int_equal(events_source(ev, "c", NULL, deliver, &g), 2);
+	events_free(ev);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(delivered_in_order_with_the_lock_held),
 		cmocka_unit_test(posts_while_delivering_come_next_time),
 		cmocka_unit_test(threads_may_post),
+		cmocka_unit_test(sources_can_end),
 		cmocka_unit_test(fixed_runs_repeat),
 		cmocka_unit_test(the_generator_is_splitmix64),
 		cmocka_unit_test(the_host_is_asked_otherwise),
