@@ -7,13 +7,30 @@
 #include "base/err.h"
 
 struct block;
+struct events;
+struct image;
 
-/*
- * A disk (core/block.h) whose contents are those of a raw image file or of a block device.  It is
- * locked against other writers, and against all others if it is to be written.  snapshot: the
- * file is only read; what the guest writes goes to a temporary file (in TMPDIR, or /var/tmp) that
- * vanishes with the disk.  NULL and the reason.
- */
-struct block *block_open(const char *path, bool readonly, bool snapshot, struct err *);
+struct block_options {
+	const char *format; /* of the image; NULL: what it contains */
+	bool readonly;
+	bool snapshot; /* the image is only read; changes vanish with the disk */
+	bool direct;
+	bool no_discard;
+	const char *serial; /* NULL: the device's choice */
+	unsigned queues;
+	/* Where the ends of requests go.  NULL, or synchronous: each ends before block_submit comes
+	 * back, so that all runs are the same. */
+	struct events *events;
+	bool synchronous;
+};
+
+/* A disk (core/block.h) whose contents are those of an image (host/image/image.h).  NULL and the
+ * reason.  VM's thread, or while there is no other. */
+struct block *block_open(const char *path, const struct block_options *, struct err *);
+/* The same of an image that is open already, and belongs to the disk from then on; format, snapshot
+ * and direct are not looked at. */
+struct block *block_new(struct image *, const struct block_options *, struct err *);
+/* The image of a disk that is from here. */
+struct image *block_image(struct block *);
 
 #endif

@@ -114,6 +114,8 @@ struct dev *machine_place(
     struct machine *, const struct machine_place *, struct dev *pic, struct err *);
 /* Opens the configured disks: machine->disk. */
 int machine_disks(struct machine *, struct err *);
+/* VM's thread, no CPU runs: until the host has nothing left to do for the devices. */
+void machine_drain(struct machine *);
 
 /* All devices' nodes. */
 void machine_fdt(struct machine *, struct fdt *);

@@ -68,15 +68,28 @@ struct dev *machine_place(
 
 int machine_disks(struct machine *m, struct err *e)
 {
-	const struct config_disk *d;
-
 	for (; m->ndisks < m->config.ndisks; m->ndisks++) {
-		d = &m->config.disk[m->ndisks];
-		m->disk[m->ndisks] = block_open(d->path, d->readonly, d->snapshot, e);
+		const struct config_disk *d = &m->config.disk[m->ndisks];
+		const struct block_options o = {
+			.readonly = d->readonly,
+			.snapshot = d->snapshot,
+			.events = m->env.events,
+			.synchronous = m->config.deterministic,
+		};
+
+		m->disk[m->ndisks] = block_open(d->path, &o, e);
 		if (!m->disk[m->ndisks])
 			return -EINVAL;
 	}
 	return 0;
+}
+
+void machine_drain(struct machine *m)
+{
+	for (unsigned i = 0; i < m->ndisks; i++)
+		block_drain(m->disk[i]);
+	if (m->flash)
+		block_drain(m->flash);
 }
 
 void machine_fdt(struct machine *m, struct fdt *f)
@@ -285,13 +298,15 @@ void machine_free(struct machine *m)
 {
 	if (!m)
 		return;
-	if (m->env.clock)
-		events_on_post(m->host.events, NULL, NULL);
+	machine_drain(m);
 	while (m->ndevs)
 		dev_free(m->dev[--m->ndevs]);
 	while (m->ndisks)
 		block_free(m->disk[--m->ndisks]);
 	block_free(m->flash);
+	/* Threads of disks have woken us until now. */
+	if (m->env.clock)
+		events_on_post(m->host.events, NULL, NULL);
 	while (m->ncpus)
 		m->engine_class->vcpu_free(m->cpu[--m->ncpus].vcpu);
 	while (m->nrams) {

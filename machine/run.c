@@ -124,6 +124,8 @@ static int reboot(struct machine *m, struct err *e)
 {
 	struct machine_cpu *c;
 
+	/* Nothing may be written to memory that is loaded anew. */
+	machine_drain(m);
 	for (c = m->cpu; c < m->cpu + m->ncpus; c++) {
 		m->engine_class->vcpu_reset(c->vcpu);
 		atomic_store(&c->off, false);
@@ -157,6 +159,7 @@ static void wait_while_paused(struct machine *m)
 	if (!machine_is_paused(m))
 		return;
 	clock_pause(m->env.clock);
+	machine_drain(m);
 	mutex_lock(&m->lock);
 	while (m->pause && !m->stop && !m->request.made)
 		cond_wait(&m->wake, &m->lock);

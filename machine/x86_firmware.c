@@ -48,7 +48,7 @@ static int place_flash(struct machine *m, const struct x86_rom *r, struct err *e
 	const char *path = m->config.firmware_vars;
 	struct err why;
 
-	m->flash = block_open(path, false, false, &why);
+	m->flash = block_open(path, &(struct block_options){ .format = "raw" }, &why);
 	if (!m->flash)
 		return err_set(e, EINVAL, "firmware-vars: %s", why.text);
 	if (m->flash->size > ROM_MAX - r->size)

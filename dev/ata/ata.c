@@ -447,10 +447,17 @@ void ata_signature(struct ata_drive *d)
 	}
 }
 
+void ata_settle(struct ata_drive *d)
+{
+	if (d->with_host && d->block)
+		block_settle(d->block);
+}
+
 void ata_reset(struct ata_drive *d)
 {
 	enum { PASSED = 1 };
 
+	ata_settle(d);
 	d->lost = d->with_host;
 	d->waiting = false;
 	d->command = 0;

@@ -125,6 +125,8 @@ static inline bool ata_exists(const struct ata_drive *d)
 }
 
 void ata_power_on(struct ata_drive *);
+/* Waits until the host touches no memory of a transfer any more. */
+void ata_settle(struct ata_drive *);
 /* A reset by cable or software: the registers are as the signature says, settings stay. */
 void ata_reset(struct ata_drive *);
 void ata_loaded(struct ata_drive *); /* after a restore */

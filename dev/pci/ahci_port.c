@@ -407,9 +407,11 @@ static void drop_command(struct ahci_port *p)
 {
 	p->ci = p->sact = 0;
 	p->halted = false;
-	p->moved = false;
 	if (p->active)
 		ata_reset(&p->drive); /* TFD stays busy, until software resets the drive, too */
+	if (p->moved)                 /* half-way maybe */
+		ata_dma_written(&p->dma, memory(p));
+	p->moved = false;
 	p->active = false;
 }
 

@@ -492,8 +492,10 @@ static void write_bm_command(struct ide_channel *c, uint8_t val)
 	struct ata_drive *d = &c->drive[c->owner];
 
 	c->bm_command = val & (BM_START | BM_TO_MEMORY);
-	if (old & ~val & BM_START)
+	if (old & ~val & BM_START) {
+		ata_settle(d);
 		c->bm_status &= (uint8_t)~BM_ACTIVE;
+	}
 	if (!(val & ~old & BM_START))
 		return;
 	c->bm_status |= BM_ACTIVE;

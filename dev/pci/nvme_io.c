@@ -51,7 +51,7 @@ static void end(struct nvme_request *r, unsigned status)
 	struct nvme *c = r->nvme;
 	bool last = r == &c->request[NVME_REQUESTS];
 
-	if (r->opcode == READ && !r->lost)
+	if (r->opcode == READ)
 		mark_written(r);
 	r->used = false;
 	if (last && r->lost && c->csts)
@@ -69,6 +69,10 @@ static void end(struct nvme_request *r, unsigned status)
 
 void nvme_drop_requests(struct nvme *c, int sq)
 {
+	/* Their memory is the guest's again. */
+	for (unsigned i = 0; i < c->nns; i++)
+		if (c->ns[i])
+			block_settle(c->ns[i]);
 	for (unsigned i = 0; i <= NVME_REQUESTS; i++) {
 		struct nvme_request *r = &c->request[i];
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Block device.  Source: VIRTIO version 1.2, section 5.2.
- * Left out: several queues, geometry, lifetime, secure erase, SCSI commands of legacy drivers.
+ * Left out: geometry, lifetime, secure erase, SCSI commands of legacy drivers.
  */
 #include <assert.h>
 #include <errno.h>
@@ -19,6 +19,7 @@
 #define F_FLUSH        (1ull << 9)
 #define F_TOPOLOGY     (1ull << 10)
 #define F_CONFIG_WCE   (1ull << 11)
+#define F_MQ           (1ull << 12)
 #define F_DISCARD      (1ull << 13)
 #define F_WRITE_ZEROES (1ull << 14)
 
@@ -30,6 +31,7 @@ enum {
 	CONFIG_PHYSICAL_EXP = 24,
 	CONFIG_MIN_IO = 26,
 	CONFIG_WRITEBACK = 32,
+	CONFIG_QUEUES = 34,
 	CONFIG_DISCARD_MAX = 36,
 	CONFIG_DISCARD_SEGS = 40,
 	CONFIG_DISCARD_ALIGN = 44,
@@ -47,16 +49,19 @@ enum {
 	HEADER_SIZE = 16, /* type, reserved, sector */
 	RANGE_SIZE = 16,  /* sector, number of sectors, flags */
 	RANGE_UNMAP = 1,
+	RANGES = 64, /* in one request */
 	ID_SIZE = 20,
 	SECTORS_PER_PAGE_EXP = 3,
-	DISCARD_MAX = 1 << 22, /* sectors in one request */
+	DISCARD_MAX = 1 << 22, /* sectors in one range */
 	ZEROES_MAX = 1 << 16,  /* the host may have to write them */
-	REQUESTS = 64          /* that are with the host at the same time */
+	REQUESTS = 96          /* that are with the host at the same time */
 };
 
 struct request {
 	struct block_req block;
 	struct virtio_blk *blk;
+	struct virtio_queue *queue;
+	struct request *next;     /* of those that are free */
 	struct virtq_chain chain; /* without the status byte, which is here: */
 	uint8_t *status;
 	uint64_t status_gpa;
@@ -64,6 +69,9 @@ struct request {
 	bool used;
 	bool submitting; /* inside of block_submit */
 	int rc;          /* what done said while it was */
+	/* Of DISCARD and WRITE ZEROES. */
+	uint8_t range[RANGES][RANGE_SIZE];
+	unsigned nranges, at;
 };
 
 /*
@@ -74,6 +82,8 @@ struct request {
 struct virtio_blk {
 	struct virtio v;
 	struct request *req; /* REQUESTS of them */
+	struct request *free;
+	bool starved; /* a queue had to wait for a free one */
 };
 
 static struct block *blk_back(const struct virtio_blk *b)
@@ -105,10 +115,12 @@ static void take_status(struct request *r)
 
 static void request_finish(struct request *r, uint8_t status)
 {
-	struct virtio_queue *q = &r->blk->v.queue[0];
+	struct virtio_queue *q = r->queue;
 	bool all = r->written == r->chain.in_len;
 
 	r->used = false;
+	r->next = r->blk->free;
+	r->blk->free = r;
 	if (virtq_is_current(q, &r->chain)) {
 		*r->status = status;
 		mem_written(r->blk->v.dev->env->mem, r->status_gpa, 1);
@@ -125,11 +137,25 @@ static void clear_data(const struct request *r)
 		memset(c->iov[i].iov_base, 0, c->iov[i].iov_len);
 }
 
-/* The host is done with a request, or with its first half: whether there is another one. */
+/* Section 5.2.6.2: the next range of a DISCARD or WRITE ZEROES. */
+static void take_range(struct request *r)
+{
+	const uint8_t *range = r->range[r->at++];
+
+	r->block.off = get_le(range, 8) * SECTOR;
+	r->block.len = get_le(range + 8, 4) * SECTOR;
+	r->block.unmap = get_le(range + 12, 4) & RANGE_UNMAP;
+}
+
+/* The host is done with a request, or with a part of it: whether there is another one. */
 static bool request_next(struct request *r, int rc)
 {
 	bool changed = r->block.op != BLOCK_READ && r->block.op != BLOCK_FLUSH;
 
+	if (rc == 0 && changed && r->at < r->nranges) {
+		take_range(r);
+		return true;
+	}
 	if (rc == 0 && changed && is_write_through(&r->blk->v)) {
 		r->block.op = BLOCK_FLUSH;
 		r->block.off = r->block.len = 0;
@@ -137,7 +163,7 @@ static bool request_next(struct request *r, int rc)
 	}
 	if (r->block.op == BLOCK_READ) {
 		/* The length of used buffers must be true, also when half of them were read. */
-		if (rc < 0 && virtq_is_current(&r->blk->v.queue[0], &r->chain))
+		if (rc < 0 && virtq_is_current(r->queue, &r->chain))
 			clear_data(r);
 		r->written = r->chain.in_len;
 	}
@@ -160,10 +186,18 @@ static void request_submit(struct request *r)
 
 static void blk_notify(struct virtio *, struct virtio_queue *);
 
+static void feed_all(struct virtio_blk *b)
+{
+	b->starved = false;
+	for (unsigned i = 0; i < b->v.nqueues; i++)
+		blk_notify(&b->v, &b->v.queue[i]);
+}
+
 static void request_done(struct block_req *block, int rc)
 {
 	struct request *r = CONTAINER_OF(block, struct request, block);
 	struct virtio *v = &r->blk->v;
+	struct virtio_queue *q;
 
 	if (r->submitting) { /* we hold the lock already */
 		r->submitting = false;
@@ -171,19 +205,25 @@ static void request_done(struct block_req *block, int rc)
 		return;
 	}
 	mutex_lock(&v->dev->lock);
+	q = r->queue; /* r may be another request soon */
 	if (request_next(r, rc))
 		request_submit(r);
-	blk_notify(v, &v->queue[0]); /* some may have had to wait for a free request */
+	virtq_interrupt(q);
+	if (r->blk->starved)
+		feed_all(r->blk);
 	mutex_unlock(&v->dev->lock);
 }
 
 static void send_id(struct request *r)
 {
 	char id[ID_SIZE] = "";
-	const char *name = blk_back(r->blk)->name, *slash = strrchr(name, '/');
+	const struct block *back = blk_back(r->blk);
+	const char *name = back->serial, *slash;
 
-	if (slash)
-		name = slash + 1;
+	if (!*name) {
+		slash = strrchr(back->name, '/');
+		name = slash ? slash + 1 : back->name;
+	}
 	memcpy(id, name, strnlen(name, sizeof id));
 	r->written = (uint32_t)virtq_write(&r->chain, 0, id, sizeof id);
 	request_finish(r, S_OK);
@@ -211,35 +251,40 @@ static void move_data(struct request *r, uint64_t sector, bool write)
 	request_submit(r);
 }
 
-/* Section 5.2.6.2: DISCARD and WRITE ZEROES, of one range (as the configuration says). */
-static void change_range(struct request *r, bool discard)
+/* Whether a range can be done: S_OK, or what to say of it. */
+static uint8_t check_range(const struct request *r, const uint8_t *range, bool discard)
 {
-	const struct virtio *v = &r->blk->v;
-	uint8_t range[RANGE_SIZE];
-	uint64_t sector;
-	uint32_t n, flags;
+	uint64_t sector = get_le(range, 8), all = blk_back(r->blk)->size / SECTOR;
+	uint32_t n = (uint32_t)get_le(range + 8, 4), flags = (uint32_t)get_le(range + 12, 4);
 
-	if (r->chain.out_len != HEADER_SIZE + RANGE_SIZE) {
-		request_finish(r, S_IOERR);
-		return;
-	}
-	virtq_read(&r->chain, HEADER_SIZE, range, sizeof range);
-	sector = get_le(range, 8);
-	n = (uint32_t)get_le(range + 8, 4);
-	flags = (uint32_t)get_le(range + 12, 4);
-	if (!(v->features & (discard ? F_DISCARD : F_WRITE_ZEROES)) ||
-	    (flags & ~(discard ? 0u : (uint32_t)RANGE_UNMAP))) {
-		request_finish(r, S_UNSUPP);
-		return;
-	}
-	if (n > (discard ? DISCARD_MAX : ZEROES_MAX) || sector > UINT64_MAX / SECTOR) {
-		request_finish(r, S_IOERR);
+	if (flags & ~(discard ? 0u : (uint32_t)RANGE_UNMAP))
+		return S_UNSUPP;
+	if (n > (discard ? DISCARD_MAX : ZEROES_MAX) || sector > all || n > all - sector)
+		return S_IOERR;
+	return S_OK;
+}
+
+/* Section 5.2.6.2: DISCARD and WRITE ZEROES.  Nothing is done if one of the ranges is bad. */
+static void change_ranges(struct request *r, bool discard)
+{
+	uint32_t len = r->chain.out_len - HEADER_SIZE;
+	uint8_t status = S_OK;
+
+	if (!(r->blk->v.features & (discard ? F_DISCARD : F_WRITE_ZEROES)))
+		status = S_UNSUPP;
+	else if (!len || len % RANGE_SIZE || len > sizeof r->range)
+		status = S_IOERR;
+	else
+		virtq_read(&r->chain, HEADER_SIZE, r->range, len);
+	r->nranges = len / RANGE_SIZE;
+	for (unsigned i = 0; i < r->nranges && status == S_OK; i++)
+		status = check_range(r, r->range[i], discard);
+	if (status != S_OK) {
+		request_finish(r, status);
 		return;
 	}
 	r->block.op = discard ? BLOCK_DISCARD : BLOCK_ZERO;
-	r->block.off = sector * SECTOR;
-	r->block.len = (uint64_t)n * SECTOR;
-	r->block.unmap = flags & RANGE_UNMAP;
+	take_range(r);
 	request_submit(r);
 }
 
@@ -256,6 +301,7 @@ static void request_start(struct request *r)
 	    (unsigned long long)sector);
 	r->block = (struct block_req){ .done = request_done };
 	r->written = 0;
+	r->nranges = r->at = 0;
 	take_status(r);
 	switch (type) {
 	case T_IN:
@@ -271,21 +317,11 @@ static void request_start(struct request *r)
 		break;
 	case T_DISCARD:
 	case T_WRITE_ZEROES:
-		change_range(r, type == T_DISCARD);
+		change_ranges(r, type == T_DISCARD);
 		break;
 	default:
 		request_finish(r, S_UNSUPP);
 	}
-}
-
-static struct request *request_free(struct virtio_blk *b)
-{
-	struct request *r;
-
-	for (r = b->req; r < b->req + REQUESTS; r++)
-		if (!r->used)
-			return r;
-	return NULL;
 }
 
 static void blk_notify(struct virtio *v, struct virtio_queue *q)
@@ -293,21 +329,46 @@ static void blk_notify(struct virtio *v, struct virtio_queue *q)
 	struct virtio_blk *b = (struct virtio_blk *)v;
 	struct request *r;
 
-	while ((r = request_free(b)) && virtq_pop(q, &r->chain)) {
+	block_plug(blk_back(b));
+	while ((r = b->free) && virtq_pop(q, &r->chain)) {
 		if (r->chain.out_len < HEADER_SIZE || r->chain.in_len < 1) {
 			virtio_break(v, "a request without header or status");
 			break;
 		}
+		b->free = r->next;
 		r->used = true;
+		r->queue = q;
 		request_start(r);
 	}
+	b->starved |= !r;
+	block_unplug(blk_back(b));
 	virtq_interrupt(q);
+}
+
+/* The disk has got another size. */
+static void blk_resized(void *arg)
+{
+	struct virtio *v = arg;
+
+	mutex_lock(&v->dev->lock);
+	put_le(v->config + CONFIG_CAPACITY, blk_back(arg)->size / SECTOR, 8);
+	virtio_config_changed(v);
+	mutex_unlock(&v->dev->lock);
+}
+
+/* A queue for each CPU, so that they need not wait for each other. */
+static unsigned queues_of(const struct virtio *v, const struct block *back)
+{
+	unsigned n = back->queues ? back->queues : v->dev->env->ncpu;
+
+	n = n ? n : 1;
+	return n < v->nqueues ? n : v->nqueues;
 }
 
 static int blk_init(struct virtio *v, struct err *e)
 {
 	struct virtio_blk *b = (struct virtio_blk *)v;
-	const struct block *back = blk_back(b);
+	struct block *back = blk_back(b);
 	struct request *r;
 
 	if (!back)
@@ -315,13 +376,20 @@ static int blk_init(struct virtio *v, struct err *e)
 	b->req = calloc(REQUESTS, sizeof *b->req);
 	if (!b->req)
 		return err_set(e, ENOMEM, "virtio_blk: no memory");
-	for (r = b->req; r < b->req + REQUESTS; r++)
+	for (r = b->req; r < b->req + REQUESTS; r++) {
 		r->blk = b;
+		r->next = b->free;
+		b->free = r;
+	}
+	v->nqueues = queues_of(v, back);
+	v->offered |= v->nqueues > 1 ? F_MQ : 0;
 	v->offered |= F_SEG_MAX | F_BLK_SIZE | F_FLUSH | F_TOPOLOGY | F_CONFIG_WCE;
 	if (back->readonly)
 		v->offered |= F_RO;
 	else
 		v->offered |= F_WRITE_ZEROES | (back->discard ? F_DISCARD : 0);
+	back->resized = blk_resized;
+	back->arg = v;
 	return 0;
 }
 
@@ -332,14 +400,16 @@ static void blk_fini(struct virtio *v)
 
 	for (r = b->req; r < b->req + REQUESTS; r++)
 		assert(!r->used);
+	blk_back(b)->resized = NULL;
 	free(b->req);
 }
 
 static void blk_reset(struct virtio *v)
 {
-	const struct block *back = blk_back((struct virtio_blk *)v);
+	struct block *back = blk_back((struct virtio_blk *)v);
 	uint8_t *c = v->config;
 
+	block_settle(back); /* the memory of the requests is not ours any more */
 	memset(c, 0, CONFIG_SIZE);
 	put_le(c + CONFIG_CAPACITY, back->size / SECTOR, 8);
 	put_le(c + CONFIG_SEG_MAX, VIRTQ_MAX - 2, 4);
@@ -347,14 +417,16 @@ static void blk_reset(struct virtio *v)
 	c[CONFIG_PHYSICAL_EXP] = SECTORS_PER_PAGE_EXP;
 	put_le(c + CONFIG_MIN_IO, 1 << SECTORS_PER_PAGE_EXP, 2);
 	c[CONFIG_WRITEBACK] = 1;
+	if (v->offered & F_MQ)
+		put_le(c + CONFIG_QUEUES, v->nqueues, 2);
 	if (v->offered & F_DISCARD) {
 		put_le(c + CONFIG_DISCARD_MAX, DISCARD_MAX, 4);
-		put_le(c + CONFIG_DISCARD_SEGS, 1, 4);
+		put_le(c + CONFIG_DISCARD_SEGS, RANGES, 4);
 		put_le(c + CONFIG_DISCARD_ALIGN, 1 << SECTORS_PER_PAGE_EXP, 4);
 	}
 	if (v->offered & F_WRITE_ZEROES) {
 		put_le(c + CONFIG_ZEROES_MAX, ZEROES_MAX, 4);
-		put_le(c + CONFIG_ZEROES_SEGS, 1, 4);
+		put_le(c + CONFIG_ZEROES_SEGS, RANGES, 4);
 		c[CONFIG_ZEROES_UNMAP] = back->discard;
 	}
 }
@@ -376,7 +448,9 @@ const struct virtio_class virtio_blk = {
 	.about = "disk",
 	.id = 2,
 	.config_size = CONFIG_SIZE,
-	.queue_max = { VIRTQ_MAX },
+	.queue_max = { VIRTQ_MAX, VIRTQ_MAX, VIRTQ_MAX, VIRTQ_MAX, VIRTQ_MAX, VIRTQ_MAX, VIRTQ_MAX,
+	    VIRTQ_MAX, VIRTQ_MAX, VIRTQ_MAX, VIRTQ_MAX, VIRTQ_MAX, VIRTQ_MAX, VIRTQ_MAX, VIRTQ_MAX,
+	    VIRTQ_MAX },
 	.size = sizeof(struct virtio_blk),
 	.init = blk_init,
 	.fini = blk_fini,

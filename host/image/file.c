@@ -70,6 +70,7 @@ int image_file_open(
 		rc = lock(f, path, write, e);
 	if (rc == 0)
 		rc = image_file_size(f, path, e);
+	f->in_memory = os_file_in_memory(f->fd);
 	if (rc < 0)
 		image_file_close(f);
 	return rc;
@@ -108,6 +109,16 @@ int image_file_write(const struct image_file *f, const struct iovec *iov, int n,
     uint64_t len, uint64_t off)
 {
 	return transfer(pwritev, f->fd, iov, n, skip, len, off);
+}
+
+int image_file_now(const struct image_file *f, bool write, const struct iovec *iov, int n,
+    uint64_t len, uint64_t off)
+{
+	if (f->in_memory)
+		return transfer(write ? pwritev : preadv, f->fd, iov, n, 0, len, off);
+	if (write || n > IOV_PART || os_file_read_now(f->fd, iov, n, off) != (ssize_t)len)
+		return -EAGAIN;
+	return 0;
 }
 
 static int write_zeroes(const struct image_file *f, uint64_t off, uint64_t len)

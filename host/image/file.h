@@ -16,6 +16,7 @@ struct image_options;
 
 struct image_file {
 	int fd;
+	bool in_memory; /* there is no disk below it */
 	uint64_t size;
 };
 
@@ -31,6 +32,9 @@ int image_file_read(const struct image_file *, const struct iovec *, int n, uint
     uint64_t len, uint64_t off);
 int image_file_write(const struct image_file *, const struct iovec *, int n, uint64_t skip,
     uint64_t len, uint64_t off);
+/* The same, if the host has all of it in memory, else -EAGAIN. */
+int image_file_now(
+    const struct image_file *, bool write, const struct iovec *, int n, uint64_t len, uint64_t off);
 /* Zeroes.  unmap: without storage, if the file system can do that. */
 int image_file_zero(const struct image_file *, uint64_t off, uint64_t len, bool unmap);
 /* Drops storage, where that can be done. */

@@ -204,6 +204,18 @@ int image_write(struct image *i, const struct iovec *iov, int n, uint64_t off, u
 	return i->class->write(i, iov, n, off, len);
 }
 
+int image_now(
+    struct image *i, bool write, const struct iovec *iov, int n, uint64_t off, uint64_t len)
+{
+	int rc = iov_is_long(iov, n, len) ? check(i, write, off, len) : -EINVAL;
+
+	if (rc || !len)
+		return rc;
+	if (!i->class->now || (write && i->guessed && off < HEAD))
+		return -EAGAIN;
+	return i->class->now(i, write, iov, n, off, len);
+}
+
 int image_zero(struct image *i, uint64_t off, uint64_t len, bool unmap)
 {
 	int rc = check(i, true, off, len);

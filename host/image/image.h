@@ -42,6 +42,10 @@ struct image_class {
 	/* All of the range is inside of the image; writes come only if it is not read-only. */
 	int (*read)(struct image *, const struct iovec *, int n, uint64_t off, uint64_t len);
 	int (*write)(struct image *, const struct iovec *, int n, uint64_t off, uint64_t len);
+	/* The same where the host need not wait for anything; -EAGAIN: it would.  NULL: it does not
+	 * know. */
+	int (*now)(
+	    struct image *, bool write, const struct iovec *, int n, uint64_t off, uint64_t len);
 	/* Reads as zeroes then.  unmap: storage may be dropped. */
 	int (*zero)(struct image *, uint64_t off, uint64_t len, bool unmap);
 	/* A hint; NULL: nothing to gain. */
@@ -86,6 +90,7 @@ struct image *image_temp_new(struct image *base, struct err *);
  */
 int image_read(struct image *, const struct iovec *, int n, uint64_t off, uint64_t len);
 int image_write(struct image *, const struct iovec *, int n, uint64_t off, uint64_t len);
+int image_now(struct image *, bool write, const struct iovec *, int n, uint64_t off, uint64_t len);
 int image_zero(struct image *, uint64_t off, uint64_t len, bool unmap);
 int image_discard(struct image *, uint64_t off, uint64_t len);
 int image_flush(struct image *);

@@ -67,6 +67,12 @@ static int raw_write(struct image *i, const struct iovec *iov, int n, uint64_t o
 	return image_file_write(&raw_of(i)->file, iov, n, 0, len, off);
 }
 
+static int raw_now(
+    struct image *i, bool write, const struct iovec *iov, int n, uint64_t off, uint64_t len)
+{
+	return image_file_now(&raw_of(i)->file, write, iov, n, len, off);
+}
+
 static int raw_zero(struct image *i, uint64_t off, uint64_t len, bool unmap)
 {
 	return image_file_zero(&raw_of(i)->file, off, len, unmap);
@@ -141,6 +147,7 @@ const struct image_class image_raw = {
 	.open = raw_open,
 	.read = raw_read,
 	.write = raw_write,
+	.now = raw_now,
 	.zero = raw_zero,
 	.discard = raw_discard,
 	.flush = raw_flush,

@@ -31,7 +31,7 @@ static void disk_free(struct block *b)
 	((struct disk *)b)->freed++;
 }
 
-static const struct block_ops ops = { disk_submit, disk_free };
+static const struct block_ops ops = { .submit = disk_submit, .free = disk_free };
 
 static int submit(struct disk *d, enum block_op op, uint64_t off, uint64_t len)
 {

@@ -51,7 +51,7 @@ static uint8_t in(struct setup *s, unsigned port)
 
 static struct setup *start(void)
 {
-	static const struct block_ops ops = { submit, NULL };
+	static const struct block_ops ops = { .submit = submit };
 	struct setup *s = calloc(1, sizeof *s);
 	struct dev *dma, *fdc;
 

@@ -281,7 +281,7 @@ static void step(struct fuzz *f, struct dev *d, bool virtio)
 /* One life of one device; false if it cannot be made. */
 static bool fuzz_once(const struct dev_class *class, const char *id, bool disk, uint64_t seed)
 {
-	static const struct block_ops ops = { disk_submit, NULL };
+	static const struct block_ops ops = { .submit = disk_submit };
 	struct fuzz *f = calloc(1, sizeof *f);
 	struct dev where = { .base = BASE, .irq_no = 1, .id = id };
 	bool virtio = !strncmp(class->name, "virtio", 6);

@@ -431,7 +431,7 @@ static void random_sequences_leave_chip_and_file_the_same(void **state)
 static void fill_for_ever(const char *path, int progress)
 {
 	struct flash f = { .r = rig_new() };
-	struct block *b = block_open(path, false, false, NULL);
+	struct block *b = block_open(path, &(struct block_options){ .format = "raw" }, NULL);
 	uint32_t n = 0;
 
 	if (!b)

@@ -4,6 +4,7 @@
 #define F_RO         (1ull << 5)
 #define F_FLUSH      (1ull << 9)
 #define F_CONFIG_WCE (1ull << 11)
+#define F_MQ         (1ull << 12)
 #define F_DISCARD    (1ull << 13)
 #define F_ZEROES     (1ull << 14)
 
@@ -70,7 +71,7 @@ static void the_configuration_tells_the_disk(void **state)
 	assert_int_equal(vr_config(vr, 0, 8), DISK_SIZE / 512);
 	assert_int_equal(vr_config(vr, 12, 4), 254);
 	assert_int_equal(vr_config(vr, 20, 4), 512);
-	assert_int_equal(vr_config(vr, 40, 4), 1);
+	assert_int_equal(vr_config(vr, 40, 4), 64);
 	assert_false(vr_offered(vr) & F_RO);
 	vrig_free(vr);
 }
@@ -176,7 +177,7 @@ static void a_request_without_status_breaks(void **state)
 	vrig_free(vr);
 }
 
-static void get_id_gives_the_files_name(void **state)
+static void get_id_gives_the_serial_number_or_the_files_name(void **state)
 {
 	struct vrig *vr = start(0);
 
@@ -184,6 +185,10 @@ static void get_id_gives_the_files_name(void **state)
 	memset(vr_at(vr, BUF(0)), 'x', 20);
 	assert_int_equal(request(vr, GET_ID, 0, 20), OK);
 	assert_string_equal((char *)vr_at(vr, BUF(0)), "root.img");
+	strcpy(disk.b.serial, "WD-1");
+	assert_int_equal(request(vr, GET_ID, 0, 20), OK);
+	assert_string_equal((char *)vr_at(vr, BUF(0)), "WD-1");
+	disk.b.serial[0] = '\0';
 	strcpy(disk.b.name, "a-name-longer-than-twenty-bytes");
 	assert_int_equal(request(vr, GET_ID, 0, 20), OK);
 	assert_memory_equal(vr_at(vr, BUF(0)), "a-name-longer-than-t\0", 21);
@@ -269,6 +274,109 @@ static void ranges_are_discarded_and_zeroed(void **state)
 	vr = start(F_FLUSH); /* not negotiated */
 	assert_int_equal(range(vr, DISCARD, 8, 8, 0), UNSUPP);
 	vrig_free(vr);
+}
+
+static void put_range(struct vrig *vr, unsigned i, uint64_t sector, uint32_t n, uint32_t flags)
+{
+	put_le(vr_at(vr, BUF(0)) + 16 * i, sector, 8);
+	put_le(vr_at(vr, BUF(0)) + 16 * i + 8, n, 4);
+	put_le(vr_at(vr, BUF(0)) + 16 * i + 12, flags, 4);
+}
+
+static void a_request_can_have_several_ranges(void **state)
+{
+	struct vrig *vr = start(F_FLUSH | F_DISCARD | F_ZEROES);
+
+	(void)state;
+	put_range(vr, 0, 8, 1, 0);
+	put_range(vr, 1, 20, 2, 0);
+	put_range(vr, 2, 127, 1, 0);
+	assert_int_equal(request(vr, ZEROES, 0, 48), OK);
+	assert_int_equal(disk.data[8 * 512], 0);
+	assert_int_equal(disk.data[21 * 512 + 511], 0);
+	assert_int_equal(disk.data[22 * 512 + 1], 23);
+	assert_int_equal(disk.data[127 * 512 + 511], 0);
+	assert_int_equal(request(vr, DISCARD, 0, 48), OK);
+	assert_int_equal(disk.discards, 3);
+	/* One bad one, and none is done. */
+	put_range(vr, 0, 30, 1, 0);
+	put_range(vr, 1, 128, 1, 0);
+	assert_int_equal(request(vr, ZEROES, 0, 32), IOERR);
+	put_range(vr, 1, 31, 1, 4);
+	assert_int_equal(request(vr, ZEROES, 0, 32), UNSUPP);
+	assert_int_equal(disk.data[30 * 512 + 1], 31);
+	for (unsigned i = 0; i < 65; i++)
+		put_range(vr, i, 40, 1, 0);
+	assert_int_equal(request(vr, ZEROES, 0, 64 * 16), OK);
+	assert_int_equal(request(vr, ZEROES, 0, 65 * 16), IOERR);
+	assert_int_equal(request(vr, ZEROES, 0, 24), IOERR);
+	assert_int_equal(request(vr, ZEROES, 0, 0), IOERR);
+	vrig_free(vr);
+}
+
+static void without_flush_the_last_range_is_flushed(void **state)
+{
+	struct vrig *vr = start(F_DISCARD | F_ZEROES);
+
+	(void)state;
+	put_range(vr, 0, 8, 1, 0);
+	put_range(vr, 1, 20, 2, 0);
+	assert_int_equal(request(vr, ZEROES, 0, 32), OK);
+	assert_int_equal(disk.flushes, 1);
+	vrig_free(vr);
+}
+
+static void queues_are_as_many_as_wished(void **state)
+{
+	struct vrig *vr;
+	uint32_t len;
+
+	(void)state;
+	disk.b.queues = 2;
+	vr = start(F_FLUSH | F_MQ);
+	assert_true(vr_offered(vr) & F_MQ);
+	assert_int_equal(vr_config(vr, 34, 2), 2);
+	vr_set(vr, R_QUEUE_SEL, 2);
+	assert_int_equal(vr_get(vr, R_QUEUE_MAX), 0);
+	disk.slow = true;
+	for (unsigned q = 0; q < 2; q++) {
+		put_le(vr_at(vr, HEADER(q)), IN, 4);
+		put_le(vr_at(vr, HEADER(q)) + 8, q, 8);
+		vr_desc(vr, q, 0, HEADER(q), 16, VR_NEXT, 1);
+		vr_desc(vr, q, 1, BUF(q), 512, VR_WRITE | VR_NEXT, 2);
+		vr_desc(vr, q, 2, STATUS(q), 1, VR_WRITE, 0);
+		vr_offer(vr, q, 0);
+		vr_kick(vr, q);
+	}
+	disk_answer(&disk, 1);
+	assert_int_equal(vr_used(vr, 0, NULL), -1);
+	assert_int_equal(vr_used(vr, 1, &len), 0);
+	assert_int_equal(len, 513);
+	assert_int_equal(*vr_at(vr, BUF(1)), disk.data[512]);
+	disk_answer(&disk, 0);
+	assert_int_equal(vr_used(vr, 0, &len), 0);
+	vrig_free(vr);
+	disk.b.queues = 1;
+	vr = start(0);
+	assert_false(vr_offered(vr) & F_MQ);
+	vrig_free(vr);
+}
+
+static void a_new_size_is_told(void **state)
+{
+	struct vrig *vr = start(F_FLUSH);
+	uint32_t before = vr_get(vr, R_GENERATION);
+
+	(void)state;
+	disk.b.size = DISK_SIZE / 2;
+	disk.b.resized(disk.b.arg);
+	assert_int_equal(vr_config(vr, 0, 8), DISK_SIZE / 1024);
+	assert_int_not_equal(vr_get(vr, R_GENERATION), before);
+	assert_int_equal(vr_get(vr, R_ISR), 2);
+	assert_true(vr->r->irq[VR_IRQ]);
+	assert_int_equal(request(vr, IN, DISK_SIZE / 1024, 512), IOERR);
+	vrig_free(vr);
+	assert_null(disk.b.resized);
 }
 
 static void requests_end_in_any_order(void **state)
@@ -375,11 +483,16 @@ int main(void)
 		cmocka_unit_test_setup(what_is_outside_of_the_disk_is_an_error, fresh_disk),
 		cmocka_unit_test_setup(a_failed_read_gives_no_old_bytes, fresh_disk),
 		cmocka_unit_test_setup(a_request_without_status_breaks, fresh_disk),
-		cmocka_unit_test_setup(get_id_gives_the_files_name, fresh_disk),
+		cmocka_unit_test_setup(
+		    get_id_gives_the_serial_number_or_the_files_name, fresh_disk),
 		cmocka_unit_test_setup(writes_are_durable_without_flush, fresh_disk),
 		cmocka_unit_test_setup(writes_wait_for_a_flush_with_it, fresh_disk),
 		cmocka_unit_test_setup(a_read_only_disk_stays_as_it_is, fresh_disk),
 		cmocka_unit_test_setup(ranges_are_discarded_and_zeroed, fresh_disk),
+		cmocka_unit_test_setup(a_request_can_have_several_ranges, fresh_disk),
+		cmocka_unit_test_setup(without_flush_the_last_range_is_flushed, fresh_disk),
+		cmocka_unit_test_setup(queues_are_as_many_as_wished, fresh_disk),
+		cmocka_unit_test_setup(a_new_size_is_told, fresh_disk),
 		cmocka_unit_test_setup(requests_end_in_any_order, fresh_disk),
 		cmocka_unit_test_setup(slow_writes_are_flushed_too, fresh_disk),
 		cmocka_unit_test_setup(more_requests_than_fit_wait_in_the_queue, fresh_disk),

@@ -59,6 +59,13 @@ static int teardown(void **state)
 	return 0;
 }
 
+static struct block *open_disk(const char *path, bool ro, bool snapshot, struct err *e)
+{
+	const struct block_options o = { .readonly = ro, .snapshot = snapshot };
+
+	return block_open(path, &o, e);
+}
+
 struct request {
 	struct block_req req;
 	int rc;
@@ -153,7 +160,7 @@ static void change(struct block *b, uint8_t *want)
 static void raw_disks_are_their_file(void **state)
 {
 	struct fixture *f = *state;
-	struct block *b = block_open(f->path, false, false, NULL);
+	struct block *b = open_disk(f->path, false, false, NULL);
 
 	assert_non_null(b);
 	assert_false(b->readonly);
@@ -170,7 +177,7 @@ static void discard_changes_nothing_else(void **state)
 	uint8_t data[8192];
 
 	for (int snapshot = 0; snapshot < 2; snapshot++) {
-		struct block *b = block_open(f->path, false, snapshot, NULL);
+		struct block *b = open_disk(f->path, false, snapshot, NULL);
 
 		assert_true(b->discard);
 		assert_int_equal(submit(b, BLOCK_DISCARD, 4096 + 512, 4096, NULL), 0);
@@ -191,7 +198,7 @@ static void snapshots_leave_the_file_alone(void **state)
 
 	memcpy(before, f->want, SIZE);
 	assert_int_equal(chmod(f->path, 0400), 0);
-	b = block_open(f->path, false, true, NULL);
+	b = open_disk(f->path, false, true, NULL);
 	assert_non_null(b);
 	assert_false(b->readonly);
 	check(b, f->want);
@@ -199,7 +206,7 @@ static void snapshots_leave_the_file_alone(void **state)
 	check_file(f, before);
 	block_free(b);
 	check_file(f, before);
-	b = block_open(f->path, false, true, NULL);
+	b = open_disk(f->path, false, true, NULL);
 	check(b, before);
 	block_free(b);
 	free(before);
@@ -211,7 +218,7 @@ static void random_changes_read_back(void **state)
 	uint32_t seed = 1;
 
 	for (int snapshot = 0; snapshot < 2; snapshot++) {
-		struct block *b = block_open(f->path, false, snapshot, NULL);
+		struct block *b = open_disk(f->path, false, snapshot, NULL);
 		uint8_t data[16 * 512];
 
 		for (int i = 0; i < 300; i++) {
@@ -237,7 +244,7 @@ static void read_only_disks_are_not_written(void **state)
 	uint8_t data[512] = { 0 };
 
 	for (int snapshot = 0; snapshot < 2; snapshot++) {
-		struct block *b = block_open(f->path, true, snapshot, NULL);
+		struct block *b = open_disk(f->path, true, snapshot, NULL);
 
 		assert_true(b->readonly);
 		check(b, f->want);
@@ -252,29 +259,29 @@ static void refuse(const char *path, bool ro, bool snapshot, const char *why)
 {
 	struct err e = { "" };
 
-	assert_null(block_open(path, ro, snapshot, &e));
+	assert_null(open_disk(path, ro, snapshot, &e));
 	assert_non_null(strstr(e.text, path));
 	assert_non_null(strstr(e.text, why));
-	assert_null(block_open(path, ro, snapshot, NULL));
+	assert_null(open_disk(path, ro, snapshot, NULL));
 }
 
 static void writers_exclude_each_other(void **state)
 {
 	struct fixture *f = *state;
-	struct block *b = block_open(f->path, false, false, NULL), *c;
+	struct block *b = open_disk(f->path, false, false, NULL), *c;
 
 	refuse(f->path, false, false, "in use by another process");
 	refuse(f->path, true, false, "in use by another process");
 	refuse(f->path, false, true, "in use by another process");
 	block_free(b);
-	b = block_open(f->path, true, false, NULL);
-	c = block_open(f->path, false, true, NULL);
+	b = open_disk(f->path, true, false, NULL);
+	c = open_disk(f->path, false, true, NULL);
 	assert_non_null(b);
 	assert_non_null(c);
 	refuse(f->path, false, false, "in use by another process");
 	block_free(b);
 	block_free(c);
-	b = block_open(f->path, false, false, NULL);
+	b = open_disk(f->path, false, false, NULL);
 	assert_non_null(b);
 	block_free(b);
 }
@@ -319,7 +326,7 @@ static void unwritable_files_say_what_to_do(void **state)
 static void files_that_shrink_give_errors(void **state)
 {
 	struct fixture *f = *state;
-	struct block *b = block_open(f->path, true, false, NULL);
+	struct block *b = open_disk(f->path, true, false, NULL);
 	uint8_t data[8192];
 
 	assert_int_equal(truncate(f->path, 4096), 0);
@@ -336,7 +343,7 @@ static void snapshots_need_a_place(void **state)
 
 	was = was ? strdup(was) : NULL;
 	setenv("TMPDIR", "/nonexistent", 1);
-	assert_null(block_open(f->path, false, true, &e));
+	assert_null(open_disk(f->path, false, true, &e));
 	assert_non_null(strstr(e.text, "/nonexistent"));
 	assert_non_null(strstr(e.text, "TMPDIR"));
 	if (was)
@@ -355,7 +362,7 @@ static void names_are_the_end_of_the_path(void **state)
 	snprintf(path, sizeof path, "%s%.*s/disk.img", f->dir, 120,
 	    "/./././././././././././././././././././././././././././././././././././."
 	    "/./././././././././././././././././././././././.");
-	b = block_open(path, true, false, NULL);
+	b = open_disk(path, true, false, NULL);
 	assert_non_null(b);
 	assert_int_equal(strlen(b->name), 63);
 	assert_string_equal(b->name + 63 - 9, "/disk.img");
