@@ -29,7 +29,7 @@ static const struct option table[] = {
 	{ 'k', "kernel", KEY, "kernel", "FILE", "Linux Image (also .gz), ELF or raw" },
 	{ 'i', "initrd", KEY, "initrd", "FILE", "initial RAM disk" },
 	{ 'p', "cmdline", KEY, "cmdline", "TEXT", "the kernel's command line" },
-	{ 'd', "disk", KEY, "disk", "FILE[,ro][,snapshot][,cdrom][,if=BUS]",
+	{ 'd', "disk", KEY, "disk", "FILE[,ro][,snapshot][,cdrom][,if=BUS][,...]",
 	    "a disk; BUS is virtio, ahci, ide, nvme or floppy; may be repeated" },
 	{ 'C', "console", KEY, "console", "WHERE", "stdio, pty, unix:PATH, file:PATH or none" },
 	{ 0, "ctl", KEY, "ctl", "PATH", "a control socket; auto: found by the name; none" },

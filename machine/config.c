@@ -11,15 +11,18 @@
 
 #include "base/buf.h"
 #include "base/log.h"
+#include "core/block.h"
 #include "cpu/cpu.h"
 #include "dev/dev.h"
 #include "engine/engine.h"
+#include "host/image/image.h"
 #include "machine/machine.h"
 
 static const uint64_t MIB = 1 << 20;
 static const uint64_t MAX_MEMORY = 1ull << 40;
 static const uint64_t PAGE = 4096;
 static const unsigned MAX_CPUS = 64;
+static const unsigned MAX_QUEUES = 16; /* of a disk */
 
 /* How a key's value is read, kept and printed. */
 enum kind { TEXT, SIZE, COUNT, DURATION, NUMBER, YES_NO, NO_YES, DISK, DEVICE };
@@ -214,8 +217,9 @@ static const struct key keys[] = {
 	{ "entry", TEXT, AT(entry), check_entry,
 	    "how an x86 kernel is started: linux64, pvh, ...; default auto" },
 	{ "disk", DISK, AT(disk), NULL,
-	    "FILE[,ro][,snapshot][,cdrom][,if=virtio|ahci|ide|nvme|floppy]; up to 8, each one more "
-	    "disk" },
+	    "FILE[,ro][,snapshot][,cdrom][,if=virtio|ahci|ide|nvme|floppy][,OPTION...]; up to 8, "
+	    "each "
+	    "one more disk" },
 	{ "device", DEVICE, AT(device), NULL,
 	    "NAME[,addr=ADDRESS][,port=PORT][,irq=N][,console=file:PATH]: one more device; up to "
 	    "8" },
@@ -265,15 +269,18 @@ static char **text_at(struct config *c, const struct key *k)
 /* The n-th string of a config, for those who own them all; NULL behind the last. */
 static char **string_of(struct config *c, unsigned n)
 {
+	struct config_disk *d;
+
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
 		if (keys[i].kind == TEXT && n-- == 0)
 			return text_at(c, &keys[i]);
 	if (n < CONFIG_DEVICES)
 		return &c->device[n];
 	n -= CONFIG_DEVICES;
-	if (n / 2 >= CONFIG_DISKS)
+	if (n / 4 >= CONFIG_DISKS)
 		return NULL;
-	return n & 1 ? &c->disk[n / 2].bus : &c->disk[n / 2].path;
+	d = &c->disk[n / 4];
+	return (char **[]){ &d->path, &d->bus, &d->format, &d->serial }[n % 4];
 }
 
 void config_init(struct config *c)
@@ -366,22 +373,80 @@ static bool is_disk_bus(const char *name)
 	return false;
 }
 
+static int set_disk_format(struct config_disk *d, const char *name, struct err *e)
+{
+	const struct image_class *c = image_class_find(name);
+	struct buf choice = { 0 };
+
+	if (c && !c->schemes)
+		return set_text(&d->format, name, e);
+	for (const struct image_class *const *i = image_classes; *i; i++)
+		if (!(*i)->schemes)
+			add_choice(&choice, (*i)->name);
+	return refuse("disk format", name, &choice, e);
+}
+
+/* Section 5.2.6 of VIRTIO 1.2 has room for so much, and NVMe and ATA for no more. */
+static int set_disk_serial(struct config_disk *d, const char *serial, struct err *e)
+{
+	size_t n = strlen(serial);
+
+	for (const char *s = serial; *s; s++)
+		if (*s <= ' ' || *s > '~')
+			n = 0;
+	if (n < 1 || n > BLOCK_SERIAL)
+		return err_set(e, EINVAL,
+		    "disk serial \"%s\": 1 to %d characters are wanted, without blanks", serial,
+		    BLOCK_SERIAL);
+	return set_text(&d->serial, serial, e);
+}
+
+/* The value of "NAME=VALUE", if that is what o is. */
+static const char *option_value(const char *o, const char *name)
+{
+	size_t n = strlen(name);
+
+	return !strncmp(o, name, n) && o[n] == '=' ? o + n + 1 : NULL;
+}
+
 static int set_disk_option(struct config_disk *d, const char *value, const char *o, struct err *e)
 {
-	if (!strncmp(o, "if=", 3) && is_disk_bus(o + 3))
-		return set_text(&d->bus, o + 3, e);
-	if (!strcmp(o, "ro"))
+	const char *v;
+	uint64_t n;
+
+	if ((v = option_value(o, "if")) && is_disk_bus(v))
+		return set_text(&d->bus, v, e);
+	if ((v = option_value(o, "format")))
+		return set_disk_format(d, v, e);
+	if ((v = option_value(o, "serial")))
+		return set_disk_serial(d, v, e);
+	if ((v = option_value(o, "queues")) && !parse_u64(v, &n) && n >= 1 && n <= MAX_QUEUES)
+		d->queues = (unsigned)n;
+	else if (!strcmp(o, "ro"))
 		d->readonly = true;
 	else if (!strcmp(o, "snapshot"))
 		d->snapshot = true;
 	else if (!strcmp(o, "cdrom"))
 		d->cdrom = true;
+	else if (!strcmp(o, "direct"))
+		d->direct = true;
+	else if (!strcmp(o, "discard=off") || !strcmp(o, "discard=on"))
+		d->no_discard = !strcmp(o, "discard=off");
 	else
 		return err_set(e, EINVAL,
 		    "disk \"%s\": \"%s\" is not one of ro, snapshot, cdrom, if=virtio, if=ahci, "
-		    "if=ide, if=nvme, if=floppy (a comma in a file's name is written twice)",
-		    value, o);
+		    "if=ide, if=nvme, if=floppy, format=NAME, serial=TEXT, direct, discard=on, "
+		    "discard=off, queues=1 to %u (a comma in a file's name is written twice)",
+		    value, o, MAX_QUEUES);
 	return 0;
+}
+
+static void free_disk(struct config_disk *d)
+{
+	free(d->path);
+	free(d->bus);
+	free(d->format);
+	free(d->serial);
 }
 
 static int add_disk(struct config *c, const char *value, struct err *e)
@@ -406,8 +471,7 @@ static int add_disk(struct config *c, const char *value, struct err *e)
 		rc = set_disk_option(&d, value, take_piece(&rest), e);
 	free(copy);
 	if (rc) {
-		free(d.path);
-		free(d.bus);
+		free_disk(&d);
 		return rc;
 	}
 	c->disk[c->ndisks++] = d;
@@ -612,10 +676,19 @@ static void print_disks(const struct config *c, const char *indent, struct buf *
 
 		buf_printf(b, "%sdisk ", indent);
 		print_quoted(b, d->path);
-		buf_printf(b, "%s%s%s", d->readonly ? " ro" : "", d->snapshot ? " snapshot" : "",
-		    d->cdrom ? " cdrom" : "");
+		buf_printf(b, "%s%s%s%s%s", d->readonly ? " ro" : "",
+		    d->snapshot ? " snapshot" : "", d->cdrom ? " cdrom" : "",
+		    d->direct ? " direct" : "", d->no_discard ? " discard=off" : "");
 		if (d->bus)
 			buf_printf(b, " if=%s", d->bus);
+		if (d->format)
+			buf_printf(b, " format=%s", d->format);
+		if (d->queues)
+			buf_printf(b, " queues=%u", d->queues);
+		if (d->serial) {
+			buf_printf(b, " serial=");
+			print_quoted(b, d->serial);
+		}
 		buf_printf(b, "\n");
 	}
 }

@@ -16,9 +16,14 @@ struct buf;
 enum { CONFIG_DISKS = 8, CONFIG_DEVICES = 8 };
 
 struct config_disk {
-	char *path;
+	char *path; /* or a URI: "nbd://host/export" */
 	bool readonly, snapshot, cdrom;
-	char *bus; /* "virtio", "ahci", "ide", "nvme", "floppy" */
+	char *bus;       /* "virtio", "ahci", "ide", "nvme", "floppy" */
+	char *format;    /* "raw", ...; NULL: what the contents say */
+	char *serial;    /* NULL: the device's choice */
+	bool direct;     /* without the host's page cache */
+	bool no_discard; /* the guest may not give storage back */
+	unsigned queues; /* 0: the device's choice */
 };
 
 struct config {

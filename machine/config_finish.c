@@ -142,6 +142,8 @@ static int finish_disk(struct config_disk *d, const struct machine_class *m, str
 		return err_set(e, EINVAL,
 		    "disk \"%s\": cdrom: there are CD drives with if=ahci and if=ide, not if=%s",
 		    d->path, d->bus);
+	if (d->queues && strcmp(d->bus, "virtio"))
+		return err_set(e, EINVAL, "disk \"%s\": queues: only with if=virtio", d->path);
 	d->readonly |= d->cdrom;
 	return 0;
 }

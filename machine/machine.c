@@ -71,8 +71,13 @@ int machine_disks(struct machine *m, struct err *e)
 	for (; m->ndisks < m->config.ndisks; m->ndisks++) {
 		const struct config_disk *d = &m->config.disk[m->ndisks];
 		const struct block_options o = {
+			.format = d->format,
 			.readonly = d->readonly,
 			.snapshot = d->snapshot,
+			.direct = d->direct,
+			.no_discard = d->no_discard,
+			.serial = d->serial,
+			.queues = d->queues,
 			.events = m->env.events,
 			.synchronous = m->config.deterministic,
 		};

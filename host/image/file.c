@@ -12,6 +12,9 @@
 #include "host/image/image.h"
 #include "host/image/iov.h"
 
+/* Of direct transfers. */
+enum { SECTOR = 512, BOUNCE = 1 << 20 };
+
 static int open_failed(int errnum, const char *path, bool write, struct err *e)
 {
 	if (errnum == ENOENT)
@@ -42,20 +45,40 @@ static int lock(const struct image_file *f, const char *path, bool write, struct
 	return 0;
 }
 
+static int open_direct(struct image_file *f, const char *path, int flags, struct err *e)
+{
+#ifdef O_DIRECT
+	f->direct = open(path, flags | O_DIRECT);
+	f->page = (uint64_t)sysconf(_SC_PAGESIZE);
+#else
+	(void)flags;
+	errno = EINVAL;
+#endif
+	if (f->direct >= 0)
+		return 0;
+	if (errno == EINVAL)
+		return err_set(e, EINVAL,
+		    "disk %s: direct: its file system cannot do without the page cache", path);
+	return err_set(e, errno, "disk %s: direct: %s", path, strerror(errno));
+}
+
 void image_file_close(struct image_file *f)
 {
 	/* The lock goes with the descriptor. */
 	close(f->fd);
-	f->fd = -1;
+	if (f->direct >= 0)
+		close(f->direct);
+	f->fd = f->direct = -1;
 }
 
 int image_file_open(
     struct image_file *f, const char *path, const struct image_options *o, struct err *e)
 {
 	bool write = !o->readonly;
+	int rc = 0, flags = (write ? O_RDWR : O_RDONLY) | O_CLOEXEC;
 	struct stat st;
-	int rc = 0;
 
+	f->direct = -1;
 	/* Before open, which would wait for the other end of a named pipe. */
 	if (stat(path, &st) < 0)
 		return open_failed(errno, path, write, e);
@@ -63,32 +86,79 @@ int image_file_open(
 		return err_set(e, EISDIR, "disk %s is a directory, not an image", path);
 	if (!S_ISREG(st.st_mode) && !S_ISBLK(st.st_mode) && !S_ISCHR(st.st_mode))
 		return err_set(e, EINVAL, "disk %s is neither a file nor a disk", path);
-	f->fd = open(path, (write ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+	f->fd = open(path, flags);
 	if (f->fd < 0)
 		return open_failed(errno, path, write, e);
 	if (!o->nolock)
 		rc = lock(f, path, write, e);
 	if (rc == 0)
 		rc = image_file_size(f, path, e);
+	if (rc == 0 && o->direct)
+		rc = open_direct(f, path, flags, e);
 	f->in_memory = os_file_in_memory(f->fd);
 	if (rc < 0)
 		image_file_close(f);
 	return rc;
 }
 
-static int transfer(ssize_t (*move)(int, const struct iovec *, int, off_t), int fd,
-    const struct iovec *iov, int n, uint64_t skip, uint64_t len, uint64_t off)
+/* Moves some bytes: how many, or -errno. */
+static ssize_t move(int fd, bool write, const struct iovec *iov, int n, uint64_t off)
+{
+	ssize_t done;
+
+	do
+		done = write ? pwritev(fd, iov, n, (off_t)off) : preadv(fd, iov, n, (off_t)off);
+	while (done < 0 && errno == EINTR);
+	return done < 0 ? -errno : done;
+}
+
+static bool is_aligned(const struct iovec *iov, int n)
+{
+	for (int i = 0; i < n; i++)
+		if (((uintptr_t)iov[i].iov_base | iov[i].iov_len) % SECTOR)
+			return false;
+	return true;
+}
+
+/* By memory that the host's disk can reach, where the caller's is not. */
+static ssize_t move_direct(const struct image_file *f, bool write, const struct iovec *iov, int n,
+    uint64_t off, uint64_t len)
+{
+	struct iovec own = { NULL, len < BOUNCE ? len : BOUNCE };
+	ssize_t done = -EINVAL;
+
+	if (is_aligned(iov, n))
+		done = move(f->direct, write, iov, n, off);
+	if (done != -EINVAL)
+		return done;
+	if (posix_memalign(&own.iov_base, f->page, own.iov_len))
+		return -ENOMEM;
+	if (write)
+		iov_get(iov, n, 0, own.iov_base, own.iov_len);
+	done = move(f->direct, write, &own, 1, off);
+	if (!write && done > 0)
+		iov_put(iov, n, 0, own.iov_base, (uint64_t)done);
+	free(own.iov_base);
+	return done;
+}
+
+/*
+ * What is not whole pages goes through the page cache; the host keeps both ways in step with each
+ * other, as those who call do not change one page in two ways at the same time.
+ */
+static int transfer(const struct image_file *f, bool write, const struct iovec *iov, int n,
+    uint64_t skip, uint64_t len, uint64_t off)
 {
 	while (len) {
 		struct iovec part[IOV_PART];
 		uint64_t want = len;
 		int parts = iov_slice(part, IOV_PART, iov, n, skip, &want);
-		ssize_t done = move(fd, part, parts, (off_t)off);
+		bool direct = f->direct >= 0 && (off | want) % f->page == 0;
+		ssize_t done = direct ? move_direct(f, write, part, parts, off, want)
+				      : move(f->fd, write, part, parts, off);
 
-		if (done < 0 && errno == EINTR)
-			continue;
 		if (done < 0)
-			return -errno;
+			return (int)done;
 		/* Somebody has made the file shorter. */
 		if (done == 0)
 			return -EIO;
@@ -102,21 +172,22 @@ static int transfer(ssize_t (*move)(int, const struct iovec *, int, off_t), int 
 int image_file_read(const struct image_file *f, const struct iovec *iov, int n, uint64_t skip,
     uint64_t len, uint64_t off)
 {
-	return transfer(preadv, f->fd, iov, n, skip, len, off);
+	return transfer(f, false, iov, n, skip, len, off);
 }
 
 int image_file_write(const struct image_file *f, const struct iovec *iov, int n, uint64_t skip,
     uint64_t len, uint64_t off)
 {
-	return transfer(pwritev, f->fd, iov, n, skip, len, off);
+	return transfer(f, true, iov, n, skip, len, off);
 }
 
 int image_file_now(const struct image_file *f, bool write, const struct iovec *iov, int n,
     uint64_t len, uint64_t off)
 {
 	if (f->in_memory)
-		return transfer(write ? pwritev : preadv, f->fd, iov, n, 0, len, off);
-	if (write || n > IOV_PART || os_file_read_now(f->fd, iov, n, off) != (ssize_t)len)
+		return transfer(f, write, iov, n, 0, len, off);
+	if (write || f->direct >= 0 || n > IOV_PART ||
+	    os_file_read_now(f->fd, iov, n, off) != (ssize_t)len)
 		return -EAGAIN;
 	return 0;
 }

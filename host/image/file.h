@@ -16,6 +16,8 @@ struct image_options;
 
 struct image_file {
 	int fd;
+	int direct;     /* the same without the host's page cache; -1: it was not asked for */
+	uint64_t page;  /* of it: what is moved so is a multiple of this */
 	bool in_memory; /* there is no disk below it */
 	uint64_t size;
 };

@@ -269,6 +269,7 @@ struct image *image_temp_new(struct image *base, struct err *e)
 	t->image.size = base->size;
 	t->image.can_discard = true;
 	memcpy(t->image.name, base->name, sizeof t->image.name);
+	t->file.direct = -1;
 	t->file.fd = open_temp(base->size, e);
 	t->present = calloc(map_bytes(base->size), 1);
 	if (t->file.fd < 0 || !t->present) {

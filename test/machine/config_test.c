@@ -111,7 +111,15 @@ static void disks_are_added(void **state)
 	set(&c, "disk", "a,,b,,,ro");
 	assert_string_equal(c.disk[1].path, "a,b,");
 	assert_true(c.disk[1].readonly && !c.disk[1].snapshot);
-	for (int i = 2; i < CONFIG_DISKS; i++)
+	set(&c, "disk", "nbd://h/x,format=raw,direct,discard=off,serial=WD-1,queues=4");
+	assert_string_equal(c.disk[2].path, "nbd://h/x");
+	assert_string_equal(c.disk[2].format, "raw");
+	assert_string_equal(c.disk[2].serial, "WD-1");
+	assert_true(c.disk[2].direct && c.disk[2].no_discard);
+	assert_int_equal(c.disk[2].queues, 4);
+	set(&c, "disk", "z,discard=off,discard=on");
+	assert_false(c.disk[3].no_discard);
+	for (int i = 4; i < CONFIG_DISKS; i++)
 		set(&c, "disk", "y");
 	assert_int_equal(config_set(&c, "disk", "z", &e), -EINVAL);
 	assert_int_equal(c.ndisks, CONFIG_DISKS);
@@ -173,6 +181,13 @@ static void bad_values_are_refused_by_name(void **state)
 	refused("disk", "x,rw", "ro");
 	refused("disk", "x,if=scsi", "if=virtio");
 	refused("disk", "x,if=", "if=virtio");
+	refused("disk", "x,format=vmdk", "raw");
+	refused("disk", "x,serial=", "1 to 20");
+	refused("disk", "x,serial=a b", "1 to 20");
+	refused("disk", "x,serial=123456789012345678901", "1 to 20");
+	refused("disk", "x,queues=0", "1 to 16");
+	refused("disk", "x,queues=17", "1 to 16");
+	refused("disk", "x,discard=maybe", "discard=on");
 	refused("console", "tcp:1", "unix:PATH");
 	refused("console", "file:", "file:PATH");
 	refused("display", "cga", "vga, none");
@@ -256,6 +271,7 @@ static void print_reads_back(void **state)
 	set(&c, "kernel", "/tmp/a \"b\"\\ #{}=");
 	set(&c, "disk", "a,, b,ro");
 	set(&c, "disk", "},snapshot");
+	set(&c, "disk", "x,direct,discard=off,format=raw,queues=3,serial=a\"#{,,b");
 	set(&c, "memory", "1028K");
 	set(&c, "cpus", "3");
 	set(&c, "timeout", "1500ms");
