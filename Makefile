@@ -13,10 +13,10 @@ WARN = -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wundef -
        -Wwrite-strings -Werror
 override CPPFLAGS += -I. -I$O -D_GNU_SOURCE
 ALL_CFLAGS = -std=c11 $(WARN) -fPIC -fvisibility=hidden -fno-strict-aliasing -pthread $(CFLAGS)
-# What is used where it is found: to unpack kernels.
-PACKERS := $(foreach p,lzma lz4 zstd,$(if $(shell pkg-config --exists lib$p 2>/dev/null && echo yes),$p))
+# What is used where it is found: to unpack kernels, and for disks of NBD servers.
+PACKERS := $(foreach p,lzma lz4 zstd nbd,$(if $(shell pkg-config --exists lib$p 2>/dev/null && echo yes),$p))
 override CPPFLAGS += $(if $(filter lzma,$(PACKERS)),-DHAVE_LZMA) $(if $(filter lz4,$(PACKERS)),-DHAVE_LZ4) \
-	$(if $(filter zstd,$(PACKERS)),-DHAVE_ZSTD)
+	$(if $(filter zstd,$(PACKERS)),-DHAVE_ZSTD) $(if $(filter nbd,$(PACKERS)),-DHAVE_LIBNBD)
 LDLIBS += -lfdt -lz -lZydis -ljansson $(PACKERS:%=-l%) -lm -pthread
 
 KINDS = dev dev/virtio host/image cpu engine machine
