@@ -69,6 +69,7 @@ struct machine {
 	unsigned nrams;
 	struct dev *dev[MACHINE_DEVS]; /* in the order of making */
 	unsigned ndevs;
+	struct mutex disks; /* for what follows, once the machine runs */
 	struct block *disk[CONFIG_DISKS];
 	unsigned ndisks;
 	struct block *flash;     /* firmware's variables, or NULL */

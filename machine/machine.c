@@ -275,6 +275,7 @@ struct machine *machine_new(
 		return NULL;
 	}
 	mutex_init(&m->lock);
+	mutex_init(&m->disks);
 	cond_init(&m->wake);
 	for (unsigned i = 0; i < MACHINE_CPUS; i++) {
 		m->cpu[i].machine = m;
@@ -331,6 +332,7 @@ void machine_free(struct machine *m)
 	for (unsigned i = 0; i < MACHINE_CPUS; i++)
 		cond_fini(&m->cpu[i].wake);
 	cond_fini(&m->wake);
+	mutex_fini(&m->disks);
 	mutex_fini(&m->lock);
 	free(m);
 }

@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "core/block.h"
 #include "core/exit.h"
 
 struct chr;
@@ -82,6 +83,18 @@ bool machine_is_paused(struct machine *);
 void machine_reset_button(struct machine *);
 /* Any thread: what the guest shows; picture_free frees it (core/display.h). */
 int machine_picture(struct machine *, struct picture *, struct err *);
+/* Any thread: the i-th disk; false: there is none. */
+struct machine_disk {
+	char name[16]; /* "disk0" */
+	char file[1024];
+	const char *format;
+	bool readonly, snapshot, cdrom, direct;
+	uint64_t size;
+	struct block_stats stats;
+};
+bool machine_disk(struct machine *, unsigned i, struct machine_disk *);
+/* Any thread: a new size for the disk of that name, of which its device tells the guest. */
+int machine_disk_resize(struct machine *, const char *name, uint64_t size, struct err *);
 /* Any thread: asks the guest to power off (a power button); false when the board has none. */
 bool machine_power_button(struct machine *);
 

@@ -165,6 +165,9 @@ const struct mon_command mon_commands[] = {
 	{ "screendump", "filename:s format?:s", screendump },
 	{ "send-key", "keys:a hold-time?:i", send_key },
 	{ "input-send-event", "device?:s head?:i events:a", mon_input_send_event },
+	{ "query-block", "", mon_query_block },
+	{ "query-blockstats", "query-nodes?:b", mon_query_blockstats },
+	{ "block_resize", "device?:s node-name?:s size:i", mon_block_resize },
 	{ NULL, NULL, NULL },
 };
 

@@ -39,6 +39,11 @@ unsigned *mon_buttons(struct mon *); /* of the mouse, that are held */
 /* The command of that name: mon/input.c. */
 int mon_input_send_event(struct mon *, json_t *args, json_t **result, struct err *);
 
+/* The commands of those names: mon/block.c. */
+int mon_query_block(struct mon *, json_t *args, json_t **result, struct err *);
+int mon_query_blockstats(struct mon *, json_t *args, json_t **result, struct err *);
+int mon_block_resize(struct mon *, json_t *args, json_t **result, struct err *);
+
 /* A key by QEMU's name for it ("qcode"): USB HID Usage Tables, page 7; 0: there is none. */
 unsigned mon_key(const char *qcode);
 

@@ -21,7 +21,7 @@ enum { PATIENCE_MS = 20000, TEXT = 70000 };
 
 /* A boot sector's place in a ROM: jmp $ at the reset vector. */
 struct vm {
-	char rom[40], path[40];
+	char rom[40], path[40], disk[40];
 	struct lodge_machine *machine;
 	struct thread thread;
 	struct lodge_result result;
@@ -56,9 +56,20 @@ static void write_rom(const char *path)
 	fclose(f);
 }
 
+static void write_disk(char path[40])
+{
+	int fd;
+
+	strcpy(path, "/tmp/lodge-disk-XXXXXX");
+	fd = mkstemp(path);
+	assert_int_equal(ftruncate(fd, 1 << 20), 0);
+	close(fd);
+}
+
 static int make(void **state)
 {
 	struct vm *vm = calloc(1, sizeof *vm);
+	char disk[60];
 	struct lodge_config *c = lodge_config_new();
 	struct lodge_error e = { 0, "" };
 
@@ -67,6 +78,7 @@ static int make(void **state)
 	close(mkstemp(vm->rom));
 	write_rom(vm->rom);
 	snprintf(vm->path, sizeof vm->path, "/tmp/lodge-ctl-%d", (int)getpid());
+	write_disk(vm->disk);
 	set(c, "machine", "pc");
 	set(c, "arch", "x86_64");
 	set(c, "firmware", vm->rom);
@@ -74,6 +86,8 @@ static int make(void **state)
 	set(c, "console", "none");
 	set(c, "name", "web");
 	set(c, "ctl", vm->path);
+	snprintf(disk, sizeof disk, "%s,format=raw", vm->disk);
+	set(c, "disk", disk);
 	vm->machine = lodge_machine_new(c, NULL, &e);
 	if (!vm->machine)
 		fail_msg("%s", e.text);
@@ -92,6 +106,7 @@ static int drop(void **state)
 	lodge_machine_free(vm->machine);
 	assert_int_equal(access(vm->path, F_OK), -1);
 	unlink(vm->rom);
+	unlink(vm->disk);
 	free(vm);
 	return 0;
 }
@@ -278,6 +293,36 @@ static void a_mouse_moves_or_it_is_said_why(void **state)
 	close(fd);
 }
 
+static void disks_are_described_and_resized(void **state)
+{
+	struct vm *vm = *state;
+	int fd = meet(vm);
+	struct stat st;
+
+	ask(fd, "{\"execute\": \"query-block\"}", vm->disk);
+	ask(fd, "{\"execute\": \"query-block\"}", "\"virtual-size\": 1048576");
+	ask(fd, "{\"execute\": \"query-blockstats\"}", "\"rd_operations\": 0");
+	ask(fd,
+	    "{\"execute\": \"block_resize\", \"arguments\": {\"device\": \"disk0\", \"size\": "
+	    "2097152}}",
+	    "{\"return\": {}}");
+	ask(fd, "{\"execute\": \"query-block\"}", "\"virtual-size\": 2097152");
+	assert_int_equal(stat(vm->disk, &st), 0);
+	assert_int_equal(st.st_size, 2097152);
+	ask(fd,
+	    "{\"execute\": \"block_resize\", \"arguments\": {\"device\": \"disk0\", \"size\": 7}}",
+	    "multiple of 512");
+	ask(fd,
+	    "{\"execute\": \"block_resize\", \"arguments\": {\"device\": \"disk9\", \"size\": "
+	    "512}}",
+	    "no disk \\\"disk9\\\"");
+	ask(fd, "{\"execute\": \"block_resize\", \"arguments\": {\"size\": 512}}", "device");
+	ask(fd,
+	    "{\"execute\": \"block_resize\", \"arguments\": {\"device\": \"disk0\", \"size\": -1}}",
+	    "size");
+	close(fd);
+}
+
 static void values_may_come_in_pieces_and_together(void **state)
 {
 	int fd = meet(*state);
@@ -398,6 +443,7 @@ int main(void)
 		TEST(errors_are_sentences),
 		TEST(keys_are_checked),
 		TEST(a_mouse_moves_or_it_is_said_why),
+		TEST(disks_are_described_and_resized),
 		TEST(values_may_come_in_pieces_and_together),
 		TEST(what_never_ends_ends_the_connection),
 		TEST(a_reader_that_does_not_read_is_dropped),
