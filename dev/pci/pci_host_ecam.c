@@ -4,11 +4,13 @@
  * section 4.1; Devicetree binding "pci-host-ecam-generic" (Linux 6.12, host-generic-pci.yaml); the
  * windows are those of QEMU's riscv virt board (hw/riscv/virt.c).
  * d->base: where ECAM starts, a multiple of 256 MiB; d->irq_no: the input of d->pic that is INTA#
- * of slot 0; the next three follow.
+ * of slot 0; the next three follow.  The window above 4 GiB begins behind all RAM that is there
+ * when the host is made.
  * Left out: messages (MSI): nobody takes them.
  */
 #include <errno.h>
 
+#include "core/mem.h"
 #include "dev/fdt.h"
 #include "dev/pci/pci.h"
 
@@ -21,17 +23,32 @@ enum {
 
 #define MEM32_BASE 0x40000000ull
 #define MEM32_SIZE 0x40000000ull
-#define MEM64_BASE 0x400000000ull
 #define MEM64_SIZE 0x400000000ull
 
 struct ecam {
 	struct pci_host host;
 	struct irq pin[PCI_PINS];
+	uint64_t mem64; /* where that window begins */
 };
 
 static void pin(struct dev *host, unsigned n, bool level)
 {
 	irq_set(&((struct ecam *)host)->pin[n], level);
+}
+
+static void note_end(void *end, uint64_t gpa, void *hva, uint64_t len)
+{
+	(void)hva;
+	*(uint64_t *)end = gpa + len; /* in address order */
+}
+
+/* A multiple of its size, and not 0, since RAM is below. */
+static uint64_t place_mem64(const struct dev *d)
+{
+	uint64_t end = 1;
+
+	mem_each(d->env->mem, note_end, &end);
+	return (end + MEM64_SIZE - 1) & ~(MEM64_SIZE - 1);
 }
 
 static int ecam_init(struct dev *d, struct err *e)
@@ -50,6 +67,7 @@ static int ecam_init(struct dev *d, struct err *e)
 	b->io = d->env->bus;
 	b->io_base = IO_BASE;
 	b->pin = pin;
+	h->mem64 = place_mem64(d);
 	for (unsigned i = 0; i < PCI_PINS && d->pic; i++)
 		h->pin[i] = d->pic->class->input(d->pic, d->irq_no + i);
 	return 0;
@@ -99,11 +117,12 @@ static void add_map(struct dev *d, struct fdt *f)
 static void ecam_fdt(struct dev *d, struct fdt *f)
 {
 	static const uint32_t buses[] = { 0, BUSES - 1 };
+	const uint64_t mem64 = ((struct ecam *)d)->mem64;
 	uint32_t ranges[3 * 7];
 
 	add_range(ranges, SPACE_IO, 0, IO_BASE, IO_SIZE);
 	add_range(ranges + 7, SPACE_MEM32, MEM32_BASE, MEM32_BASE, MEM32_SIZE);
-	add_range(ranges + 14, SPACE_MEM64, MEM64_BASE, MEM64_BASE, MEM64_SIZE);
+	add_range(ranges + 14, SPACE_MEM64, mem64, mem64, MEM64_SIZE);
 	fdt_begin(f, "pci@%llx", (unsigned long long)d->base);
 	fdt_str(f, "compatible", "pci-host-ecam-generic");
 	fdt_str(f, "device_type", "pci");
