@@ -130,6 +130,13 @@ static int check_virtio(const char *key, const char *value, struct err *e)
 	return err_set(e, EINVAL, "%s \"%s\": there is modern, legacy", key, value);
 }
 
+static int check_virtio_bus(const char *key, const char *value, struct err *e)
+{
+	if (!strcmp(value, "mmio") || !strcmp(value, "pci"))
+		return 0;
+	return err_set(e, EINVAL, "%s \"%s\": there is mmio, pci", key, value);
+}
+
 static int check_entry(const char *key, const char *value, struct err *e)
 {
 	static const char *const ways[] = { "auto", "linux16", "linux32", "linux64", "multiboot",
@@ -234,6 +241,8 @@ static const struct key keys[] = {
 	    "control socket: a path, auto (found by the VM's name), none; default none" },
 	{ "virtio", TEXT, AT(virtio), check_virtio,
 	    "modern or legacy: what virtio devices look like; default modern" },
+	{ "virtio-bus", TEXT, AT(virtio_bus), check_virtio_bus,
+	    "mmio or pci: where virtio devices are; default: what the board prefers" },
 	{ "timeout", DURATION, AT(timeout_ns), NULL, "ends the run after 60s, 5m, 1h; 0: never" },
 	{ "exit-from-guest", YES_NO, AT(exit_from_guest), NULL,
 	    "yes: the exit status is the guest's own" },

@@ -121,13 +121,13 @@ static bool is_iso(const char *path)
 	return n > 4 && !strcasecmp(path + n - 4, ".iso");
 }
 
-/* An ISO image is a CD where there are CD drives, unless something else is asked for. */
+/* An ISO image is a CD where users expect CD drives, unless something else is asked for. */
 static int finish_disk(struct config_disk *d, const struct machine_class *m, struct err *e)
 {
 	const bool cds = has_word(m->disk_buses, "ahci");
 	int rc = 0;
 
-	if (!d->bus && cds)
+	if (!d->bus && m->iso_is_cd)
 		d->cdrom |= is_iso(d->path);
 	if (!d->bus)
 		rc = set_default(&d->bus, d->cdrom && cds ? "ahci" : "virtio", e);

@@ -29,6 +29,7 @@ struct machine_class {
 	bool has_flash;         /* for the firmware's variables */
 	bool shutdown_resets;   /* a CPU that is dead (EXIT_SHUTDOWN) resets it */
 	const char *disk_buses; /* what a disk's if= can be: "virtio ahci" */
+	bool iso_is_cd;         /* a disk without if= that is an ISO image is a CD by AHCI */
 	size_t size; /* of the board's own state, in machine->board; starts as all zeroes */
 	/* Makes the engine, the RAM, the CPUs and the devices of the board (machine/build.h). */
 	int (*build)(struct machine *, struct err *);

@@ -7,6 +7,8 @@
 
 #include "machine/build.h"
 
+enum { WANTED_MAX = 32 };
+
 static bool is_set_to(const char *value, const char *word)
 {
 	return value && !strcmp(value, word);
@@ -27,14 +29,14 @@ struct wanted {
 	struct {
 		const char *class;
 		void *back;
-	} dev[PLACE_SLOTS];
-	unsigned n;
+	} dev[WANTED_MAX];
+	unsigned n, max; /* max: places that the board has */
 };
 
 /* false: there is no place left. */
 static bool want(struct wanted *w, const char *class, void *back)
 {
-	if (w->n == PLACE_SLOTS)
+	if (w->n == w->max)
 		return false;
 	w->dev[w->n].class = class;
 	w->dev[w->n++].back = back;
@@ -54,30 +56,69 @@ static int find_wanted(struct machine *m, struct wanted *w, struct err *e)
 	return 0;
 }
 
-int place_virtio(
-    struct machine *m, const struct place_row *row, struct dev *pic, unsigned *used, struct err *e)
+static struct dev *place_one(struct machine *m, struct machine_place *p, const char *class,
+    void *back, struct dev *pic, struct err *e)
 {
-	const bool legacy = is_set_to(m->config.virtio, "legacy");
-	struct wanted w = { .n = 0 };
-	struct machine_place p = {
-		.class = row->pci ? "virtio_pci" : "virtio_mmio", .base = row->base, .irq = row->irq
-	};
+	const bool legacy = *class && is_set_to(m->config.virtio, "legacy");
 	char id[64];
 
-	if (find_wanted(m, &w, e) < 0)
-		return -EINVAL;
-	*used = w.n;
-	for (unsigned i = 0; i < (row->pci ? w.n : PLACE_SLOTS); i++) {
-		snprintf(id, sizeof id, "%s%s", i < w.n ? w.dev[i].class : "",
-		    i < w.n && legacy ? ",legacy" : "");
-		p.id = id;
-		p.back = i < w.n ? w.dev[i].back : NULL;
-		if (!machine_place(m, &p, pic, e))
+	snprintf(id, sizeof id, "%s%s", class, legacy ? ",legacy" : "");
+	p->id = id;
+	p->back = back;
+	return machine_place(m, p, pic, e);
+}
+
+static int place_mmio(
+    struct machine *m, struct place_virtio *v, const struct wanted *w, unsigned n, struct err *e)
+{
+	struct machine_place p = {
+		.class = "virtio_mmio", .base = v->mmio->base, .irq = v->mmio->irq
+	};
+
+	v->used = n;
+	for (unsigned i = 0; i < PLACE_SLOTS; i++) {
+		if (!place_one(m, &p, i < n ? w->dev[i].class : "", i < n ? w->dev[i].back : NULL,
+			v->pic, e))
 			return -EINVAL;
-		p.base += row->step;
-		p.irq += !row->pci;
+		p.base += v->mmio->step;
+		p.irq++;
 	}
 	return 0;
+}
+
+/* Those from the first-th on. */
+static int place_pci(struct machine *m, const struct place_virtio *v, const struct wanted *w,
+    unsigned first, struct err *e)
+{
+	struct machine_place p = { .class = "virtio_pci", .base = v->pci->base };
+
+	for (unsigned i = first; i < w->n; i++) {
+		if (!place_one(m, &p, w->dev[i].class, w->dev[i].back, v->host, e))
+			return -EINVAL;
+		p.base += v->pci->step;
+	}
+	return 0;
+}
+
+int place_virtio(struct machine *m, struct place_virtio *v, struct err *e)
+{
+	const char *bus = m->config.virtio_bus;
+	const bool to_mmio = v->mmio && !is_set_to(bus, "pci");
+	const unsigned slots = to_mmio ? PLACE_SLOTS : 0, more = v->pci ? v->pci->n : 0;
+	struct wanted w = { .max = slots + more };
+	unsigned n;
+	int rc;
+
+	if ((is_set_to(bus, "pci") && !v->pci) || (is_set_to(bus, "mmio") && !v->mmio))
+		return err_set(e, EINVAL, "virtio-bus %s: machine %s has only %s", bus,
+		    m->class->name, v->pci ? "pci" : "mmio");
+	if (w.max > WANTED_MAX)
+		w.max = WANTED_MAX;
+	rc = find_wanted(m, &w, e);
+	n = w.n < slots ? w.n : slots;
+	if (!rc && v->mmio)
+		rc = place_mmio(m, v, &w, n, e);
+	return !rc && v->pci ? place_pci(m, v, &w, n, e) : rc;
 }
 
 /* What may be asked for depends on the board and on the device. */

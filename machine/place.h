@@ -14,20 +14,44 @@ struct machine;
 enum { PLACE_SLOTS = 8 };
 
 struct place_row {
-	uint64_t base, step; /* of registers in memory */
+	uint64_t base, step; /* of registers in memory; on PCI, of places on the bus */
+	unsigned n;          /* of places, on PCI */
 	unsigned irq;        /* of the first; the next ones follow */
 	unsigned last_irq;   /* what the controller has */
 	bool ports;          /* the board has I/O ports, too */
-	bool pci;            /* base and step are places on the bus of the host given as pic */
+};
+
+/* Where a board has places for virtio devices: PLACE_SLOTS slots of virtio-mmio, of which some may
+ * be empty, slots of a PCI bus, where nothing is if no device is there, or both. */
+struct place_virtio {
+	const struct place_row *mmio; /* NULL: none */
+	struct dev *pic;              /* where their interrupts go */
+	const struct place_row *pci;  /* NULL: none */
+	struct dev *host;
+	unsigned used; /* how many slots of mmio have a device: what place_virtio says */
 };
 
 bool place_has_virtio_console(const struct machine *);
 /* Virtio devices: disks first, so that their names in the guest do not depend on the rest, then the
- * console if it is to be virtio's, then entropy.  *used: how many.  There are PLACE_SLOTS slots of
- * virtio-mmio; on PCI there is nothing where no device is. */
-int place_virtio(
-    struct machine *, const struct place_row *, struct dev *pic, unsigned *used, struct err *);
+ * console if it is to be virtio's, then entropy.  What has no slot of virtio-mmio goes to PCI. */
+int place_virtio(struct machine *, struct place_virtio *, struct err *);
 /* The devices that the configuration adds. */
 int place_extra(struct machine *, const struct place_row *, struct dev *pic, struct err *);
+
+/* A controller of the disks with if=CLASS: place_drives.c. */
+struct place_controller {
+	const char *class;
+	unsigned place, max; /* on the PCI bus; of drives */
+	bool always;         /* it is there without a drive, too */
+};
+
+struct drives;
+
+/* The disks with if=bus, in their order; how many, or -EINVAL. */
+int place_find_drives(
+    struct machine *, const char *bus, unsigned max, struct drives *, struct err *);
+/* *d: the controller, or NULL where none is to be. */
+int place_controller(struct machine *, const struct place_controller *, struct dev *pci,
+    struct dev **d, struct err *);
 
 #endif

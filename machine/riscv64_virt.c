@@ -3,7 +3,7 @@
  * The board "virt" of riscv64, with the memory map and interrupt numbers that QEMU gave it
  * (hw/riscv/virt.c), so that firmware and kernels made for that one start here.  Sources:
  * Devicetree Specification 0.4 and Linux 6.12's Documentation/devicetree/bindings/riscv;
- * OpenSBI 1.6, docs/firmware/fw_dynamic.md. Left out: flash, fw_cfg, PCI, AIA.
+ * OpenSBI 1.6, docs/firmware/fw_dynamic.md. Left out: flash, fw_cfg, AIA.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -15,6 +15,7 @@
 #include "core/event.h"
 #include "core/mem.h"
 #include "cpu/riscv64/regs.h"
+#include "dev/drives.h"
 #include "dev/fdt.h"
 #include "machine/build.h"
 #include "machine/load.h"
@@ -30,14 +31,22 @@ enum {
 	PLIC = 0xc000000,
 	UART = 0x10000000,
 	VIRTIO = 0x10001000,
+	PCI = 0x30000000,
 };
-enum { UART_IRQ = 10, RTC_IRQ = 11, LAST_IRQ = 95 };
+enum { UART_IRQ = 10, RTC_IRQ = 11, PCI_IRQ = 32, LAST_IRQ = 95 };
+/* On PCI: virtio devices in the slots 1 to 22. */
+enum { SLOT = 8, VIRTIO_SLOTS = 22, NVME_SLOT = 24, AHCI_SLOT = 31 };
 
 static const struct place_row virtio_row = {
 	.base = VIRTIO,
 	.step = 0x1000,
 	.irq = 1,
 	.last_irq = LAST_IRQ,
+};
+static const struct place_row pci_row = {
+	.base = 1 * SLOT,
+	.step = SLOT,
+	.n = VIRTIO_SLOTS,
 };
 /* Where QEMU's board has nothing. */
 static const struct place_row extra_row = {
@@ -121,6 +130,25 @@ static int place_htif(struct machine *m, struct err *e)
 	return machine_place(m, &p, NULL, e) ? 0 : -EINVAL;
 }
 
+static int place_pci(struct machine *m, struct dev *pic, struct dev **host, struct err *e)
+{
+	static const struct machine_place ecam = {
+		.class = "pci_host_ecam",
+		.base = PCI,
+		.irq = PCI_IRQ,
+	};
+	static const struct place_controller ahci = { "ahci", AHCI_SLOT * SLOT, 6, false };
+	static const struct place_controller nvme = { "nvme", NVME_SLOT * SLOT, DRIVES_MAX, false };
+	struct dev *d;
+	int rc;
+
+	*host = machine_place(m, &ecam, pic, e);
+	if (!*host)
+		return -EINVAL;
+	rc = place_controller(m, &ahci, *host, &d, e);
+	return rc ? rc : place_controller(m, &nvme, *host, &d, e);
+}
+
 static int place_devices(struct machine *m, struct err *e)
 {
 	struct virt *v = m->board;
@@ -141,8 +169,8 @@ static int place_devices(struct machine *m, struct err *e)
 		    .back = place_has_virtio_console(m) ? NULL : m->host.console,
 		},
 	};
+	struct place_virtio virtio = { .mmio = &virtio_row, .pci = &pci_row };
 	struct dev *pic = machine_place(m, &plic, NULL, e);
-	unsigned used;
 
 	if (!pic)
 		return -EINVAL;
@@ -155,7 +183,8 @@ static int place_devices(struct machine *m, struct err *e)
 	/* After the UART: it is HTIF that such a program reads its console from. */
 	if (v->tohost && place_htif(m, e) < 0)
 		return -EINVAL;
-	if (place_virtio(m, &virtio_row, pic, &used, e) < 0)
+	virtio.pic = pic;
+	if (place_pci(m, pic, &virtio.host, e) < 0 || place_virtio(m, &virtio, e) < 0)
 		return -EINVAL;
 	return place_extra(m, &extra_row, pic, e);
 }
@@ -380,7 +409,7 @@ const struct machine_class machine_riscv64_virt = {
 	.arch = "riscv64",
 	.about = "the board that QEMU calls virt",
 	.max_cpus = 8,
-	.disk_buses = "virtio",
+	.disk_buses = "virtio ahci nvme",
 	.size = sizeof(struct virt),
 	.build = virt_build,
 	.boot = virt_boot,

@@ -71,7 +71,7 @@ static int place_legacy(struct machine *m, struct pc *p, struct err *e)
 
 /* ECAM, and windows for BARs: from its end to the I/O APIC, all of which SeaBIOS takes for them,
  * and above all RAM. */
-enum { BUSES = 256, PIRQ_E = 4, VGA_SLOT = 1, FIRST_SLOT = 2 };
+enum { BUSES = 256, PIRQ_E = 4, VGA_SLOT = 1, FIRST_SLOT = 2, SLOTS = 22 };
 static const uint32_t ECAM = 0xb0000000, PCI_MEM = 0xc0000000, PCI_MEM_SIZE = 0x3ec00000;
 static const uint64_t PCI_MEM64_SIZE = 32ull << 30;
 
@@ -82,10 +82,10 @@ static int place_pci(struct machine *m, struct pc *p, struct err *e)
 		.base = ECAM,
 		.irq = X86_PCI_GSI,
 	};
-	static const struct place_row row = { .base = FIRST_SLOT * 8, .step = 8, .pci = true };
+	static const struct place_row row = { .base = FIRST_SLOT * 8, .step = 8, .n = SLOTS };
 	struct acpi_config *a = &p->board.acpi;
 	struct dev *pci = machine_place(m, &host, p->board.pic, e);
-	unsigned used;
+	struct place_virtio virtio = { .pci = &row, .host = pci };
 
 	if (!pci)
 		return -EINVAL;
@@ -101,7 +101,7 @@ static int place_pci(struct machine *m, struct pc *p, struct err *e)
 	if (x86_place_drives(m, &p->board, pci, e) < 0 ||
 	    x86_place_display(m, &p->board, pci, VGA_SLOT, e) < 0)
 		return -EINVAL;
-	return place_virtio(m, &row, pci, &used, e);
+	return place_virtio(m, &virtio, e);
 }
 
 static int pc_build(struct machine *m, struct err *e)
@@ -214,6 +214,7 @@ const struct machine_class machine_x86_64_pc = {
 	.has_flash = true,
 	.shutdown_resets = true,
 	.disk_buses = "virtio ahci ide nvme floppy",
+	.iso_is_cd = true,
 	.size = sizeof(struct pc),
 	.build = pc_build,
 	.boot = pc_boot,

@@ -128,22 +128,22 @@ int x86_place_basics(struct machine *m, struct x86_board *b, struct err *e)
 
 int x86_place_virtio(struct machine *m, struct x86_board *b, struct err *e)
 {
-	static const struct place_row virtio = {
+	static const struct place_row row = {
 		.base = 0xfeb00000,
 		.step = 0x1000,
 		.irq = X86_PCI_GSI,
 		.last_irq = X86_LAST_GSI,
 	};
-	unsigned used;
-	int rc = place_virtio(m, &virtio, b->pic, &used, e);
+	struct place_virtio virtio = { .mmio = &row, .pic = b->pic };
+	int rc = place_virtio(m, &virtio, e);
 
 	if (rc)
 		return rc;
-	for (unsigned i = 0; i < used; i++) {
-		b->acpi.virtio[i].base = (uint32_t)(virtio.base + i * virtio.step);
-		b->acpi.virtio[i].gsi = virtio.irq + i;
+	for (unsigned i = 0; i < virtio.used; i++) {
+		b->acpi.virtio[i].base = (uint32_t)(row.base + i * row.step);
+		b->acpi.virtio[i].gsi = row.irq + i;
 	}
-	b->acpi.nvirtios = used;
+	b->acpi.nvirtios = virtio.used;
 	return 0;
 }
 

@@ -220,7 +220,7 @@ static void unknown_key_lists_all(void **state)
 	config_set(&c, "a-key-with-quite-a-long-name-that-nobody-knows", "", &e);
 	assert_non_null(strstr(e.text, ", trace"));
 	config_keys(about, &n);
-	assert_int_equal(n, 33);
+	assert_int_equal(n, 34);
 }
 
 static char *printed(const struct config *c)
@@ -332,9 +332,14 @@ static void disks_find_their_bus(void **state)
 	set(&c, "disk", "x.iso");
 	assert_int_equal(config_finish(&c, &e), 0);
 	assert_string_equal(c.disk[0].bus, "virtio");
-	set(&c, "disk", "y,if=ahci");
+	set(&c, "disk", "y.iso,if=ahci");
+	set(&c, "disk", "z,cdrom");
+	assert_int_equal(config_finish(&c, &e), 0);
+	assert_true(c.disk[1].cdrom);
+	assert_string_equal(c.disk[2].bus, "ahci");
+	set(&c, "disk", "y,if=ide");
 	assert_int_equal(config_finish(&c, &e), -EINVAL);
-	assert_non_null(strstr(e.text, "machine virt has virtio"));
+	assert_non_null(strstr(e.text, "machine virt has virtio ahci nvme"));
 	config_free(&c);
 
 	config_init(&c);

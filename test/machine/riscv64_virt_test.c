@@ -405,7 +405,7 @@ static void tree_tells_of_the_machine(void **state)
 {
 	static const char *const nodes[] = { "/cpus/cpu@2/interrupt-controller",
 		"/soc/plic@c000000", "/soc/serial@10000000", "/soc/test@100000", "/soc/rtc@101000",
-		"/soc/virtio_mmio@10008000", "/memory@80000000" };
+		"/soc/virtio_mmio@10008000", "/soc/pci@30000000", "/memory@80000000" };
 	static const uint8_t initrd[5000];
 	struct rig *r = *state;
 	uint64_t at, start, end;
@@ -436,6 +436,90 @@ static void tree_tells_of_the_machine(void **state)
 	assert_int_equal(end - start, sizeof initrd);
 	assert_int_equal(start % MEM_PAGE, 0);
 	assert_true(end <= at && start > 0x80200000);
+}
+
+/* The devices of that class, by their places. */
+static unsigned count(struct rig *r, const char *class, uint64_t places[MACHINE_DEVS])
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < r->m->ndevs; i++)
+		if (!strcmp(r->m->dev[i]->class->name, class) && r->m->dev[i]->id[0])
+			places[n++] = r->m->dev[i]->base;
+	return n;
+}
+
+static void make_with_disks(struct rig *r, unsigned n, const char *bus)
+{
+	struct err e;
+	char disk[80];
+
+	give_kernel(r, idle, sizeof idle);
+	if (!*r->initrd)
+		write_file(r->initrd, idle, 512);
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(disk, sizeof disk, "%s,ro%s", r->initrd, bus);
+		assert_int_equal(config_set(&r->c, "disk", disk, &e), 0);
+	}
+	r->m = make(r);
+	if (!r->m)
+		fail_msg("%s", r->e.text);
+}
+
+static void virtio_devices_are_in_memory_first_and_then_on_pci(void **state)
+{
+	struct rig *r = *state;
+	uint64_t at[MACHINE_DEVS];
+
+	make_with_disks(r, 8, "");
+	assert_int_equal(count(r, "virtio_mmio", at), 8);
+	assert_int_equal(at[0], 0x10001000);
+	assert_int_equal(count(r, "virtio_pci", at), 1); /* entropy */
+	assert_int_equal(at[0], 1 << 3);
+}
+
+static void virtio_devices_may_all_be_on_pci(void **state)
+{
+	struct rig *r = *state;
+	uint64_t at[MACHINE_DEVS];
+
+	r->c.virtio_bus = strdup("pci");
+	make_with_disks(r, 3, "");
+	assert_int_equal(count(r, "virtio_mmio", at), 0);
+	assert_int_equal(count(r, "virtio_pci", at), 4);
+	assert_int_equal(at[3], 4 << 3);
+}
+
+static void other_disks_are_on_pci(void **state)
+{
+	struct rig *r = *state;
+	uint64_t at[MACHINE_DEVS];
+
+	make_with_disks(r, 2, ",if=nvme");
+	assert_int_equal(r->m->ndisks, 2);
+	assert_int_equal(count(r, "virtio_mmio", at), 1);
+	for (unsigned i = 0; i < r->m->ndevs; i++)
+		assert_string_not_equal(r->m->dev[i]->class->name, "ahci");
+}
+
+/* QEMU's windows: 64-bit BARs are above all RAM, in steps of their window's size. */
+static void pci_windows_are_beside_ram(void **state)
+{
+	struct rig *r = *state;
+	const fdt32_t *ranges;
+	const void *tree;
+	int len;
+
+	r->c.memory = 15ull << 30;
+	give_kernel(r, idle, sizeof idle);
+	r->m = make(r);
+	assert_non_null(r->m);
+	tree = mem_at(r->m->env.mem, regs_of(r->m, 0).x[A1], 0x10000);
+	ranges = fdt_getprop(tree, fdt_path_offset(tree, "/soc/pci@30000000"), "ranges", &len);
+	assert_non_null(ranges);
+	assert_int_equal(len, 21 * 4);
+	assert_int_equal(fdt32_to_cpu(ranges[15]), 8); /* RAM ends at 17 GiB: at 32 GiB */
+	assert_int_equal(fdt32_to_cpu(ranges[16]), 0);
 }
 
 static void what_does_not_fit_is_refused(void **state)
@@ -481,6 +565,10 @@ int main(void)
 		TEST(tohost_outside_of_ram_is_refused),
 		TEST(firmware_none_starts_in_m_mode),
 		TEST(tree_tells_of_the_machine),
+		TEST(virtio_devices_are_in_memory_first_and_then_on_pci),
+		TEST(virtio_devices_may_all_be_on_pci),
+		TEST(other_disks_are_on_pci),
+		TEST(pci_windows_are_beside_ram),
 		TEST(what_does_not_fit_is_refused),
 	};
 
