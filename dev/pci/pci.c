@@ -157,10 +157,10 @@ static void send_msix(struct pci_function *f, unsigned n)
 	if (n >= f->vectors)
 		return;
 	if (is_masked(f, n)) {
-		f->msix_pending |= 1u << n;
+		f->msix_pending |= 1ull << n;
 		return;
 	}
-	f->msix_pending &= ~(1u << n);
+	f->msix_pending &= ~(1ull << n);
 	send(f, get_le(entry, 8), (uint32_t)get_le(entry + ENTRY_DATA, 4));
 }
 
@@ -187,7 +187,7 @@ static uint64_t msix_read(void *dev, uint64_t off, unsigned size)
 	if (off < f->vectors * ENTRY)
 		return get_le(f->msix_table + off, size);
 	if (off >= PBA_AT && off < PBA_AT + 8)
-		return (uint64_t)f->msix_pending >> 8 * (off - PBA_AT);
+		return f->msix_pending >> 8 * (off - PBA_AT);
 	return 0;
 }
 

@@ -26,7 +26,7 @@ enum {
 	PCI_FUNCTIONS = 256,
 	PCI_PINS = 4,
 	PCI_BARS = 6,
-	PCI_MSIX_MAX = 32,
+	PCI_MSIX_MAX = 64,
 };
 
 struct pci_bus {
@@ -118,7 +118,7 @@ struct pci_function {
 	unsigned vectors;  /* of MSI-X */
 	bool intx;         /* what the device wants on its pin */
 	uint8_t msix_table[PCI_MSIX_MAX * 16];
-	uint32_t msix_pending;
+	uint64_t msix_pending;
 	/* May be NULL.  written: after a write to [reg, reg + size).  read: a register with a value
 	 * of its own; false: it is as in config. */
 	void (*written)(struct pci_function *, unsigned reg, unsigned size);

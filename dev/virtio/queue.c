@@ -13,9 +13,16 @@ static struct mem *queue_mem(const struct virtio_queue *q)
 	return q->v->dev->env->mem;
 }
 
+static uint16_t size_max(const struct virtio_queue *q)
+{
+	return q->v->class->queue_max[q - q->v->queue];
+}
+
 static bool size_ok(const struct virtio_queue *q, uint32_t size)
 {
-	return size && !(size & (size - 1)) && size <= q->v->class->queue_max[q - q->v->queue];
+	bool power_of_two = !(size & (size - 1));
+
+	return size && size <= size_max(q) && (power_of_two || q->ops == &virtq_packed);
 }
 
 void virtq_set_size(struct virtio_queue *q, uint32_t size)
@@ -29,6 +36,13 @@ void virtq_set_size(struct virtio_queue *q, uint32_t size)
 	q->size = (uint16_t)size;
 }
 
+static void forget_turns(struct virtio_queue *q)
+{
+	q->order = q->order_used = 0;
+	if (q->turn)
+		memset(q->turn, 0, size_max(q) * sizeof *q->turn);
+}
+
 void virtq_enable(struct virtio_queue *q, bool on)
 {
 	if (q->ready == on)
@@ -36,17 +50,56 @@ void virtq_enable(struct virtio_queue *q, bool on)
 	q->life++;
 	q->ready = on;
 	q->next_avail = q->next_used = q->signalled = 0;
+	q->avail_wrap = q->used_wrap = true;
+	forget_turns(q);
 	q->desc_mem = q->driver_mem = q->device_mem = NULL;
 	if (on && !q->ops->map(q))
 		q->desc_mem = NULL; /* found out at the first use */
 }
 
+static const struct virtq_ops *format_of(const struct virtio *v)
+{
+	return v->features & VIRTIO_F_RING_PACKED ? &virtq_packed : &virtq_split;
+}
+
+void virtq_set_format(struct virtio_queue *q)
+{
+	const struct virtq_ops *ops = format_of(q->v);
+
+	if (ops != q->ops)
+		virtq_enable(q, false); /* the driver was too early */
+	q->ops = ops;
+}
+
+void virtq_clear(struct virtio_queue *q)
+{
+	virtq_enable(q, false);
+	q->size = size_max(q);
+	q->desc = q->driver = q->device = 0;
+	q->align = 0;
+}
+
+void virtq_reset(struct virtio_queue *q)
+{
+	if (q->v->class->queue_reset)
+		q->v->class->queue_reset(q->v, q);
+	virtq_clear(q);
+}
+
 void virtq_loaded(struct virtio_queue *q)
 {
+	bool packed;
+
+	q->ops = format_of(q->v);
+	packed = q->ops == &virtq_packed;
 	if (!size_ok(q, q->size)) { /* not from us */
-		q->size = q->v->class->queue_max[q - q->v->queue];
+		q->size = size_max(q);
 		q->ready = false;
 	}
+	if (packed && (q->next_avail >= q->size || q->next_used >= q->size ||
+			  q->signalled > q->size)) /* nor is this */
+		q->ready = false;
+	forget_turns(q);
 	q->life++;
 	if (!q->ready || !q->ops->map(q))
 		q->desc_mem = NULL;
@@ -83,6 +136,16 @@ static bool queue_usable(struct virtio_queue *q)
 	return true;
 }
 
+static bool in_order(const struct virtio_queue *q)
+{
+	return q->v->features & VIRTIO_F_IN_ORDER;
+}
+
+static struct virtq_used *turn_of(struct virtio_queue *q, uint16_t order)
+{
+	return &q->turn[order & (size_max(q) - 1)];
+}
+
 bool virtq_pop(struct virtio_queue *q, struct virtq_chain *c)
 {
 	if (!queue_usable(q))
@@ -90,13 +153,24 @@ bool virtq_pop(struct virtio_queue *q, struct virtq_chain *c)
 	c->life = q->life;
 	c->nout = c->nin = 0;
 	c->out_len = c->in_len = 0;
-	return q->ops->pop(q, c);
+	if (!q->budget)
+		return false;
+	if (in_order(q) && (uint16_t)(q->order - q->order_used) >= size_max(q))
+		return false; /* no driver can have so many outstanding */
+	if (!q->ops->pop(q, c))
+		return false;
+	q->budget--;
+	c->writable = c->in_len;
+	c->order = q->order++;
+	return true;
 }
 
 void virtq_unpop(struct virtio_queue *q, const struct virtq_chain *c)
 {
-	if (virtq_is_current(q, c))
-		q->ops->unpop(q, c);
+	if (!virtq_is_current(q, c))
+		return;
+	q->ops->unpop(q, c);
+	q->order--;
 }
 
 bool virtq_is_current(const struct virtio_queue *q, const struct virtq_chain *c)
@@ -106,6 +180,7 @@ bool virtq_is_current(const struct virtio_queue *q, const struct virtq_chain *c)
 
 void virtq_push(struct virtio_queue *q, const struct virtq_chain *c, uint32_t len)
 {
+	const struct virtq_used u = { c->head, c->slots, len, true, len == c->writable };
 	uint64_t left = len, n;
 	unsigned i;
 
@@ -114,12 +189,44 @@ void virtq_push(struct virtio_queue *q, const struct virtq_chain *c, uint32_t le
 		mem_written(queue_mem(q), c->gpa[i], n);
 		left -= n;
 	}
-	if (virtq_is_current(q, c))
-		q->ops->push(q, c, len);
+	if (!virtq_is_current(q, c))
+		return;
+	if (in_order(q))
+		*turn_of(q, c->order) = u;
+	else
+		q->ops->push(q, &u);
+}
+
+/*
+ * VIRTIO_F_IN_ORDER, sections 2.7.9 and 2.8.8: what a device finishes early waits for its turn
+ * here.  Of several that were filled to the end only the last is written down.
+ */
+static void use_turns(struct virtio_queue *q)
+{
+	struct virtq_used *u, *last = NULL;
+	unsigned slots = 0;
+
+	for (; q->order_used != q->order && (u = turn_of(q, q->order_used))->done;
+	     q->order_used++) {
+		u->done = false;
+		if (last && !last->full) {
+			last->slots = (uint16_t)slots;
+			q->ops->push(q, last);
+			slots = 0;
+		}
+		slots += u->slots;
+		last = u;
+	}
+	if (!last)
+		return;
+	last->slots = (uint16_t)slots;
+	q->ops->push(q, last);
 }
 
 void virtq_interrupt(struct virtio_queue *q)
 {
+	if (in_order(q) && q->ready && q->desc_mem)
+		use_turns(q);
 	if (queue_usable(q) && q->ops->wants_interrupt(q))
 		q->v->transport->interrupt(q->v, q);
 }

@@ -2,41 +2,17 @@
 /*
  * Source: VIRTIO version 1.2, section 2.7, split virtqueues, with indirect descriptors and event
  * indices.  The areas are, in the words of that section: q->desc_mem the descriptor table,
- * q->driver_mem the available ring, q->device_mem the used ring.  The guest's CPUs may write to all
- * of them at any time: each number is read once, and checked after that.
+ * q->driver_mem the available ring, q->device_mem the used ring.
  */
-#include <stdatomic.h>
+#include "dev/virtio/ring.h"
 
-#include "base/bytes.h"
-#include "core/mem.h"
-#include "dev/virtio/virtio.h"
-
-enum { DESC_NEXT = 1, DESC_WRITE = 2, DESC_INDIRECT = 4 };
-enum { DESC_SIZE = 16, USED_SIZE = 8, RING_HEAD = 4 /* flags and idx before the ring */ };
+enum { USED_SIZE = 8, RING_HEAD = 4 /* flags and idx before the ring */ };
 enum { AVAIL_NO_INTERRUPT = 1 };
-
-struct desc {
-	uint64_t addr;
-	uint32_t len;
-	uint16_t flags, next;
-};
-
-static uint16_t load16(const uint8_t *p, memory_order order)
-{
-	uint16_t x = atomic_load_explicit((const _Atomic uint16_t *)(const void *)p, order);
-
-	return LE16(x);
-}
 
 static void store16(struct virtio_queue *q, uint8_t *p, uint16_t x)
 {
-	atomic_store_explicit((_Atomic uint16_t *)(void *)p, LE16(x), memory_order_release);
+	ring_store16(p, x);
 	mem_written(q->v->dev->env->mem, q->device + (uint64_t)(p - q->device_mem), 2);
-}
-
-static bool has_event_idx(const struct virtio_queue *q)
-{
-	return q->v->features & VIRTIO_F_EVENT_IDX;
 }
 
 static bool split_map(struct virtio_queue *q)
@@ -54,34 +30,13 @@ static bool split_map(struct virtio_queue *q)
 /* The driver's idx; if it has nothing new, asks for a notification first and looks again. */
 static uint16_t avail_idx(struct virtio_queue *q)
 {
-	uint16_t idx = load16(q->driver_mem + 2, memory_order_acquire);
+	uint16_t idx = ring_load16(q->driver_mem + 2, memory_order_acquire);
 
-	if (idx != q->next_avail || !has_event_idx(q))
+	if (idx != q->next_avail || !ring_has_event_idx(q))
 		return idx;
 	store16(q, q->device_mem + RING_HEAD + USED_SIZE * (size_t)q->size, q->next_avail);
 	atomic_thread_fence(memory_order_seq_cst);
-	return load16(q->driver_mem + 2, memory_order_acquire);
-}
-
-static struct desc desc_get(const uint8_t *table, uint32_t i)
-{
-	const uint8_t *p = table + DESC_SIZE * (size_t)i;
-
-	return (struct desc){
-		.addr = get_le(p, 8),
-		.len = (uint32_t)get_le(p + 8, 4),
-		.flags = (uint16_t)get_le(p + 12, 2),
-		.next = (uint16_t)get_le(p + 14, 2),
-	};
-}
-
-/* The table that an indirect descriptor stands for (section 2.7.5.3), or NULL. */
-static const uint8_t *indirect_table(const struct virtio_queue *q, const struct desc *d)
-{
-	if (!(q->v->features & VIRTIO_F_INDIRECT_DESC) || (d->flags & DESC_NEXT) || d->len == 0 ||
-	    d->len % DESC_SIZE)
-		return NULL;
-	return mem_at(q->v->dev->env->mem, d->addr, d->len);
+	return ring_load16(q->driver_mem + 2, memory_order_acquire);
 }
 
 /* Follows the chain from descriptor i on. */
@@ -90,12 +45,14 @@ static bool walk(struct virtio_queue *q, struct virtq_chain *c, uint32_t i)
 	const uint8_t *table = q->desc_mem;
 	uint32_t size = q->size, left = q->size;
 	bool indirect = false;
-	struct desc d;
+	struct ring_desc d;
+	uint16_t flags;
 
-	for (; i < size && left; i = d.next, left--) {
-		d = desc_get(table, i);
-		if (d.flags & DESC_INDIRECT) {
-			table = indirect ? NULL : indirect_table(q, &d);
+	for (; i < size && left; i = d.fourth, left--) {
+		d = ring_desc(table, i);
+		flags = d.third;
+		if (flags & DESC_INDIRECT) {
+			table = indirect || flags & DESC_NEXT ? NULL : ring_indirect(q, &d);
 			if (!table) {
 				virtio_break(q->v, "a bad indirect descriptor");
 				return false;
@@ -103,12 +60,12 @@ static bool walk(struct virtio_queue *q, struct virtq_chain *c, uint32_t i)
 			indirect = true;
 			size = d.len / DESC_SIZE;
 			left = VIRTQ_MAX + 1;
-			d.next = 0;
+			d.fourth = 0;
 			continue;
 		}
-		if (!virtq_chain_add(q, c, d.addr, d.len, d.flags & DESC_WRITE))
+		if (!virtq_chain_add(q, c, d.addr, d.len, flags & DESC_WRITE))
 			return false;
-		if (!(d.flags & DESC_NEXT))
+		if (!(flags & DESC_NEXT))
 			return true;
 	}
 	virtio_break(q->v, left ? "a descriptor outside of the table" : "a chain too long");
@@ -125,10 +82,12 @@ static bool split_pop(struct virtio_queue *q, struct virtq_chain *c)
 		virtio_break(q->v, "more chains available than descriptors");
 		return false;
 	}
-	c->head = load16(q->driver_mem + RING_HEAD + 2 * (size_t)(q->next_avail & (q->size - 1)),
-	    memory_order_relaxed);
+	c->head =
+	    ring_load16(q->driver_mem + RING_HEAD + 2 * (size_t)(q->next_avail & (q->size - 1)),
+		memory_order_relaxed);
 	if (!walk(q, c, c->head))
 		return false;
+	c->slots = 1;
 	q->next_avail++;
 	return true;
 }
@@ -139,14 +98,14 @@ static void split_unpop(struct virtio_queue *q, const struct virtq_chain *c)
 	q->next_avail--;
 }
 
-static void split_push(struct virtio_queue *q, const struct virtq_chain *c, uint32_t len)
+static void split_push(struct virtio_queue *q, const struct virtq_used *u)
 {
 	size_t at = RING_HEAD + USED_SIZE * (size_t)(q->next_used & (q->size - 1));
 
-	put_le(q->device_mem + at, c->head, 4);
-	put_le(q->device_mem + at + 4, len, 4);
+	ring_store32(q->device_mem + at, u->head);
+	ring_store32(q->device_mem + at + 4, u->len);
 	mem_written(q->v->dev->env->mem, q->device + at, USED_SIZE);
-	q->next_used++;
+	q->next_used += u->slots;
 	store16(q, q->device_mem + 2, q->next_used);
 }
 
@@ -161,9 +120,9 @@ static bool split_wants_interrupt(struct virtio_queue *q)
 	/* The driver stores its wish, then looks at our idx; we store idx, then look at the wish.
 	 */
 	atomic_thread_fence(memory_order_seq_cst);
-	if (!has_event_idx(q))
-		return !(load16(q->driver_mem, memory_order_relaxed) & AVAIL_NO_INTERRUPT);
-	event = load16(q->driver_mem + RING_HEAD + 2 * (size_t)q->size, memory_order_relaxed);
+	if (!ring_has_event_idx(q))
+		return !(ring_load16(q->driver_mem, memory_order_relaxed) & AVAIL_NO_INTERRUPT);
+	event = ring_load16(q->driver_mem + RING_HEAD + 2 * (size_t)q->size, memory_order_relaxed);
 	return (uint16_t)(q->next_used - event - 1) < (uint16_t)(q->next_used - old);
 }
 

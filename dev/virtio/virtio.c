@@ -2,7 +2,7 @@
 /*
  * Source: VIRTIO version 1.2, sections 2.1 to 2.5 and 3; for legacy drivers the parts named "Legacy
  * Interface" there.
- * Left out: device-wide notification data, resets of single queues, shared memory regions.
+ * Left out: shared memory regions; of notification data all but the queue.
  */
 #include "dev/virtio/virtio.h"
 
@@ -12,6 +12,8 @@
 #include <string.h>
 
 #include "base/bytes.h"
+
+enum { LATER_NS = 20000 };
 
 static const struct virtio_class *class_find(const char *id)
 {
@@ -24,12 +26,114 @@ static const struct virtio_class *class_find(const char *id)
 	return NULL;
 }
 
-struct virtio *virtio_new(const char *id, bool legacy, struct dev *d,
-    const struct virtio_transport *transport, struct err *e)
+/* The words behind the name. */
+static int read_options(struct virtio *v, const char *id, struct err *e)
+{
+	static const struct {
+		const char *word;
+		uint64_t feature;
+	} words[] = {
+		{ "legacy", 0 },
+		{ "transitional", 0 },
+		{ "packed", VIRTIO_F_RING_PACKED },
+		{ "in-order", VIRTIO_F_IN_ORDER },
+		{ "notify-data", VIRTIO_F_NOTIFY_DATA },
+	};
+	size_t n, i;
+
+	for (id += strcspn(id, ","); *id; id += n) {
+		n = strcspn(++id, ",");
+		for (i = 0; i < ARRAY_LEN(words); i++)
+			if (strlen(words[i].word) == n && !memcmp(id, words[i].word, n))
+				break;
+		if (i < ARRAY_LEN(words))
+			v->offered |= words[i].feature;
+		else if (!memchr(id, '=', n))
+			return err_set(e, EINVAL,
+			    "%s: \"%.*s\" is not one of legacy, transitional, packed, in-order, "
+			    "notify-data",
+			    v->class->name, (int)n, id);
+		v->legacy_only |= i == 0;
+		v->transitional |= i == 1;
+	}
+	v->legacy = v->legacy_only;
+	return 0;
+}
+
+static void offer(struct virtio *v)
+{
+	v->offered |= VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX;
+	if (v->legacy_only)
+		v->offered = (v->offered & UINT32_MAX) | VIRTIO_F_ANY_LAYOUT;
+	else
+		v->offered |= VIRTIO_F_VERSION_1 | VIRTIO_F_RING_RESET |
+			      (v->transitional ? VIRTIO_F_ANY_LAYOUT : 0);
+}
+
+static int make_queues(struct virtio *v, struct err *e)
+{
+	const uint16_t *max = v->class->queue_max;
+	struct virtio_queue *q;
+	unsigned i;
+
+	for (i = 0; i < VIRTIO_QUEUES_MAX && max[i]; i++) {
+		assert(max[i] <= VIRTQ_SIZE_MAX && !(max[i] & (max[i] - 1)));
+		q = &v->queue[i];
+		q->v = v;
+		q->ops = &virtq_split;
+		q->budget = UINT32_MAX;
+		v->nqueues = i + 1;
+		if (!(v->offered & VIRTIO_F_IN_ORDER))
+			continue;
+		q->turn = calloc(max[i], sizeof *q->turn);
+		if (!q->turn)
+			return err_set(e, ENOMEM, "%s: no memory", v->class->name);
+	}
+	return 0;
+}
+
+static void drop(struct virtio *v)
+{
+	for (unsigned i = 0; i < VIRTIO_QUEUES_MAX; i++)
+		free(v->queue[i].turn);
+	free(v);
+}
+
+/*
+ * A driver offers at most as many chains as a queue is long before one comes back, so more at once
+ * are those that another CPU adds, or that a device writes into the ring itself because a guest of
+ * bad will asked for that.  They come later, lest somebody's turn never ends.
+ */
+static void notify(struct virtio *v, unsigned n)
+{
+	struct virtio_queue *q = &v->queue[n];
+
+	q->budget = q->size + 1u;
+	v->class->notify(v, q);
+	if (!q->budget) {
+		v->more |= 1ull << n;
+		timer_set(&v->again, clock_now(v->dev->env->clock) + LATER_NS);
+	}
+	q->budget = UINT32_MAX;
+}
+
+static void notify_again(void *arg)
+{
+	struct virtio *v = arg;
+	uint64_t more = v->more;
+
+	v->more = 0;
+	for (unsigned i = 0; i < v->nqueues; i++)
+		if (more >> i & 1)
+			notify(v, i);
+}
+
+struct virtio *virtio_new(
+    const char *id, struct dev *d, const struct virtio_transport *transport, struct err *e)
 {
 	const struct virtio_class *class = class_find(id);
 	struct virtio *v;
-	unsigned i;
+	int rc;
 
 	if (!class) {
 		err_set(e, ENOENT, "%s: no such virtio device", id);
@@ -44,20 +148,17 @@ struct virtio *virtio_new(const char *id, bool legacy, struct dev *d,
 	v->class = class;
 	v->transport = transport;
 	v->dev = d;
-	v->legacy = legacy;
-	v->offered = VIRTIO_F_INDIRECT_DESC | VIRTIO_F_EVENT_IDX |
-		     (legacy ? VIRTIO_F_ANY_LAYOUT : VIRTIO_F_VERSION_1);
-	for (i = 0; i < VIRTIO_QUEUES_MAX && class->queue_max[i]; i++) {
-		assert(class->queue_max[i] <= VIRTQ_MAX);
-		v->queue[i].v = v;
-		v->queue[i].ops = &virtq_split;
-	}
-	v->nqueues = i;
-	if (class->init && class->init(v, e) < 0) {
-		free(v);
-		return NULL;
-	}
-	return v;
+	timer_init(&v->again, d->env->clock, &d->lock, notify_again, v);
+	rc = read_options(v, id, e);
+	offer(v);
+	if (!rc)
+		rc = make_queues(v, e);
+	if (!rc && class->init)
+		rc = class->init(v, e);
+	if (!rc)
+		return v;
+	drop(v);
+	return NULL;
 }
 
 void virtio_free(struct virtio *v)
@@ -66,7 +167,8 @@ void virtio_free(struct virtio *v)
 		return;
 	if (v->class->fini)
 		v->class->fini(v);
-	free(v);
+	timer_set(&v->again, UINT64_MAX);
+	drop(v);
 }
 
 void virtio_reset(struct virtio *v)
@@ -76,11 +178,12 @@ void virtio_reset(struct virtio *v)
 	v->wanted = v->features = 0;
 	v->status = 0;
 	v->config_gen = 0;
+	v->more = 0;
+	timer_set(&v->again, UINT64_MAX);
+	v->legacy = v->legacy_only;
 	for (q = v->queue; q < v->queue + v->nqueues; q++) {
-		virtq_enable(q, false);
-		q->size = v->class->queue_max[q - v->queue];
-		q->desc = q->driver = q->device = 0;
-		q->align = 0;
+		virtq_set_format(q);
+		virtq_clear(q);
 	}
 	if (v->class->reset)
 		v->class->reset(v);
@@ -90,15 +193,19 @@ void virtio_loaded(struct virtio *v)
 {
 	struct virtio_queue *q;
 
+	v->legacy = v->legacy_only || (v->transitional && v->legacy);
 	for (q = v->queue; q < v->queue + v->nqueues; q++)
 		virtq_loaded(q);
+	timer_set(&v->again, v->more ? clock_now(v->dev->env->clock) : UINT64_MAX);
 }
 
 static const struct field virtio_fields[] = {
+	FIELD(struct virtio, legacy),
 	FIELD(struct virtio, wanted),
 	FIELD(struct virtio, features),
 	FIELD(struct virtio, status),
 	FIELD(struct virtio, config_gen),
+	FIELD(struct virtio, more),
 	FIELD_ARRAY(struct virtio, config),
 	FIELD_END,
 };
@@ -113,6 +220,8 @@ static const struct field queue_fields[] = {
 	FIELD(struct virtio_queue, next_avail),
 	FIELD(struct virtio_queue, next_used),
 	FIELD(struct virtio_queue, signalled),
+	FIELD(struct virtio_queue, avail_wrap),
+	FIELD(struct virtio_queue, used_wrap),
 	FIELD_END,
 };
 
@@ -144,7 +253,7 @@ void virtio_set_wanted(struct virtio *v, uint32_t half, uint32_t val)
 	if (!v->legacy)
 		return;
 	/* A legacy driver is not asked whether it is done: each write counts. */
-	v->features = v->wanted & v->offered;
+	v->features = v->wanted & v->offered & UINT32_MAX;
 	if (v->class->negotiate)
 		v->class->negotiate(v, v->features);
 }
@@ -157,7 +266,15 @@ static bool features_agree(struct virtio *v)
 	if (v->class->negotiate && !v->class->negotiate(v, v->wanted))
 		return false;
 	v->features = v->wanted;
+	for (unsigned i = 0; i < v->nqueues; i++)
+		virtq_set_format(&v->queue[i]);
 	return true;
+}
+
+void virtio_use_legacy(struct virtio *v)
+{
+	if (v->transitional)
+		v->legacy = true;
 }
 
 void virtio_set_status(struct virtio *v, uint8_t status)
@@ -189,11 +306,13 @@ void virtio_set_status(struct virtio *v, uint8_t status)
 			virtio_notify(v, i);
 }
 
-void virtio_notify(struct virtio *v, uint32_t queue)
+void virtio_notify(struct virtio *v, uint32_t val)
 {
+	uint32_t queue = v->features & VIRTIO_F_NOTIFY_DATA ? val & 0xffff : val;
+
 	TRACE(v->dev->env->log, virtio, "%s: notify %u", v->class->name, queue);
 	if (queue < v->nqueues)
-		v->class->notify(v, &v->queue[queue]);
+		notify(v, queue);
 }
 
 uint64_t virtio_config_read(const struct virtio *v, unsigned off, unsigned size)

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
+#include "core/clock.h"
 #include "dev/dev.h"
 
 /*
@@ -27,9 +28,10 @@ struct virtio;
 struct virtio_queue;
 
 enum {
-	VIRTIO_QUEUES_MAX = 16,
+	VIRTIO_QUEUES_MAX = 36,       /* 16 pairs of a network device and its control queue, ... */
 	VIRTIO_CONFIG_MAX = 128,      /* bytes */
-	VIRTQ_MAX = 256,              /* descriptors in a queue, and in a chain */
+	VIRTQ_SIZE_MAX = 1024,        /* descriptors in a queue, */
+	VIRTQ_MAX = 256,              /* in a chain */
 	VIRTQ_IOV_MAX = VIRTQ_MAX + 8 /* a descriptor may run from one piece of RAM into another */
 };
 
@@ -48,15 +50,29 @@ enum virtio_status {
 #define VIRTIO_F_INDIRECT_DESC (1ull << 28)
 #define VIRTIO_F_EVENT_IDX     (1ull << 29)
 #define VIRTIO_F_VERSION_1     (1ull << 32)
+#define VIRTIO_F_RING_PACKED   (1ull << 34)
+#define VIRTIO_F_IN_ORDER      (1ull << 35)
+#define VIRTIO_F_NOTIFY_DATA   (1ull << 38)
+#define VIRTIO_F_RING_RESET    (1ull << 40)
 
 /* One request: buffers of the guest, first those to read, then those to write. */
 struct virtq_chain {
-	uint32_t life; /* of the queue, when it was popped */
-	uint16_t head;
+	uint32_t life;            /* of the queue, when it was popped */
+	uint16_t head;            /* what the driver calls it */
+	uint16_t slots;           /* how far the ring's indices move for it */
+	uint16_t order;           /* chains popped before it */
+	uint32_t writable;        /* in_len, when it was popped */
 	uint16_t nout, nin;       /* iov[0, nout) to read, iov[nout, nout + nin) to write */
 	uint32_t out_len, in_len; /* bytes */
 	struct iovec iov[VIRTQ_IOV_MAX];
 	uint64_t gpa[VIRTQ_IOV_MAX];
+};
+
+/* What goes back to the driver: one chain, or with VIRTIO_F_IN_ORDER the last of several. */
+struct virtq_used {
+	uint16_t head, slots;
+	uint32_t len;
+	bool done, full; /* full: all that could be written was */
 };
 
 /* The format of a ring; struct virtio_queue has what all of them need. */
@@ -67,12 +83,13 @@ struct virtq_ops {
 	 * breaks the rules ends in virtio_break and false. */
 	bool (*pop)(struct virtio_queue *, struct virtq_chain *);
 	void (*unpop)(struct virtio_queue *, const struct virtq_chain *);
-	void (*push)(struct virtio_queue *, const struct virtq_chain *, uint32_t len);
+	void (*push)(struct virtio_queue *, const struct virtq_used *);
 	/* Whether the driver wants to hear of what was pushed since it was last asked. */
 	bool (*wants_interrupt)(struct virtio_queue *);
 };
 
-extern const struct virtq_ops virtq_split; /* section 2.7 */
+extern const struct virtq_ops virtq_split;  /* section 2.7 */
+extern const struct virtq_ops virtq_packed; /* section 2.8 */
 
 struct virtio_queue {
 	struct virtio *v;
@@ -83,7 +100,13 @@ struct virtio_queue {
 	uint64_t desc, driver, device; /* guest addresses of the three areas, section 2.6 */
 	uint32_t align;                /* legacy */
 	uint16_t next_avail, next_used;
-	uint16_t signalled; /* next_used when the driver was last asked for interrupts */
+	uint16_t signalled;         /* next_used when the driver was last asked for interrupts */
+	bool avail_wrap, used_wrap; /* of a packed ring */
+	/* With VIRTIO_F_IN_ORDER: chains that were popped, from the first whose turn it is to be
+	 * used on, by order modulo queue_max; NULL where that is not offered. */
+	struct virtq_used *turn;
+	uint16_t order, order_used;
+	uint32_t budget; /* chains that may still be popped now */
 	/* Host addresses, constant while ready; NULL where the driver gave no RAM. */
 	uint8_t *desc_mem, *driver_mem, *device_mem;
 };
@@ -93,21 +116,24 @@ struct virtio_class {
 	const char *about;
 	uint16_t id; /* section 5 */
 	uint16_t config_size;
-	uint16_t queue_max[VIRTIO_QUEUES_MAX]; /* sizes, powers of two; 0 at the end */
+	/* Sizes, powers of two; 0 at the end.  init may make v->nqueues smaller. */
+	uint16_t queue_max[VIRTIO_QUEUES_MAX];
 	size_t size;                /* of its struct, whose first member is struct virtio */
 	const struct field *fields; /* state of its own; NULL: none */
 	/* Adds its bits to v->offered; attaches to v->dev->back. */
 	int (*init)(struct virtio *, struct err *);
 	void (*fini)(struct virtio *);  /* no request may be outstanding; may be NULL */
 	void (*reset)(struct virtio *); /* fills in v->config; may be NULL */
+	/* The driver resets one queue; what was popped from it must not be touched any more:
+	 * virtq_is_current says so.  May be NULL. */
+	void (*queue_reset)(struct virtio *, struct virtio_queue *);
 	/* The driver wants these features, all of which were offered; false refuses.  May be NULL.
 	 */
 	bool (*negotiate)(struct virtio *, uint64_t wanted);
 	/*
-	 * The driver put something into this queue.  Takes chains until there is none: that ends,
-	 * because a chain has at most VIRTQ_MAX descriptors, and a queue as many chains; only
-	 * another CPU of the guest could make it longer, by adding more all the time, and only as
-	 * long as that one is let run.
+	 * The driver put something into this queue.  Takes chains until virtq_pop gives none: that
+	 * ends, because a chain has at most VIRTQ_MAX descriptors, and virtq_pop gives no more
+	 * chains than the queue is long; for more of them there is another call later.
 	 */
 	void (*notify)(struct virtio *, struct virtio_queue *);
 	/* The driver writes to the configuration space; may be NULL. */
@@ -125,12 +151,15 @@ struct virtio {
 	const struct virtio_class *class;
 	const struct virtio_transport *transport;
 	struct dev *dev; /* the transport: lock, environment, host side */
-	bool legacy;
+	bool legacy;     /* the driver uses the interface from before version 1 */
+	bool legacy_only, transitional;
 	uint64_t offered;
 	uint64_t wanted;   /* what the driver wrote */
 	uint64_t features; /* what both agreed on */
 	uint8_t status;
 	uint32_t config_gen;
+	uint64_t more;      /* bits of queues that had to leave some of their work for later */
+	struct timer again; /* that is then */
 	uint8_t config[VIRTIO_CONFIG_MAX];
 	unsigned nqueues;
 	struct virtio_queue queue[VIRTIO_QUEUES_MAX];
@@ -140,9 +169,14 @@ struct virtio {
  * For transports.
  */
 
-/* The device whose class has the name in id up to the first comma. */
+/*
+ * The device whose class has the name in id up to the first comma.  Words that may follow, each
+ * behind a comma: "legacy" or "transitional" for the interface, where the default is the modern one
+ * alone; "packed", "in-order", "notify-data" for what is offered.  Words with a "=" are the
+ * class's.
+ */
 struct virtio *virtio_new(
-    const char *id, bool legacy, struct dev *, const struct virtio_transport *, struct err *);
+    const char *id, struct dev *, const struct virtio_transport *, struct err *);
 void virtio_free(struct virtio *); /* NULL is fine */
 void virtio_reset(struct virtio *);
 void virtio_loaded(struct virtio *);
@@ -153,7 +187,10 @@ const struct field *virtio_part(struct virtio *, unsigned i, void **object);
 uint32_t virtio_offered(const struct virtio *, uint32_t half);
 void virtio_set_wanted(struct virtio *, uint32_t half, uint32_t val);
 void virtio_set_status(struct virtio *, uint8_t); /* 0 resets */
-void virtio_notify(struct virtio *, uint32_t queue);
+/* The driver writes to the legacy registers of a transitional device. */
+void virtio_use_legacy(struct virtio *);
+/* val: what the driver wrote: the queue, and more with VIRTIO_F_NOTIFY_DATA. */
+void virtio_notify(struct virtio *, uint32_t val);
 /* Bytes behind the end read as ones, and are not written. */
 uint64_t virtio_config_read(const struct virtio *, unsigned off, unsigned size);
 void virtio_config_write(struct virtio *, unsigned off, uint64_t val, unsigned size);
@@ -161,6 +198,12 @@ void virtio_config_write(struct virtio *, unsigned off, uint64_t val, unsigned s
 /* Ignored, like the addresses, while the queue is ready, or when the size is not allowed. */
 void virtq_set_size(struct virtio_queue *, uint32_t size);
 void virtq_enable(struct virtio_queue *, bool on);
+/* Section 2.6.1. */
+void virtq_reset(struct virtio_queue *);
+/* For virtio.c: as a queue is before the driver has touched it; and, in the format that was agreed
+ * on. */
+void virtq_clear(struct virtio_queue *);
+void virtq_set_format(struct virtio_queue *);
 /* The legacy layout: the three areas from base on, the last one aligned to q->align. */
 void virtq_enable_legacy(struct virtio_queue *, uint64_t base);
 
@@ -183,7 +226,7 @@ void virtq_unpop(struct virtio_queue *, const struct virtq_chain *);
  * reset of the queue is dropped: virtq_is_current says so, and that its memory is not ours. */
 void virtq_push(struct virtio_queue *, const struct virtq_chain *, uint32_t len);
 bool virtq_is_current(const struct virtio_queue *, const struct virtq_chain *);
-/* Call it after one or more virtq_push. */
+/* Call it after one or more virtq_push, before the lock is given up. */
 void virtq_interrupt(struct virtio_queue *);
 
 /* Copies from the readable, or to the writable part; the number of bytes that were there. */

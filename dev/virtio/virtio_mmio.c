@@ -2,7 +2,7 @@
 /*
  * Virtio over MMIO.  Source: VIRTIO version 1.2, section 4.2; with ",legacy" behind the device's
  * name in dev.id, section 4.2.4 (version 1 registers).  An empty name is a slot without a device.
- * Left out: shared memory regions, notification data, resets of single queues.
+ * Left out: shared memory regions.
  */
 #include <errno.h>
 #include <string.h>
@@ -38,6 +38,7 @@ enum reg {
 	QUEUE_DEVICE_HIGH = 0x0a4,
 	SHM_LEN_LOW = 0x0b0,
 	SHM_BASE_HIGH = 0x0bc,
+	QUEUE_RESET = 0x0c0,
 	CONFIG_GENERATION = 0x0fc,
 	CONFIG = 0x100,
 	REGION_SIZE = 0x1000
@@ -49,7 +50,6 @@ enum { INTERRUPT_USED = 1, INTERRUPT_CONFIG = 2 };
 struct virtio_mmio {
 	struct dev dev;
 	struct virtio *v; /* NULL: an empty slot */
-	bool legacy;
 	uint32_t device_features_sel, driver_features_sel;
 	uint32_t queue_sel;
 	uint32_t page_size; /* legacy */
@@ -89,8 +89,8 @@ static uint32_t read_queue(const struct virtio_mmio *m, uint64_t reg)
 	if (reg == QUEUE_SIZE_MAX)
 		return m->v->class->queue_max[m->queue_sel];
 	if (reg == QUEUE_PFN)
-		return m->legacy ? queue_pfn(m, q) : 0;
-	return m->legacy ? 0 : q->ready;
+		return m->v->legacy ? queue_pfn(m, q) : 0;
+	return m->v->legacy ? 0 : q->ready;
 }
 
 static uint32_t read_reg(const struct virtio_mmio *m, uint64_t reg)
@@ -100,7 +100,7 @@ static uint32_t read_reg(const struct virtio_mmio *m, uint64_t reg)
 	if (reg == MAGIC)
 		return MAGIC_VALUE;
 	if (reg == VERSION)
-		return m->legacy ? 1 : 2;
+		return v && v->legacy ? 1 : 2;
 	if (reg == VENDOR_ID)
 		return VENDOR_VALUE;
 	if (!v)
@@ -119,7 +119,7 @@ static uint32_t read_reg(const struct virtio_mmio *m, uint64_t reg)
 	case STATUS:
 		return v->status;
 	case CONFIG_GENERATION:
-		return m->legacy ? 0 : v->config_gen;
+		return v->legacy ? 0 : v->config_gen;
 	}
 	if (reg >= SHM_LEN_LOW && reg <= SHM_BASE_HIGH)
 		return UINT32_MAX; /* section 4.2.2.1: no such region */
@@ -167,12 +167,17 @@ static void write_queue(struct virtio_mmio *m, uint64_t reg, uint32_t val)
 		virtq_set_size(q, val);
 		return;
 	}
-	if (m->legacy) {
+	if (m->v->legacy) {
 		write_legacy_queue(m, reg, val);
 		return;
 	}
 	if (reg == QUEUE_READY) {
 		virtq_enable(q, val & 1);
+		return;
+	}
+	if (reg == QUEUE_RESET) {
+		if (val & 1 && m->v->features & VIRTIO_F_RING_RESET)
+			virtq_reset(q);
 		return;
 	}
 	if (q->ready)
@@ -265,19 +270,19 @@ static int mmio_init(struct dev *d, struct err *e)
 	static const struct io_ops ops = { mmio_read, mmio_write, 1, 8 };
 	static const struct virtio_transport transport = { mmio_interrupt };
 	struct virtio_mmio *m = (struct virtio_mmio *)d;
-	size_t name = strcspn(d->id, ",");
-	int rc;
+	int rc = 0;
 
-	m->legacy = !strcmp(d->id + name, ",legacy");
-	if (d->id[name] && !m->legacy)
-		return err_set(
-		    e, EINVAL, "virtio_mmio: %s: only \"legacy\" may follow the comma", d->id);
-	if (name) {
-		m->v = virtio_new(d->id, m->legacy, d, &transport, e);
+	if (*d->id) {
+		m->v = virtio_new(d->id, d, &transport, e);
 		if (!m->v)
 			return -EINVAL;
+		if (m->v->transitional)
+			rc = err_set(e, EINVAL,
+			    "virtio_mmio: %s: only virtio over PCI can be transitional", d->id);
 	}
-	rc = bus_map(d->env->bus, "virtio_mmio", d->base, REGION_SIZE, &ops, d, &d->lock, e);
+	if (!rc)
+		rc =
+		    bus_map(d->env->bus, "virtio_mmio", d->base, REGION_SIZE, &ops, d, &d->lock, e);
 	if (rc < 0)
 		virtio_free(m->v);
 	return rc;

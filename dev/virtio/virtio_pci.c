@@ -2,9 +2,9 @@
 /*
  * Virtio over PCI.  Source: VIRTIO version 1.2, section 4.1; with ",legacy" behind the device's
  * name in dev.id, the legacy interface (sections 4.1.4.10, 4.1.5.1.1.1) alone: registers in I/O
- * ports.  dev.pic is a PCI host, dev.base the place on its bus: dev/pci/pci.h.
- * Left out: both interfaces in one device (transitional), shared memory regions, notification
- * data, resets of single queues.
+ * ports; with ",transitional" both.  dev.pic is a PCI host, dev.base the place on its bus:
+ * dev/pci/pci.h.
+ * Left out: shared memory regions, notification data of the device's choice.
  */
 #include <errno.h>
 #include <string.h>
@@ -36,7 +36,9 @@ enum common {
 	QUEUE_DESC = 0x20,
 	QUEUE_DRIVER = 0x28,
 	QUEUE_DEVICE = 0x30,
-	COMMON_SIZE = 0x38
+	QUEUE_NOTIFY_DATA = 0x38, /* not offered */
+	QUEUE_RESET = 0x3a,
+	COMMON_SIZE = 0x3c
 };
 
 /* Section 4.1.4.10. */
@@ -66,7 +68,6 @@ struct virtio_pci {
 	struct dev dev;
 	struct pci_function pci;
 	struct virtio *v;
-	bool legacy;
 	unsigned window; /* the capability through which configuration space reaches BAR 4 */
 	uint32_t device_features_sel, driver_features_sel;
 	uint16_t queue_sel;
@@ -149,7 +150,7 @@ static void bad_access(const struct virtio_pci *p, unsigned reg, unsigned size)
 
 static unsigned common_size(unsigned reg)
 {
-	if (reg < CONFIG_VECTOR || reg >= QUEUE_DESC)
+	if (reg < CONFIG_VECTOR || (reg >= QUEUE_DESC && reg < QUEUE_NOTIFY_DATA))
 		return 4;
 	return reg == STATUS || reg == CONFIG_GENERATION ? 1 : 2;
 }
@@ -174,6 +175,9 @@ static uint32_t read_queue(const struct virtio_pci *p, unsigned reg)
 		return q->ready;
 	case QUEUE_NOTIFY_OFF:
 		return p->queue_sel;
+	case QUEUE_NOTIFY_DATA:
+	case QUEUE_RESET: /* it is done at once */
+		return 0;
 	}
 	return half(reg < QUEUE_DRIVER ? q->desc : reg < QUEUE_DEVICE ? q->driver : q->device, reg);
 }
@@ -232,6 +236,12 @@ static void write_queue(struct virtio_pci *p, unsigned reg, uint32_t val)
 	case QUEUE_ENABLE:
 		if (val == 1) /* section 4.1.4.3.2: nothing else may be written */
 			virtq_enable(q, true);
+		return;
+	case QUEUE_RESET:
+		if (val == 1 && p->v->features & VIRTIO_F_RING_RESET)
+			virtq_reset(q);
+		return;
+	case QUEUE_NOTIFY_DATA:
 		return;
 	}
 	if (q->ready || reg < QUEUE_DESC)
@@ -377,6 +387,8 @@ static void write_legacy(struct virtio_pci *p, unsigned reg, uint32_t val)
 {
 	struct virtio_queue *q = queue_get(p);
 
+	if (reg == L_DRIVER_FEATURES || reg == L_QUEUE_ADDRESS || reg == L_STATUS)
+		virtio_use_legacy(p->v);
 	switch (reg) {
 	case L_DRIVER_FEATURES:
 		virtio_set_wanted(p->v, 0, val);
@@ -444,7 +456,8 @@ static void legacy_write(void *dev, uint64_t off, uint64_t val, unsigned size)
 static const struct io_ops modern_io = { modern_read, modern_write, .min = 1, .max = 4 };
 static const struct io_ops legacy_io = { legacy_read, legacy_write, .min = 1, .max = 4 };
 
-/* By the numbers of section 5.  All others have no legacy form, and are "unclassified". */
+/* By the numbers of section 5, with what QEMU's functions say they are, since some drivers look for
+ * that.  Where there is no legacy number there is no such form; all others are "unclassified". */
 static const struct kind {
 	uint16_t legacy;
 	uint32_t class;
@@ -455,28 +468,38 @@ static const struct kind {
 	[4] = { LEGACY_ID + 5, 0x00ff00 }, /* entropy */
 	[5] = { LEGACY_ID + 2, 0x00ff00 }, /* memory balloon */
 	[8] = { LEGACY_ID + 4, 0x010000 }, /* SCSI host */
-	[9] = { LEGACY_ID + 9, 0x00ff00 }, /* 9P */
+	[9] = { LEGACY_ID + 9, 0x000200 }, /* 9P */
+	[16] = { 0, 0x038000 },            /* GPU */
+	[18] = { 0, 0x098000 },            /* input */
+	[19] = { 0, 0x078000 },            /* sockets */
+	[26] = { 0, 0x018000 },            /* file system */
 };
 
 static struct kind kind_of(const struct virtio *v)
 {
 	const struct kind other = { 0, 0x00ff00 };
+	const uint16_t id = v->class->id;
 
-	return v->class->id < ARRAY_LEN(kinds) && kinds[v->class->id].legacy ? kinds[v->class->id]
-									     : other;
+	return id < ARRAY_LEN(kinds) && kinds[id].class ? kinds[id] : other;
+}
+
+static bool has_legacy(const struct virtio_pci *p)
+{
+	return p->v->legacy_only || p->v->transitional;
 }
 
 static struct pci_id make_id(const struct virtio_pci *p)
 {
 	const struct kind kind = kind_of(p->v);
 	const uint16_t id = p->v->class->id;
+	const bool old = has_legacy(p);
 
 	return (struct pci_id){
 		.vendor = VENDOR_ID,
-		.device = p->legacy ? kind.legacy : (uint16_t)(MODERN_ID + id),
+		.device = old ? kind.legacy : (uint16_t)(MODERN_ID + id),
 		.subsystem_vendor = VENDOR_ID,
-		.subsystem = p->legacy ? id : 0x1100,
-		.revision = !p->legacy,
+		.subsystem = old ? id : 0x1100,
+		.revision = !old,
 		.class = kind.class,
 		.interrupt = true,
 	};
@@ -524,15 +547,15 @@ static int add_function(struct virtio_pci *p, struct err *e)
 	if (rc < 0)
 		return rc;
 	rc = pci_add_msix(f, p->v->nqueues + 1, BAR_MSIX, "virtio_pci MSI-X", e);
-	if (!rc && p->legacy)
+	if (!rc && has_legacy(p))
 		rc =
 		    pci_bar(f, BAR_LEGACY, PCI_BAR_IO, "virtio_pci", LEGACY_SIZE, &legacy_io, p, e);
-	else if (!rc)
+	if (!rc && !p->v->legacy_only)
 		rc = pci_bar(f, BAR_MODERN, PCI_BAR_MEM64 | PCI_BAR_PREFETCH, "virtio_pci",
 		    MODERN_SIZE, &modern_io, p, e);
 	if (rc)
 		pci_function_fini(f);
-	else if (!p->legacy)
+	else if (!p->v->legacy_only)
 		add_caps(p);
 	return rc;
 }
@@ -541,19 +564,14 @@ static int virtio_pci_init(struct dev *d, struct err *e)
 {
 	static const struct virtio_transport transport = { interrupt };
 	struct virtio_pci *p = (struct virtio_pci *)d;
-	size_t name = strcspn(d->id, ",");
 	int rc;
 
 	if (!*d->id)
 		return err_set(e, EINVAL, "virtio_pci: key device can add no function of PCI");
-	p->legacy = !strcmp(d->id + name, ",legacy");
-	if (d->id[name] && !p->legacy)
-		return err_set(
-		    e, EINVAL, "virtio_pci: %s: only \"legacy\" may follow the comma", d->id);
-	p->v = virtio_new(d->id, p->legacy, d, &transport, e);
+	p->v = virtio_new(d->id, d, &transport, e);
 	if (!p->v)
 		return -EINVAL;
-	if (p->legacy && !kind_of(p->v).legacy)
+	if (has_legacy(p) && !kind_of(p->v).legacy)
 		rc = err_set(e, EINVAL, "virtio_pci: %s: it has no legacy form", d->id);
 	else
 		rc = add_function(p, e);

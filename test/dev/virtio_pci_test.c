@@ -109,6 +109,7 @@ static void the_function_says_what_it_is(void **state)
 		{ "virtio_rng,legacy", 0x1005, 4, 0, 0x00ff },
 		{ "virtio_blk,legacy", 0x1001, 2, 0, 0x0100 },
 		{ "virtio_console,legacy", 0x1003, 3, 0, 0x0780 },
+		{ "virtio_blk,transitional", 0x1001, 2, 0, 0x0100 },
 	};
 
 	(void)state;
@@ -145,7 +146,7 @@ static void capabilities_show_where_registers_are(void **state)
 	unsigned at;
 
 	(void)state;
-	assert_true(find(s, 1, 0, 0x38));
+	assert_true(find(s, 1, 0, 0x3c));
 	assert_true(find(s, 3, 0x1000, 1));
 	assert_true(find(s, 4, 0x2000, 60));
 	at = find(s, 2, 0x3000, 4);
@@ -178,7 +179,7 @@ static void the_common_registers_are_the_manuals(void **state)
 	assert_int_equal(get(s, 0x10, 2), 0xffff);
 	set(s, 0, 1, 4);
 	assert_int_equal(get(s, 0, 4), 1);
-	assert_int_equal(get(s, 4, 4), 1);
+	assert_int_equal(get(s, 4, 4), 0x101); /* VERSION_1, RING_RESET */
 	set(s, 0, 2, 4);
 	assert_int_equal(get(s, 4, 4), 0);
 	set(s, 8, 7, 4);
@@ -341,6 +342,71 @@ static void a_legacy_driver_gets_its_requests_done(void **state)
 	stop(s);
 }
 
+/* Whoever writes first decides, until the next reset. */
+static void a_transitional_function_has_both_interfaces(void **state)
+{
+	struct setup *s = start("virtio_rng,transitional");
+	struct rig *r = s->r;
+
+	(void)state;
+	assert_true(find(s, 1, 0, 0x3c));
+	assert_int_equal(rig_in(r, PORTS + 12, 2), 64);
+	bring_up(s);
+	offer(s, AVAIL);
+	rig_write(r, NOTIFY, 0, 2);
+	assert_int_equal(used(s), 1);
+	set(s, 0x14, 0, 1);
+	memset(ram(s, RIG_RAM), 0, 0x3000);
+	s->offered = 0;
+	rig_out(r, PORTS + 18, 3, 1);
+	rig_out(r, PORTS + 8, RIG_RAM >> 12, 4);
+	rig_reload(r->dev[1]);
+	rig_out(r, PORTS + 18, 7, 1);
+	offer(s, RIG_RAM + 64 * 16);
+	rig_out(r, PORTS + 16, 0, 2);
+	assert_int_equal(get_le(ram(s, RIG_RAM + 0x1000 + 2), 2), 1);
+	/* It cannot agree on what is not to be seen there. */
+	set(s, 0x14, 8, 1);
+	assert_int_equal(get(s, 0x14, 1) & 8, 0);
+	stop(s);
+}
+
+static void a_queue_can_be_reset(void **state)
+{
+	struct setup *s = start("virtio_rng");
+
+	(void)state;
+	bring_up(s);
+	set(s, 0x3a, 1, 2); /* RING_RESET was not agreed on */
+	assert_int_equal(get(s, 0x1c, 2), 1);
+	set(s, 0x14, 0, 1);
+	set(s, 0x14, 3, 1);
+	set(s, 8, 1, 4);
+	set(s, 0xc, 0x101, 4);
+	set(s, 0x14, 11, 1);
+	set(s, 0x18, 8, 2);
+	set(s, 0x20, DESC, 4);
+	set(s, 0x28, AVAIL, 4);
+	set(s, 0x30, USED, 4);
+	set(s, 0x1c, 1, 2);
+	set(s, 0x14, 15, 1);
+	offer(s, AVAIL);
+	set(s, 0x3a, 1, 2);
+	assert_int_equal(get(s, 0x3a, 2), 0);
+	assert_int_equal(get(s, 0x1c, 2), 0);
+	assert_int_equal(get(s, 0x18, 2), 64);
+	rig_write(s->r, NOTIFY, 0, 2);
+	assert_int_equal(used(s), 0);
+	set(s, 0x18, 8, 2);
+	set(s, 0x20, DESC, 4);
+	set(s, 0x28, AVAIL, 4);
+	set(s, 0x30, USED, 4);
+	set(s, 0x1c, 1, 2);
+	rig_write(s->r, NOTIFY, 0, 2);
+	assert_int_equal(used(s), 1);
+	stop(s);
+}
+
 static void a_wrong_name_is_refused(void **state)
 {
 	struct setup *s = start("virtio_rng");
@@ -363,7 +429,7 @@ static void a_wrong_name_is_refused(void **state)
 static void a_mad_driver_does_no_harm(void **state)
 {
 	static const char *const ids[] = { "virtio_blk", "virtio_rng", "virtio_console",
-		"virtio_blk,legacy" };
+		"virtio_blk,legacy", "virtio_rng,transitional,packed,in-order" };
 	uint64_t z = 88172645463325252, val;
 
 	(void)state;
@@ -405,6 +471,8 @@ int main(void)
 		cmocka_unit_test(configuration_space_has_a_window),
 		cmocka_unit_test(a_legacy_driver_finds_ports),
 		cmocka_unit_test(a_legacy_driver_gets_its_requests_done),
+		cmocka_unit_test(a_transitional_function_has_both_interfaces),
+		cmocka_unit_test(a_queue_can_be_reset),
 		cmocka_unit_test(a_wrong_name_is_refused),
 		cmocka_unit_test(a_mad_driver_does_no_harm),
 	};

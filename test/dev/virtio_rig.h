@@ -41,6 +41,7 @@ enum {
 	R_DRIVER = 0x90,
 	R_DEVICE = 0xa0,
 	R_SHM_LEN = 0xb0,
+	R_QUEUE_RESET = 0xc0,
 	R_GENERATION = 0xfc,
 	R_CONFIG = 0x100
 };
@@ -50,6 +51,9 @@ enum { ST_ACK = 1, ST_DRIVER = 2, ST_OK = 4, ST_FEATURES = 8, ST_NEEDS_RESET = 6
 #define F_INDIRECT  (1ull << 28)
 #define F_EVENT     (1ull << 29)
 #define F_VERSION_1 (1ull << 32)
+#define F_PACKED    (1ull << 34)
+#define F_IN_ORDER  (1ull << 35)
+#define F_RESET     (1ull << 40)
 
 struct vring {
 	uint16_t size, avail_idx, used_idx;
