@@ -133,16 +133,35 @@ static void packed_unpop(struct virtio_queue *q, const struct virtq_chain *c)
 	q->next_avail = (uint16_t)(at - c->slots);
 }
 
-static void packed_push(struct virtio_queue *q, const struct virtq_used *u)
+/* In one piece: the numbers are there when the flags are. */
+static void write_used(struct virtio_queue *q, size_t at, uint64_t half)
 {
-	size_t at = DESC_SIZE * (size_t)q->next_used + 8;
-	uint64_t flags = (q->used_wrap ? DESC_AVAIL | DESC_USED : 0) | (u->len ? DESC_WRITE : 0);
-	unsigned since = q->signalled + u->slots;
-
-	/* In one piece: the numbers are there when the flags are. */
-	ring_store64(q->desc_mem + at, flags << 48 | (uint64_t)u->head << 32 | u->len);
+	ring_store64(q->desc_mem + at, half);
 	mem_written(q->v->dev->env->mem, q->desc + at, 8);
-	advance(q, &q->next_used, &q->used_wrap, u->slots);
+}
+
+/* The driver looks for the first one, so that is written last: section 2.8.9. */
+static void packed_push(struct virtio_queue *q, const struct virtq_used *u, unsigned n)
+{
+	unsigned since = q->signalled;
+	uint64_t half, first = 0;
+	size_t at, first_at = 0;
+
+	for (unsigned i = 0; i < n; i++, u++) {
+		at = DESC_SIZE * (size_t)q->next_used + 8;
+		half = (uint64_t)u->head << 32 | u->len;
+		half |= (uint64_t)(u->len ? DESC_WRITE : 0) << 48;
+		half |= (uint64_t)(q->used_wrap ? DESC_AVAIL | DESC_USED : 0) << 48;
+		if (i) {
+			write_used(q, at, half);
+		} else {
+			first = half;
+			first_at = at;
+		}
+		advance(q, &q->next_used, &q->used_wrap, u->slots);
+		since += u->slots;
+	}
+	write_used(q, first_at, first);
 	q->signalled = since > q->size ? q->size : (uint16_t)since;
 }
 

@@ -178,9 +178,9 @@ bool virtq_is_current(const struct virtio_queue *q, const struct virtq_chain *c)
 	return q->ready && q->desc_mem && q->life == c->life;
 }
 
-void virtq_push(struct virtio_queue *q, const struct virtq_chain *c, uint32_t len)
+/* The first len bytes of what may be written were. */
+static void chain_written(const struct virtio_queue *q, const struct virtq_chain *c, uint32_t len)
 {
-	const struct virtq_used u = { c->head, c->slots, len, true, len == c->writable };
 	uint64_t left = len, n;
 	unsigned i;
 
@@ -189,12 +189,31 @@ void virtq_push(struct virtio_queue *q, const struct virtq_chain *c, uint32_t le
 		mem_written(queue_mem(q), c->gpa[i], n);
 		left -= n;
 	}
+}
+
+void virtq_push(struct virtio_queue *q, const struct virtq_chain *c, uint32_t len)
+{
+	virtq_push_all(q, c, &len, 1);
+}
+
+void virtq_push_all(
+    struct virtio_queue *q, const struct virtq_chain *c, const uint32_t *len, unsigned n)
+{
+	struct virtq_used u[VIRTQ_PUSH_MAX];
+	unsigned i;
+
+	assert(n && n <= VIRTQ_PUSH_MAX);
+	for (i = 0; i < n; i++) {
+		chain_written(q, &c[i], len[i]);
+		u[i] = (struct virtq_used){ c[i].head, c[i].slots, len[i], true,
+			len[i] == c[i].writable };
+	}
 	if (!virtq_is_current(q, c))
 		return;
-	if (in_order(q))
-		*turn_of(q, c->order) = u;
-	else
-		q->ops->push(q, &u);
+	for (i = 0; i < n && in_order(q); i++)
+		*turn_of(q, c[i].order) = u[i];
+	if (!in_order(q))
+		q->ops->push(q, u, n);
 }
 
 /*
@@ -203,24 +222,20 @@ void virtq_push(struct virtio_queue *q, const struct virtq_chain *c, uint32_t le
  */
 static void use_turns(struct virtio_queue *q)
 {
-	struct virtq_used *u, *last = NULL;
-	unsigned slots = 0;
+	struct virtq_used all[VIRTQ_SIZE_MAX], *u;
+	unsigned n = 0;
 
-	for (; q->order_used != q->order && (u = turn_of(q, q->order_used))->done;
-	     q->order_used++) {
+	for (; q->order_used != q->order; q->order_used++) {
+		u = turn_of(q, q->order_used);
+		if (!u->done)
+			break;
 		u->done = false;
-		if (last && !last->full) {
-			last->slots = (uint16_t)slots;
-			q->ops->push(q, last);
-			slots = 0;
-		}
-		slots += u->slots;
-		last = u;
+		if (n && all[n - 1].full)
+			u->slots += all[--n].slots;
+		all[n++] = *u;
 	}
-	if (!last)
-		return;
-	last->slots = (uint16_t)slots;
-	q->ops->push(q, last);
+	if (n)
+		q->ops->push(q, all, n);
 }
 
 void virtq_interrupt(struct virtio_queue *q)

@@ -98,14 +98,17 @@ static void split_unpop(struct virtio_queue *q, const struct virtq_chain *c)
 	q->next_avail--;
 }
 
-static void split_push(struct virtio_queue *q, const struct virtq_used *u)
+static void split_push(struct virtio_queue *q, const struct virtq_used *u, unsigned n)
 {
-	size_t at = RING_HEAD + USED_SIZE * (size_t)(q->next_used & (q->size - 1));
+	size_t at;
 
-	ring_store32(q->device_mem + at, u->head);
-	ring_store32(q->device_mem + at + 4, u->len);
-	mem_written(q->v->dev->env->mem, q->device + at, USED_SIZE);
-	q->next_used += u->slots;
+	for (; n; n--, u++) {
+		at = RING_HEAD + USED_SIZE * (size_t)(q->next_used & (q->size - 1));
+		ring_store32(q->device_mem + at, u->head);
+		ring_store32(q->device_mem + at + 4, u->len);
+		mem_written(q->v->dev->env->mem, q->device + at, USED_SIZE);
+		q->next_used += u->slots;
+	}
 	store16(q, q->device_mem + 2, q->next_used);
 }
 

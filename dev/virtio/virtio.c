@@ -196,6 +196,8 @@ void virtio_loaded(struct virtio *v)
 	v->legacy = v->legacy_only || (v->transitional && v->legacy);
 	for (q = v->queue; q < v->queue + v->nqueues; q++)
 		virtq_loaded(q);
+	if (v->class->loaded)
+		v->class->loaded(v);
 	timer_set(&v->again, v->more ? clock_now(v->dev->env->clock) : UINT64_MAX);
 }
 

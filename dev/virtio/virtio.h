@@ -32,6 +32,7 @@ enum {
 	VIRTIO_CONFIG_MAX = 128,      /* bytes */
 	VIRTQ_SIZE_MAX = 1024,        /* descriptors in a queue, */
 	VIRTQ_MAX = 256,              /* in a chain */
+	VIRTQ_PUSH_MAX = 64,          /* chains at once */
 	VIRTQ_IOV_MAX = VIRTQ_MAX + 8 /* a descriptor may run from one piece of RAM into another */
 };
 
@@ -83,7 +84,8 @@ struct virtq_ops {
 	 * breaks the rules ends in virtio_break and false. */
 	bool (*pop)(struct virtio_queue *, struct virtq_chain *);
 	void (*unpop)(struct virtio_queue *, const struct virtq_chain *);
-	void (*push)(struct virtio_queue *, const struct virtq_used *);
+	/* The driver sees all of them or none. */
+	void (*push)(struct virtio_queue *, const struct virtq_used *, unsigned n);
 	/* Whether the driver wants to hear of what was pushed since it was last asked. */
 	bool (*wants_interrupt)(struct virtio_queue *);
 };
@@ -122,8 +124,9 @@ struct virtio_class {
 	const struct field *fields; /* state of its own; NULL: none */
 	/* Adds its bits to v->offered; attaches to v->dev->back. */
 	int (*init)(struct virtio *, struct err *);
-	void (*fini)(struct virtio *);  /* no request may be outstanding; may be NULL */
-	void (*reset)(struct virtio *); /* fills in v->config; may be NULL */
+	void (*fini)(struct virtio *);   /* no request may be outstanding; may be NULL */
+	void (*reset)(struct virtio *);  /* fills in v->config; may be NULL */
+	void (*loaded)(struct virtio *); /* after a restore: derived state; may be NULL */
 	/* The driver resets one queue; what was popped from it must not be touched any more:
 	 * virtq_is_current says so.  May be NULL. */
 	void (*queue_reset)(struct virtio *, struct virtio_queue *);
@@ -226,6 +229,9 @@ void virtq_unpop(struct virtio_queue *, const struct virtq_chain *);
  * reset of the queue is dropped: virtq_is_current says so, and that its memory is not ours. */
 void virtq_push(struct virtio_queue *, const struct virtq_chain *, uint32_t len);
 bool virtq_is_current(const struct virtio_queue *, const struct virtq_chain *);
+/* The same for n chains, popped in this order, of which the driver sees all or none. */
+void virtq_push_all(
+    struct virtio_queue *, const struct virtq_chain *, const uint32_t *len, unsigned n);
 /* Call it after one or more virtq_push, before the lock is given up. */
 void virtq_interrupt(struct virtio_queue *);
 
