@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/os.h"
+
 struct piece {
 	uint64_t gpa, last; /* the last byte: gpa + len would wrap at the top */
 	uint8_t *hva;
@@ -183,6 +185,23 @@ int mem_write(struct mem *m, uint64_t gpa, const void *from, uint64_t len)
 		n = left;
 		hva = run_at(m, at, &n);
 		memcpy(hva, in, n);
+	}
+	mem_written(m, gpa, len);
+	return 0;
+}
+
+int mem_discard(struct mem *m, uint64_t gpa, uint64_t len)
+{
+	uint64_t at = gpa, left = len;
+
+	if ((gpa | len) % MEM_PAGE || !all_ram(m, gpa, len))
+		return -EFAULT;
+	for (uint64_t n; left; at += n, left -= n) {
+		uint8_t *hva;
+
+		n = left;
+		hva = run_at(m, at, &n);
+		os_ram_discard(hva, n);
 	}
 	mem_written(m, gpa, len);
 	return 0;

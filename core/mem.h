@@ -43,6 +43,11 @@ uint8_t *mem_page(const struct mem *, uint64_t gpa, const atomic_uchar **flags);
 int mem_read(const struct mem *, uint64_t gpa, void *, uint64_t len);
 int mem_write(struct mem *, uint64_t gpa, const void *, uint64_t len);
 
+/* Pages of RAM that nobody needs: they read as zeroes, and the host has them back until somebody
+ * touches them again.  gpa and len are multiples of MEM_PAGE.  -EFAULT, with nothing done, unless
+ * all of the range is RAM.  Any thread, while others use the pages. */
+int mem_discard(struct mem *, uint64_t gpa, uint64_t len);
+
 /* Tells the engine that somebody other than its own CPUs wrote here: code in it is stale. Cheap
  * when the pages hold no code. */
 void mem_written(struct mem *, uint64_t gpa, uint64_t len);

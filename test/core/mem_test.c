@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/os.h"
 #include "core/mem.h"
 #include "test/cmocka.h"
 
@@ -138,6 +139,39 @@ static void only_writes_to_code_are_told(void **state)
 	assert_null(mem_flags(f->m, 0));
 }
 
+static void discarded_pages_are_zeroes(void **state)
+{
+	struct mem *m = mem_new();
+	struct written w = { 0 };
+	uint8_t *ram = os_ram_new(4 * P, NULL), *more = os_ram_new(P, NULL);
+
+	(void)state;
+	assert_true(ram && more);
+	memset(ram, 0x55, 4 * P);
+	memset(more, 0x55, P);
+	assert_int_equal(mem_map(m, BASE, ram, 4 * P, NULL), 0);
+	assert_int_equal(mem_map(m, BASE + 4 * P, more, P, NULL), 0);
+	mem_on_code_write(m, note, &w);
+	*mem_flags(m, BASE + 3 * P) |= MEM_CODE;
+	assert_int_equal(mem_discard(m, BASE + 1, P), -EFAULT);
+	assert_int_equal(mem_discard(m, BASE, P - 1), -EFAULT);
+	assert_int_equal(mem_discard(m, BASE + 4 * P, 2 * P), -EFAULT);
+	assert_int_equal(mem_discard(m, -(uint64_t)P, 2 * P), -EFAULT);
+	assert_int_equal(more[0], 0x55);
+	assert_int_equal(mem_discard(m, BASE + P, P), 0);
+	assert_int_equal(w.calls, 0);
+	assert_int_equal(ram[P - 1] | ram[2 * P], 0x55);
+	assert_int_equal(ram[P] | ram[2 * P - 1], 0);
+	assert_int_equal(mem_discard(m, BASE + 3 * P, 2 * P), 0);
+	assert_int_equal(ram[3 * P] | more[P - 1], 0);
+	assert_int_equal(w.calls, 1);
+	assert_int_equal(w.gpa, BASE + 3 * P);
+	ram[P] = 1; /* it is still there */
+	mem_free(m);
+	os_ram_free(ram, 4 * P);
+	os_ram_free(more, P);
+}
+
 static void bad_maps_are_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -253,6 +287,7 @@ int main(void)
 		TEST(copies_cross_pieces),
 		TEST(failed_copies_do_nothing),
 		TEST(only_writes_to_code_are_told),
+		cmocka_unit_test(discarded_pages_are_zeroes),
 		TEST(bad_maps_are_refused),
 		TEST(pieces_are_listed_in_order),
 		TEST(windows_are_where_they_were_put),
