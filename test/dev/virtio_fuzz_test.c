@@ -15,6 +15,7 @@ struct fuzz {
 	struct vrig *vr;
 	uint64_t seed;
 	bool legacy;
+	unsigned queues;
 };
 
 static struct disk disk;
@@ -142,8 +143,8 @@ static void start(struct fuzz *f)
 		vr_start_legacy(f->vr, (uint32_t)features, size);
 	else
 		vr_start(f->vr, features, size);
-	if (!f->vr->q[1].size)
-		f->vr->q[1] = f->vr->q[0];
+	for (f->queues = 1; f->queues < VR_QUEUES && f->vr->q[f->queues].size; f->queues++)
+		;
 }
 
 static void some_step(struct fuzz *f)
@@ -151,7 +152,7 @@ static void some_step(struct fuzz *f)
 	unsigned what = (unsigned)rnd(f, 16);
 
 	if (what < 8) {
-		some_ring(f, (unsigned)rnd(f, VR_QUEUES));
+		some_ring(f, (unsigned)rnd(f, f->queues));
 		vr_kick(f->vr, (unsigned)rnd(f, VR_QUEUES));
 	} else if (what < 10) {
 		some_access(f);

@@ -14,7 +14,7 @@
 #define VR_RINGS RIG_RAM
 #define VR_DATA  (RIG_RAM + 0x20000u)
 
-enum { VR_IRQ = 1, VR_QUEUES = 2, VR_RING = 0x4000 /* RAM for one */ };
+enum { VR_IRQ = 1, VR_QUEUES = 8, VR_RING = 0x4000 /* RAM for one */ };
 enum { VR_NEXT = 1, VR_WRITE = 2, VR_INDIRECT = 4 };
 
 /* Registers, section 4.2.2. */
@@ -66,15 +66,15 @@ struct vrig {
 	struct vring q[VR_QUEUES];
 };
 
-/* back: a struct block, or NULL; a console gets the rig's own line of characters. */
-static inline struct vrig *vrig_new(const char *id, struct block *back)
+/* back: what the class wants, or NULL; a console gets the rig's own line of characters. */
+static inline struct vrig *vrig_new(const char *id, void *back)
 {
 	struct vrig *vr = calloc(1, sizeof *vr);
 	struct dev where = { .base = VR_BASE, .irq_no = VR_IRQ, .id = id, .back = back };
 
 	assert_non_null(vr);
 	vr->r = rig_new();
-	if (strstr(id, "console"))
+	if (strstr(id, "console") && !back)
 		where.back = &vr->r->chr.chr;
 	vr->d = rig_dev_at(vr->r, "virtio_mmio", where);
 	return vr;
