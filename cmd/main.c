@@ -16,6 +16,7 @@ static const struct {
 	{ "screenshot", cmd_screenshot },
 	{ "type", cmd_type },
 	{ "send-key", cmd_send_key },
+	{ "balloon", cmd_balloon },
 	{ "help", cmd_help },
 };
 
@@ -52,11 +53,11 @@ int main(int argc, char **argv)
 		return finish_output(STATUS_OK);
 	}
 	if (!*name)
-		return complain(STATUS_USAGE,
-		    "a command is wanted: run, engines, machines, screenshot, type, send-key or "
-		    "help; lodge --help has examples");
+		return complain(STATUS_USAGE, "a command is wanted: run, engines, machines, "
+					      "screenshot, type, send-key, balloon "
+					      "or help; lodge --help has examples");
 	return complain(STATUS_USAGE,
 	    "\"%.60s\" is not a command: there is run, engines, machines, screenshot, type, "
-	    "send-key, help",
+	    "send-key, balloon, help",
 	    name);
 }

@@ -13,6 +13,7 @@
 #include "machine/config.h"
 #include "machine/machine.h"
 
+struct balloon;
 struct block;
 struct display;
 struct fdt;
@@ -75,6 +76,7 @@ struct machine {
 	struct block *flash;     /* firmware's variables, or NULL */
 	struct display *display; /* for the board's display adapter, if it has one */
 	struct keys *keys;
+	struct balloon *balloon; /* NULL: none is wanted */
 
 	/* The run: run.c. */
 	bool parallel;       /* a thread each CPU */

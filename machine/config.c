@@ -130,6 +130,13 @@ static int check_virtio(const char *key, const char *value, struct err *e)
 	return err_set(e, EINVAL, "%s \"%s\": there is modern, legacy", key, value);
 }
 
+static int check_balloon(const char *key, const char *value, struct err *e)
+{
+	if (!strcmp(value, "on") || !strcmp(value, "off") || !strcmp(value, "deflate-on-oom"))
+		return 0;
+	return err_set(e, EINVAL, "%s \"%s\": there is on, off, deflate-on-oom", key, value);
+}
+
 static int check_virtio_bus(const char *key, const char *value, struct err *e)
 {
 	if (!strcmp(value, "mmio") || !strcmp(value, "pci"))
@@ -239,6 +246,9 @@ static const struct key keys[] = {
 	    "the display's BIOS: a file, or none; default: beside the firmware" },
 	{ "ctl", TEXT, AT(ctl), NULL,
 	    "control socket: a path, auto (found by the VM's name), none; default none" },
+	{ "balloon", TEXT, AT(balloon), check_balloon,
+	    "on: the guest can be asked for memory; deflate-on-oom: and may take it back; default "
+	    "off" },
 	{ "virtio", TEXT, AT(virtio), check_virtio,
 	    "modern or legacy: what virtio devices look like; default modern" },
 	{ "virtio-bus", TEXT, AT(virtio_bus), check_virtio_bus,

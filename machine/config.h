@@ -44,6 +44,7 @@ struct config {
 	char *ctl;            /* where the control socket is, "auto" or "none" */
 	char *console;        /* "stdio", "pty", "unix:PATH", "file:PATH", "none" */
 	char *console_device; /* "uart" or "virtio": what of the board it is the line of */
+	char *balloon;        /* "on", "off", "deflate-on-oom" */
 	char *virtio;         /* "modern" or "legacy": the interface of virtio devices */
 	char *virtio_bus;     /* "mmio" or "pci"; NULL: what the board prefers */
 	uint64_t timeout_ns;  /* 0: none */

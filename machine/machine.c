@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "core/balloon.h"
 #include "core/block.h"
 #include "core/clock.h"
 #include "core/display.h"
@@ -244,6 +245,17 @@ static int make_core(struct machine *m, struct err *e)
 				     : err_set(e, ENOMEM, "machine %s: no memory", m->class->name);
 }
 
+static int make_balloon(struct machine *m, struct err *e)
+{
+	if (!m->config.balloon || !strcmp(m->config.balloon, "off"))
+		return 0;
+	m->balloon = malloc(sizeof *m->balloon);
+	if (!m->balloon)
+		return err_set(e, ENOMEM, "machine %s: no memory", m->class->name);
+	balloon_init(m->balloon);
+	return 0;
+}
+
 int machine_engine(struct machine *m, bool firmware_calls, struct err *e)
 {
 	m->engine_env.env.firmware_calls = firmware_calls;
@@ -291,6 +303,8 @@ struct machine *machine_new(
 	if (!rc)
 		rc = make_core(m, e);
 	if (!rc)
+		rc = make_balloon(m, e);
+	if (!rc)
 		rc = m->class->build(m, e);
 	if (!rc)
 		rc = machine_boot(m, e);
@@ -322,6 +336,9 @@ void machine_free(struct machine *m)
 	if (m->engine)
 		m->engine_class->free(m->engine);
 	keys_free(m->keys);
+	if (m->balloon)
+		balloon_fini(m->balloon);
+	free(m->balloon);
 	free(m->display);
 	clock_free(m->env.clock);
 	bus_free(m->env.bus);
@@ -345,6 +362,18 @@ void machine_reset_button(struct machine *m)
 int machine_picture(struct machine *m, struct picture *p, struct err *e)
 {
 	return display_take(m->display, p, e);
+}
+
+struct balloon *machine_balloon(struct machine *m, struct err *e)
+{
+	if (!m->balloon)
+		err_set(e, ENODEV, "this machine has no balloon: the key balloon adds one");
+	return m->balloon;
+}
+
+uint64_t machine_memory(const struct machine *m)
+{
+	return m->config.memory;
 }
 
 bool machine_power_button(struct machine *m)

@@ -11,6 +11,7 @@
 #include "core/block.h"
 #include "core/exit.h"
 
+struct balloon;
 struct chr;
 struct config;
 struct events;
@@ -96,6 +97,10 @@ struct machine_disk {
 bool machine_disk(struct machine *, unsigned i, struct machine_disk *);
 /* Any thread: a new size for the disk of that name, of which its device tells the guest. */
 int machine_disk_resize(struct machine *, const char *name, uint64_t size, struct err *);
+/* Its balloon (core/balloon.h), for as long as it lives; NULL and the reason where there is none.
+ */
+struct balloon *machine_balloon(struct machine *, struct err *);
+uint64_t machine_memory(const struct machine *); /* bytes of RAM */
 /* Any thread: asks the guest to power off (a power button); false when the board has none. */
 bool machine_power_button(struct machine *);
 

@@ -52,6 +52,12 @@ static int find_wanted(struct machine *m, struct wanted *w, struct err *e)
 	if (place_has_virtio_console(m) && !want(w, "virtio_console", m->host.console))
 		return err_set(
 		    e, EINVAL, "console-device virtio: %u disks leave no slot for it", w->n);
+	if (m->balloon &&
+	    !want(w,
+		is_set_to(m->config.balloon, "deflate-on-oom") ? "virtio_balloon,oom=deflate"
+							       : "virtio_balloon",
+		m->balloon))
+		return err_set(e, EINVAL, "balloon: there is no place left for it");
 	want(w, "virtio_rng", NULL); /* where there is a place */
 	return 0;
 }

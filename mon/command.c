@@ -168,6 +168,10 @@ const struct mon_command mon_commands[] = {
 	{ "query-block", "", mon_query_block },
 	{ "query-blockstats", "query-nodes?:b", mon_query_blockstats },
 	{ "block_resize", "device?:s node-name?:s size:i", mon_block_resize },
+	{ "balloon", "value:i", mon_balloon },
+	{ "query-balloon", "", mon_query_balloon },
+	{ "query-balloon-stats", "", mon_query_balloon_stats },
+	{ "balloon-stats-interval", "seconds:i", mon_balloon_stats_interval },
 	{ NULL, NULL, NULL },
 };
 

@@ -3,6 +3,7 @@
 #define MON_COMMAND_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "base/err.h"
 
@@ -43,6 +44,17 @@ int mon_input_send_event(struct mon *, json_t *args, json_t **result, struct err
 int mon_query_block(struct mon *, json_t *args, json_t **result, struct err *);
 int mon_query_blockstats(struct mon *, json_t *args, json_t **result, struct err *);
 int mon_block_resize(struct mon *, json_t *args, json_t **result, struct err *);
+/* mon/balloon.c */
+int mon_balloon(struct mon *, json_t *args, json_t **result, struct err *);
+int mon_query_balloon(struct mon *, json_t *args, json_t **result, struct err *);
+int mon_query_balloon_stats(struct mon *, json_t *args, json_t **result, struct err *);
+int mon_balloon_stats_interval(struct mon *, json_t *args, json_t **result, struct err *);
+/* Begins to tell clients of changes, and ends that. */
+void mon_balloon_watch(struct mon *, bool on);
+/* Any thread: fn(m) on the loop's thread. */
+void mon_post(struct mon *, void (*fn)(void *mon));
+/* Outside of commands, after mon_event. */
+void mon_flush(struct mon *);
 
 /* A key by QEMU's name for it ("qcode"): USB HID Usage Tables, page 7; 0: there is none. */
 unsigned mon_key(const char *qcode);

@@ -106,6 +106,11 @@ void mon_event(struct mon *m, const char *name, json_t *data)
 	json_decref(v);
 }
 
+void mon_post(struct mon *m, void (*fn)(void *mon))
+{
+	loop_post(m->loop, fn, m);
+}
+
 static void drop(struct client *c)
 {
 	struct mon *m = c->mon;
@@ -146,7 +151,7 @@ static bool flush(struct client *c)
 	return true;
 }
 
-static void flush_all(struct mon *m)
+void mon_flush(struct mon *m)
 {
 	for (struct client *c = m->clients, *next; c; c = next) {
 		next = c->next;
@@ -290,7 +295,7 @@ static void on_client(void *arg, unsigned events)
 		drop(c);
 		return;
 	}
-	flush_all(m);
+	mon_flush(m);
 }
 
 /* Clients -------------------------------------------------------------------------------------- */
@@ -355,6 +360,7 @@ struct mon *mon_new(const char *path, struct loop *l, struct machine *machine,
 		mon_free(m, false);
 		return NULL;
 	}
+	mon_balloon_watch(m, true);
 	return m;
 }
 
@@ -362,10 +368,11 @@ void mon_free(struct mon *m, bool by_guest)
 {
 	if (!m)
 		return;
+	mon_balloon_watch(m, false);
 	mon_event(m, "SHUTDOWN",
 	    json_pack("{s:b, s:s}", "guest", by_guest, "reason",
 		by_guest ? "guest-shutdown" : "host-qmp-quit"));
-	flush_all(m);
+	mon_flush(m);
 	while (m->clients)
 		drop(m->clients);
 	if (m->io)

@@ -7,12 +7,12 @@ _lodge()
 
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W 'run screenshot type send-key engines machines help --help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'run screenshot type send-key balloon engines machines help --help --version' -- "$cur")
 		return
 	fi
 	case ${COMP_WORDS[1]} in
 	run) ;;
-	screenshot | type | send-key)
+	screenshot | type | send-key | balloon)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return

@@ -67,6 +67,7 @@ what="a screenshot of nothing" refused 'usage: lodge screenshot' screenshot
 what="a screenshot of no machine" refused 'no machine has its control socket at /nonexistent/ctl' screenshot /nonexistent/ctl x.png
 what="a screenshot of an unknown name" refused 'nobody: no machine has' screenshot nobody x.png
 what="what no key types" refused 'character at position 2' type nobody "$(printf 'a\001')"
+what="a balloon of no size" refused 'balloon: "much".*512M' balloon ./x much
 what="no keys" refused 'usage: lodge send-key' send-key nobody
 
 : >"$tmp/empty"

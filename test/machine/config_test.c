@@ -220,7 +220,7 @@ static void unknown_key_lists_all(void **state)
 	config_set(&c, "a-key-with-quite-a-long-name-that-nobody-knows", "", &e);
 	assert_non_null(strstr(e.text, ", trace"));
 	config_keys(about, &n);
-	assert_int_equal(n, 34);
+	assert_int_equal(n, 35);
 }
 
 static char *printed(const struct config *c)

@@ -88,6 +88,7 @@ static int make(void **state)
 	set(c, "ctl", vm->path);
 	snprintf(disk, sizeof disk, "%s,format=raw", vm->disk);
 	set(c, "disk", disk);
+	set(c, "balloon", "on");
 	vm->machine = lodge_machine_new(c, NULL, &e);
 	if (!vm->machine)
 		fail_msg("%s", e.text);
@@ -323,6 +324,24 @@ static void disks_are_described_and_resized(void **state)
 	close(fd);
 }
 
+static void the_balloon_is_asked(void **state)
+{
+	int fd = meet(*state);
+
+	ask(fd, "{\"execute\": \"query-balloon\"}", "{\"actual\": 16777216}");
+	ask(fd, "{\"execute\": \"balloon\", \"arguments\": {\"value\": 0}}", "expects a size");
+	ask(fd, "{\"execute\": \"balloon\", \"arguments\": {\"value\": 8388608}}",
+	    "{\"return\": {}}");
+	/* No driver listens. */
+	ask(fd, "{\"execute\": \"query-balloon\"}", "{\"actual\": 16777216}");
+	ask(fd, "{\"execute\": \"balloon-stats-interval\", \"arguments\": {\"seconds\": -1}}",
+	    "0 to 86400");
+	ask(fd, "{\"execute\": \"balloon-stats-interval\", \"arguments\": {\"seconds\": 1}}",
+	    "{\"return\": {}}");
+	ask(fd, "{\"execute\": \"query-balloon-stats\"}", "\"stat-free-memory\": -1");
+	close(fd);
+}
+
 static void values_may_come_in_pieces_and_together(void **state)
 {
 	int fd = meet(*state);
@@ -444,6 +463,7 @@ int main(void)
 		TEST(keys_are_checked),
 		TEST(a_mouse_moves_or_it_is_said_why),
 		TEST(disks_are_described_and_resized),
+		TEST(the_balloon_is_asked),
 		TEST(values_may_come_in_pieces_and_together),
 		TEST(what_never_ends_ends_the_connection),
 		TEST(a_reader_that_does_not_read_is_dropped),
