@@ -63,6 +63,8 @@ unsigned os_cpus(void);
 struct termios;
 int os_tty_raw(int fd, struct termios *before);
 void os_tty_restore(int fd, const struct termios *before);
+/* How large it is, in characters; -ENOTTY when fd is no terminal. */
+int os_tty_size(int fd, unsigned *cols, unsigned *rows);
 
 /* The poller under base/loop.c: epoll or kqueue.  `ptr` comes back with each event. */
 enum { OS_POLL_IN = 1, OS_POLL_OUT = 2, OS_POLL_HUP = 4 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <termios.h>
 #include <time.h>
@@ -73,6 +74,17 @@ int os_tty_raw(int fd, struct termios *before)
 	t.c_cc[VMIN] = 1;
 	t.c_cc[VTIME] = 0;
 	return tcsetattr(fd, TCSADRAIN, &t) < 0 ? -errno : 0;
+}
+
+int os_tty_size(int fd, unsigned *cols, unsigned *rows)
+{
+	struct winsize w;
+
+	if (ioctl(fd, TIOCGWINSZ, &w) < 0)
+		return -errno;
+	*cols = w.ws_col;
+	*rows = w.ws_row;
+	return 0;
 }
 
 void os_tty_restore(int fd, const struct termios *before)

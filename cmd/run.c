@@ -124,6 +124,15 @@ static void on_suspend(struct run *r)
 		make_raw(r);
 }
 
+/* Of the terminal, if the console is on it. */
+static void tell_size(struct run *r)
+{
+	unsigned cols, rows;
+
+	if (r->raw && !os_tty_size(STDIN_FILENO, &cols, &rows))
+		lodge_console_size(r->machine, cols, rows);
+}
+
 static void *watch_signals(void *arg)
 {
 	struct run *r = arg;
@@ -140,6 +149,8 @@ static void *watch_signals(void *arg)
 			break;
 		if (sig == SIGTSTP)
 			on_suspend(r);
+		else if (sig == SIGWINCH)
+			tell_size(r);
 		else if (sig == SIGUSR1)
 			lodge_machine_continue(r->machine);
 		else
@@ -150,7 +161,7 @@ static void *watch_signals(void *arg)
 
 static void set_signals(struct run *r)
 {
-	static const int all[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGTSTP, SIGUSR1 };
+	static const int all[] = { SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGTSTP, SIGUSR1, SIGWINCH };
 
 	sigemptyset(&r->signals);
 	for (size_t i = 0; i < ARRAY_LEN(all); i++)
@@ -241,6 +252,7 @@ static int run(struct run *r, const struct options *o)
 		describe(r, console);
 	if (!strcmp(console, "stdio") && isatty(STDIN_FILENO))
 		make_raw(r);
+	tell_size(r);
 	status = run_with_signals(r);
 	restore(r);
 	pthread_sigmask(SIG_UNBLOCK, &r->signals, NULL);

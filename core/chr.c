@@ -10,6 +10,13 @@ void chr_attach(struct chr *c, const struct chr_sink *sink, void *dev, struct mu
 	c->sink = sink;
 	c->dev = dev;
 	c->lock = lock;
+	c->changed = NULL;
+}
+
+void chr_watch(struct chr *c, void (*changed)(void *dev))
+{
+	if (c)
+		c->changed = changed;
 }
 
 void chr_write(struct chr *c, const uint8_t *p, size_t n)
@@ -35,6 +42,31 @@ size_t chr_input(struct chr *c, const uint8_t *p, size_t n)
 	if (c->lock)
 		mutex_unlock(c->lock);
 	return taken;
+}
+
+static void set(struct chr *c, bool away, uint16_t cols, uint16_t rows)
+{
+	const bool same = c->away == away && c->cols == cols && c->rows == rows;
+
+	if (c->lock)
+		mutex_lock(c->lock);
+	c->away = away;
+	c->cols = cols;
+	c->rows = rows;
+	if (!same && c->sink && c->changed)
+		c->changed(c->dev);
+	if (c->lock)
+		mutex_unlock(c->lock);
+}
+
+void chr_set_away(struct chr *c, bool away)
+{
+	set(c, away, c->cols, c->rows);
+}
+
+void chr_resize(struct chr *c, uint16_t cols, uint16_t rows)
+{
+	set(c, c->away, cols, rows);
 }
 
 void chr_room(struct chr *c)

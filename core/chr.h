@@ -2,6 +2,7 @@
 #ifndef CORE_CHR_H
 #define CORE_CHR_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -34,14 +35,34 @@ struct chr {
 	const struct chr_sink *sink;
 	void *dev;
 	struct mutex *lock;
+	/* What else a device may want to know of the other end: */
+	void (*changed)(void *dev); /* one of these did, lock held; or NULL */
+	bool away;                  /* nobody is there */
+	uint16_t cols, rows;        /* of a terminal; 0: none, or not known */
+};
+
+/* Lines of one device: a console, and others by their names. */
+enum { CHR_LINES = 8, CHR_NAME = 64 };
+
+struct chr_lines {
+	struct chr *console; /* NULL: none */
+	struct {
+		char name[CHR_NAME];
+		struct chr *chr;
+	} line[CHR_LINES];
+	unsigned n;
 };
 
 /* A NULL chr is a line with nobody at the other end. */
 void chr_attach(struct chr *, const struct chr_sink *, void *dev, struct mutex *lock);
+void chr_watch(struct chr *, void (*changed)(void *dev)); /* after chr_attach */
 void chr_write(struct chr *, const uint8_t *, size_t);
 /* The host side: gives the device as much as it has room for; the number of bytes taken. Takes the
  * device's lock; without a device all is taken and dropped. */
 size_t chr_input(struct chr *, const uint8_t *, size_t);
+/* The host side: what it knows of the other end.  They take the device's lock. */
+void chr_set_away(struct chr *, bool away);
+void chr_resize(struct chr *, uint16_t cols, uint16_t rows);
 /* The device's side, lock held: it has room again. */
 void chr_room(struct chr *);
 

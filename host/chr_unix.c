@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "base/loop.h"
+#include "core/event.h"
 #include "host/chr_fd.h"
 #include "host/listen.h"
 
@@ -18,7 +19,22 @@ struct chr_unix {
 	struct chr_fd fd;
 	struct listener listener;
 	struct loop_io *io;
+	int presence; /* source of events: whether a client is there */
 };
+
+/* VM's thread. */
+static void deliver_presence(void *arg, const void *data, size_t len)
+{
+	struct chr_unix *u = arg;
+
+	if (len == 1)
+		chr_set_away(&u->fd.chr, !*(const uint8_t *)data);
+}
+
+static void tell_presence(struct chr_unix *u, uint8_t there)
+{
+	events_post(u->fd.events, u->presence, &there, 1);
+}
 
 static void on_client(void *arg, unsigned events)
 {
@@ -34,8 +50,10 @@ static void on_client(void *arg, unsigned events)
 		return;
 	}
 	chr_fd_stop(&u->fd);
-	if (chr_fd_start(&u->fd, in, out, NULL) == 0)
+	if (chr_fd_start(&u->fd, in, out, NULL) == 0) {
 		loop_change(u->io, 0);
+		tell_presence(u, 1);
+	}
 }
 
 static void on_ended(struct chr_fd *c, bool failed)
@@ -45,6 +63,7 @@ static void on_ended(struct chr_fd *c, bool failed)
 	if (failed)
 		chr_fd_stop(c);
 	loop_change(u->io, OS_POLL_IN);
+	tell_presence(u, 0);
 }
 
 static void unix_close(struct chr_fd *c)
@@ -74,8 +93,10 @@ struct chr *chr_unix_open(const char *path, struct loop *l, struct events *ev, s
 	snprintf(u->fd.name, sizeof u->fd.name, "unix:%s", path);
 	u->fd.close = unix_close;
 	u->fd.ended = on_ended;
+	u->fd.chr.away = true;
+	u->presence = events_source(ev, "chr presence", NULL, deliver_presence, u);
 	u->io = loop_add(l, u->listener.fd, OS_POLL_IN, on_client, u, e);
-	if (!u->io) {
+	if (!u->io || u->presence < 0) {
 		unix_close(&u->fd);
 		return NULL;
 	}

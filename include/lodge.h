@@ -180,6 +180,10 @@ LODGE_API int lodge_machine_power_button(struct lodge_machine *);
 /* Any thread, with hooks.console: gives the guest input.  0 or -ENOMEM. */
 LODGE_API int lodge_console_input(struct lodge_machine *, const void *data, size_t len);
 
+/* Any thread: how large the terminal is that its console is on; a guest whose console is a virtio
+ * device learns of it.  0 or -ENOMEM. */
+LODGE_API int lodge_console_size(struct lodge_machine *, unsigned cols, unsigned rows);
+
 /* Bare machines ------------------------------------------------------------------------------- */
 
 /*

@@ -43,6 +43,21 @@ static void deliver(void *arg, const void *data, size_t len)
 		c->taken = c->queue.len = 0;
 }
 
+struct size {
+	uint16_t cols, rows;
+};
+
+static void deliver_size(void *arg, const void *data, size_t len)
+{
+	struct console *c = arg;
+	struct size s;
+
+	if (len != sizeof s)
+		return;
+	memcpy(&s, data, sizeof s);
+	chr_resize(c->chr, s.cols, s.rows);
+}
+
 /* Takes the escapes out of what is typed. */
 static size_t filter(void *arg, uint8_t *data, size_t n)
 {
@@ -63,6 +78,9 @@ int console_open(struct console *c, const struct lodge_hooks *hooks, const char 
     struct loop *loop, struct events *ev, struct err *e)
 {
 	*c = (struct console){ .hooks = hooks, .own.ops = &own_ops, .events = ev };
+	c->sizes = events_source(ev, "console size", NULL, deliver_size, c);
+	if (c->sizes < 0)
+		return err_set(e, ENOMEM, "no memory for a console");
 	if (hooks->console) {
 		c->chr = &c->own;
 		c->source = events_source(ev, "console", NULL, deliver, c);
@@ -91,4 +109,12 @@ void console_unblock(struct console *c)
 {
 	if (c->host)
 		chr_unblock(c->host);
+}
+
+int console_size(struct console *c, unsigned cols, unsigned rows)
+{
+	const struct size s = { cols < UINT16_MAX ? (uint16_t)cols : UINT16_MAX,
+		rows < UINT16_MAX ? (uint16_t)rows : UINT16_MAX };
+
+	return events_post(c->events, c->sizes, &s, sizeof s);
 }

@@ -19,12 +19,13 @@ struct console {
 	struct chr *chr; /* what the machine gets: host, or &own */
 	struct chr *host;
 	const struct lodge_hooks *hooks;
+	struct events *events;
 	bool escaped; /* the loop's thread: Ctrl-a was typed */
+	int sizes;    /* source of events */
 
 	/* With hooks->console.  queue is the machine's thread's: input that the device had no
 	 * room for yet; it begins at `taken`. */
 	struct chr own;
-	struct events *events;
 	int source;
 	struct buf queue;
 	size_t taken;
@@ -38,5 +39,6 @@ void console_close(struct console *); /* when neither the loop nor the machine r
 /* Any thread. */
 int console_input(struct console *, const void *, size_t);
 void console_unblock(struct console *);
+int console_size(struct console *, unsigned cols, unsigned rows);
 
 #endif

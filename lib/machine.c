@@ -32,6 +32,7 @@ struct lodge_machine {
 	bool io_started;
 	struct console console;
 	struct chr *line[CONFIG_DEVICES]; /* of devices that are added; NULL: none */
+	struct chr *port[CONFIG_PORTS];   /* of the virtio console device, as well */
 	struct mon *mon;
 	bool by_guest; /* the last run ended because the guest wanted it */
 
@@ -96,6 +97,20 @@ static int open_lines(struct lodge_machine *m, struct err *e)
 	return 0;
 }
 
+static int open_ports(struct lodge_machine *m, struct err *e)
+{
+	struct config_port p;
+
+	for (unsigned i = 0; i < m->config.nports; i++) {
+		if (config_port(&p, m->config.port[i], e) < 0)
+			return -EINVAL;
+		m->port[i] = chr_open(p.line, m->loop, m->events, e);
+		if (!m->port[i])
+			return -EINVAL;
+	}
+	return 0;
+}
+
 static void quit(void *arg)
 {
 	lodge_machine_stop(arg);
@@ -137,6 +152,8 @@ static int build(struct lodge_machine *m, struct err *e)
 	rc = console_open(&m->console, &m->hooks, m->config.console, m->loop, m->events, e);
 	if (!rc)
 		rc = open_lines(m, e);
+	if (!rc)
+		rc = open_ports(m, e);
 	if (rc)
 		return rc;
 	host = (struct machine_host){
@@ -144,6 +161,7 @@ static int build(struct lodge_machine *m, struct err *e)
 		.console = m->console.chr,
 		.log = &m->log,
 		.line = m->line,
+		.port = m->port,
 	};
 	m->machine = machine_new(&m->config, &host, e);
 	if (!m->machine)
@@ -200,6 +218,8 @@ void lodge_machine_free(struct lodge_machine *m)
 	console_close(&m->console);
 	for (unsigned i = 0; i < CONFIG_DEVICES; i++)
 		chr_close(m->line[i]);
+	for (unsigned i = 0; i < CONFIG_PORTS; i++)
+		chr_close(m->port[i]);
 	if (m->loop)
 		loop_free(m->loop);
 	events_free(m->events);
@@ -360,12 +380,20 @@ void lodge_machine_stop(struct lodge_machine *m)
 	for (unsigned i = 0; i < CONFIG_DEVICES; i++)
 		if (m->line[i])
 			chr_unblock(m->line[i]);
+	for (unsigned i = 0; i < CONFIG_PORTS; i++)
+		if (m->port[i])
+			chr_unblock(m->port[i]);
 	machine_stop(m->machine);
 }
 
 int lodge_machine_power_button(struct lodge_machine *m)
 {
 	return machine_power_button(m->machine);
+}
+
+int lodge_console_size(struct lodge_machine *m, unsigned cols, unsigned rows)
+{
+	return console_size(&m->console, cols, rows);
 }
 
 int lodge_console_input(struct lodge_machine *m, const void *data, size_t len)

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "base/thread.h"
+#include "core/chr.h"
 #include "core/intc.h"
 #include "dev/dev.h"
 #include "engine/engine.h"
@@ -77,6 +78,7 @@ struct machine {
 	struct display *display; /* for the board's display adapter, if it has one */
 	struct keys *keys;
 	struct balloon *balloon; /* NULL: none is wanted */
+	struct chr_lines lines;  /* of the virtio console device */
 
 	/* The run: run.c. */
 	bool parallel;       /* a thread each CPU */

@@ -25,7 +25,7 @@ static const unsigned MAX_CPUS = 64;
 static const unsigned MAX_QUEUES = 16; /* of a disk */
 
 /* How a key's value is read, kept and printed. */
-enum kind { TEXT, SIZE, COUNT, DURATION, NUMBER, YES_NO, NO_YES, DISK, DEVICE };
+enum kind { TEXT, SIZE, COUNT, DURATION, NUMBER, YES_NO, NO_YES, DISK, DEVICE, PORT };
 
 struct key {
 	const char *name;
@@ -237,6 +237,9 @@ static const struct key keys[] = {
 	{ "device", DEVICE, AT(device), NULL,
 	    "NAME[,addr=ADDRESS][,port=PORT][,irq=N][,console=file:PATH]: one more device; up to "
 	    "8" },
+	{ "port", PORT, AT(port), NULL,
+	    "NAME,unix:PATH or NAME,file:PATH: one more port of the virtio console device; up to "
+	    "8" },
 	{ "console", TEXT, AT(console), check_console,
 	    "stdio, pty, unix:PATH, file:PATH, none; default stdio" },
 	{ "console-device", TEXT, AT(console_device), check_console_device,
@@ -296,6 +299,9 @@ static char **string_of(struct config *c, unsigned n)
 	if (n < CONFIG_DEVICES)
 		return &c->device[n];
 	n -= CONFIG_DEVICES;
+	if (n < CONFIG_PORTS)
+		return &c->port[n];
+	n -= CONFIG_PORTS;
 	if (n / 4 >= CONFIG_DISKS)
 		return NULL;
 	d = &c->disk[n / 4];
@@ -565,6 +571,43 @@ static int add_device(struct config *c, const char *value, struct err *e)
 	return rc;
 }
 
+int config_port(struct config_port *p, const char *value, struct err *e)
+{
+	const size_t n = strcspn(value, ",");
+	const char *line = value + n + (value[n] == ',');
+
+	*p = (struct config_port){ 0 };
+	if (!n || n >= sizeof p->name)
+		return err_set(
+		    e, EINVAL, "port \"%s\": a name of 1 to 63 characters comes first", value);
+	memcpy(p->name, value, n);
+	if (!is_line(line) || strlen(line) >= sizeof p->line)
+		return err_set(
+		    e, EINVAL, "port \"%s\": where it goes is unix:PATH or file:PATH", value);
+	strcpy(p->line, line);
+	return 0;
+}
+
+static int add_port(struct config *c, const char *value, struct err *e)
+{
+	struct config_port p, other;
+	int rc;
+
+	if (c->nports == CONFIG_PORTS)
+		return err_set(e, EINVAL,
+		    "port \"%s\": there are %d ports already, the most there can be", value,
+		    CONFIG_PORTS);
+	rc = config_port(&p, value, e);
+	for (unsigned i = 0; i < c->nports && !rc; i++)
+		if (!config_port(&other, c->port[i], e) && !strcmp(p.name, other.name))
+			rc = err_set(
+			    e, EINVAL, "port \"%s\": there is one of this name already", value);
+	if (!rc)
+		rc = set_text(&c->port[c->nports], value, e);
+	c->nports += !rc;
+	return rc;
+}
+
 static int set_yes_no(bool *b, bool yes, const char *key, const char *value, struct err *e)
 {
 	if (!strcmp(value, "yes") || !strcmp(value, "on"))
@@ -619,6 +662,8 @@ static int set_key(struct config *c, const struct key *k, const char *value, str
 		return add_disk(c, value, e);
 	case DEVICE:
 		return add_device(c, value, e);
+	case PORT:
+		return add_port(c, value, e);
 	}
 	return -EINVAL;
 }
@@ -712,11 +757,13 @@ static void print_disks(const struct config *c, const char *indent, struct buf *
 	}
 }
 
-static void print_devices(const struct config *c, const char *indent, struct buf *b)
+/* A key that may be there several times. */
+static void print_each(
+    const char *key, char *const *text, unsigned n, const char *indent, struct buf *b)
 {
-	for (unsigned i = 0; i < c->ndevices; i++) {
-		buf_printf(b, "%sdevice ", indent);
-		print_quoted(b, c->device[i]);
+	for (; n; n--, text++) {
+		buf_printf(b, "%s%s ", indent, key);
+		print_quoted(b, *text);
 		buf_printf(b, "\n");
 	}
 }
@@ -742,6 +789,8 @@ static bool is_given(const struct config *c, const struct key *k)
 		return c->ndisks;
 	case DEVICE:
 		return c->ndevices;
+	case PORT:
+		return c->nports;
 	}
 	return false;
 }
@@ -774,6 +823,7 @@ static void print_value(const struct config *c, const struct key *k, struct buf 
 		break;
 	case DISK:
 	case DEVICE:
+	case PORT:
 		break;
 	}
 }
@@ -795,7 +845,11 @@ void config_print(const struct config *c, struct buf *b)
 			continue;
 		}
 		if (keys[i].kind == DEVICE) {
-			print_devices(c, indent, b);
+			print_each("device", c->device, c->ndevices, indent, b);
+			continue;
+		}
+		if (keys[i].kind == PORT) {
+			print_each("port", c->port, c->nports, indent, b);
 			continue;
 		}
 		buf_printf(b, "%s%s ", indent, keys[i].name);

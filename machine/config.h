@@ -13,7 +13,7 @@ struct buf;
  * What a VM is made of, as the command line, vm.conf and the API give it.  Strings are owned by
  * the config; NULL means not given (the defaults are filled in by config_finish).
  */
-enum { CONFIG_DISKS = 8, CONFIG_DEVICES = 8 };
+enum { CONFIG_DISKS = 8, CONFIG_DEVICES = 8, CONFIG_PORTS = 8 };
 
 struct config_disk {
 	char *path; /* or a URI: "nbd://host/export" */
@@ -39,6 +39,8 @@ struct config {
 	unsigned ndisks;
 	char *device[CONFIG_DEVICES]; /* see config_device */
 	unsigned ndevices;
+	char *port[CONFIG_PORTS]; /* see config_port */
+	unsigned nports;
 	char *display;        /* "vga" or "none"; NULL: what the board has */
 	char *vgabios;        /* a file, "none", or NULL: beside the firmware */
 	char *ctl;            /* where the control socket is, "auto" or "none" */
@@ -82,6 +84,12 @@ struct config_device {
 	char console[160]; /* where its line goes: "unix:PATH", "file:PATH" */
 };
 int config_device(struct config_device *, const char *value, struct err *);
+/* A port of the virtio console device: "NAME,unix:PATH" or "NAME,file:PATH". */
+struct config_port {
+	char name[64];
+	char line[160]; /* where it goes */
+};
+int config_port(struct config_port *, const char *value, struct err *);
 /* The effective configuration in the form that config_read takes. */
 void config_print(const struct config *, struct buf *);
 /* The categories of `trace` as bits for struct log. */

@@ -66,6 +66,7 @@ struct machine_host {
 	const struct log *log; /* may be NULL */
 	/* Of the devices that the configuration adds, in its order; those and this may be NULL. */
 	struct chr *const *line;
+	struct chr *const *port; /* as well, of the ports of the virtio console device */
 };
 
 /* Builds all of it; the configuration (finished) is copied. */

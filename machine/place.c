@@ -43,15 +43,32 @@ static bool want(struct wanted *w, const char *class, void *back)
 	return true;
 }
 
+/* What the virtio console device, if there is one, has behind it. */
+static int find_lines(struct machine *m, struct err *e)
+{
+	struct chr_lines *l = &m->lines;
+	struct config_port p;
+
+	l->console = place_has_virtio_console(m) ? m->host.console : NULL;
+	for (l->n = 0; l->n < m->config.nports; l->n++) {
+		if (config_port(&p, m->config.port[l->n], e) < 0)
+			return -EINVAL;
+		strcpy(l->line[l->n].name, p.name);
+		l->line[l->n].chr = m->host.port ? m->host.port[l->n] : NULL;
+	}
+	return 0;
+}
+
 static int find_wanted(struct machine *m, struct wanted *w, struct err *e)
 {
 	for (unsigned i = 0; i < m->ndisks; i++)
 		if (is_virtio(&m->config.disk[i]) && !want(w, "virtio_blk", m->disk[i]))
 			return err_set(e, EINVAL, "disk \"%s\": there is no place left for it",
 			    m->config.disk[i].path);
-	if (place_has_virtio_console(m) && !want(w, "virtio_console", m->host.console))
-		return err_set(
-		    e, EINVAL, "console-device virtio: %u disks leave no slot for it", w->n);
+	if (m->lines.console || m->lines.n)
+		if (!want(w, "virtio_console", &m->lines))
+			return err_set(e, EINVAL,
+			    "console-device virtio, or port: %u disks leave no slot for it", w->n);
 	if (m->balloon &&
 	    !want(w,
 		is_set_to(m->config.balloon, "deflate-on-oom") ? "virtio_balloon,oom=deflate"
@@ -120,7 +137,9 @@ int place_virtio(struct machine *m, struct place_virtio *v, struct err *e)
 		    m->class->name, v->pci ? "pci" : "mmio");
 	if (w.max > WANTED_MAX)
 		w.max = WANTED_MAX;
-	rc = find_wanted(m, &w, e);
+	rc = find_lines(m, e);
+	if (!rc)
+		rc = find_wanted(m, &w, e);
 	n = w.n < slots ? w.n : slots;
 	if (!rc && v->mmio)
 		rc = place_mmio(m, v, &w, n, e);

@@ -64,9 +64,10 @@ struct vrig {
 	struct rig *r;
 	struct dev *d;
 	struct vring q[VR_QUEUES];
+	struct chr_lines lines; /* of a console: the rig's own line of characters */
 };
 
-/* back: what the class wants, or NULL; a console gets the rig's own line of characters. */
+/* back: what the class wants, or NULL; a console gets vr->lines then. */
 static inline struct vrig *vrig_new(const char *id, void *back)
 {
 	struct vrig *vr = calloc(1, sizeof *vr);
@@ -75,7 +76,8 @@ static inline struct vrig *vrig_new(const char *id, void *back)
 	assert_non_null(vr);
 	vr->r = rig_new();
 	if (strstr(id, "console") && !back)
-		where.back = &vr->r->chr.chr;
+		where.back = &vr->lines;
+	vr->lines.console = &vr->r->chr.chr;
 	vr->d = rig_dev_at(vr->r, "virtio_mmio", where);
 	return vr;
 }

@@ -126,6 +126,33 @@ static void disks_are_added(void **state)
 	config_free(&c);
 }
 
+static void ports_are_added(void **state)
+{
+	struct config c;
+	struct config_port p;
+	struct err e;
+
+	(void)state;
+	config_init(&c);
+	set(&c, "port", "org.qemu.guest_agent.0,unix:/tmp/qga");
+	set(&c, "port", "log,file:/tmp/a,b");
+	assert_int_equal(c.nports, 2);
+	assert_int_equal(config_port(&p, c.port[1], &e), 0);
+	assert_string_equal(p.name, "log");
+	assert_string_equal(p.line, "file:/tmp/a,b");
+	assert_int_equal(config_set(&c, "port", "log,file:/tmp/c", &e), -EINVAL);
+	assert_non_null(strstr(e.text, "of this name"));
+	for (unsigned i = 2; i < CONFIG_PORTS; i++) {
+		char value[32];
+
+		snprintf(value, sizeof value, "p%u,unix:x", i);
+		set(&c, "port", value);
+	}
+	assert_int_equal(config_set(&c, "port", "more,file:/tmp/c", &e), -EINVAL);
+	assert_non_null(strstr(e.text, "8 ports"));
+	config_free(&c);
+}
+
 static void devices_are_added(void **state)
 {
 	struct config c;
@@ -190,6 +217,11 @@ static void bad_values_are_refused_by_name(void **state)
 	refused("disk", "x,discard=maybe", "discard=on");
 	refused("console", "tcp:1", "unix:PATH");
 	refused("console", "file:", "file:PATH");
+	refused("port", ",unix:x", "name of 1 to 63");
+	refused("port", "name", "unix:PATH or file:PATH");
+	refused("port", "name,stdio", "unix:PATH or file:PATH");
+	refused("balloon", "yes", "deflate-on-oom");
+	refused("virtio-bus", "isa", "mmio, pci");
 	refused("display", "cga", "vga, none");
 	refused("engine", "kqemu", "auto");
 	refused("arch", "z80", "riscv64");
@@ -220,7 +252,7 @@ static void unknown_key_lists_all(void **state)
 	config_set(&c, "a-key-with-quite-a-long-name-that-nobody-knows", "", &e);
 	assert_non_null(strstr(e.text, ", trace"));
 	config_keys(about, &n);
-	assert_int_equal(n, 35);
+	assert_int_equal(n, 36);
 }
 
 static char *printed(const struct config *c)
@@ -267,6 +299,8 @@ static void print_reads_back(void **state)
 		odd[i] = (char)(i + 1);
 	odd[255] = '\0';
 	set(&c, "device", "rtc_goldfish,irq=9");
+	set(&c, "port", "a,unix:/tmp/x y");
+	set(&c, "port", "b,file:/tmp/\"");
 	set(&c, "cmdline", odd);
 	set(&c, "kernel", "/tmp/a \"b\"\\ #{}=");
 	set(&c, "disk", "a,, b,ro");
@@ -551,6 +585,7 @@ int main(void)
 		cmocka_unit_test(keys_take_their_values),
 		cmocka_unit_test(disks_are_added),
 		cmocka_unit_test(devices_are_added),
+		cmocka_unit_test(ports_are_added),
 		cmocka_unit_test(bad_values_are_refused_by_name),
 		cmocka_unit_test(unknown_key_lists_all),
 		cmocka_unit_test(print_reads_back),
