@@ -125,9 +125,30 @@ static int check_console_device(const char *key, const char *value, struct err *
 
 static int check_virtio(const char *key, const char *value, struct err *e)
 {
-	if (!strcmp(value, "modern") || !strcmp(value, "legacy"))
+	if (!strcmp(value, "modern") || !strcmp(value, "legacy") || !strcmp(value, "transitional"))
 		return 0;
-	return err_set(e, EINVAL, "%s \"%s\": there is modern, legacy", key, value);
+	return err_set(e, EINVAL, "%s \"%s\": there is modern, legacy, transitional", key, value);
+}
+
+/* A list of words. */
+static int check_virtio_ring(const char *key, const char *value, struct err *e)
+{
+	static const char *const words[] = { "split", "packed", "in-order", "notify-data" };
+	size_t n, i;
+
+	for (const char *at = value;; at += n + 1) {
+		n = strcspn(at, ",");
+		for (i = 0; i < ARRAY_LEN(words); i++)
+			if (strlen(words[i]) == n && !memcmp(words[i], at, n))
+				break;
+		if (i == ARRAY_LEN(words))
+			return err_set(e, EINVAL,
+			    "%s \"%s\": there is split or packed, in-order, notify-data, with "
+			    "commas between them",
+			    key, value);
+		if (!at[n])
+			return 0;
+	}
 }
 
 static int check_balloon(const char *key, const char *value, struct err *e)
@@ -253,7 +274,9 @@ static const struct key keys[] = {
 	    "on: the guest can be asked for memory; deflate-on-oom: and may take it back; default "
 	    "off" },
 	{ "virtio", TEXT, AT(virtio), check_virtio,
-	    "modern or legacy: what virtio devices look like; default modern" },
+	    "modern, legacy or transitional: what virtio devices look like; default modern" },
+	{ "virtio-ring", TEXT, AT(virtio_ring), check_virtio_ring,
+	    "split or packed[,in-order][,notify-data]: what virtio devices offer for queues" },
 	{ "virtio-bus", TEXT, AT(virtio_bus), check_virtio_bus,
 	    "mmio or pci: where virtio devices are; default: what the board prefers" },
 	{ "timeout", DURATION, AT(timeout_ns), NULL, "ends the run after 60s, 5m, 1h; 0: never" },
@@ -670,18 +693,10 @@ static int set_key(struct config *c, const struct key *k, const char *value, str
 
 int config_set(struct config *c, const char *key, const char *value, struct err *e)
 {
-	struct buf names = { 0 };
-	int rc;
-
 	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
 		if (!strcmp(keys[i].name, key))
 			return set_key(c, &keys[i], value, e);
-	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-		add_choice(&names, keys[i].name);
-	rc = err_set(e, EINVAL, "unknown key \"%.24s\": there is %.*s", key, (int)names.len,
-	    names.data ? (const char *)names.data : "");
-	buf_free(&names);
-	return rc;
+	return err_set(e, EINVAL, "unknown key \"%.24s\": \"lodge help keys\" lists all", key);
 }
 
 void config_keys(void (*fn)(void *arg, const char *key, const char *about), void *arg)

@@ -47,9 +47,10 @@ struct config {
 	char *console;        /* "stdio", "pty", "unix:PATH", "file:PATH", "none" */
 	char *console_device; /* "uart" or "virtio": what of the board it is the line of */
 	char *balloon;        /* "on", "off", "deflate-on-oom" */
-	char *virtio;         /* "modern" or "legacy": the interface of virtio devices */
-	char *virtio_bus;     /* "mmio" or "pci"; NULL: what the board prefers */
-	uint64_t timeout_ns;  /* 0: none */
+	char *virtio;      /* "modern", "legacy", "transitional": the interface of virtio devices */
+	char *virtio_ring; /* "split" or "packed", "in-order", "notify-data", with commas */
+	char *virtio_bus;  /* "mmio" or "pci"; NULL: what the board prefers */
+	uint64_t timeout_ns; /* 0: none */
 	bool exit_from_guest;
 	bool paused;        /* -S */
 	bool no_reboot;     /* a reset ends the run */

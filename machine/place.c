@@ -79,13 +79,26 @@ static int find_wanted(struct machine *m, struct wanted *w, struct err *e)
 	return 0;
 }
 
+/* What follows the class: the words of the keys virtio and virtio-ring. */
+static const char *interface_of(const struct machine *m, const char *transport)
+{
+	if (is_set_to(m->config.virtio, "legacy"))
+		return ",legacy";
+	/* In memory there is no such thing. */
+	if (is_set_to(m->config.virtio, "transitional") && !strcmp(transport, "virtio_pci"))
+		return ",transitional";
+	return "";
+}
+
 static struct dev *place_one(struct machine *m, struct machine_place *p, const char *class,
     void *back, struct dev *pic, struct err *e)
 {
-	const bool legacy = *class && is_set_to(m->config.virtio, "legacy");
-	char id[64];
+	const char *ring = m->config.virtio_ring;
+	char id[128] = "";
 
-	snprintf(id, sizeof id, "%s%s", class, legacy ? ",legacy" : "");
+	if (*class)
+		snprintf(id, sizeof id, "%s%s%s%s", class, interface_of(m, p->class),
+		    ring ? "," : "", ring ? ring : "");
 	p->id = id;
 	p->back = back;
 	return machine_place(m, p, pic, e);

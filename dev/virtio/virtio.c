@@ -35,6 +35,7 @@ static int read_options(struct virtio *v, const char *id, struct err *e)
 	} words[] = {
 		{ "legacy", 0 },
 		{ "transitional", 0 },
+		{ "split", 0 },
 		{ "packed", VIRTIO_F_RING_PACKED },
 		{ "in-order", VIRTIO_F_IN_ORDER },
 		{ "notify-data", VIRTIO_F_NOTIFY_DATA },
@@ -50,8 +51,8 @@ static int read_options(struct virtio *v, const char *id, struct err *e)
 			v->offered |= words[i].feature;
 		else if (!memchr(id, '=', n))
 			return err_set(e, EINVAL,
-			    "%s: \"%.*s\" is not one of legacy, transitional, packed, in-order, "
-			    "notify-data",
+			    "%s: \"%.*s\" is not one of legacy, transitional, split, packed, "
+			    "in-order, notify-data",
 			    v->class->name, (int)n, id);
 		v->legacy_only |= i == 0;
 		v->transitional |= i == 1;

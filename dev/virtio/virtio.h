@@ -175,8 +175,8 @@ struct virtio {
 /*
  * The device whose class has the name in id up to the first comma.  Words that may follow, each
  * behind a comma: "legacy" or "transitional" for the interface, where the default is the modern one
- * alone; "packed", "in-order", "notify-data" for what is offered.  Words with a "=" are the
- * class's.
+ * alone; "split" or "packed", "in-order", "notify-data" for what is offered.  Words with a "=" are
+ * the class's.
  */
 struct virtio *virtio_new(
     const char *id, struct dev *, const struct virtio_transport *, struct err *);

@@ -485,7 +485,7 @@ static struct kind kind_of(const struct virtio *v)
 
 static bool has_legacy(const struct virtio_pci *p)
 {
-	return p->v->legacy_only || p->v->transitional;
+	return p->v->legacy_only || (p->v->transitional && kind_of(p->v).legacy);
 }
 
 static struct pci_id make_id(const struct virtio_pci *p)
@@ -571,7 +571,7 @@ static int virtio_pci_init(struct dev *d, struct err *e)
 	p->v = virtio_new(d->id, d, &transport, e);
 	if (!p->v)
 		return -EINVAL;
-	if (has_legacy(p) && !kind_of(p->v).legacy)
+	if (p->v->legacy_only && !kind_of(p->v).legacy)
 		rc = err_set(e, EINVAL, "virtio_pci: %s: it has no legacy form", d->id);
 	else
 		rc = add_function(p, e);

@@ -43,7 +43,7 @@ what="a missing value of a letter" refused '-k.*FILE' run -k
 what="a value too many" refused '--quiet takes no value' run --quiet=1
 what="two names" refused '"b"' run a b
 what="nothing to run" refused '-k FILE' run
-what="an unknown key" refused 'colour.*memory' run -o colour=red
+what="an unknown key" refused 'colour.*help keys' run -o colour=red
 what="a key without a value" refused 'KEY=VALUE' run -o memory
 what="an unknown CPU" refused 'arch "z80".*riscv64' run -a z80 -k "$tmp/echo"
 what="an unknown machine" refused 'machine "toaster".*virt' run -M toaster -k "$tmp/echo"
