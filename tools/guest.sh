@@ -7,6 +7,7 @@
 #   SUITE-FLAVOUR  the same with another kernel for x86: bookworm or trixie, then amd64, cloud-amd64 or
 #              (bookworm) 686-pae
 #   pc         the same with the usual kernel of amd64, and modules for SATA, IDE, NVMe and CDs
+#   devices-riscv64, devices-x86_64  as riscv64 and x86_64, with the modules for all devices that there are
 #   installer  trixie's netboot installer for riscv64: linux, initrd.gz
 #   installer-amd64, installer-i386  bookworm's for these
 #   xen        bookworm's Xen 4.17 for amd64: xen.gz
@@ -19,7 +20,7 @@ cache=${LODGE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/lodge}
 suite=trixie arch=riscv64 flavour=riscv64
 what=${1:-riscv64}
 case $what in
-x86_64) arch=amd64 flavour=cloud-amd64 ;;
+x86_64 | devices-x86_64) arch=amd64 flavour=cloud-amd64 ;;
 pc) arch=amd64 flavour=amd64 ;;
 bookworm-*-pae) suite=bookworm arch=i386 flavour=${what#*-} ;;
 bookworm-* | trixie-*) suite=${what%%-*} arch=amd64 flavour=${what#*-} ;;
@@ -67,6 +68,10 @@ make_linux() {
 	mods="$mods crc16 mbcache jbd2 ext4 rng-core virtio-rng crc32c_generic libcrc32c"
 	[ "$what" != pc ] || mods="$mods scsi_common scsi_mod libata libahci ahci ata_piix sd_mod cdrom sr_mod isofs
 		nvme-keyring nvme-auth nvme-core nvme"
+	[ "${what%%-*}" != devices ] || mods="$mods virtio_balloon virtio_net net_failover failover virtio_scsi scsi_common
+		scsi_mod sd_mod cdrom sr_mod isofs t10-pi crc-t10dif crct10dif_common crc64 crc64-rocksoft libata libahci ahci
+		nvme-keyring nvme-auth nvme-core nvme 9pnet 9pnet_virtio 9p netfs fscache vsock
+		vmw_vsock_virtio_transport_common vmw_vsock_virtio_transport af_packet"
 	pkg=$(kernel_package)
 	[ -n "$pkg" ] || { say "no kernel package in $suite for $flavour"; exit 1; }
 	deb=$(fetch "$pkg")
@@ -154,7 +159,7 @@ make_pc_firmware() {
 }
 
 case $what in
-riscv64 | x86_64 | pc | bookworm-amd64 | bookworm-cloud-amd64 | bookworm-686-pae | trixie-amd64 | trixie-cloud-amd64)
+riscv64 | x86_64 | devices-riscv64 | devices-x86_64 | pc | bookworm-amd64 | bookworm-cloud-amd64 | bookworm-686-pae | trixie-amd64 | trixie-cloud-amd64)
 	make=make_linux
 	;;
 installer | firmware | xen | seabios) make=make_$what ;;
