@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "core/share.h"
+
+#include <stddef.h>
+
+void share_submit(struct share *s, struct share_req *r)
+{
+	s->ops->submit(s, r);
+}
+
+void share_reset(struct share *s)
+{
+	s->ops->reset(s);
+}
+
+void share_free(struct share *s)
+{
+	if (s)
+		s->ops->free(s);
+}
