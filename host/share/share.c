@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * A share: requests go to a thread that serves them one by one, and come back through core/event.h.
+ */
+#include "host/share/share.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/thread.h"
+#include "core/event.h"
+#include "core/share.h"
+#include "host/share/p9.h"
+
+struct list {
+	struct share_req *first, **end;
+};
+
+struct server {
+	struct share share;
+	struct p9 *p9;
+	struct events *events;
+	int source;
+	bool threaded;
+	struct thread thread;
+	struct mutex lock; /* for all below */
+	struct cond wake;  /* the thread, or who waits for it */
+	struct list todo, done;
+	bool busy; /* the thread serves one, whose buffers it uses */
+	bool end;
+};
+
+static void list_clear(struct list *l)
+{
+	l->first = NULL;
+	l->end = &l->first;
+}
+
+static void list_add(struct list *l, struct share_req *r)
+{
+	r->next = NULL;
+	*l->end = r;
+	l->end = &r->next;
+}
+
+static struct share_req *list_take(struct list *l)
+{
+	struct share_req *r = l->first;
+
+	if (r) {
+		l->first = r->next;
+		if (!l->first)
+			l->end = &l->first;
+	}
+	return r;
+}
+
+static uint32_t serve(struct server *s, const struct share_req *r)
+{
+	return p9_serve(s->p9, r->out, r->nout, r->in, r->nin);
+}
+
+static void *work(void *arg)
+{
+	struct server *s = arg;
+	struct share_req *r;
+	bool first;
+
+	mutex_lock(&s->lock);
+	while (!s->end) {
+		r = list_take(&s->todo);
+		if (!r) {
+			cond_wait(&s->wake, &s->lock);
+			continue;
+		}
+		s->busy = true;
+		mutex_unlock(&s->lock);
+		r->len = serve(s, r);
+		mutex_lock(&s->lock);
+		s->busy = false;
+		first = !s->done.first;
+		list_add(&s->done, r);
+		cond_broadcast(&s->wake);
+		if (first) {
+			mutex_unlock(&s->lock);
+			events_post(s->events, s->source, NULL, 0);
+			mutex_lock(&s->lock);
+		}
+	}
+	mutex_unlock(&s->lock);
+	return NULL;
+}
+
+/* VM's thread.  With the device's lock a reset cannot come between taking a request and done. */
+static void deliver(void *arg, const void *data, size_t len)
+{
+	struct server *s = arg;
+	struct share_req *r;
+
+	(void)data;
+	(void)len;
+	if (s->share.lock)
+		mutex_lock(s->share.lock);
+	for (;;) {
+		mutex_lock(&s->lock);
+		r = list_take(&s->done);
+		mutex_unlock(&s->lock);
+		if (!r)
+			break;
+		r->done(r, r->len);
+	}
+	if (s->share.lock)
+		mutex_unlock(s->share.lock);
+}
+
+static void server_submit(struct share *share, struct share_req *r)
+{
+	struct server *s = CONTAINER_OF(share, struct server, share);
+
+	if (!s->threaded) {
+		r->done(r, serve(s, r));
+		return;
+	}
+	mutex_lock(&s->lock);
+	list_add(&s->todo, r);
+	cond_broadcast(&s->wake);
+	mutex_unlock(&s->lock);
+}
+
+static void server_reset(struct share *share)
+{
+	struct server *s = CONTAINER_OF(share, struct server, share);
+
+	mutex_lock(&s->lock);
+	list_clear(&s->todo);
+	while (s->busy)
+		cond_wait(&s->wake, &s->lock);
+	list_clear(&s->done);
+	p9_clear(s->p9); /* the thread is idle as long as we have the lock */
+	mutex_unlock(&s->lock);
+}
+
+static void server_free(struct share *share)
+{
+	struct server *s = CONTAINER_OF(share, struct server, share);
+
+	if (s->threaded) {
+		mutex_lock(&s->lock);
+		s->end = true;
+		cond_broadcast(&s->wake);
+		mutex_unlock(&s->lock);
+		thread_join(&s->thread);
+	}
+	p9_free(s->p9);
+	cond_fini(&s->wake);
+	mutex_fini(&s->lock);
+	free(s);
+}
+
+struct share *share_open(const struct share_options *o, struct events *ev, struct err *e)
+{
+	static const struct share_ops ops = { server_submit, server_reset, server_free };
+	struct server *s = calloc(1, sizeof *s);
+	int rc;
+
+	if (!s) {
+		err_set(e, ENOMEM, "share %s: no memory", o->dir);
+		return NULL;
+	}
+	s->share.ops = &ops;
+	snprintf(s->share.tag, sizeof s->share.tag, "%s", o->tag);
+	s->events = ev;
+	list_clear(&s->todo);
+	list_clear(&s->done);
+	s->p9 = p9_new(o->dir, o->readonly, o->mapped, e);
+	if (!s->p9) {
+		free(s);
+		return NULL;
+	}
+	mutex_init(&s->lock);
+	cond_init(&s->wake);
+	rc = s->source = events_source(ev, "share", NULL, deliver, s);
+	if (rc >= 0 && !o->at_once)
+		rc = thread_start(&s->thread, "lodge-share", work, s);
+	if (rc < 0) {
+		err_set(e, -rc, "share %s: cannot start a thread: %s", o->dir, strerror(-rc));
+		server_free(&s->share);
+		return NULL;
+	}
+	s->threaded = !o->at_once;
+	return &s->share;
+}
