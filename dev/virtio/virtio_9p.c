@@ -146,5 +146,6 @@ const struct virtio_class virtio_9p = {
 	.init = p9_init,
 	.fini = p9_fini,
 	.reset = p9_reset,
+	.loaded = forget,
 	.notify = p9_notify,
 };
