@@ -31,6 +31,8 @@ static const struct option table[] = {
 	{ 'p', "cmdline", KEY, "cmdline", "TEXT", "the kernel's command line" },
 	{ 'd', "disk", KEY, "disk", "FILE[,ro][,snapshot][,cdrom][,if=BUS][,...]",
 	    "a disk; BUS is virtio, ahci, ide, nvme or floppy; may be repeated" },
+	{ 's', "share", KEY, "share", "FOLDER:TAG[,ro][,mapped]",
+	    "a folder for the guest to mount by 9P; may be repeated" },
 	{ 'C', "console", KEY, "console", "WHERE", "stdio, pty, unix:PATH, file:PATH or none" },
 	{ 0, "ctl", KEY, "ctl", "PATH", "a control socket; auto: found by the name; none" },
 	{ 'f', "config", CONFIG_FILE, NULL, "FILE", "read settings from a file, see vm.conf(5)" },

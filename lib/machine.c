@@ -15,6 +15,7 @@
 #include "cpu/cpu.h"
 #include "engine/engine.h"
 #include "host/chr.h"
+#include "host/vsock.h"
 #include "lib/console.h"
 #include "lib/lib.h"
 #include "mon/mon.h"
@@ -33,6 +34,7 @@ struct lodge_machine {
 	struct console console;
 	struct chr *line[CONFIG_DEVICES]; /* of devices that are added; NULL: none */
 	struct chr *port[CONFIG_PORTS];   /* of the virtio console device, as well */
+	struct vsock *vsock;
 	struct mon *mon;
 	bool by_guest; /* the last run ended because the guest wanted it */
 
@@ -111,6 +113,18 @@ static int open_ports(struct lodge_machine *m, struct err *e)
 	return 0;
 }
 
+static int open_vsock(struct lodge_machine *m, struct err *e)
+{
+	struct config_vsock v;
+
+	if (!m->config.vsock)
+		return 0;
+	if (config_vsock(&v, m->config.vsock, e) < 0)
+		return -EINVAL;
+	m->vsock = vsock_open(v.path, v.cid, m->loop, m->events, e);
+	return m->vsock ? 0 : -EINVAL;
+}
+
 static void quit(void *arg)
 {
 	lodge_machine_stop(arg);
@@ -154,6 +168,8 @@ static int build(struct lodge_machine *m, struct err *e)
 		rc = open_lines(m, e);
 	if (!rc)
 		rc = open_ports(m, e);
+	if (!rc)
+		rc = open_vsock(m, e);
 	if (rc)
 		return rc;
 	host = (struct machine_host){
@@ -162,6 +178,7 @@ static int build(struct lodge_machine *m, struct err *e)
 		.log = &m->log,
 		.line = m->line,
 		.port = m->port,
+		.vsock = m->vsock,
 	};
 	m->machine = machine_new(&m->config, &host, e);
 	if (!m->machine)
@@ -220,6 +237,7 @@ void lodge_machine_free(struct lodge_machine *m)
 		chr_close(m->line[i]);
 	for (unsigned i = 0; i < CONFIG_PORTS; i++)
 		chr_close(m->port[i]);
+	vsock_free(m->vsock);
 	if (m->loop)
 		loop_free(m->loop);
 	events_free(m->events);

@@ -19,6 +19,7 @@ struct block;
 struct display;
 struct fdt;
 struct keys;
+struct share;
 
 /*
  * A machine from the inside: for machine.c, the boards, and what boards share.
@@ -74,8 +75,9 @@ struct machine {
 	struct mutex disks; /* for what follows, once the machine runs */
 	struct block *disk[CONFIG_DISKS];
 	unsigned ndisks;
-	struct block *flash;     /* firmware's variables, or NULL */
-	struct display *display; /* for the board's display adapter, if it has one */
+	struct share *share[CONFIG_SHARES]; /* in the configuration's order; NULL: none */
+	struct block *flash;                /* firmware's variables, or NULL */
+	struct display *display;            /* for the board's display adapter, if it has one */
 	struct keys *keys;
 	struct balloon *balloon; /* NULL: none is wanted */
 	struct chr_lines lines;  /* of the virtio console device */
@@ -121,6 +123,8 @@ struct dev *machine_place(
 int machine_disks(struct machine *, struct err *);
 /* VM's thread, no CPU runs: until the host has nothing left to do for the devices. */
 void machine_drain(struct machine *);
+/* Opens the configured folders: machine->share. */
+int machine_shares(struct machine *, struct err *);
 
 /* All devices' nodes. */
 void machine_fdt(struct machine *, struct fdt *);

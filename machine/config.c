@@ -25,7 +25,7 @@ static const unsigned MAX_CPUS = 64;
 static const unsigned MAX_QUEUES = 16; /* of a disk */
 
 /* How a key's value is read, kept and printed. */
-enum kind { TEXT, SIZE, COUNT, DURATION, NUMBER, YES_NO, NO_YES, DISK, DEVICE, PORT };
+enum kind { TEXT, SIZE, COUNT, DURATION, NUMBER, YES_NO, NO_YES, DISK, DEVICE, PORT, SHARE };
 
 struct key {
 	const char *name;
@@ -261,6 +261,10 @@ static const struct key keys[] = {
 	{ "port", PORT, AT(port), NULL,
 	    "NAME,unix:PATH or NAME,file:PATH: one more port of the virtio console device; up to "
 	    "8" },
+	{ "share", SHARE, AT(share), NULL,
+	    "FOLDER:TAG[,ro][,mapped]: a folder that the guest mounts by 9P; up to 8" },
+	{ "vsock", TEXT, AT(vsock), config_check_vsock,
+	    "PATH[,cid=N]: sockets between guest and host, found at PATH" },
 	{ "console", TEXT, AT(console), check_console,
 	    "stdio, pty, unix:PATH, file:PATH, none; default stdio" },
 	{ "console-device", TEXT, AT(console_device), check_console_device,
@@ -325,6 +329,9 @@ static char **string_of(struct config *c, unsigned n)
 	if (n < CONFIG_PORTS)
 		return &c->port[n];
 	n -= CONFIG_PORTS;
+	if (n < CONFIG_SHARES)
+		return &c->share[n];
+	n -= CONFIG_SHARES;
 	if (n / 4 >= CONFIG_DISKS)
 		return NULL;
 	d = &c->disk[n / 4];
@@ -687,6 +694,8 @@ static int set_key(struct config *c, const struct key *k, const char *value, str
 		return add_device(c, value, e);
 	case PORT:
 		return add_port(c, value, e);
+	case SHARE:
+		return config_add_share(c, value, e);
 	}
 	return -EINVAL;
 }
@@ -806,6 +815,8 @@ static bool is_given(const struct config *c, const struct key *k)
 		return c->ndevices;
 	case PORT:
 		return c->nports;
+	case SHARE:
+		return c->nshares;
 	}
 	return false;
 }
@@ -839,6 +850,7 @@ static void print_value(const struct config *c, const struct key *k, struct buf 
 	case DISK:
 	case DEVICE:
 	case PORT:
+	case SHARE:
 		break;
 	}
 }
@@ -865,6 +877,10 @@ void config_print(const struct config *c, struct buf *b)
 		}
 		if (keys[i].kind == PORT) {
 			print_each("port", c->port, c->nports, indent, b);
+			continue;
+		}
+		if (keys[i].kind == SHARE) {
+			print_each("share", c->share, c->nshares, indent, b);
 			continue;
 		}
 		buf_printf(b, "%s%s ", indent, keys[i].name);

@@ -13,7 +13,7 @@ struct buf;
  * What a VM is made of, as the command line, vm.conf and the API give it.  Strings are owned by
  * the config; NULL means not given (the defaults are filled in by config_finish).
  */
-enum { CONFIG_DISKS = 8, CONFIG_DEVICES = 8, CONFIG_PORTS = 8 };
+enum { CONFIG_DISKS = 8, CONFIG_DEVICES = 8, CONFIG_PORTS = 8, CONFIG_SHARES = 8 };
 
 struct config_disk {
 	char *path; /* or a URI: "nbd://host/export" */
@@ -41,6 +41,9 @@ struct config {
 	unsigned ndevices;
 	char *port[CONFIG_PORTS]; /* see config_port */
 	unsigned nports;
+	char *share[CONFIG_SHARES]; /* see config_share */
+	unsigned nshares;
+	char *vsock;          /* see config_vsock */
 	char *display;        /* "vga" or "none"; NULL: what the board has */
 	char *vgabios;        /* a file, "none", or NULL: beside the firmware */
 	char *ctl;            /* where the control socket is, "auto" or "none" */
@@ -91,6 +94,22 @@ struct config_port {
 	char line[160]; /* where it goes */
 };
 int config_port(struct config_port *, const char *value, struct err *);
+/* A folder that the guest gets: "FOLDER:TAG[,ro][,mapped]", where a comma in its name is written
+ * twice. */
+struct config_share {
+	char dir[4096];
+	char tag[64];
+	bool readonly, mapped;
+};
+int config_share(struct config_share *, const char *value, struct err *);
+int config_add_share(struct config *, const char *value, struct err *);
+/* Sockets between guest and host: "PATH[,cid=N]". */
+struct config_vsock {
+	char path[108];
+	uint64_t cid;
+};
+int config_vsock(struct config_vsock *, const char *value, struct err *);
+int config_check_vsock(const char *key, const char *value, struct err *);
 /* The effective configuration in the form that config_read takes. */
 void config_print(const struct config *, struct buf *);
 /* The categories of `trace` as bits for struct log. */

@@ -16,7 +16,9 @@
 #include "core/display.h"
 #include "core/event.h"
 #include "core/mem.h"
+#include "core/share.h"
 #include "host/block.h"
+#include "host/share/share.h"
 #include "machine/build.h"
 #include "machine/keys.h"
 #include "machine/run.h"
@@ -96,6 +98,28 @@ void machine_drain(struct machine *m)
 		block_drain(m->disk[i]);
 	if (m->flash)
 		block_drain(m->flash);
+}
+
+int machine_shares(struct machine *m, struct err *e)
+{
+	for (unsigned i = 0; i < m->config.nshares; i++) {
+		struct config_share s;
+		int rc = config_share(&s, m->config.share[i], e);
+		const struct share_options o = {
+			.dir = s.dir,
+			.tag = s.tag,
+			.readonly = s.readonly,
+			.mapped = s.mapped,
+			.at_once = m->config.deterministic,
+		};
+
+		if (rc < 0)
+			return rc;
+		m->share[i] = share_open(&o, m->host.events, e);
+		if (!m->share[i])
+			return -EINVAL;
+	}
+	return 0;
 }
 
 void machine_fdt(struct machine *m, struct fdt *f)
@@ -305,6 +329,8 @@ struct machine *machine_new(
 	if (!rc)
 		rc = make_balloon(m, e);
 	if (!rc)
+		rc = machine_shares(m, e);
+	if (!rc)
 		rc = m->class->build(m, e);
 	if (!rc)
 		rc = machine_boot(m, e);
@@ -327,6 +353,8 @@ void machine_free(struct machine *m)
 	/* Threads of disks have woken us until now. */
 	if (m->env.clock)
 		events_on_post(m->host.events, NULL, NULL);
+	for (unsigned i = 0; i < CONFIG_SHARES; i++)
+		share_free(m->share[i]);
 	while (m->ncpus)
 		m->engine_class->vcpu_free(m->cpu[--m->ncpus].vcpu);
 	while (m->nrams) {

@@ -17,6 +17,7 @@ struct config;
 struct events;
 struct machine;
 struct picture;
+struct vsock;
 
 /*
  * A machine: a board as a table of devices, its CPUs on an engine, and how it boots.  The file
@@ -67,6 +68,7 @@ struct machine_host {
 	/* Of the devices that the configuration adds, in its order; those and this may be NULL. */
 	struct chr *const *line;
 	struct chr *const *port; /* as well, of the ports of the virtio console device */
+	struct vsock *vsock; /* may be NULL */
 };
 
 /* Builds all of it; the configuration (finished) is copied. */

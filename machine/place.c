@@ -75,6 +75,12 @@ static int find_wanted(struct machine *m, struct wanted *w, struct err *e)
 							       : "virtio_balloon",
 		m->balloon))
 		return err_set(e, EINVAL, "balloon: there is no place left for it");
+	for (unsigned i = 0; i < m->config.nshares; i++)
+		if (!want(w, "virtio_9p", m->share[i]))
+			return err_set(e, EINVAL, "share \"%s\": there is no place left for it",
+			    m->config.share[i]);
+	if (m->host.vsock && !want(w, "virtio_vsock", m->host.vsock))
+		return err_set(e, EINVAL, "vsock: there is no place left for it");
 	want(w, "virtio_rng", NULL); /* where there is a place */
 	return 0;
 }
