@@ -100,6 +100,18 @@ void vsock_emit(struct vsock_host *s, const struct vsock_header *h, const void *
 	free(p);
 }
 
+void vsock_sync(struct vsock_host *s)
+{
+	bool was_reset;
+
+	mutex_lock(&s->lock);
+	was_reset = s->epoch != s->resets;
+	s->epoch = s->resets;
+	mutex_unlock(&s->lock);
+	if (was_reset)
+		vsock_close_all(s);
+}
+
 /* Loop's thread: does what the guest's packets say, as long as answers can be sent. */
 static void process(void *arg)
 {
@@ -108,12 +120,9 @@ static void process(void *arg)
 
 	mutex_lock(&s->lock);
 	s->processing = false;
-	if (s->epoch != s->resets) {
-		s->epoch = s->resets;
-		mutex_unlock(&s->lock);
-		vsock_close_all(s);
-		mutex_lock(&s->lock);
-	}
+	mutex_unlock(&s->lock);
+	vsock_sync(s);
+	mutex_lock(&s->lock);
 	while (s->epoch == s->resets) {
 		s->stalled |= is_full(s);
 		p = is_full(s) ? NULL : list_take(&s->from);
@@ -244,6 +253,7 @@ static void host_free(struct vsock *v)
 {
 	struct vsock_host *s = CONTAINER_OF(v, struct vsock_host, vsock);
 
+	vsock_close_clients(s);
 	vsock_close_all(s);
 	if (s->io)
 		loop_remove(s->io);

@@ -206,6 +206,7 @@ static bool greet(struct vsock_conn *c)
 	if (strncmp(c->hello, "CONNECT ", 8) || parse_u64(c->hello + 8, &port) ||
 	    port >= UINT32_MAX)
 		goto refuse;
+	vsock_sync(s); /* or it would end with those before the reset */
 	for (p = &s->waiting; *p != c; p = &(*p)->next)
 		;
 	*p = c->next;
@@ -482,10 +483,14 @@ void vsock_resume(struct vsock_host *s)
 			poll_for(c);
 }
 
-void vsock_close_all(struct vsock_host *s)
+void vsock_close_clients(struct vsock_host *s)
 {
 	while (s->waiting)
 		conn_free(s->waiting);
+}
+
+void vsock_close_all(struct vsock_host *s)
+{
 	for (unsigned i = 0; i < VSOCK_BUCKETS; i++)
 		while (s->bucket[i])
 			conn_free(s->bucket[i]);

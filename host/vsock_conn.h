@@ -63,12 +63,16 @@ struct vsock_host {
 
 /* vsock.c: puts a packet on its way to the guest; loop's thread. */
 void vsock_emit(struct vsock_host *, const struct vsock_header *, const void *data);
+void vsock_sync(struct vsock_host *);    /* does what a reset has left to do; loop's thread */
 bool vsock_is_full(struct vsock_host *); /* no more data, and no more of the guest's packets */
 
 /* vsock_conn.c */
 void vsock_handle(struct vsock_host *, const struct vsock_packet *);
 void vsock_resume(struct vsock_host *); /* it is not full any more */
+/* Those that the guest knows of; clients that have not said yet where to stay, for the next guest.
+ */
 void vsock_close_all(struct vsock_host *);
+void vsock_close_clients(struct vsock_host *);
 int vsock_listen(struct vsock_host *, const char *path, struct err *);
 
 #endif
