@@ -48,6 +48,10 @@ _lodge()
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		;;
+	-s | --share)
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+		;;
 	-m | --memory | -c | --cpus | -p | --cmdline | --timeout | --seed | --trace) ;;
 	*)
 		[[ $cur != -* ]] ||
