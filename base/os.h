@@ -53,6 +53,8 @@ int os_file_in_memory(int fd);
 
 /* Names a thread for debuggers: at most 15 bytes. */
 void os_thread_name(pthread_t, const char *name);
+/* The calling thread, as the host's tools number it; 0 where they do not. */
+uint64_t os_thread_id(void);
 /* The calling thread does what can wait: others come first, where the OS can say that. */
 void os_thread_lower(void);
 /* CPUs that this process may use at the same time; 1 where that is not known. */

@@ -15,7 +15,9 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#ifndef __NetBSD__
+#ifdef __NetBSD__
+#include <lwp.h>
+#else
 #include <pthread_np.h>
 #endif
 
@@ -40,6 +42,19 @@ void os_thread_name(pthread_t t, const char *name)
 	pthread_setname_np(t, "%s", (void *)(uintptr_t)name);
 #else
 	pthread_set_name_np(t, name);
+#endif
+}
+
+uint64_t os_thread_id(void)
+{
+#if defined(__NetBSD__)
+	return (uint64_t)_lwp_self();
+#elif defined(__OpenBSD__)
+	return (uint64_t)getthrid();
+#elif defined(__FreeBSD__)
+	return (uint64_t)pthread_getthreadid_np();
+#else
+	return 0;
 #endif
 }
 

@@ -13,6 +13,7 @@
 #include <sys/resource.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 void os_random(void *buf, size_t len)
@@ -34,6 +35,11 @@ void os_random(void *buf, size_t len)
 void os_thread_name(pthread_t t, const char *name)
 {
 	pthread_setname_np(t, name);
+}
+
+uint64_t os_thread_id(void)
+{
+	return (uint64_t)syscall(SYS_gettid);
 }
 
 void os_thread_lower(void)
