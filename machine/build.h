@@ -33,10 +33,11 @@ enum { MACHINE_COUNT_SHIFT = 2 }; /* deterministic runs: an instruction takes 1 
 
 struct machine_cpu {
 	struct vcpu *vcpu;
-	atomic_bool off;       /* the firmware holds it: it does not run */
-	atomic_bool suspended; /* the firmware sent it to sleep, and it has not run since */
-	atomic_bool halted;    /* its own thread writes it: it came back with EXIT_HALT */
-	atomic_bool alerted;   /* since it was last run it got a reason to run (any thread) */
+	atomic_bool off;           /* the firmware holds it: it does not run */
+	atomic_bool suspended;     /* the firmware sent it to sleep, and it has not run since */
+	atomic_bool halted;        /* its own thread writes it: it came back with EXIT_HALT */
+	atomic_bool alerted;       /* since it was last run it got a reason to run (any thread) */
+	atomic_uint_least64_t tid; /* of the thread that runs it: os_thread_id */
 	struct exit exit;
 	/* With a thread of its own. */
 	struct machine *machine;
@@ -51,6 +52,7 @@ struct machine_request {
 	bool made;
 	enum power power;
 	unsigned code;
+	bool pressed; /* the reset button, not the guest */
 };
 
 struct machine {

@@ -382,11 +382,6 @@ void machine_free(struct machine *m)
 	free(m);
 }
 
-void machine_reset_button(struct machine *m)
-{
-	machine_power(m, POWER_RESET, 0);
-}
-
 int machine_picture(struct machine *m, struct picture *p, struct err *e)
 {
 	return display_take(m->display, p, e);
@@ -410,4 +405,14 @@ bool machine_power_button(struct machine *m)
 		return false;
 	m->class->power_button(m);
 	return true;
+}
+
+const struct config *machine_config(const struct machine *m)
+{
+	return &m->config;
+}
+
+uint64_t machine_cpu_thread(struct machine *m, unsigned cpu)
+{
+	return cpu < m->ncpus ? atomic_load(&m->cpu[cpu].tid) : 0;
 }

@@ -69,6 +69,9 @@ struct machine_host {
 	struct chr *const *line;
 	struct chr *const *port; /* as well, of the ports of the virtio console device */
 	struct vsock *vsock; /* may be NULL */
+	/* The guest has reset the machine; on the VM's thread.  May be NULL. */
+	void (*on_reset)(void *arg);
+	void *arg;
 };
 
 /* Builds all of it; the configuration (finished) is copied. */
@@ -106,5 +109,9 @@ struct balloon *machine_balloon(struct machine *, struct err *);
 uint64_t machine_memory(const struct machine *); /* bytes of RAM */
 /* Any thread: asks the guest to power off (a power button); false when the board has none. */
 bool machine_power_button(struct machine *);
+/* Any thread: what it was made of; it does not change. */
+const struct config *machine_config(const struct machine *);
+/* Any thread: the host's number for the thread that runs a CPU, or ran it last; 0: none yet. */
+uint64_t machine_cpu_thread(struct machine *, unsigned cpu);
 
 #endif

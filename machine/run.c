@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/os.h"
 #include "core/clock.h"
 #include "core/event.h"
 #include "machine/build.h"
@@ -64,13 +65,24 @@ void machine_leave(struct machine *m)
 	machine_wake(m);
 }
 
-void machine_power(struct machine *m, enum power power, unsigned code)
+/* The first one counts. */
+static void request(struct machine *m, struct machine_request r)
 {
 	mutex_lock(&m->lock);
 	if (!m->request.made)
-		m->request = (struct machine_request){ true, power, code };
+		m->request = r;
 	mutex_unlock(&m->lock);
 	machine_leave(m);
+}
+
+void machine_power(struct machine *m, enum power power, unsigned code)
+{
+	request(m, (struct machine_request){ .made = true, .power = power, .code = code });
+}
+
+void machine_reset_button(struct machine *m)
+{
+	request(m, (struct machine_request){ .made = true, .power = POWER_RESET, .pressed = true });
 }
 
 void machine_stop(struct machine *m)
@@ -189,7 +201,11 @@ static int do_request(struct machine *m, enum machine_end *end, unsigned *code, 
 		*end = MACHINE_STOPPED;
 		return 1;
 	}
-	return r.made ? reboot(m, e) : 0;
+	if (!r.made)
+		return 0;
+	if (!r.pressed && m->host.on_reset)
+		m->host.on_reset(m->host.arg);
+	return reboot(m, e);
 }
 
 int machine_attend(struct machine *m, enum machine_end *end, unsigned *code, struct err *e)
@@ -259,6 +275,8 @@ int machine_run(struct machine *m, enum machine_end *end, unsigned *code, struct
 {
 	int rc;
 
+	for (unsigned i = 0; i < m->ncpus; i++)
+		atomic_store(&m->cpu[i].tid, os_thread_id());
 	clock_resume(m->env.clock);
 	rc = m->parallel ? run_threads(m, end, code, e) : run_turns(m, end, code, e);
 	clock_pause(m->env.clock);

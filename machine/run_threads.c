@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/os.h"
 #include "core/clock.h"
 #include "core/event.h"
 #include "machine/build.h"
@@ -32,6 +33,7 @@ static void *run_cpu(void *arg)
 	struct machine_cpu *c = arg;
 	struct machine *m = c->machine;
 
+	atomic_store(&c->tid, os_thread_id());
 	while (!c->ended && wait_to_run(m, c))
 		c->ended = machine_run_cpu(m, c, TURN, &c->err);
 	if (c->ended)
