@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 
 #include "base/os.h"
@@ -81,17 +83,39 @@ void cond_broadcast(struct cond *c)
 	must(pthread_cond_broadcast(&c->c));
 }
 
+struct start {
+	void *(*fn)(void *);
+	void *arg;
+	char name[16];
+};
+
+/* A thread names itself: for others that means to write to a file of /proc on Linux, which a
+ * sandbox does not allow. */
+static void *begin(void *arg)
+{
+	const struct start s = *(struct start *)arg;
+
+	free(arg);
+	os_thread_name(pthread_self(), s.name);
+	return s.fn(s.arg);
+}
+
 int thread_start(struct thread *t, const char *name, void *(*fn)(void *), void *arg)
 {
+	struct start *s = malloc(sizeof *s);
 	sigset_t all, before;
 	int rc;
 
+	if (!s)
+		return -ENOMEM;
+	*s = (struct start){ .fn = fn, .arg = arg };
+	snprintf(s->name, sizeof s->name, "%s", name);
 	sigfillset(&all);
 	must(pthread_sigmask(SIG_SETMASK, &all, &before));
-	rc = pthread_create(&t->t, NULL, fn, arg);
+	rc = pthread_create(&t->t, NULL, begin, s);
 	must(pthread_sigmask(SIG_SETMASK, &before, NULL));
-	if (rc == 0)
-		os_thread_name(t->t, name);
+	if (rc)
+		free(s);
 	return -rc;
 }
 
