@@ -18,6 +18,7 @@ struct jit_later {
 	struct jit_draft *draft; /* the thread's until the order is made, */
 	struct ir_block ir;      /* and this always */
 	struct thread thread;
+	bool started;     /* with the first order: a process is confined before it has threads */
 	atomic_bool made; /* the first order */
 	struct mutex lock;
 	struct cond changed; /* of made and what follows */
@@ -87,7 +88,6 @@ static void release(struct jit_later *l)
 struct jit_later *jit_later_new(struct jit *j, const struct jit_later_guest *guest, struct err *e)
 {
 	struct jit_later *l = calloc(1, sizeof *l);
-	int rc = -ENOMEM;
 
 	if (l) {
 		l->guest = guest;
@@ -97,10 +97,8 @@ struct jit_later *jit_later_new(struct jit *j, const struct jit_later_guest *gue
 		cond_init(&l->changed);
 	}
 	if (l && l->order && l->draft)
-		rc = thread_start(&l->thread, "lodge-jit", work, l);
-	if (rc == 0)
 		return l;
-	err_set(e, -rc, "jit: cannot start a thread that compiles");
+	err_set(e, ENOMEM, "jit: no memory for code that is compiled in the background");
 	if (l)
 		release(l);
 	return NULL;
@@ -114,7 +112,8 @@ void jit_later_free(struct jit_later *l)
 	l->stop = true;
 	cond_broadcast(&l->changed);
 	mutex_unlock(&l->lock);
-	thread_join(&l->thread);
+	if (l->started)
+		thread_join(&l->thread);
 	release(l);
 }
 
@@ -123,6 +122,10 @@ struct jit_order *jit_later_order(struct jit_later *l, uint64_t pa, unsigned fla
 	struct jit_order *o = NULL;
 	unsigned i;
 
+	if (!l->started)
+		l->started = thread_start(&l->thread, "lodge-jit", work, l) == 0;
+	if (!l->started)
+		return NULL;
 	mutex_lock(&l->lock);
 	for (i = 0; i < l->n; i++) {
 		o = order_at(l, l->first + i);

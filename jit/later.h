@@ -30,12 +30,12 @@ struct jit_later_guest {
 	bool (*lift)(struct jit_order *, struct ir_block *);
 };
 
-/* Starts the thread. */
+/* The thread starts with the first order. */
 struct jit_later *jit_later_new(struct jit *, const struct jit_later_guest *, struct err *);
 void jit_later_free(struct jit_later *);
 
-/* A place for an order, to be filled in and sent; NULL: there are enough, or one for this is among
- * them. */
+/* A place for an order, to be filled in and sent; NULL: there are enough, one for this is among
+ * them, or there is no thread to be had. */
 struct jit_order *jit_later_order(struct jit_later *, uint64_t pa, unsigned flavour);
 void jit_later_send(struct jit_later *);
 
