@@ -127,7 +127,9 @@ struct chr *chr_open(const char *spec, struct loop *l, struct events *ev, struct
 	int rc = 0;
 
 	if (strncmp(spec, "unix:", 5) == 0)
-		return chr_unix_open(spec + 5, l, ev, e);
+		return chr_unix_open(spec + 5, false, l, ev, e);
+	if (strncmp(spec, "keep:", 5) == 0)
+		return chr_unix_open(spec + 5, true, l, ev, e);
 	if (strcmp(spec, "pty") == 0)
 		return pty_open(l, ev, e);
 	c = plain_new(l, ev, e);

@@ -18,6 +18,8 @@ struct loop;
  *	file:PATH	output only, to a new or emptied file; nothing is lost
  *	pty		a new pseudo terminal; chr_describe says which
  *	unix:PATH	a stream socket of mode 0600 that takes one client at a time
+ *	keep:PATH	the same, but the last output is kept for a client to come, and the
+ *			next client takes the place of the one before
  *	none		nobody
  *
  * On pty and unix the guest never waits: what the other side does not read is kept up to a bound,

@@ -14,7 +14,8 @@ enum {
 	IN_MAX = 64 << 10,
 	/* What a pipe that is ready to be written takes without blocking: PIPE_BUF.  Standard
 	 * output cannot be made non-blocking, for it is shared with the shell. */
-	CHUNK = 4096
+	CHUNK = 4096,
+	PAST_MAX = 32 << 10
 };
 
 static struct chr_fd *of_chr(struct chr *c)
@@ -81,11 +82,28 @@ static void begin_output(void *arg)
 		loop_change(c->outio, OS_POLL_OUT);
 }
 
+/* The lock is held. */
+static void keep(struct chr_fd *c, const uint8_t *p, size_t n)
+{
+	struct ring *r = &c->past;
+	size_t room = r->cap - r->len;
+
+	if (n > r->cap) {
+		p += n - r->cap;
+		n = r->cap;
+	}
+	if (n > room)
+		ring_skip(r, n - room);
+	ring_put(r, p, n);
+}
+
 static void fd_write(struct chr *chr, const uint8_t *p, size_t n)
 {
 	struct chr_fd *c = of_chr(chr);
 
 	mutex_lock(&c->lock);
+	if (c->keeps)
+		keep(c, p, n);
 	while (n && c->open) {
 		size_t put = ring_put(&c->out, p, n);
 
@@ -272,6 +290,30 @@ void chr_fd_fini(struct chr_fd *c)
 	mutex_fini(&c->lock);
 	ring_fini(&c->in);
 	ring_fini(&c->out);
+	ring_fini(&c->past);
+}
+
+int chr_fd_keep(struct chr_fd *c, struct err *e)
+{
+	if (ring_init(&c->past, PAST_MAX) < 0)
+		return err_set(e, ENOMEM, "no memory for a console");
+	mutex_lock(&c->lock);
+	c->keeps = true;
+	mutex_unlock(&c->lock);
+	return 0;
+}
+
+/* The lock is held: what was kept is the first that is written. */
+static void replay(struct chr_fd *c)
+{
+	const uint8_t *p;
+	size_t n, left;
+
+	p = ring_peek(&c->past, &n);
+	left = c->past.len - n;
+	ring_put(&c->out, p, n);
+	ring_put(&c->out, c->past.data, left);
+	c->writing = c->out.len && loop_post(c->loop, begin_output, c) == 0;
 }
 
 int chr_fd_start(struct chr_fd *c, int infd, int outfd, struct err *e)
@@ -289,6 +331,8 @@ int chr_fd_start(struct chr_fd *c, int infd, int outfd, struct err *e)
 	mutex_lock(&c->lock);
 	c->open = outfd >= 0;
 	c->writing = c->stalled = false;
+	if (c->keeps && c->open)
+		replay(c);
 	mutex_unlock(&c->lock);
 	return 0;
 }

@@ -42,11 +42,13 @@ struct chr_fd {
 	struct cond space; /* out has room again, or waits is off */
 	struct ring out, in;
 	size_t flight;
-	bool open;    /* there is an outfd that takes output */
-	bool waits;   /* the guest waits when out is full */
-	bool writing; /* the loop knows that out is not empty */
-	bool stalled; /* the loop does not read because flight is at its bound */
-	bool pumping; /* an empty event is under way, to deliver more of `in` */
+	bool open;        /* there is an outfd that takes output */
+	bool waits;       /* the guest waits when out is full */
+	bool writing;     /* the loop knows that out is not empty */
+	bool stalled;     /* the loop does not read because flight is at its bound */
+	bool pumping;     /* an empty event is under way, to deliver more of `in` */
+	bool keeps;       /* what was written last is in `past`, too, */
+	struct ring past; /* for who comes next */
 };
 
 int chr_fd_init(struct chr_fd *, struct loop *, struct events *, struct err *);
@@ -59,7 +61,11 @@ int chr_fd_start(struct chr_fd *, int infd, int outfd, struct err *);
 /* Stops, closes them and forgets what was not written. */
 void chr_fd_stop(struct chr_fd *);
 
+/* From now on output is kept, and chr_fd_start begins with it.  -ENOMEM. */
+int chr_fd_keep(struct chr_fd *, struct err *);
+
 /* host/chr_unix.c */
-struct chr *chr_unix_open(const char *path, struct loop *, struct events *, struct err *);
+struct chr *chr_unix_open(
+    const char *path, bool keep, struct loop *, struct events *, struct err *);
 
 #endif

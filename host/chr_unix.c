@@ -12,8 +12,8 @@
 
 /*
  * A listening socket; its client is the chr_fd's descriptors.  While a client is there and sends,
- * others wait in the backlog.  One that has closed its side still gets output, until the next
- * comes.
+ * others wait in the backlog, unless output is kept: then the next one takes its place.  One that
+ * has closed its side still gets output, until the next comes.
  */
 struct chr_unix {
 	struct chr_fd fd;
@@ -51,7 +51,8 @@ static void on_client(void *arg, unsigned events)
 	}
 	chr_fd_stop(&u->fd);
 	if (chr_fd_start(&u->fd, in, out, NULL) == 0) {
-		loop_change(u->io, 0);
+		if (!u->fd.keeps)
+			loop_change(u->io, 0);
 		tell_presence(u, 1);
 	}
 }
@@ -77,7 +78,8 @@ static void unix_close(struct chr_fd *c)
 	free(u);
 }
 
-struct chr *chr_unix_open(const char *path, struct loop *l, struct events *ev, struct err *e)
+struct chr *chr_unix_open(
+    const char *path, bool keep, struct loop *l, struct events *ev, struct err *e)
 {
 	struct chr_unix *u = calloc(1, sizeof *u);
 
@@ -90,13 +92,13 @@ struct chr *chr_unix_open(const char *path, struct loop *l, struct events *ev, s
 		free(u);
 		return NULL;
 	}
-	snprintf(u->fd.name, sizeof u->fd.name, "unix:%s", path);
+	snprintf(u->fd.name, sizeof u->fd.name, "%s:%s", keep ? "keep" : "unix", path);
 	u->fd.close = unix_close;
 	u->fd.ended = on_ended;
 	u->fd.chr.away = true;
 	u->presence = events_source(ev, "chr presence", NULL, deliver_presence, u);
 	u->io = loop_add(l, u->listener.fd, OS_POLL_IN, on_client, u, e);
-	if (!u->io || u->presence < 0) {
+	if (!u->io || u->presence < 0 || (keep && chr_fd_keep(&u->fd, e) < 0)) {
 		unix_close(&u->fd);
 		return NULL;
 	}
