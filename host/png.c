@@ -93,27 +93,31 @@ void png_encode(const struct picture *p, struct buf *out)
 	free(packed);
 }
 
-static int write_file(const char *path, const struct buf *b, struct err *e)
+static int write_file(int fd, const struct buf *b)
 {
-	FILE *f = fopen(path, "wbe");
-	bool good;
+	size_t done = 0;
+	ssize_t n;
 
-	if (!f)
-		return err_set(e, errno, "cannot write %s: %s", path, strerror(errno));
-	good = fwrite(b->data, 1, b->len, f) == b->len;
-	if (fclose(f) == 0 && good)
-		return 0;
-	return err_set(e, EIO, "cannot write %s: %s", path, strerror(errno));
+	while (done < b->len) {
+		n = write(fd, b->data + done, b->len - done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		done += (size_t)n;
+	}
+	return 0;
 }
 
-int png_write(const char *path, const struct picture *p, struct err *e)
+int png_write(int fd, const char *path, const struct picture *p, struct err *e)
 {
 	struct buf b = { 0 };
 	int rc;
 
 	png_encode(p, &b);
-	rc = b.failed ? err_set(e, ENOMEM, "%s: no memory for the picture", path)
-		      : write_file(path, &b, e);
+	rc = b.failed ? -ENOMEM : write_file(fd, &b);
+	if (close(fd) < 0 && !rc)
+		rc = -errno;
 	buf_free(&b);
-	return rc;
+	return rc ? err_set(e, -rc, "cannot write %s: %s", path, strerror(-rc)) : 0;
 }

@@ -9,7 +9,7 @@ struct picture;
 
 /* A picture (core/display.h) as a PNG file.  -ENOMEM in out->failed. */
 void png_encode(const struct picture *, struct buf *out);
-/* To a new or emptied file. */
-int png_write(const char *path, const struct picture *, struct err *);
+/* To a file that is empty, and is closed then; path is what it is called. */
+int png_write(int fd, const char *path, const struct picture *, struct err *);
 
 #endif

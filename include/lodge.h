@@ -171,8 +171,12 @@ LODGE_API int lodge_machine_run(
 /* Any thread, not from a signal handler: the run ends soon, or at once when it has not begun. */
 LODGE_API void lodge_machine_stop(struct lodge_machine *);
 
-/* Where the control socket of a machine of this name is with the setting ctl=auto, as snprintf. */
+/* Where the control socket of a machine of this name is with the setting ctl=auto, as snprintf:
+ * "NAME.ctl" in a folder of the user's own.  Machines that the system has started are in
+ * LODGE_SYSTEM_FOLDER. */
+#define LODGE_SYSTEM_FOLDER "/var/run/lodge"
 LODGE_API size_t lodge_control_path(const char *name, char *text, size_t size);
+LODGE_API size_t lodge_control_folder(char *text, size_t size);
 
 /* Any thread: asks the guest to power off.  0 when the board has no such button. */
 LODGE_API int lodge_machine_power_button(struct lodge_machine *);

@@ -15,8 +15,9 @@ int lib_fail(struct lodge_error *to, int rc, const struct err *from);
 /* Gives text away as snprintf does, and frees b. */
 size_t lib_give(struct buf *b, char *text, size_t size);
 
-/* Makes the folder of lodge_control_path, which nobody else may own. */
-int lib_control_folder(struct err *);
+/* Where the control socket of a machine is to be, in a folder that is there and that nobody else
+ * owns; "": it has none.  -errno and the reason. */
+int lib_control_socket(const struct config *, char *path, size_t size, struct err *);
 
 /* The engine of that name ("auto": the best) if it can run cpu here; NULL with *rc -ENOTSUP. */
 struct cpu_class;

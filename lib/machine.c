@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,8 +36,10 @@ struct lodge_machine {
 	struct chr *line[CONFIG_DEVICES]; /* of devices that are added; NULL: none */
 	struct chr *port[CONFIG_PORTS];   /* of the virtio console device, as well */
 	struct vsock *vsock;
+	char ctl[200];                    /* where the control socket is; "": there is none */
+	char console_name[200];
 	struct mon *mon;
-	bool by_guest; /* the last run ended because the guest wanted it */
+	enum mon_end end; /* why the last run ended */
 
 	/* The run's time limit. */
 	struct mutex lock;
@@ -83,6 +86,26 @@ static int configure(struct lodge_machine *m, const struct config *c, struct err
 	return rc;
 }
 
+/* A console that is kept is beside the control socket: "web.console" beside "web.ctl". */
+static int open_console(struct lodge_machine *m, struct err *e)
+{
+	const char *spec = m->config.console;
+	size_t n = strlen(m->ctl);
+	char kept[sizeof m->ctl + 16];
+
+	if (!strcmp(spec, "keep") && !m->hooks.console) {
+		if (!n)
+			return err_set(e, EINVAL,
+			    "console keep: it is beside a control socket, so one is wanted: "
+			    "ctl=auto and "
+			    "a name, or ctl=PATH");
+		n -= n > 4 && !strcmp(m->ctl + n - 4, ".ctl") ? 4 : 0;
+		snprintf(kept, sizeof kept, "keep:%.*s.console", (int)n, m->ctl);
+		spec = kept;
+	}
+	return console_open(&m->console, &m->hooks, spec, m->loop, m->events, e);
+}
+
 static int open_lines(struct lodge_machine *m, struct err *e)
 {
 	struct config_device d;
@@ -127,30 +150,34 @@ static int open_vsock(struct lodge_machine *m, struct err *e)
 
 static void quit(void *arg)
 {
-	lodge_machine_stop(arg);
+	struct lodge_machine *m = arg;
+
+	m->end = MON_END_QUIT;
+	lodge_machine_stop(m);
 }
 
 static int open_control(struct lodge_machine *m, struct err *e)
 {
-	const struct config *c = &m->config;
-	const struct mon_host host = { LODGE_VERSION, c->name, quit, m };
-	char path[200];
-	int rc;
+	const struct mon_host host = {
+		.version = LODGE_VERSION,
+		.name = m->config.name,
+		.console = m->console_name,
+		.quit = quit,
+		.arg = m,
+	};
 
-	if (!c->ctl || !strcmp(c->ctl, "none"))
+	if (!m->ctl[0])
 		return 0;
-	if (strcmp(c->ctl, "auto")) {
-		m->mon = mon_new(c->ctl, m->loop, m->machine, &host, e);
-		return m->mon ? 0 : -EINVAL;
-	}
-	if (!c->name)
-		return err_set(e, EINVAL, "ctl auto: the VM needs a name to be found by");
-	rc = lib_control_folder(e);
-	if (rc)
-		return rc;
-	lodge_control_path(c->name, path, sizeof path);
-	m->mon = mon_new(path, m->loop, m->machine, &host, e);
+	lodge_machine_console(m, m->console_name, sizeof m->console_name);
+	m->mon = mon_new(m->ctl, m->loop, m->machine, &host, e);
 	return m->mon ? 0 : -EINVAL;
+}
+
+static void on_reset(void *arg)
+{
+	struct lodge_machine *m = arg;
+
+	mon_guest_reset(m->mon);
 }
 
 /* lodge_machine_free undoes this, however far it came. */
@@ -163,7 +190,9 @@ static int build(struct lodge_machine *m, struct err *e)
 	m->loop = m->events ? loop_new(e) : NULL;
 	if (!m->loop)
 		return -ENOMEM;
-	rc = console_open(&m->console, &m->hooks, m->config.console, m->loop, m->events, e);
+	rc = lib_control_socket(&m->config, m->ctl, sizeof m->ctl, e);
+	if (!rc)
+		rc = open_console(m, e);
 	if (!rc)
 		rc = open_lines(m, e);
 	if (!rc)
@@ -179,6 +208,8 @@ static int build(struct lodge_machine *m, struct err *e)
 		.line = m->line,
 		.port = m->port,
 		.vsock = m->vsock,
+		.on_reset = on_reset,
+		.arg = m,
 	};
 	m->machine = machine_new(&m->config, &host, e);
 	if (!m->machine)
@@ -204,6 +235,7 @@ struct lodge_machine *lodge_machine_new(
 		lib_fail(error, -ENOMEM, &e);
 		return NULL;
 	}
+	m->end = MON_END_SIGNAL;
 	mutex_init(&m->log_lock);
 	mutex_init(&m->lock);
 	cond_init(&m->over);
@@ -230,7 +262,7 @@ void lodge_machine_free(struct lodge_machine *m)
 		loop_stop(m->loop);
 		thread_join(&m->io);
 	}
-	mon_free(m->mon, m->by_guest);
+	mon_leave(m->mon);
 	machine_free(m->machine);
 	console_close(&m->console);
 	for (unsigned i = 0; i < CONFIG_DEVICES; i++)
@@ -238,6 +270,8 @@ void lodge_machine_free(struct lodge_machine *m)
 	for (unsigned i = 0; i < CONFIG_PORTS; i++)
 		chr_close(m->port[i]);
 	vsock_free(m->vsock);
+	/* Last, so that who waits for its clients' end finds disks and consoles free. */
+	mon_free(m->mon, m->end);
 	if (m->loop)
 		loop_free(m->loop);
 	events_free(m->events);
@@ -368,6 +402,17 @@ static struct lodge_result make_result(
 	return r;
 }
 
+/* quit has said it before, if it was that. */
+static void note_end(struct lodge_machine *m, enum machine_end end)
+{
+	if (end == MACHINE_OFF)
+		m->end = MON_END_POWER_OFF;
+	else if (end == MACHINE_RESET)
+		m->end = MON_END_RESET;
+	else if (end == MACHINE_CRASH)
+		m->end = MON_END_CRASH;
+}
+
 int lodge_machine_run(
     struct lodge_machine *m, struct lodge_result *result, struct lodge_error *error)
 {
@@ -387,7 +432,7 @@ int lodge_machine_run(
 	if (rc)
 		return lib_fail(error, rc, &e);
 	*result = make_result(m, end, code);
-	m->by_guest = end != MACHINE_STOPPED;
+	note_end(m, end);
 	return 0;
 }
 

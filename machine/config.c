@@ -101,12 +101,13 @@ static int check_engine(const char *key, const char *value, struct err *e)
 
 static int check_console(const char *key, const char *value, struct err *e)
 {
-	if (!strcmp(value, "stdio") || !strcmp(value, "pty") || !strcmp(value, "none"))
+	if (!strcmp(value, "stdio") || !strcmp(value, "pty") || !strcmp(value, "keep") ||
+	    !strcmp(value, "none"))
 		return 0;
 	if ((!strncmp(value, "unix:", 5) || !strncmp(value, "file:", 5)) && value[5])
 		return 0;
-	return err_set(
-	    e, EINVAL, "%s \"%s\": there is stdio, pty, unix:PATH, file:PATH, none", key, value);
+	return err_set(e, EINVAL,
+	    "%s \"%s\": there is stdio, pty, keep, unix:PATH, file:PATH, none", key, value);
 }
 
 static int check_display(const char *key, const char *value, struct err *e)
@@ -266,7 +267,7 @@ static const struct key keys[] = {
 	{ "vsock", TEXT, AT(vsock), config_check_vsock,
 	    "PATH[,cid=N]: sockets between guest and host, found at PATH" },
 	{ "console", TEXT, AT(console), check_console,
-	    "stdio, pty, unix:PATH, file:PATH, none; default stdio" },
+	    "stdio, pty, keep (for lodge console), unix:PATH, file:PATH, none; default stdio" },
 	{ "console-device", TEXT, AT(console_device), check_console_device,
 	    "uart (ttyS0) or virtio (hvc0): what the console is for the guest; default uart" },
 	{ "display", TEXT, AT(display), check_display, "vga or none; default: what the board has" },

@@ -47,7 +47,7 @@ struct config {
 	char *display;        /* "vga" or "none"; NULL: what the board has */
 	char *vgabios;        /* a file, "none", or NULL: beside the firmware */
 	char *ctl;            /* where the control socket is, "auto" or "none" */
-	char *console;        /* "stdio", "pty", "unix:PATH", "file:PATH", "none" */
+	char *console;        /* "stdio", "pty", "keep", "unix:PATH", "file:PATH", "none" */
 	char *console_device; /* "uart" or "virtio": what of the board it is the line of */
 	char *balloon;        /* "on", "off", "deflate-on-oom" */
 	char *virtio;      /* "modern", "legacy", "transitional": the interface of virtio devices */

@@ -102,15 +102,18 @@ static int screendump(struct mon *m, json_t *args, json_t **result, struct err *
 {
 	const char *path = NULL, *format = "png";
 	struct picture p;
-	int rc;
+	int rc, fd;
 
 	(void)result;
 	json_unpack(args, "{s:s, s?s}", "filename", &path, "format", &format);
 	if (strcmp(format, "png"))
 		return err_set(e, EINVAL, "screendump: format \"%.20s\": there is png", format);
 	rc = machine_picture(mon_machine(m), &p, e);
-	if (!rc)
-		rc = png_write(path, &p, e);
+	if (rc)
+		return rc;
+	rc = fd = mon_open_new(m, path, e);
+	if (fd >= 0)
+		rc = png_write(fd, path, &p, e);
 	picture_free(&p);
 	return rc;
 }
@@ -157,6 +160,16 @@ const struct mon_command mon_commands[] = {
 	{ "query-commands", "", query_commands },
 	{ "query-name", "", query_name },
 	{ "query-status", "", query_status },
+	{ "query-lodge", "", mon_query_lodge },
+	{ "query-cpus-fast", "", mon_query_cpus_fast },
+	{ "query-target", "", mon_query_target },
+	{ "query-kvm", "", mon_query_kvm },
+	{ "query-memory-size-summary", "", mon_query_memory },
+	{ "query-machines", "", mon_query_machines },
+	{ "query-chardev", "", mon_query_chardev },
+	{ "add-fd", "fdset-id?:i opaque?:s", mon_add_fd },
+	{ "remove-fd", "fdset-id:i fd?:i", mon_remove_fd },
+	{ "query-fdsets", "", mon_query_fdsets },
 	{ "stop", "", stop },
 	{ "cont", "", cont },
 	{ "quit", "", quit },

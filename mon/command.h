@@ -4,6 +4,7 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -35,10 +36,29 @@ const struct mon_host *mon_host(struct mon *);
 void mon_event(struct mon *, const char *name, json_t *data);
 json_t *mon_version(struct mon *); /* what greeting and query-version say; NULL without memory */
 
+bool mon_is_sandboxed(struct mon *);
+uint64_t mon_age_ns(struct mon *); /* since the socket is there */
+/* The descriptor that came with the command, which is the caller's then; -1: none did. */
+int mon_take_fd(struct mon *);
+struct fdsets *mon_fdsets(struct mon *);
+/* A file that a client named: to be emptied and written.  "/dev/fdset/N" is one that was passed by
+ * add-fd.  -errno and the reason. */
+int mon_open_new(struct mon *, const char *path, struct err *);
+
 unsigned *mon_buttons(struct mon *); /* of the mouse, that are held */
 
-/* The command of that name: mon/input.c. */
+/* The commands of these names: mon/input.c, query.c, fdset.c. */
 int mon_input_send_event(struct mon *, json_t *args, json_t **result, struct err *);
+int mon_query_lodge(struct mon *, json_t *args, json_t **result, struct err *);
+int mon_query_cpus_fast(struct mon *, json_t *args, json_t **result, struct err *);
+int mon_query_target(struct mon *, json_t *args, json_t **result, struct err *);
+int mon_query_kvm(struct mon *, json_t *args, json_t **result, struct err *);
+int mon_query_memory(struct mon *, json_t *args, json_t **result, struct err *);
+int mon_query_machines(struct mon *, json_t *args, json_t **result, struct err *);
+int mon_query_chardev(struct mon *, json_t *args, json_t **result, struct err *);
+int mon_add_fd(struct mon *, json_t *args, json_t **result, struct err *);
+int mon_remove_fd(struct mon *, json_t *args, json_t **result, struct err *);
+int mon_query_fdsets(struct mon *, json_t *args, json_t **result, struct err *);
 
 /* The commands of those names: mon/block.c. */
 int mon_query_block(struct mon *, json_t *args, json_t **result, struct err *);

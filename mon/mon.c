@@ -16,6 +16,7 @@
 #include "base/os.h"
 #include "host/listen.h"
 #include "mon/command.h"
+#include "mon/fdset.h"
 #include "mon/frame.h"
 
 enum { OUT_MAX = 1 << 20 }; /* what a client may leave unread */
@@ -24,6 +25,7 @@ struct client {
 	struct client *next;
 	struct mon *mon;
 	int fd;
+	int passed; /* a descriptor that came with the last bytes, or -1 */
 	struct loop_io *io;
 	struct frame frame;
 	struct buf out;
@@ -39,7 +41,11 @@ struct mon {
 	struct loop_io *io;
 	struct client *clients;
 	unsigned nclients;
-	unsigned buttons; /* of the mouse */
+	struct client *current; /* whose command is done now */
+	unsigned buttons;       /* of the mouse */
+	uint64_t began;         /* os_clock_ns */
+	struct fdsets fdsets;
+	bool sandboxed;
 };
 
 struct machine *mon_machine(struct mon *m)
@@ -55,6 +61,36 @@ const struct mon_host *mon_host(struct mon *m)
 unsigned *mon_buttons(struct mon *m)
 {
 	return &m->buttons;
+}
+
+struct fdsets *mon_fdsets(struct mon *m)
+{
+	return &m->fdsets;
+}
+
+bool mon_is_sandboxed(struct mon *m)
+{
+	return m->sandboxed;
+}
+
+void mon_set_sandboxed(struct mon *m)
+{
+	if (m)
+		m->sandboxed = true;
+}
+
+uint64_t mon_age_ns(struct mon *m)
+{
+	return os_clock_ns() - m->began;
+}
+
+int mon_take_fd(struct mon *m)
+{
+	int fd = m->current ? m->current->passed : -1;
+
+	if (fd >= 0)
+		m->current->passed = -1;
+	return fd;
 }
 
 json_t *mon_version(struct mon *m)
@@ -123,6 +159,8 @@ static void drop(struct client *c)
 		loop_change(m->io, OS_POLL_IN);
 	loop_remove(c->io);
 	close(c->fd);
+	if (c->passed >= 0)
+		close(c->passed);
 	frame_free(&c->frame);
 	buf_free(&c->out);
 	free(c);
@@ -168,8 +206,10 @@ static void run_command(
 	struct err e = { "" };
 	int rc = mon_command_check(command, args, &e);
 
+	c->mon->current = c;
 	if (!rc)
 		rc = command->run(c->mon, args, &result, &e);
+	c->mon->current = NULL;
 	if (rc) {
 		put_error(c, "GenericError", e.text, id);
 		return;
@@ -284,7 +324,7 @@ static void on_client(void *arg, unsigned events)
 	ssize_t n;
 
 	if (events & (OS_POLL_IN | OS_POLL_HUP) && !c->over) {
-		n = read(c->fd, bytes, sizeof bytes);
+		n = fdsets_read(c->fd, bytes, sizeof bytes, &c->passed);
 		if (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)) {
 			drop(c);
 			return;
@@ -308,6 +348,7 @@ static struct client *client_new(struct mon *m, int fd)
 		return NULL;
 	c->mon = m;
 	c->fd = fd;
+	c->passed = -1;
 	c->io = loop_add(m->loop, fd, OS_POLL_IN, on_client, c, NULL);
 	if (!c->io) {
 		free(c);
@@ -351,32 +392,63 @@ struct mon *mon_new(const char *path, struct loop *l, struct machine *machine,
 	m->loop = l;
 	m->machine = machine;
 	m->host = *host;
+	m->began = os_clock_ns();
 	if (listener_open(&m->listener, path, e) < 0) {
 		free(m);
 		return NULL;
 	}
 	m->io = loop_add(l, m->listener.fd, OS_POLL_IN, on_connect, m, e);
 	if (!m->io) {
-		mon_free(m, false);
+		mon_free(m, MON_END_QUIT);
 		return NULL;
 	}
 	mon_balloon_watch(m, true);
 	return m;
 }
 
-void mon_free(struct mon *m, bool by_guest)
+static void on_guest_reset(void *arg)
 {
+	struct mon *m = arg;
+
+	mon_event(m, "RESET", json_pack("{s:b, s:s}", "guest", 1, "reason", "guest-reset"));
+	mon_flush(m);
+}
+
+void mon_guest_reset(struct mon *m)
+{
+	if (m)
+		loop_post(m->loop, on_guest_reset, m);
+}
+
+void mon_leave(struct mon *m)
+{
+	if (m)
+		mon_balloon_watch(m, false);
+}
+
+void mon_free(struct mon *m, enum mon_end end)
+{
+	/* ShutdownCause of QEMU's run-state.json. */
+	static const char *const reasons[] = {
+		[MON_END_POWER_OFF] = "guest-shutdown",
+		[MON_END_RESET] = "guest-reset",
+		[MON_END_CRASH] = "guest-panic",
+		[MON_END_QUIT] = "host-qmp-quit",
+		[MON_END_SIGNAL] = "host-signal",
+	};
+
 	if (!m)
 		return;
-	mon_balloon_watch(m, false);
+	if (end == MON_END_CRASH)
+		mon_event(m, "GUEST_PANICKED", json_pack("{s:s}", "action", "poweroff"));
 	mon_event(m, "SHUTDOWN",
-	    json_pack("{s:b, s:s}", "guest", by_guest, "reason",
-		by_guest ? "guest-shutdown" : "host-qmp-quit"));
+	    json_pack("{s:b, s:s}", "guest", end <= MON_END_CRASH, "reason", reasons[end]));
 	mon_flush(m);
 	while (m->clients)
 		drop(m->clients);
 	if (m->io)
 		loop_remove(m->io);
 	listener_close(&m->listener);
+	fdsets_free(&m->fdsets);
 	free(m);
 }

@@ -22,6 +22,7 @@ struct mon;
 struct mon_host {
 	const char *version; /* "0.1" */
 	const char *name;    /* of the machine, or NULL */
+	const char *console; /* where it is, for people and for lodge(1) */
 	/* Ends the run, on the loop's thread. */
 	void (*quit)(void *arg);
 	void *arg;
@@ -30,7 +31,15 @@ struct mon_host {
 /* Listens at path; host is copied.  NULL, and the reason, on failure. */
 struct mon *mon_new(
     const char *path, struct loop *, struct machine *, const struct mon_host *, struct err *);
-/* Tells clients that the machine has ended, and whether the guest wanted it.  NULL is fine. */
-void mon_free(struct mon *, bool by_guest);
+/* Why a machine ended; QEMU's words for it are in mon.c. */
+enum mon_end { MON_END_POWER_OFF, MON_END_RESET, MON_END_CRASH, MON_END_QUIT, MON_END_SIGNAL };
+/* The machine is about to be freed: it is not listened to any more.  NULL is fine. */
+void mon_leave(struct mon *);
+/* Tells clients that it has ended, and why.  NULL is fine. */
+void mon_free(struct mon *, enum mon_end);
+/* NULL is fine: the process may open only what it named at its start (base/os_sandbox.h). */
+void mon_set_sandboxed(struct mon *);
+/* Any thread, NULL is fine: the guest has reset the machine. */
+void mon_guest_reset(struct mon *);
 
 #endif

@@ -237,6 +237,76 @@ static void errors_are_sentences(void **state)
 	close(fd);
 }
 
+static void it_is_said_what_the_machine_is(void **state)
+{
+	int fd = meet(*state);
+
+	ask(fd, "{\"execute\": \"query-lodge\"}", "\"memory\": 16777216");
+	ask(fd, "{\"execute\": \"query-lodge\"}", "\"name\": \"web\"");
+	ask(fd, "{\"execute\": \"query-cpus-fast\"}", "\"cpu-index\": 0");
+	ask(fd, "{\"execute\": \"query-target\"}", "{\"return\": {\"arch\": \"x86_64\"}}");
+	ask(fd, "{\"execute\": \"query-kvm\"}", "\"enabled\": false");
+	ask(fd, "{\"execute\": \"query-memory-size-summary\"}", "{\"base-memory\": 16777216}");
+	ask(fd, "{\"execute\": \"query-machines\"}", "{\"name\": \"microvm\"");
+	ask(fd, "{\"execute\": \"query-chardev\"}", "\"label\": \"serial0\"");
+	close(fd);
+}
+
+/* Sends a text with descriptors, as many as are wanted. */
+static bool try_pass(int fd, const char *text, const int *fds, size_t n)
+{
+	union {
+		struct cmsghdr align;
+		char bytes[CMSG_SPACE(4 * sizeof(int))];
+	} control = { .bytes = { 0 } };
+	struct iovec io = { (void *)(uintptr_t)text, strlen(text) };
+	struct msghdr msg = { .msg_iov = &io, .msg_iovlen = 1, .msg_control = &control };
+	struct cmsghdr *c;
+
+	msg.msg_controllen = CMSG_SPACE(n * sizeof *fds);
+	c = CMSG_FIRSTHDR(&msg);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(n * sizeof *fds);
+	memcpy(CMSG_DATA(c), fds, n * sizeof *fds);
+	return sendmsg(fd, &msg, MSG_NOSIGNAL) == (ssize_t)io.iov_len;
+}
+
+static void pass(int fd, const char *text, const int *fds, size_t n)
+{
+	assert_true(try_pass(fd, text, fds, n));
+}
+
+static void files_are_passed_as_descriptors(void **state)
+{
+	static const char add[] = "{\"execute\": \"add-fd\", \"arguments\": {\"opaque\": \"x\"}}\n";
+	static const char picture[] =
+	    "{\"execute\": \"screendump\", \"arguments\": {\"filename\": \"/dev/fdset/%s\"}}";
+	int fd = meet(*state), two[2] = { STDIN_FILENO, STDOUT_FILENO };
+	char text[120];
+
+	ask(fd, "{\"execute\": \"add-fd\"}", "No file descriptor");
+	pass(fd, add, two, 1);
+	expect(fd, "{\"return\": {\"fdset-id\": 0, \"fd\": ");
+	ask(fd, "{\"execute\": \"query-fdsets\"}", "\"opaque\": \"x\"}]");
+	ask(fd, "{\"execute\": \"add-fd\"}", "No file descriptor");
+	/* More than one is no way to say which. */
+	pass(fd, add, two, 2);
+	expect(fd, "No file descriptor");
+	snprintf(text, sizeof text, picture, "7");
+	ask(fd, text, "display is off");
+	ask(fd, "{\"execute\": \"remove-fd\", \"arguments\": {\"fdset-id\": 3}}", "no such");
+	ask(fd, "{\"execute\": \"remove-fd\", \"arguments\": {\"fdset-id\": 0, \"fd\": 0}}",
+	    "no such");
+	ask(fd, "{\"execute\": \"remove-fd\", \"arguments\": {\"fdset-id\": 0}}",
+	    "{\"return\": {}}");
+	ask(fd, "{\"execute\": \"query-fdsets\"}", "{\"return\": []}");
+	/* Those of a client that leaves are not lost. */
+	pass(fd, "{", two, 1);
+	close(fd);
+	close(meet(*state));
+}
+
 static void keys_are_checked(void **state)
 {
 	int fd = meet(*state);
@@ -418,20 +488,29 @@ static void any_client_does_no_harm(void **state)
 	static const char *const words[] = { "{\"execute\": ", "\"stop\"", "\"cont\"", "}", "{",
 		"[", "]", ",", ":", "\"", "\\", "\n", "1e99999", "null",
 		"\"id\": ", "\"arguments\": ", "\xff\xfe", "\"\\u0000\"",
-		"{\"execute\": \"qmp_capabilities\"}", "{\"execute\": \"query-status\"}" };
-	const char *text = getenv("LODGE_SEED");
+		"{\"execute\": \"qmp_capabilities\"}", "{\"execute\": \"query-status\"}",
+		"\"add-fd\"", "\"remove-fd\"", "\"query-fdsets\"", "\"query-cpus-fast\"",
+		"\"query-lodge\"", "\"screendump\"", "\"send-key\"", "\"input-send-event\"",
+		"\"system_reset\"", "{\"fdset-id\": ", "4294967296", "-1",
+		"\"keys\": ", "\"filename\": \"/dev/fdset/0\"", "{\"execute\": \"add-fd\"}\n" };
+	const char *text = getenv("LODGE_SEED"), *rounds = getenv("LODGE_ROUNDS");
+	const unsigned n = rounds ? (unsigned)strtoul(rounds, NULL, 0) : 200;
 	unsigned seed = text ? (unsigned)strtoul(text, NULL, 0) : (unsigned)time(NULL);
 	struct vm *vm = *state;
 	int fd;
 
 	print_message("LODGE_SEED=%u\n", seed);
 	srand(seed);
-	for (unsigned round = 0; round < 200; round++) {
+	for (unsigned round = 0; round < n; round++) {
 		fd = dial(vm);
+		if (rand() & 1)
+			say(fd, "{\"execute\": \"qmp_capabilities\"}\n");
 		for (unsigned i = (unsigned)rand() % 60; i; i--) {
 			const char *w = words[(size_t)rand() % ARRAY_LEN(words)];
 
-			if (send(fd, w, strlen(w), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
+			if (rand() % 8 == 0
+				? !try_pass(fd, w, &(int){ STDIN_FILENO }, 1)
+				: send(fd, w, strlen(w), MSG_DONTWAIT | MSG_NOSIGNAL) < 0)
 				break;
 		}
 		close(fd);
@@ -460,6 +539,8 @@ int main(void)
 		TEST(capabilities_come_first),
 		TEST(the_guest_is_stopped_and_continued),
 		TEST(errors_are_sentences),
+		TEST(it_is_said_what_the_machine_is),
+		TEST(files_are_passed_as_descriptors),
 		TEST(keys_are_checked),
 		TEST(a_mouse_moves_or_it_is_said_why),
 		TEST(disks_are_described_and_resized),
