@@ -101,6 +101,11 @@ LODGE_API int lodge_config_finish(struct lodge_config *, struct lodge_error *);
  * zero byte; returns the length of the whole text without it.  (size_t)-1 without memory. */
 LODGE_API size_t lodge_config_print(const struct lodge_config *, char *text, size_t size);
 
+/* The value of a key, as snprintf; (size_t)-1: it was not given, has no value of its own (disk and
+ * others that add), or there is no memory. */
+LODGE_API size_t lodge_config_get(
+    const struct lodge_config *, const char *key, char *text, size_t size);
+
 /* Each key with one line on it. */
 LODGE_API void lodge_config_keys(
     void (*fn)(void *arg, const char *key, const char *about), void *arg);

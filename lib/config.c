@@ -37,6 +37,17 @@ int lodge_config_read(struct lodge_config *c, const char *path, struct lodge_err
 	return rc ? lib_fail(error, rc, &e) : 0;
 }
 
+size_t lodge_config_get(const struct lodge_config *c, const char *key, char *text, size_t size)
+{
+	struct buf b = { 0 };
+
+	if (config_get(&c->c, key, &b))
+		return lib_give(&b, text, size);
+	if (size)
+		*text = '\0';
+	return (size_t)-1;
+}
+
 int lodge_config_finish(struct lodge_config *c, struct lodge_error *error)
 {
 	struct err e;

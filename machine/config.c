@@ -166,6 +166,13 @@ static int check_virtio_bus(const char *key, const char *value, struct err *e)
 	return err_set(e, EINVAL, "%s \"%s\": there is mmio, pci", key, value);
 }
 
+static int check_sandbox(const char *key, const char *value, struct err *e)
+{
+	if (!strcmp(value, "on") || !strcmp(value, "off"))
+		return 0;
+	return err_set(e, EINVAL, "%s \"%s\": there is on, off", key, value);
+}
+
 static int check_entry(const char *key, const char *value, struct err *e)
 {
 	static const char *const ways[] = { "auto", "linux16", "linux32", "linux64", "multiboot",
@@ -304,6 +311,13 @@ static const struct key keys[] = {
 	    "yes: what is hot is compiled on a thread of its own, where the host has several "
 	    "CPUs" },
 	{ "trace", TEXT, AT(trace), check_trace, "events to print: a list such as sbi,virtio" },
+	{ "daemon", YES_NO, AT(daemon), NULL, "yes: lodge run returns when the guest runs" },
+	{ "log", TEXT, AT(log), NULL, "with daemon: the file for what lodge has to say" },
+	{ "pidfile", TEXT, AT(pidfile), NULL, "with daemon: the file for the process's number" },
+	{ "sandbox", TEXT, AT(sandbox), check_sandbox,
+	    "on or off: whether the process keeps only what it needs; default of lodge run: on" },
+	{ "sandbox-paths", TEXT, AT(sandbox_paths), NULL,
+	    "folders and files that it may use in spite of that, with colons between" },
 };
 
 static void *at(struct config *c, const struct key *k)
@@ -854,6 +868,24 @@ static void print_value(const struct config *c, const struct key *k, struct buf 
 	case SHARE:
 		break;
 	}
+}
+
+bool config_get(const struct config *c, const char *key, struct buf *b)
+{
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++) {
+		const struct key *k = &keys[i];
+
+		if (strcmp(k->name, key) || !is_given(c, k) || k->kind == DISK || k->kind == DEVICE)
+			continue;
+		if (k->kind == TEXT)
+			buf_printf(b, "%s", *text_at((struct config *)(uintptr_t)c, k));
+		else
+			print_value(c, k, b);
+		buf_put(b, "", 1);
+		b->len -= !b->failed;
+		return true;
+	}
+	return false;
 }
 
 void config_print(const struct config *c, struct buf *b)

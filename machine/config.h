@@ -66,6 +66,10 @@ struct config {
 	bool jit_paths;      /* in its best form */
 	bool jit_background; /* the best form is made on another thread */
 	char *trace;         /* comma list of categories */
+	bool daemon;         /* the command goes on without its terminal */
+	char *log, *pidfile; /* files */
+	char *sandbox;       /* "on" or "off"; NULL: off */
+	char *sandbox_paths; /* colons between: what it may use in spite of that */
 };
 
 void config_init(struct config *);
@@ -114,6 +118,9 @@ int config_check_vsock(const char *key, const char *value, struct err *);
 void config_print(const struct config *, struct buf *);
 /* The categories of `trace` as bits for struct log. */
 uint32_t config_trace(const struct config *);
+/* The value of a key as config_set takes it, with a zero byte behind (not counted in len); false:
+ * it is not given, or is of those that may be several. */
+bool config_get(const struct config *, const char *key, struct buf *);
 /* Each key with one line on it, for help and the manual. */
 void config_keys(void (*fn)(void *arg, const char *key, const char *about), void *arg);
 
