@@ -19,6 +19,10 @@ size_t lib_give(struct buf *b, char *text, size_t size);
  * owns; "": it has none.  -errno and the reason. */
 int lib_control_socket(const struct config *, char *path, size_t size, struct err *);
 
+/* Gives up what a machine of this configuration does not need any more (base/os_sandbox.h); its
+ * control socket is at ctl.  -errno, and what cannot be given up here. */
+int lib_confine(const struct config *, const char *ctl, struct err *);
+
 /* The engine of that name ("auto": the best) if it can run cpu here; NULL with *rc -ENOTSUP. */
 struct cpu_class;
 const struct engine_class *lib_engine(

@@ -180,6 +180,20 @@ static void on_reset(void *arg)
 	mon_guest_reset(m->mon);
 }
 
+/* All is open that will be, and no thread is there. */
+static void confine(struct lodge_machine *m)
+{
+	struct err e = { "" };
+
+	if (!m->config.sandbox || !strcmp(m->config.sandbox, "off"))
+		return;
+	if (lib_confine(&m->config, m->ctl, &e))
+		log_warn(&m->log,
+		    "sandbox: this host cannot do all of it (sandbox=off: without): %s", e.text);
+	else
+		mon_set_sandboxed(m->mon);
+}
+
 /* lodge_machine_free undoes this, however far it came. */
 static int build(struct lodge_machine *m, struct err *e)
 {
@@ -217,6 +231,7 @@ static int build(struct lodge_machine *m, struct err *e)
 	rc = open_control(m, e);
 	if (rc)
 		return rc;
+	confine(m);
 	rc = thread_start(&m->io, "lodge-io", run_loop, m);
 	if (rc)
 		return err_set(e, -rc, "cannot start a thread: %s", strerror(-rc));
