@@ -2,10 +2,12 @@
 /* lodge screenshot, type and send-key: a running machine's display and keyboard. */
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cmd/cmd.h"
@@ -13,39 +15,38 @@
 
 enum { TYPE_HOLD_MS = 20, KEY_HOLD_MS = 100 };
 
-/* The server's current folder is another one. */
-static char *absolute(const char *path)
+/* The file is ours to open: the machine's process may not be allowed to. */
+static int take_picture(struct ctl *c, const char *path)
 {
-	char *cwd = path[0] == '/' ? strdup("") : getcwd(NULL, 0), *all = NULL;
-	size_t n;
+	struct stat st;
+	char name[40];
+	int status, fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
 
-	if (cwd) {
-		n = strlen(cwd) + strlen(path) + 2;
-		all = malloc(n);
-		if (all)
-			snprintf(all, n, "%s%s%s", cwd, path[0] == '/' ? "" : "/", path);
-	}
-	free(cwd);
-	return all;
+	if (fd < 0)
+		return complain(STATUS_USAGE, "cannot write %s: %s", path, strerror(errno));
+	status = ctl_pass(c, fd, name, sizeof name);
+	close(fd);
+	if (status)
+		return status;
+	status =
+	    ctl_call(c, "screendump", json_pack("{s:s, s:s}", "filename", name, "format", "png"));
+	ctl_call(c, "remove-fd", json_pack("{s:i}", "fdset-id", atoi(strrchr(name, '/') + 1)));
+	if (status && stat(path, &st) == 0 && S_ISREG(st.st_mode))
+		unlink(path);
+	return status;
 }
 
 int cmd_screenshot(int argc, char **argv)
 {
 	struct ctl c;
-	char *path;
 	int status;
 
 	if (argc != 3)
 		return complain(STATUS_USAGE, "usage: lodge screenshot NAME|SOCKET FILE.png");
-	path = absolute(argv[2]);
-	if (!path)
-		return complain(STATUS_HOST, "%s: %s", argv[2], strerror(errno));
 	status = ctl_open(&c, argv[1]);
 	if (!status)
-		status = ctl_call(
-		    &c, "screendump", json_pack("{s:s, s:s}", "filename", path, "format", "png"));
+		status = take_picture(&c, argv[2]);
 	ctl_close(&c);
-	free(path);
 	return status;
 }
 
