@@ -5,7 +5,7 @@
 #include "base/compiler.h"
 
 /* What the command lodge exits with besides what a run gives (lodge(1), EXIT STATUS). */
-enum { STATUS_OK = 0, STATUS_USAGE = 1, STATUS_HOST = 2 };
+enum { STATUS_OK = 0, STATUS_USAGE = 1, STATUS_HOST = 2, STATUS_TIMEOUT = 4 };
 
 /* The commands: argv[0] is the command's name. They return the exit status. */
 int cmd_run(int argc, char **argv);
@@ -13,6 +13,8 @@ int cmd_help(int argc, char **argv);
 int cmd_engines(int argc, char **argv);
 int cmd_machines(int argc, char **argv);
 int cmd_balloon(int argc, char **argv);
+int cmd_list(int argc, char **argv);
+int cmd_status(int argc, char **argv);
 int cmd_screenshot(int argc, char **argv);
 int cmd_type(int argc, char **argv);
 int cmd_send_key(int argc, char **argv);

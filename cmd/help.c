@@ -9,9 +9,11 @@
 static void help_all(void)
 {
 	printf("usage: lodge run [options] [name]    run a virtual machine\n"
+	       "       lodge list                    the machines that run; VM: name or socket\n"
+	       "       lodge status VM               what one of them is\n"
 	       "       lodge engines                 what this host can run, and why not\n"
 	       "       lodge machines                the boards that there are\n"
-	       "       lodge screenshot VM FILE.png  what its display shows; VM: name or socket\n"
+	       "       lodge screenshot VM FILE.png  what its display shows\n"
 	       "       lodge type VM TEXT            types on its keyboard\n"
 	       "       lodge send-key VM KEY ...     f2, ctrl-alt-delete, ...\n"
 	       "       lodge balloon VM SIZE         how much memory the guest is to use\n"

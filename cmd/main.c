@@ -11,6 +11,8 @@ static const struct {
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{ "run", cmd_run },
+	{ "list", cmd_list },
+	{ "status", cmd_status },
 	{ "engines", cmd_engines },
 	{ "machines", cmd_machines },
 	{ "screenshot", cmd_screenshot },
@@ -39,9 +41,18 @@ static int finish_output(int status)
 	return status;
 }
 
+static void list_commands(char *text, size_t size)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < ARRAY_LEN(commands) && n < size; i++)
+		n += (size_t)snprintf(text + n, size - n, "%s%s", i ? ", " : "", commands[i].name);
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
+	char list[300];
 
 	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
 		if (!strcmp(commands[i].name, name))
@@ -52,12 +63,9 @@ int main(int argc, char **argv)
 		printf("lodge %s\n", lodge_version());
 		return finish_output(STATUS_OK);
 	}
+	list_commands(list, sizeof list);
 	if (!*name)
-		return complain(STATUS_USAGE, "a command is wanted: run, engines, machines, "
-					      "screenshot, type, send-key, balloon "
-					      "or help; lodge --help has examples");
-	return complain(STATUS_USAGE,
-	    "\"%.60s\" is not a command: there is run, engines, machines, screenshot, type, "
-	    "send-key, balloon, help",
-	    name);
+		return complain(
+		    STATUS_USAGE, "a command is wanted: %s; lodge --help has examples", list);
+	return complain(STATUS_USAGE, "\"%.60s\" is not a command: there is %s", name, list);
 }

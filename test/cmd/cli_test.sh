@@ -32,8 +32,8 @@ words "$tmp/off" 0x00100337 0x00005537 0x55550513 0x00a32023 0x6f
 words "$tmp/endless" 0x6f
 bare="-q -a riscv64 -b none -m 16M"
 
-what="no command" refused 'run, engines' ''
-what="an unknown command" refused '"walk".*run, engines' walk
+what="no command" refused 'run, list' ''
+what="an unknown command" refused '"walk".*run, list' walk
 what="help on nothing that there is" refused '"walk".*keys' help walk
 what="arguments of engines" refused 'engines takes no arguments' engines all
 what="an unknown long option" refused '--colour.*help run' run --colour=red
