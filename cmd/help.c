@@ -11,6 +11,8 @@ static void help_all(void)
 	printf("usage: lodge run [options] [name]    run a virtual machine\n"
 	       "       lodge list                    the machines that run; VM: name or socket\n"
 	       "       lodge status VM               what one of them is\n"
+	       "       lodge stop [-f] [-t TIME] VM ...  its power button; -f: ends it after TIME\n"
+	       "       lodge pause|resume|reset VM ...\n"
 	       "       lodge engines                 what this host can run, and why not\n"
 	       "       lodge machines                the boards that there are\n"
 	       "       lodge screenshot VM FILE.png  what its display shows\n"
