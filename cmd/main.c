@@ -17,6 +17,7 @@ static const struct {
 	{ "pause", cmd_pause },
 	{ "resume", cmd_resume },
 	{ "reset", cmd_reset },
+	{ "console", cmd_console },
 	{ "engines", cmd_engines },
 	{ "machines", cmd_machines },
 	{ "screenshot", cmd_screenshot },
