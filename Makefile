@@ -17,6 +17,9 @@ ALL_CFLAGS = -std=c11 $(WARN) -fPIC -fvisibility=hidden -fno-strict-aliasing -pt
 PACKERS := $(foreach p,lzma lz4 zstd nbd,$(if $(shell pkg-config --exists lib$p 2>/dev/null && echo yes),$p))
 override CPPFLAGS += $(if $(filter lzma,$(PACKERS)),-DHAVE_LZMA) $(if $(filter lz4,$(PACKERS)),-DHAVE_LZ4) \
 	$(if $(filter zstd,$(PACKERS)),-DHAVE_ZSTD) $(if $(filter nbd,$(PACKERS)),-DHAVE_LIBNBD)
+# Lines that a person edits, in lodge monitor.
+EDIT := $(if $(shell pkg-config --exists libedit 2>/dev/null && echo yes),-ledit)
+override CPPFLAGS += $(if $(EDIT),-DHAVE_LIBEDIT)
 LDLIBS += -lfdt -lz -lZydis -ljansson $(PACKERS:%=-l%) -lm -pthread
 
 KINDS = dev dev/virtio host/image cpu engine machine
@@ -33,7 +36,7 @@ TESTS = $(patsubst %.c,$O/%,$(shell find test -name '*_test.c'))
 all: $O/lodge $O/liblodge.a $O/liblodge.so $O/lodge.pc
 
 $O/lodge: $(CMD) $O/liblodge.a
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(EDIT)
 $O/liblodge.a: $(OBJ)
 	rm -f $@ && $(AR) rcs $@ $^
 $O/liblodge.so: $(OBJ)

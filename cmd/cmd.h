@@ -20,6 +20,7 @@ int cmd_pause(int argc, char **argv);
 int cmd_resume(int argc, char **argv);
 int cmd_reset(int argc, char **argv);
 int cmd_console(int argc, char **argv);
+int cmd_monitor(int argc, char **argv);
 int cmd_screenshot(int argc, char **argv);
 int cmd_type(int argc, char **argv);
 int cmd_send_key(int argc, char **argv);

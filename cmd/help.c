@@ -14,6 +14,7 @@ static void help_all(void)
 	       "       lodge stop [-f] [-t TIME] VM ...  its power button; -f: ends it after TIME\n"
 	       "       lodge pause|resume|reset VM ...\n"
 	       "       lodge console VM              its console on this terminal\n"
+	       "       lodge monitor VM [COMMAND [KEY=VALUE ...]]  commands as of QEMU's QMP\n"
 	       "       lodge engines                 what this host can run, and why not\n"
 	       "       lodge machines                the boards that there are\n"
 	       "       lodge screenshot VM FILE.png  what its display shows\n"

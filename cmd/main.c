@@ -18,6 +18,7 @@ static const struct {
 	{ "resume", cmd_resume },
 	{ "reset", cmd_reset },
 	{ "console", cmd_console },
+	{ "monitor", cmd_monitor },
 	{ "engines", cmd_engines },
 	{ "machines", cmd_machines },
 	{ "screenshot", cmd_screenshot },
