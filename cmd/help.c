@@ -35,6 +35,9 @@ static void help_all(void)
 	       "A PC with its display and nothing on this terminal, looked at from another one:\n"
 	       "  lodge run -M pc -b bios-256k.bin -d disk.img -C none --ctl ./vm.ctl\n"
 	       "  lodge screenshot ./vm.ctl screen.png\n"
+	       "One that goes on without this terminal, its console, and its end:\n"
+	       "  lodge run -D -k vmlinux -i initrd.gz -p console=ttyS0 web\n"
+	       "  lodge console web; lodge stop web\n"
 	       "One of the machines described in a file, with its settings printed first:\n"
 	       "  lodge run -f vm.conf --print-config web; lodge run -f vm.conf web\n");
 }

@@ -33,10 +33,15 @@ static const struct option table[] = {
 	    "a disk; BUS is virtio, ahci, ide, nvme or floppy; may be repeated" },
 	{ 's', "share", KEY, "share", "FOLDER:TAG[,ro][,mapped]",
 	    "a folder for the guest to mount by 9P; may be repeated" },
-	{ 'C', "console", KEY, "console", "WHERE", "stdio, pty, unix:PATH, file:PATH or none" },
-	{ 0, "ctl", KEY, "ctl", "PATH", "a control socket; auto: found by the name; none" },
+	{ 'C', "console", KEY, "console", "WHERE",
+	    "stdio, pty, keep, unix:PATH, file:PATH or none" },
+	{ 0, "ctl", KEY, "ctl", "PATH",
+	    "a control socket; auto: by the name, the default if there is one" },
 	{ 'f', "config", CONFIG_FILE, NULL, "FILE", "read settings from a file, see vm.conf(5)" },
 	{ 'o', "option", SETTING, NULL, "KEY=VALUE", "any setting; lodge help keys lists them" },
+	{ 'D', "daemon", KEY_YES, "daemon", NULL, "return when the guest runs; see lodge console" },
+	{ 0, "log", KEY, "log", "FILE", "with -D: where lodge's own words go" },
+	{ 0, "pidfile", KEY, "pidfile", "FILE", "with -D: a file for the process's number" },
 	{ 'S', "paused", KEY_YES, "paused", NULL, "wait for Ctrl-a s, or SIGUSR1, to start" },
 	{ 0, "timeout", KEY, "timeout", "TIME", "end after 60s, 5m, 1h (exit 4)" },
 	{ 0, "exit-from-guest", KEY_YES, "exit-from-guest", NULL, "exit with the guest's status" },
@@ -209,13 +214,39 @@ static int read_all(struct options *o, int argc, char **argv, enum pass pass)
 	return rc;
 }
 
+static bool has(const struct options *o, const char *key)
+{
+	return lodge_config_get(o->config, key, NULL, 0) != (size_t)-1;
+}
+
+static int set_default(struct options *o, const char *key, const char *value)
+{
+	struct lodge_error e;
+
+	return has(o, key) || !lodge_config_set(o->config, key, value, &e) ? 0 : config_error(&e);
+}
+
+/* What differs from the library's defaults. */
+static int set_defaults(struct options *o)
+{
+	int rc = set_default(o, "sandbox", "on");
+
+	if (!rc && has(o, "name"))
+		rc = set_default(o, "ctl", "auto");
+	if (!rc && has(o, "daemon"))
+		rc = set_default(o, "console", "keep");
+	return rc;
+}
+
 int options_read(struct options *o, int argc, char **argv)
 {
 	int rc = read_all(o, argc, argv, NAMES);
 
 	if (!rc)
 		rc = read_all(o, argc, argv, FILES);
-	return rc ? rc : read_all(o, argc, argv, SETTINGS);
+	if (!rc)
+		rc = read_all(o, argc, argv, SETTINGS);
+	return rc ? rc : set_defaults(o);
 }
 
 void options_help(void)

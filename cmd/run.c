@@ -18,6 +18,7 @@
 #include "base/os.h"
 #include "base/thread.h"
 #include "cmd/cmd.h"
+#include "cmd/daemon.h"
 #include "cmd/options.h"
 
 struct run {
@@ -80,7 +81,7 @@ static void on_key(void *arg, char key)
 		lodge_machine_continue(r->machine);
 		break;
 	case 'c':
-		say(r, "there is no monitor in this version");
+		say(r, "the monitor is another command: lodge monitor NAME, on another terminal");
 		break;
 	case 'h':
 	case '?':
@@ -235,7 +236,7 @@ static void describe(struct run *r, const char *console)
 
 /* The guest's last output is written while the machine is freed.  When nobody reads it a signal
  * has to help, and must not leave the terminal raw. */
-static int run(struct run *r, const struct options *o)
+static int run(struct run *r, const struct options *o, struct daemon *d)
 {
 	const struct lodge_hooks hooks = { .arg = r, .log = on_log, .key = on_key };
 	struct lodge_error e;
@@ -253,6 +254,7 @@ static int run(struct run *r, const struct options *o)
 	if (!strcmp(console, "stdio") && isatty(STDIN_FILENO))
 		make_raw(r);
 	tell_size(r);
+	daemon_ready(d);
 	status = run_with_signals(r);
 	restore(r);
 	pthread_sigmask(SIG_UNBLOCK, &r->signals, NULL);
@@ -273,6 +275,37 @@ static int print_config(const struct lodge_config *c)
 	return STATUS_OK;
 }
 
+static int check_daemon(const struct lodge_config *c)
+{
+	char text[16];
+
+	lodge_config_get(c, "console", text, sizeof text);
+	if (!strcmp(text, "stdio"))
+		return complain(STATUS_USAGE, "daemon: console \"stdio\": it has no terminal; "
+					      "keep, pty, unix:PATH, file:PATH or "
+					      "none is wanted");
+	if (lodge_config_get(c, "ctl", text, sizeof text) == (size_t)-1)
+		return complain(STATUS_USAGE,
+		    "daemon: the VM needs a name, or --ctl PATH, by which it can be reached");
+	return 0;
+}
+
+static int run_here_or_there(struct run *r, const struct options *o)
+{
+	struct daemon d = { .ready = -1, .null = -1, .log = -1, .pid_fd = -1 };
+	int status = 0;
+
+	if (lodge_config_get(o->config, "daemon", NULL, 0) != (size_t)-1) {
+		status = check_daemon(o->config);
+		if (status || daemon_begin(&d, o->config, &status))
+			return status;
+	}
+	if (!status)
+		status = run(r, o, &d);
+	daemon_end(&d);
+	return status;
+}
+
 static int run_options(struct options *o, int argc, char **argv)
 {
 	struct run r = { 0 };
@@ -288,7 +321,7 @@ static int run_options(struct options *o, int argc, char **argv)
 	if (o->print_config)
 		return print_config(o->config);
 	mutex_init(&r.lock);
-	status = run(&r, o);
+	status = run_here_or_there(&r, o);
 	mutex_fini(&r.lock);
 	return status;
 }

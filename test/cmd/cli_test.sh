@@ -213,7 +213,7 @@ is $? 143 "and another ends it before it starts"
 
 "$LODGE" --help >"$tmp/out" 2>"$tmp/err"
 is $? 0 "--help"
-is "$(grep -c '^  lodge run' "$tmp/out")" 6 "it has six examples"
+is "$(grep -c '^  lodge run' "$tmp/out")" 7 "it has seven examples"
 "$LODGE" run --help >"$tmp/out" 2>"$tmp/err"
 is $? 0 "run --help"
 has "$tmp/out" '-k, --kernel FILE' "it lists the options"

@@ -8,8 +8,9 @@ printf '\043\200\242\000\223\005\020\007\343\024\265\376\067\125\000\000\023\005
 printf '\157\000\000\000' >>"$tmp/echo"
 
 cat >"$tmp/terminal.py" <<'END'
-import os, pty, select, signal, sys, termios, time
-lodge, kernel = sys.argv[1:]
+import os, pty, select, signal, subprocess, sys, termios, time
+lodge, kernel = sys.argv[1:3]
+has_edit = sys.argv[3] == "yes"
 count = 0
 
 def ok(good, text, more=b""):
@@ -20,11 +21,12 @@ def ok(good, text, more=b""):
         print("#   %r" % more)
 
 class Terminal:
-    def __init__(self, *options):
+    def __init__(self, *options, command=None):
         self.master, slave = pty.openpty()
         self.slave, self.text = slave, b""
         self.before = termios.tcgetattr(slave)
         args = [lodge, "run", "-a", "riscv64", "-b", "none", "-m", "16M", "-k", kernel] + list(options)
+        args = [lodge] + command if command else args
         self.pid = os.fork()
         if not self.pid:
             try:
@@ -69,7 +71,7 @@ ok(t.wait_for(b"\x01."), "Ctrl-a Ctrl-a sends one", t.text)
 t.send(b"\x01h")
 ok(t.wait_for(b"Ctrl-a x  quit"), "Ctrl-a h lists the keys", t.text)
 t.send(b"\x01c")
-ok(t.wait_for(b"no monitor"), "Ctrl-a c says that there is no monitor", t.text)
+ok(t.wait_for(b"lodge monitor NAME"), "Ctrl-a c says where the monitor is", t.text)
 t.send(b"\x01?\x01z")
 ok(t.wait_for(b"no such key"), "another key after Ctrl-a does not reach the guest", t.text)
 t.send(b"\x01x")
@@ -109,6 +111,47 @@ os.kill(t.pid, signal.SIGCONT)
 ok(t.raw(), "and raw again when it goes on")
 t.send(b"\x01x")
 t.end()
+
+subprocess.run([lodge, "run", "-Dq", "-a", "riscv64", "-b", "none", "-m", "16M", "-k", kernel, "tty"])
+t = Terminal(command=["console", "tty"])
+ok(t.wait_for(b"Ctrl-a x leaves") and t.raw(), "the console of a machine that runs: the terminal becomes raw", t.text)
+t.send(b"hi\x03")
+ok(t.wait_for(b"hi\x03"), "keys go to the guest, Ctrl-c too", t.text)
+t.send(b"\x01\x01.")
+ok(t.wait_for(b"\x01."), "Ctrl-a Ctrl-a sends one", t.text)
+t.send(b"\x01h")
+ok(t.wait_for(b"leave it"), "Ctrl-a h lists the keys", t.text)
+u = Terminal(command=["console", "tty"])
+ok(u.wait_for(b"hi\x03"), "another one sees what was printed before", u.text)
+ok(t.wait_for(b"somebody else is at its console"), "and takes the console over", t.text)
+status, restored = t.end()
+ok(status == 0 and restored, "the terminal is as it was")
+u.raw()
+u.send(b"\x01x")
+status, restored = u.end()
+ok(status == 0 and restored, "Ctrl-a x leaves the console")
+t = Terminal(command=["console", "tty"])
+t.raw()
+os.kill(t.pid, signal.SIGTERM)
+status, restored = t.end()
+ok(status == 128 + signal.SIGTERM and restored, "and so does a signal", b"%d" % status)
+
+t = Terminal(command=["monitor", "tty"])
+ok(t.wait_for(b"(tty) "), "the monitor prompts", t.text)
+t.send(b"query-st\t\r" if has_edit else b"query-status\r")
+ok(t.wait_for(b"status: running"), "it answers, and completes commands", t.text)
+subprocess.run([lodge, "pause", "tty"])
+ok(t.wait_for(b"STOP"), "it tells of events while nobody types", t.text)
+t.send(b"\x1b[A\r" if has_edit else b"query-status\r")
+ok(t.wait_for(b"status: paused"), "it knows the line before", t.text)
+t.send(b"quit\r")
+ok(t.wait_for(b"SHUTDOWN"), "quit ends the machine", t.text)
+status, restored = t.end()
+ok(status == 0 and restored, "and with it the monitor", b"%d" % status)
 print("1..%d" % count)
 END
-python3 "$tmp/terminal.py" "$LODGE" "$tmp/echo"
+XDG_RUNTIME_DIR=$tmp
+export XDG_RUNTIME_DIR
+edit=no
+! ldd "$(readlink -f "$LODGE")" 2>/dev/null | grep -q libedit || edit=yes
+python3 "$tmp/terminal.py" "$LODGE" "$tmp/echo" "$edit"
