@@ -116,6 +116,14 @@ install: all
 	install -m 644 include/lodge.h $(DESTDIR)$(PREFIX)/include/lodge.h
 	install -m 644 doc/lodge.1 $(DESTDIR)$(PREFIX)/share/man/man1/lodge.1
 	install -m 644 doc/vm.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/vm.conf.5
+	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/lib/systemd/user \
+	    $(DESTDIR)$(PREFIX)/share/examples/lodge/rc.d
+	for d in system user; do \
+		sed -e 's|@PREFIX@|$(PREFIX)|' share/systemd/lodge@.service \
+		    >"$(DESTDIR)$(PREFIX)/lib/systemd/$$d/lodge@.service"; done
+	for s in netbsd freebsd openbsd; do \
+		sed -e 's|@PREFIX@|$(PREFIX)|' share/rc.d/lodge.$$s \
+		    >"$(DESTDIR)$(PREFIX)/share/examples/lodge/rc.d/lodge.$$s"; done
 	install -m 644 share/completion/lodge.bash \
 	    $(DESTDIR)$(PREFIX)/share/bash-completion/completions/lodge
 	install -m 644 share/completion/_lodge $(DESTDIR)$(PREFIX)/share/zsh/site-functions/_lodge

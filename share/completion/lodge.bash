@@ -1,20 +1,47 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Completion of lodge(1) for bash.  What there is comes from the program itself.
 
+# The arguments of commands for machines that run: their names, and what each command takes besides.
+_lodge_running()
+{
+	local command=${COMP_WORDS[1]} words
+
+	case $command in
+	stop) words='--force --all --timeout' ;;
+	status) words=--json ;;
+	esac
+	if [[ $command == screenshot ]] && ((COMP_CWORD == 3)); then
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+	elif [[ $command == monitor ]] && ((COMP_CWORD == 3)); then
+		mapfile -t COMPREPLY < <(compgen -W "$("$lodge" monitor "$prev" query-commands 2>/dev/null |
+			awk '{ print $NF }')" -- "$cur")
+	elif [[ $cur == */* ]]; then
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+	elif ((COMP_CWORD == 2)) || [[ $command == @(stop|pause|resume|reset|status) ]]; then
+		mapfile -t COMPREPLY < <(compgen -W "$("$lodge" list | awk 'NR > 1 { print $1 }') $words" -- "$cur")
+	fi
+}
+
 _lodge()
 {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} lodge=${COMP_WORDS[0]}
 
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W 'run screenshot type send-key balloon engines machines help --help --version' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'run list status stop pause resume reset console monitor screenshot type
+			send-key balloon engines machines help --help --version' -- "$cur")
 		return
 	fi
 	case ${COMP_WORDS[1]} in
 	run) ;;
-	screenshot | type | send-key | balloon)
-		compopt -o filenames
-		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+	list)
+		mapfile -t COMPREPLY < <(compgen -W --json -- "$cur")
+		return
+		;;
+	status | stop | pause | resume | reset | console | monitor | screenshot | type | send-key | balloon)
+		_lodge_running
 		return
 		;;
 	help)
@@ -34,7 +61,7 @@ _lodge()
 		mapfile -t COMPREPLY < <(compgen -W "auto $("$lodge" engines | awk '{ print $1 }')" -- "$cur")
 		;;
 	-C | --console)
-		mapfile -t COMPREPLY < <(compgen -W 'stdio pty none unix: file:' -- "$cur")
+		mapfile -t COMPREPLY < <(compgen -W 'stdio pty keep none unix: file:' -- "$cur")
 		;;
 	-o | --option)
 		mapfile -t COMPREPLY < <(compgen -S = -W "$("$lodge" help keys | awk 'NR > 2 { print $1 }')" -- "$cur")
@@ -44,7 +71,7 @@ _lodge()
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -W 'auto none' -- "$cur"; compgen -f -- "$cur")
 		;;
-	-b | --firmware | -k | --kernel | -i | --initrd | -d | --disk | -f | --config)
+	--log | --pidfile | -b | --firmware | -k | --kernel | -i | --initrd | -d | --disk | -f | --config)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		;;
