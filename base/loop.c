@@ -32,8 +32,10 @@ struct loop {
 	int wake[2]; /* a pipe: one byte in it when calls were posted or stop was set */
 	struct loop_io *ios;
 	struct loop_io *dead; /* removed; the poller may just have named them, so freed later */
-	struct mutex lock;    /* for calls */
+	struct loop_timer *timers;
+	struct mutex lock; /* for calls and asleep */
 	struct call *calls, **calls_end;
+	bool asleep; /* or about to be: who posts a call has to wake it */
 	atomic_bool stop;
 };
 
@@ -209,13 +211,90 @@ static void drain(int fd)
 		;
 }
 
+void loop_timer_init(struct loop_timer *t, struct loop *l, void (*fn)(void *arg), void *arg)
+{
+	*t = (struct loop_timer){ .loop = l, .when = UINT64_MAX, .fn = fn, .arg = arg };
+}
+
+void loop_timer_set(struct loop_timer *t, uint64_t when)
+{
+	struct loop_timer **p = &t->loop->timers;
+
+	if (t->when != UINT64_MAX) {
+		while (*p != t)
+			p = &(*p)->next;
+		*p = t->next;
+	}
+	t->when = when;
+	if (when != UINT64_MAX) {
+		t->next = t->loop->timers;
+		t->loop->timers = t;
+	}
+}
+
+static struct loop_timer *first_timer(const struct loop *l)
+{
+	struct loop_timer *first = l->timers;
+
+	for (struct loop_timer *t = first; t; t = t->next)
+		if (t->when < first->when)
+			first = t;
+	return first;
+}
+
+static void run_timers(struct loop *l)
+{
+	const uint64_t now = l->timers ? os_clock_ns() : 0;
+	struct loop_timer *t;
+
+	while ((t = first_timer(l)) && t->when <= now) {
+		loop_timer_set(t, UINT64_MAX);
+		t->fn(t->arg);
+	}
+}
+
+enum { LONGEST_MS = 60000 };
+
+static int timeout_ms(const struct loop *l)
+{
+	const struct loop_timer *first = first_timer(l);
+	uint64_t now;
+
+	if (any_ready(l))
+		return 0;
+	if (!first)
+		return -1;
+	now = os_clock_ns();
+	if (first->when <= now)
+		return 0;
+	if (first->when - now > LONGEST_MS * UINT64_C(1000000))
+		return LONGEST_MS;
+	return (int)((first->when - now + 999999) / 1000000);
+}
+
+/* How long the poller may wait; from now on, who posts a call wakes it. */
+static int fall_asleep(struct loop *l)
+{
+	int ms = timeout_ms(l);
+
+	mutex_lock(&l->lock);
+	l->asleep = !l->calls;
+	if (!l->asleep)
+		ms = 0;
+	mutex_unlock(&l->lock);
+	return ms;
+}
+
 void loop_run(struct loop *l)
 {
 	struct os_event ev[32];
 
 	while (!atomic_load(&l->stop)) {
-		int n = os_poll_wait(l->poll, ev, ARRAY_LEN(ev), any_ready(l) ? 0 : -1);
+		int n = os_poll_wait(l->poll, ev, ARRAY_LEN(ev), fall_asleep(l));
 
+		mutex_lock(&l->lock);
+		l->asleep = false;
+		mutex_unlock(&l->lock);
 		for (int i = 0; i < n; i++) {
 			struct loop_io *io = ev[i].ptr;
 
@@ -225,6 +304,7 @@ void loop_run(struct loop *l)
 				drain(l->wake[0]);
 		}
 		run_ready(l);
+		run_timers(l);
 		run_calls(l);
 		free_ios(&l->dead);
 	}
@@ -250,17 +330,18 @@ void loop_stop(struct loop *l)
 int loop_post(struct loop *l, void (*fn)(void *arg), void *arg)
 {
 	struct call *c = malloc(sizeof *c);
-	bool first;
+	bool asleep;
 
 	if (!c)
 		return -ENOMEM;
 	*c = (struct call){ .fn = fn, .arg = arg };
 	mutex_lock(&l->lock);
-	first = !l->calls;
 	*l->calls_end = c;
 	l->calls_end = &c->next;
+	asleep = l->asleep;
+	l->asleep = false;
 	mutex_unlock(&l->lock);
-	if (first)
+	if (asleep)
 		wake(l);
 	return 0;
 }

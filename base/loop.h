@@ -31,4 +31,17 @@ void loop_stop(struct loop *);
 /* fn(arg) on the loop's thread, soon, in the order posted. -ENOMEM or 0. */
 int loop_post(struct loop *, void (*fn)(void *arg), void *arg);
 
+/* On the loop's thread, or while it does not run: fn(arg) there, once, when os_clock_ns() has
+ * reached `when`; fn may set it again, to a time that is to come.  UINT64_MAX: never, as whoever
+ * embeds it sets it before it goes. */
+struct loop_timer {
+	struct loop *loop;
+	struct loop_timer *next; /* of those that are set */
+	uint64_t when;
+	void (*fn)(void *arg);
+	void *arg;
+};
+void loop_timer_init(struct loop_timer *, struct loop *, void (*fn)(void *arg), void *arg);
+void loop_timer_set(struct loop_timer *, uint64_t when);
+
 #endif

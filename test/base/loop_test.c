@@ -208,6 +208,57 @@ static void plain_files_are_always_ready(void **state)
 	loop_free(r.loop);
 }
 
+struct ticker {
+	struct loop *loop;
+	struct loop_timer slow, fast, never;
+	uint64_t began;
+	unsigned fasts, slows;
+};
+
+static void tick(void *arg)
+{
+	struct ticker *t = arg;
+
+	assert_true(os_clock_ns() >= t->began + ++t->fasts * 1000000);
+	if (t->fasts < 5)
+		loop_timer_set(&t->fast, t->began + (t->fasts + 1) * 1000000);
+	else
+		loop_timer_set(&t->never, UINT64_MAX);
+}
+
+static void tock(void *arg)
+{
+	struct ticker *t = arg;
+
+	t->slows++;
+	assert_int_equal(t->fasts, 5);
+	loop_stop(t->loop);
+}
+
+static void unwanted(void *arg)
+{
+	(void)arg;
+	fail();
+}
+
+static void timers_fire_in_time_and_once(void **state)
+{
+	struct ticker t = { .loop = loop_new(NULL), .began = os_clock_ns() };
+
+	(void)state;
+	loop_timer_init(&t.slow, t.loop, tock, &t);
+	loop_timer_init(&t.fast, t.loop, tick, &t);
+	loop_timer_init(&t.never, t.loop, unwanted, &t);
+	loop_timer_set(&t.slow, t.began + 50000000);
+	loop_timer_set(&t.never, t.began + 40000000000);
+	loop_timer_set(&t.fast, t.began + 1000000);
+	loop_timer_set(&t.slow, t.began + 30000000);
+	loop_run(t.loop);
+	assert_int_equal(t.slows, 1);
+	assert_true(os_clock_ns() >= t.began + 30000000);
+	loop_free(t.loop);
+}
+
 static void bad_descriptors_are_refused(void **state)
 {
 	struct loop *l = loop_new(NULL);
@@ -229,6 +280,7 @@ int main(void)
 		cmocka_unit_test(callbacks_may_remove_others_that_are_ready),
 		cmocka_unit_test(interest_can_be_changed),
 		cmocka_unit_test(plain_files_are_always_ready),
+		cmocka_unit_test(timers_fire_in_time_and_once),
 		cmocka_unit_test(bad_descriptors_are_refused),
 	};
 
