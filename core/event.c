@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,18 +19,18 @@ struct source {
 	void *arg;
 };
 
-struct event {
-	struct event *next;
+struct event_block {
+	struct event_block *next;
 	int source;
 	size_t len;
-	uint8_t data[];
+	_Alignas(max_align_t) uint8_t data[];
 };
 
 struct events {
 	struct source *sources;
 	int nsources;
 	struct mutex lock; /* for the queue */
-	struct event *first, **end;
+	struct event_block *first, **end;
 	atomic_bool pending; /* there is a first */
 	void (*wake)(void *arg);
 	void *wake_arg;
@@ -49,9 +50,9 @@ struct events *events_new(void)
 	return ev;
 }
 
-static struct event *take_all(struct events *ev)
+static struct event_block *take_all(struct events *ev)
 {
-	struct event *first;
+	struct event_block *first;
 
 	mutex_lock(&ev->lock);
 	first = ev->first;
@@ -64,7 +65,7 @@ static struct event *take_all(struct events *ev)
 
 void events_free(struct events *ev)
 {
-	struct event *e, *next;
+	struct event_block *e, *next;
 
 	if (!ev)
 		return;
@@ -94,17 +95,26 @@ void events_forget(struct events *ev, int source)
 	ev->sources[source].deliver = NULL;
 }
 
-int events_post(struct events *ev, int source, const void *data, size_t len)
+struct event_block *events_alloc(size_t room)
 {
-	struct event *e = malloc(sizeof *e + len);
+	return malloc(sizeof(struct event_block) + room);
+}
 
-	if (!e)
-		return -ENOMEM;
+void events_drop(struct event_block *e)
+{
+	free(e);
+}
+
+uint8_t *events_data(struct event_block *e)
+{
+	return e->data;
+}
+
+void events_post_block(struct events *ev, int source, struct event_block *e, size_t len)
+{
 	e->next = NULL;
 	e->source = source;
 	e->len = len;
-	if (len)
-		memcpy(e->data, data, len);
 	mutex_lock(&ev->lock);
 	*ev->end = e;
 	ev->end = &e->next;
@@ -112,6 +122,17 @@ int events_post(struct events *ev, int source, const void *data, size_t len)
 	mutex_unlock(&ev->lock);
 	if (ev->wake)
 		ev->wake(ev->wake_arg);
+}
+
+int events_post(struct events *ev, int source, const void *data, size_t len)
+{
+	struct event_block *e = events_alloc(len);
+
+	if (!e)
+		return -ENOMEM;
+	if (len)
+		memcpy(e->data, data, len);
+	events_post_block(ev, source, e, len);
 	return 0;
 }
 
@@ -123,7 +144,7 @@ void events_on_post(struct events *ev, void (*wake)(void *arg), void *arg)
 
 void events_deliver(struct events *ev)
 {
-	struct event *e, *next;
+	struct event_block *e, *next;
 
 	if (!events_pending(ev))
 		return;

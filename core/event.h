@@ -27,6 +27,13 @@ int events_source(struct events *, const char *name, struct mutex *lock,
 void events_forget(struct events *, int source);
 /* Any thread: copies data, queues it, and wakes the VM.  -ENOMEM or 0. */
 int events_post(struct events *, int source, const void *data, size_t len);
+/* The same in two steps, for much data: events_alloc gives memory for at most `room` bytes, to be
+ * filled in, and events_post_block takes it over with the first len of them; it never fails. */
+struct event_block;
+struct event_block *events_alloc(size_t room); /* NULL without memory */
+void events_drop(struct event_block *);        /* instead of posting it; NULL is fine */
+uint8_t *events_data(struct event_block *);    /* aligned like malloc's */
+void events_post_block(struct events *, int source, struct event_block *, size_t len);
 /* Called (on the posting thread) after each post; set once by the machine. */
 void events_on_post(struct events *, void (*wake)(void *arg), void *arg);
 /* VM's thread: delivers all that is queued, in order. */

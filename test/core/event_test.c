@@ -63,6 +63,24 @@ static void delivered_in_order_with_the_lock_held(void **state)
 	mutex_fini(&m);
 }
 
+static void blocks_are_delivered_without_a_copy(void **state)
+{
+	struct events *ev = events_new();
+	struct event_block *e = events_alloc(100);
+	struct got g = { .again = NULL };
+
+	(void)state;
+	events_source(ev, "a", NULL, deliver, &g);
+	memcpy(events_data(e), "block", 5);
+	events_post_block(ev, 0, e, 5);
+	events_drop(events_alloc(100));
+	events_drop(NULL);
+	events_post(ev, 0, " and copy", 9);
+	events_deliver(ev);
+	assert_string_equal(g.text, "block and copy");
+	events_free(ev);
+}
+
 static void posts_while_delivering_come_next_time(void **state)
 {
 	struct events *ev = events_new();
@@ -205,6 +223,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(delivered_in_order_with_the_lock_held),
+		cmocka_unit_test(blocks_are_delivered_without_a_copy),
 		cmocka_unit_test(posts_while_delivering_come_next_time),
 		cmocka_unit_test(threads_may_post),
 		cmocka_unit_test(sources_can_end),
