@@ -68,6 +68,15 @@ void os_tty_restore(int fd, const struct termios *before);
 /* How large it is, in characters; -ENOTTY when fd is no terminal. */
 int os_tty_size(int fd, unsigned *cols, unsigned *rows);
 
+/* A tap device: each read and write is one Ethernet frame.  name: of the interface, which is made
+ * if there is none of that name (Linux), or must be there.  The descriptor does not block; -errno
+ * and the reason.  *header: whether each frame stands behind a struct virtio_net_hdr of 10 bytes,
+ * in the host's byte order. */
+int os_tap_open(const char *name, int *header, struct err *);
+/* With a header: what frames that are read may have.  Linux has them all; 0 or -errno. */
+enum { OS_TAP_CSUM = 1, OS_TAP_TSO4 = 2, OS_TAP_TSO6 = 4, OS_TAP_ECN = 8 };
+int os_tap_offloads(int fd, unsigned offloads);
+
 /* The poller under base/loop.c: epoll or kqueue.  `ptr` comes back with each event. */
 enum { OS_POLL_IN = 1, OS_POLL_OUT = 2, OS_POLL_HUP = 4 };
 struct os_event {

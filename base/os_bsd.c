@@ -6,7 +6,9 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/event.h>
 #include <sys/file.h>
 #include <sys/param.h>
@@ -124,6 +126,26 @@ int os_file_in_memory(int fd)
 {
 	(void)fd;
 	return 0;
+}
+
+int os_tap_open(const char *name, int *header, struct err *e)
+{
+	char path[32];
+	int fd;
+
+	*header = 0;
+	if (!*name || strchr(name, '/') ||
+	    (size_t)snprintf(path, sizeof path, "/dev/%s", name) >= sizeof path)
+		return err_set(e, EINVAL, "tap \"%s\": that is no interface's name", name);
+	fd = open(path, O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	return fd < 0 ? err_set(e, errno, "tap %s: cannot open %s: %s", name, path, strerror(errno))
+		      : fd;
+}
+
+int os_tap_offloads(int fd, unsigned offloads)
+{
+	(void)fd;
+	return offloads ? -ENOTSUP : 0;
 }
 
 int os_poll_new(void)

@@ -6,9 +6,13 @@
 #include <fcntl.h>
 #include <linux/falloc.h>
 #include <linux/magic.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/uio.h>
@@ -95,6 +99,41 @@ int os_file_in_memory(int fd)
 	struct statfs fs;
 
 	return fstatfs(fd, &fs) == 0 && (fs.f_type == TMPFS_MAGIC || fs.f_type == RAMFS_MAGIC);
+}
+
+int os_tap_open(const char *name, int *header, struct err *e)
+{
+	struct ifreq r = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
+	int fd;
+
+	*header = 1;
+	if (!*name || strlen(name) >= sizeof r.ifr_name)
+		return err_set(e, EINVAL, "tap \"%s\": an interface's name has 1 to %zu bytes",
+		    name, sizeof r.ifr_name - 1);
+	strcpy(r.ifr_name, name);
+	fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return err_set(
+		    e, errno, "tap %s: cannot open /dev/net/tun: %s", name, strerror(errno));
+	if (ioctl(fd, TUNSETIFF, &r) < 0) {
+		err_set(e, errno,
+		    "tap %s: %s (as root: ip tuntap add %s mode tap user USER; ip link set %s up)",
+		    name, strerror(errno), name, name);
+		close(fd);
+		return -EINVAL;
+	}
+	return fd;
+}
+
+int os_tap_offloads(int fd, unsigned offloads)
+{
+	unsigned long bits = 0;
+
+	bits |= offloads & OS_TAP_CSUM ? TUN_F_CSUM : 0;
+	bits |= offloads & OS_TAP_TSO4 ? TUN_F_TSO4 : 0;
+	bits |= offloads & OS_TAP_TSO6 ? TUN_F_TSO6 : 0;
+	bits |= offloads & OS_TAP_ECN ? TUN_F_TSO_ECN : 0;
+	return ioctl(fd, TUNSETOFFLOAD, bits) < 0 ? -errno : 0;
 }
 
 int os_poll_new(void)
