@@ -14,7 +14,12 @@
 #define VR_RINGS RIG_RAM
 #define VR_DATA  (RIG_RAM + 0x20000u)
 
-enum { VR_IRQ = 1, VR_QUEUES = 8, VR_RING = 0x4000 /* RAM for one */ };
+/* A test of a device that has more says so before. */
+#ifndef VR_NQUEUES
+#define VR_NQUEUES 8
+#endif
+
+enum { VR_IRQ = 1, VR_QUEUES = VR_NQUEUES, VR_RING = 0x4000 /* RAM for one */ };
 enum { VR_NEXT = 1, VR_WRITE = 2, VR_INDIRECT = 4 };
 
 /* Registers, section 4.2.2. */
