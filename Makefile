@@ -2,7 +2,7 @@
 # Lodge.  GNU make.  `make` builds build/lodge, `make demo` boots a guest to a shell (CPU=x86_64:
 # another one), `make check` runs all tests, `make bench` measures, `make install` takes PREFIX and
 # DESTDIR.  Nothing here lists files: folders are globbed, and tools/list.sh makes the tables of
-# devices, virtio devices, CPUs, engines and machines.
+# devices, virtio devices, networks, CPUs, engines and machines.
 
 CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local
@@ -20,9 +20,13 @@ override CPPFLAGS += $(if $(filter lzma,$(PACKERS)),-DHAVE_LZMA) $(if $(filter l
 # Lines that a person edits, in lodge monitor.
 EDIT := $(if $(shell pkg-config --exists libedit 2>/dev/null && echo yes),-ledit)
 override CPPFLAGS += $(if $(EDIT),-DHAVE_LIBEDIT)
-LDLIBS += -lfdt -lz -lZydis -ljansson $(PACKERS:%=-l%) -lm -pthread
+# The user network, where libslirp is (its .pc file wants glib's, which need not be there).
+SLIRP := $(shell printf '\043include <slirp/libslirp.h>\nint main(void) { return !slirp_version_string(); }\n' | \
+	$(CC) -xc -o /dev/null - -lslirp 2>/dev/null && echo slirp)
+override CPPFLAGS += $(SLIRP:%=-DHAVE_SLIRP)
+LDLIBS += -lfdt -lz -lZydis -ljansson $(PACKERS:%=-l%) $(SLIRP:%=-l%) -lm -pthread
 
-KINDS = dev dev/virtio host/image cpu engine machine
+KINDS = dev dev/virtio host/image host/net cpu engine machine
 SRC = $(wildcard base/*.c fp/*.c core/*.c ir/*.c jit/*.c jit/*/*.c dev/*.c dev/*/*.c host/*.c host/*/*.c cpu/*.c \
 	cpu/*/*.c \
 	engine/*.c machine/*.c mon/*.c lib/*.c)
@@ -42,7 +46,7 @@ $O/liblodge.a: $(OBJ)
 $O/liblodge.so: $(OBJ)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,-soname,liblodge.so.0 -o $@ $^ $(LDLIBS)
 $O/lodge.pc: lodge.pc.in include/lodge.h
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@PACKERS@|$(PACKERS:%=-l%)|' lodge.pc.in > $@
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@PACKERS@|$(PACKERS:%=-l%) $(SLIRP:%=-l%)|' lodge.pc.in > $@
 
 $O/%.o: %.c | $(GEN)
 	@mkdir -p $(@D)
