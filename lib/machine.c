@@ -16,6 +16,7 @@
 #include "cpu/cpu.h"
 #include "engine/engine.h"
 #include "host/chr.h"
+#include "host/net/net.h"
 #include "host/vsock.h"
 #include "lib/console.h"
 #include "lib/lib.h"
@@ -38,6 +39,7 @@ struct lodge_machine {
 	struct vsock *vsock;
 	char ctl[200];                    /* where the control socket is; "": there is none */
 	char console_name[200];
+	struct net *net[CONFIG_NETS];
 	struct mon *mon;
 	enum mon_end end; /* why the last run ended */
 
@@ -136,6 +138,19 @@ static int open_ports(struct lodge_machine *m, struct err *e)
 	return 0;
 }
 
+static int open_nets(struct lodge_machine *m, struct err *e)
+{
+	struct net_place place = { .vm = m->config.name };
+
+	for (; place.index < m->config.nnets; place.index++) {
+		m->net[place.index] =
+		    net_open(m->config.net[place.index], &place, m->loop, m->events, e);
+		if (!m->net[place.index])
+			return -EINVAL;
+	}
+	return 0;
+}
+
 static int open_vsock(struct lodge_machine *m, struct err *e)
 {
 	struct config_vsock v;
@@ -213,6 +228,8 @@ static int build(struct lodge_machine *m, struct err *e)
 		rc = open_ports(m, e);
 	if (!rc)
 		rc = open_vsock(m, e);
+	if (!rc)
+		rc = open_nets(m, e);
 	if (rc)
 		return rc;
 	host = (struct machine_host){
@@ -224,6 +241,7 @@ static int build(struct lodge_machine *m, struct err *e)
 		.vsock = m->vsock,
 		.on_reset = on_reset,
 		.arg = m,
+		.net = m->net,
 	};
 	m->machine = machine_new(&m->config, &host, e);
 	if (!m->machine)
@@ -285,6 +303,8 @@ void lodge_machine_free(struct lodge_machine *m)
 	for (unsigned i = 0; i < CONFIG_PORTS; i++)
 		chr_close(m->port[i]);
 	vsock_free(m->vsock);
+	for (unsigned i = 0; i < CONFIG_NETS; i++)
+		net_close(m->net[i]);
 	/* Last, so that who waits for its clients' end finds disks and consoles free. */
 	mon_free(m->mon, m->end);
 	if (m->loop)

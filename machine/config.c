@@ -16,6 +16,7 @@
 #include "dev/dev.h"
 #include "engine/engine.h"
 #include "host/image/image.h"
+#include "host/net/net.h"
 #include "machine/machine.h"
 
 static const uint64_t MIB = 1 << 20;
@@ -25,7 +26,7 @@ static const unsigned MAX_CPUS = 64;
 static const unsigned MAX_QUEUES = 16; /* of a disk */
 
 /* How a key's value is read, kept and printed. */
-enum kind { TEXT, SIZE, COUNT, DURATION, NUMBER, YES_NO, NO_YES, DISK, DEVICE, PORT, SHARE };
+enum kind { TEXT, SIZE, COUNT, DURATION, NUMBER, YES_NO, NO_YES, DISK, NET, DEVICE, PORT, SHARE };
 
 struct key {
 	const char *name;
@@ -263,6 +264,9 @@ static const struct key keys[] = {
 	    "FILE[,ro][,snapshot][,cdrom][,if=virtio|ahci|ide|nvme|floppy][,OPTION...]; up to 8, "
 	    "each "
 	    "one more disk" },
+	{ "net", NET, AT(net), NULL,
+	    "user[,fwd=tcp:PORT:PORT]..., tap:NAME, unix:PATH[,listen] or none; up to 8, each one "
+	    "more network card; default user" },
 	{ "device", DEVICE, AT(device), NULL,
 	    "NAME[,addr=ADDRESS][,port=PORT][,irq=N][,console=file:PATH]: one more device; up to "
 	    "8" },
@@ -347,6 +351,9 @@ static char **string_of(struct config *c, unsigned n)
 	if (n < CONFIG_SHARES)
 		return &c->share[n];
 	n -= CONFIG_SHARES;
+	if (n < CONFIG_NETS)
+		return &c->net[n];
+	n -= CONFIG_NETS;
 	if (n / 4 >= CONFIG_DISKS)
 		return NULL;
 	d = &c->disk[n / 4];
@@ -653,6 +660,31 @@ static int add_port(struct config *c, const char *value, struct err *e)
 	return rc;
 }
 
+/* "none" takes away what was there; what comes behind it counts again. */
+static int add_net(struct config *c, const char *value, struct err *e)
+{
+	int rc;
+
+	if (!strcmp(value, "none")) {
+		while (c->nnets) {
+			free(c->net[--c->nnets]);
+			c->net[c->nnets] = NULL;
+		}
+		c->no_net = true;
+		return 0;
+	}
+	if (c->nnets == CONFIG_NETS)
+		return err_set(e, EINVAL,
+		    "net \"%s\": there are %d network cards already, the most there can be", value,
+		    CONFIG_NETS);
+	rc = net_check(value, e);
+	if (!rc)
+		rc = set_text(&c->net[c->nnets], value, e);
+	c->nnets += !rc;
+	c->no_net &= rc != 0;
+	return rc;
+}
+
 static int set_yes_no(bool *b, bool yes, const char *key, const char *value, struct err *e)
 {
 	if (!strcmp(value, "yes") || !strcmp(value, "on"))
@@ -705,6 +737,8 @@ static int set_key(struct config *c, const struct key *k, const char *value, str
 		return set_yes_no(at(c, k), k->kind == YES_NO, k->name, value, e);
 	case DISK:
 		return add_disk(c, value, e);
+	case NET:
+		return add_net(c, value, e);
 	case DEVICE:
 		return add_device(c, value, e);
 	case PORT:
@@ -807,6 +841,17 @@ static void print_each(
 	}
 }
 
+static void print_nets(const struct config *c, const char *indent, struct buf *b)
+{
+	if (c->no_net)
+		buf_printf(b, "%snet \"none\"\n", indent);
+	for (unsigned i = 0; i < c->nnets; i++) {
+		buf_printf(b, "%snet ", indent);
+		print_quoted(b, c->net[i]);
+		buf_printf(b, "\n");
+	}
+}
+
 /* Whether the value differs from "not given". */
 static bool is_given(const struct config *c, const struct key *k)
 {
@@ -826,6 +871,8 @@ static bool is_given(const struct config *c, const struct key *k)
 		return *(const uint64_t *)(const void *)p;
 	case DISK:
 		return c->ndisks;
+	case NET:
+		return c->nnets || c->no_net;
 	case DEVICE:
 		return c->ndevices;
 	case PORT:
@@ -863,6 +910,7 @@ static void print_value(const struct config *c, const struct key *k, struct buf 
 		buf_printf(b, "no");
 		break;
 	case DISK:
+	case NET:
 	case DEVICE:
 	case PORT:
 	case SHARE:
@@ -902,6 +950,10 @@ void config_print(const struct config *c, struct buf *b)
 			continue;
 		if (keys[i].kind == DISK) {
 			print_disks(c, indent, b);
+			continue;
+		}
+		if (keys[i].kind == NET) {
+			print_nets(c, indent, b);
 			continue;
 		}
 		if (keys[i].kind == DEVICE) {

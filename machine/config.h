@@ -13,7 +13,13 @@ struct buf;
  * What a VM is made of, as the command line, vm.conf and the API give it.  Strings are owned by
  * the config; NULL means not given (the defaults are filled in by config_finish).
  */
-enum { CONFIG_DISKS = 8, CONFIG_DEVICES = 8, CONFIG_PORTS = 8, CONFIG_SHARES = 8 };
+enum {
+	CONFIG_DISKS = 8,
+	CONFIG_NETS = 8,
+	CONFIG_DEVICES = 8,
+	CONFIG_PORTS = 8,
+	CONFIG_SHARES = 8
+};
 
 struct config_disk {
 	char *path; /* or a URI: "nbd://host/export" */
@@ -37,6 +43,9 @@ struct config {
 	char *entry; /* by which protocol an x86 kernel is started: "auto", "pvh", ... */
 	struct config_disk disk[CONFIG_DISKS];
 	unsigned ndisks;
+	char *net[CONFIG_NETS]; /* see host/net/net.h */
+	unsigned nnets;
+	bool no_net;                  /* said so: none of its own accord */
 	char *device[CONFIG_DEVICES]; /* see config_device */
 	unsigned ndevices;
 	char *port[CONFIG_PORTS]; /* see config_port */

@@ -16,6 +16,7 @@ struct chr;
 struct config;
 struct events;
 struct machine;
+struct net;
 struct picture;
 struct vsock;
 
@@ -67,6 +68,8 @@ struct machine_host {
 	const struct log *log; /* may be NULL */
 	/* Of the devices that the configuration adds, in its order; those and this may be NULL. */
 	struct chr *const *line;
+	/* Network cards' other ends, in the configuration's order; NULL: there are none. */
+	struct net *const *net;
 	struct chr *const *port; /* as well, of the ports of the virtio console device */
 	struct vsock *vsock; /* may be NULL */
 	/* The guest has reset the machine; on the VM's thread.  May be NULL. */

@@ -65,10 +65,14 @@ static int find_wanted(struct machine *m, struct wanted *w, struct err *e)
 		if (is_virtio(&m->config.disk[i]) && !want(w, "virtio_blk", m->disk[i]))
 			return err_set(e, EINVAL, "disk \"%s\": there is no place left for it",
 			    m->config.disk[i].path);
+	for (unsigned i = 0; i < m->config.nnets && m->host.net; i++)
+		if (!want(w, "virtio_net", m->host.net[i]))
+			return err_set(e, EINVAL, "net \"%s\": there is no place left for it",
+			    m->config.net[i]);
 	if (m->lines.console || m->lines.n)
 		if (!want(w, "virtio_console", &m->lines))
 			return err_set(e, EINVAL,
-			    "console-device virtio, or port: %u disks leave no slot for it", w->n);
+			    "console-device virtio, or port: %u disks and networks leave no slot for it", w->n);
 	if (m->balloon &&
 	    !want(w,
 		is_set_to(m->config.balloon, "deflate-on-oom") ? "virtio_balloon,oom=deflate"
