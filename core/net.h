@@ -83,13 +83,16 @@ struct net_count {
 };
 
 /* What a guest wants to get, for people to look at: section 5.1.6.5. */
-enum { NET_MACS_MAX = 64 };
+enum { NET_MACS_MAX = 64, NET_VLANS = 4096 };
 struct net_filter {
 	bool promiscuous, all_unicast, all_multicast;
 	bool no_unicast, no_multicast, no_broadcast;
+	bool unicasts_lost, multicasts_lost; /* there were more than there is room for: all */
+	bool by_vlan;
 	uint8_t mac[NET_MAC];
-	unsigned nmacs;
+	uint32_t unicasts, nmacs; /* of macs: those of one card come first */
 	uint8_t macs[NET_MACS_MAX * NET_MAC];
+	uint32_t vlan[NET_VLANS / 32];
 };
 
 struct net {

@@ -399,6 +399,11 @@ uint64_t machine_memory(const struct machine *m)
 	return m->config.memory;
 }
 
+struct net *machine_net(struct machine *m, unsigned i)
+{
+	return m->host.net && i < m->config.nnets ? m->host.net[i] : NULL;
+}
+
 bool machine_power_button(struct machine *m)
 {
 	if (!m->class->power_button)

@@ -110,6 +110,8 @@ int machine_disk_resize(struct machine *, const char *name, uint64_t size, struc
  */
 struct balloon *machine_balloon(struct machine *, struct err *);
 uint64_t machine_memory(const struct machine *); /* bytes of RAM */
+/* Its i-th network card (core/net.h); NULL behind the last. */
+struct net *machine_net(struct machine *, unsigned i);
 /* Any thread: asks the guest to power off (a power button); false when the board has none. */
 bool machine_power_button(struct machine *);
 /* Any thread: what it was made of; it does not change. */

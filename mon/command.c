@@ -185,6 +185,11 @@ const struct mon_command mon_commands[] = {
 	{ "query-balloon", "", mon_query_balloon },
 	{ "query-balloon-stats", "", mon_query_balloon_stats },
 	{ "balloon-stats-interval", "seconds:i", mon_balloon_stats_interval },
+	{ "set_link", "name:s up:b", mon_set_link },
+	{ "query-rx-filter", "name?:s", mon_query_rx_filter },
+	{ "query-netdev", "", mon_query_netdev },
+	{ "announce-self", "initial?:i max?:i rounds?:i step?:i interfaces?:a id?:s",
+	    mon_announce_self },
 	{ NULL, NULL, NULL },
 };
 

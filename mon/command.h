@@ -76,6 +76,12 @@ void mon_post(struct mon *, void (*fn)(void *mon));
 /* Outside of commands, after mon_event. */
 void mon_flush(struct mon *);
 
+/* The commands of those names: mon/net.c. */
+int mon_set_link(struct mon *, json_t *args, json_t **result, struct err *);
+int mon_query_rx_filter(struct mon *, json_t *args, json_t **result, struct err *);
+int mon_query_netdev(struct mon *, json_t *args, json_t **result, struct err *);
+int mon_announce_self(struct mon *, json_t *args, json_t **result, struct err *);
+
 /* A key by QEMU's name for it ("qcode"): USB HID Usage Tables, page 7; 0: there is none. */
 unsigned mon_key(const char *qcode);
 

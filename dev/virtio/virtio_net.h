@@ -44,7 +44,6 @@ enum { STATUS_UP = 1, STATUS_ANNOUNCE = 2 };
 
 enum {
 	NET_QUEUES = 2 * NET_QUEUES_MAX + 1,
-	NET_VLANS = 4096,
 	NET_FLOWS = 256,
 	/* Of which one frame is put together. */
 	NET_CHAINS = 64
@@ -54,9 +53,6 @@ struct virtio_net {
 	struct virtio v;
 	/* State. */
 	struct net_filter filter;
-	uint32_t unicasts;                   /* of filter.macs; they come first */
-	bool unicasts_lost, multicasts_lost; /* there were more than we have room for */
-	uint32_t vlan[NET_VLANS / 32];
 	uint16_t pairs;    /* in use */
 	uint64_t offloads; /* of F_GUEST_OFFLOADS */
 

@@ -67,9 +67,6 @@ void net_control_reset(struct virtio_net *n)
 	n->filter = (struct net_filter){ .promiscuous = true };
 	if (net)
 		memcpy(n->filter.mac, net->mac, NET_MAC);
-	n->unicasts = 0;
-	n->unicasts_lost = n->multicasts_lost = false;
-	memset(n->vlan, 0, sizeof n->vlan);
 	n->pairs = 1;
 	n->offloads = 0;
 	memcpy(n->v.config + CONFIG_MAC, n->filter.mac, NET_MAC);
@@ -82,6 +79,7 @@ void net_control_reset(struct virtio_net *n)
 void net_control_negotiate(struct virtio_net *n, uint64_t features)
 {
 	n->offloads = features & F_GUEST_OFFLOADS;
+	n->filter.by_vlan = features & F_CTRL_VLAN;
 	update(n);
 }
 
@@ -92,8 +90,9 @@ void net_control_loaded(struct virtio_net *n)
 
 	if (n->filter.nmacs > NET_MACS_MAX)
 		n->filter.nmacs = 0;
-	if (n->unicasts > n->filter.nmacs)
-		n->unicasts = n->filter.nmacs;
+	if (n->filter.unicasts > n->filter.nmacs)
+		n->filter.unicasts = n->filter.nmacs;
+	n->filter.by_vlan = n->v.features & F_CTRL_VLAN;
 	if (n->pairs < 1 || n->pairs > most)
 		n->pairs = 1;
 	n->offloads &= n->v.features & F_GUEST_OFFLOADS;
@@ -121,23 +120,23 @@ static bool passes_mac(const struct virtio_net *n, const uint8_t *mac)
 	if (!memcmp(mac, broadcast, NET_MAC))
 		return !f->no_broadcast;
 	if (mac[0] & 1)
-		return !f->no_multicast && (f->all_multicast || n->multicasts_lost ||
-					       in_table(n, mac, n->unicasts, f->nmacs));
+		return !f->no_multicast && (f->all_multicast || f->multicasts_lost ||
+					       in_table(n, mac, f->unicasts, f->nmacs));
 	if (f->no_unicast)
 		return false;
-	return f->all_unicast || n->unicasts_lost || !memcmp(mac, f->mac, NET_MAC) ||
-	       in_table(n, mac, 0, n->unicasts);
+	return f->all_unicast || f->unicasts_lost || !memcmp(mac, f->mac, NET_MAC) ||
+	       in_table(n, mac, 0, f->unicasts);
 }
 
 static bool passes_vlan(const struct virtio_net *n, const uint8_t *frame, size_t len)
 {
 	unsigned id;
 
-	if (!(n->v.features & F_CTRL_VLAN) || len < NET_HEADER + NET_VLAN || frame[12] != 0x81 ||
+	if (!n->filter.by_vlan || len < NET_HEADER + NET_VLAN || frame[12] != 0x81 ||
 	    frame[13] != 0x00)
 		return true;
 	id = (frame[14] & 15u) << 8 | frame[15];
-	return n->vlan[id / 32] >> id % 32 & 1;
+	return n->filter.vlan[id / 32] >> id % 32 & 1;
 }
 
 bool net_control_passes(const struct virtio_net *n, const uint8_t *frame, size_t len)
@@ -188,31 +187,26 @@ static bool read_table(struct virtio_net *n, const struct virtq_chain *c, size_t
 
 static bool mac_command(struct virtio_net *n, unsigned command, const struct virtq_chain *c)
 {
-	const struct net_filter old = n->filter;
+	struct net_filter *f = &n->filter;
+	const struct net_filter old = *f;
 	size_t at = COMMAND_HEADER;
-	bool unicasts_lost, multicasts_lost;
-	uint32_t unicasts;
 
 	if (command == MAC_ADDR_SET && (n->v.features & F_CTRL_MAC_ADDR)) {
 		if (c->out_len != COMMAND_HEADER + NET_MAC)
 			return false;
-		virtq_read(c, COMMAND_HEADER, n->filter.mac, NET_MAC);
-		memcpy(n->v.config + CONFIG_MAC, n->filter.mac, NET_MAC);
+		virtq_read(c, COMMAND_HEADER, f->mac, NET_MAC);
+		memcpy(n->v.config + CONFIG_MAC, f->mac, NET_MAC);
 		return true;
 	}
 	if (command != MAC_TABLE_SET || !(n->v.features & F_CTRL_RX))
 		return false;
-	n->filter.nmacs = 0;
-	if (read_table(n, c, &at, &unicasts_lost)) {
-		unicasts = n->filter.nmacs;
-		if (read_table(n, c, &at, &multicasts_lost)) {
-			n->unicasts = unicasts;
-			n->unicasts_lost = unicasts_lost;
-			n->multicasts_lost = multicasts_lost;
+	f->nmacs = 0;
+	if (read_table(n, c, &at, &f->unicasts_lost)) {
+		f->unicasts = f->nmacs;
+		if (read_table(n, c, &at, &f->multicasts_lost))
 			return true;
-		}
 	}
-	n->filter = old;
+	*f = old;
 	return false;
 }
 
@@ -234,7 +228,7 @@ static bool vlan_command(struct virtio_net *n, unsigned command, const struct vi
 	if (!(n->v.features & F_CTRL_VLAN) || command > VLAN_DEL || !read16(c, &id) ||
 	    id >= NET_VLANS)
 		return false;
-	word = &n->vlan[id / 32];
+	word = &n->filter.vlan[id / 32];
 	if (command == VLAN_ADD)
 		*word |= UINT32_C(1) << id % 32;
 	else
