@@ -678,6 +678,7 @@ static int add_net(struct config *c, const char *value, struct err *e)
 		    "net \"%s\": there are %d network cards already, the most there can be", value,
 		    CONFIG_NETS);
 	rc = net_check(value, e);
+	c->own_net &= c->nnets == 0;
 	if (!rc)
 		rc = set_text(&c->net[c->nnets], value, e);
 	c->nnets += !rc;

@@ -46,6 +46,7 @@ struct config {
 	char *net[CONFIG_NETS]; /* see host/net/net.h */
 	unsigned nnets;
 	bool no_net;                  /* said so: none of its own accord */
+	bool own_net;                 /* of its own accord: where there is a place */
 	char *device[CONFIG_DEVICES]; /* see config_device */
 	unsigned ndevices;
 	char *port[CONFIG_PORTS]; /* see config_port */

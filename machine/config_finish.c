@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "cpu/cpu.h"
+#include "host/net/net.h"
 #include "machine/config.h"
 #include "machine/load.h"
 #include "machine/machine.h"
@@ -148,6 +149,16 @@ static int finish_disk(struct config_disk *d, const struct machine_class *m, str
 	return 0;
 }
 
+/* A network that needs no rights and lets nobody in.  Not in a run that is to be like the last one.
+ */
+static int finish_net(struct config *c, struct err *e)
+{
+	if (c->nnets || c->no_net || c->deterministic || !net_has_class("user"))
+		return 0;
+	c->own_net = true;
+	return config_set(c, "net", "user", e);
+}
+
 int config_finish(struct config *c, struct err *e)
 {
 	const struct machine_class *m;
@@ -175,6 +186,8 @@ int config_finish(struct config *c, struct err *e)
 		rc = set_default(&c->engine, "auto", e);
 	if (!rc)
 		rc = set_default(&c->console, "stdio", e);
+	if (!rc)
+		rc = finish_net(c, e);
 	for (unsigned i = 0; i < c->ndisks && !rc; i++)
 		rc = finish_disk(&c->disk[i], m, e);
 	return rc;

@@ -66,7 +66,7 @@ static int find_wanted(struct machine *m, struct wanted *w, struct err *e)
 			return err_set(e, EINVAL, "disk \"%s\": there is no place left for it",
 			    m->config.disk[i].path);
 	for (unsigned i = 0; i < m->config.nnets && m->host.net; i++)
-		if (!want(w, "virtio_net", m->host.net[i]))
+		if (!want(w, "virtio_net", m->host.net[i]) && !m->config.own_net)
 			return err_set(e, EINVAL, "net \"%s\": there is no place left for it",
 			    m->config.net[i]);
 	if (m->lines.console || m->lines.n)

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "host/net/net.h"
 #include "machine/config.h"
 #include "test/cmocka.h"
 
@@ -329,6 +330,54 @@ static void print_reads_back(void **state)
 	config_free(&c);
 }
 
+/* Network cards add up, none takes them away, and what nobody asked for is a network of the guest's
+ * own. */
+static void nets_are_added(void **state)
+{
+	struct config c;
+	struct err e = { "" };
+	char *text;
+
+	(void)state;
+	config_init(&c);
+	set(&c, "net", "unix:/tmp/a,, b,listen");
+	set(&c, "net", "tap:tap0,mac=52:54:00:00:00:01");
+	assert_int_equal(c.nnets, 2);
+	same_after_round_trip(&c);
+	set(&c, "net", "none");
+	assert_int_equal(c.nnets, 0);
+	assert_true(c.no_net);
+	same_after_round_trip(&c);
+	text = printed(&c);
+	assert_non_null(strstr(text, "net \"none\""));
+	free(text);
+	set(&c, "kernel", elf_file(243));
+	assert_int_equal(config_finish(&c, &e), 0);
+	assert_int_equal(c.nnets, 0);
+	for (int i = 0; i < CONFIG_NETS; i++)
+		set(&c, "net", "tap:tap0");
+	assert_false(c.no_net);
+	assert_int_equal(config_set(&c, "net", "tap:tap0", &e), -EINVAL);
+	assert_non_null(strstr(e.text, "8 network cards already"));
+	config_free(&c);
+	refused("net", "nat", "there is tap, unix, user, none");
+
+	config_init(&c);
+	set(&c, "kernel", elf_file(243));
+	assert_int_equal(config_finish(&c, &e), 0);
+	assert_int_equal(c.nnets, net_has_class("user"));
+	assert_true(c.own_net == net_has_class("user"));
+	if (c.nnets)
+		assert_string_equal(c.net[0], "user");
+	config_free(&c);
+	config_init(&c);
+	set(&c, "kernel", elf_file(243));
+	set(&c, "deterministic", "yes");
+	assert_int_equal(config_finish(&c, &e), 0);
+	assert_int_equal(c.nnets, 0);
+	config_free(&c);
+}
+
 /* Where a disk goes if it is not said; what its name and its bus have to do with that. */
 static void disks_find_their_bus(void **state)
 {
@@ -587,6 +636,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(keys_take_their_values),
 		cmocka_unit_test(disks_are_added),
+		cmocka_unit_test(nets_are_added),
 		cmocka_unit_test(devices_are_added),
 		cmocka_unit_test(ports_are_added),
 		cmocka_unit_test(bad_values_are_refused_by_name),
