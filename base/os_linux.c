@@ -5,8 +5,8 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/falloc.h>
-#include <linux/magic.h>
 #include <linux/if_tun.h>
+#include <linux/magic.h>
 #include <net/if.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -15,9 +15,9 @@
 #include <sys/ioctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/vfs.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 void os_random(void *buf, size_t len)

@@ -37,7 +37,7 @@ struct lodge_machine {
 	struct chr *line[CONFIG_DEVICES]; /* of devices that are added; NULL: none */
 	struct chr *port[CONFIG_PORTS];   /* of the virtio console device, as well */
 	struct vsock *vsock;
-	char ctl[200];                    /* where the control socket is; "": there is none */
+	char ctl[200]; /* where the control socket is; "": there is none */
 	char console_name[200];
 	struct net *net[CONFIG_NETS];
 	struct mon *mon;

@@ -13,13 +13,7 @@ struct buf;
  * What a VM is made of, as the command line, vm.conf and the API give it.  Strings are owned by
  * the config; NULL means not given (the defaults are filled in by config_finish).
  */
-enum {
-	CONFIG_DISKS = 8,
-	CONFIG_NETS = 8,
-	CONFIG_DEVICES = 8,
-	CONFIG_PORTS = 8,
-	CONFIG_SHARES = 8
-};
+enum { CONFIG_DISKS = 8, CONFIG_NETS = 8, CONFIG_DEVICES = 8, CONFIG_PORTS = 8, CONFIG_SHARES = 8 };
 
 struct config_disk {
 	char *path; /* or a URI: "nbd://host/export" */

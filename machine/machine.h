@@ -71,7 +71,7 @@ struct machine_host {
 	/* Network cards' other ends, in the configuration's order; NULL: there are none. */
 	struct net *const *net;
 	struct chr *const *port; /* as well, of the ports of the virtio console device */
-	struct vsock *vsock; /* may be NULL */
+	struct vsock *vsock;     /* may be NULL */
 	/* The guest has reset the machine; on the VM's thread.  May be NULL. */
 	void (*on_reset)(void *arg);
 	void *arg;

@@ -72,7 +72,9 @@ static int find_wanted(struct machine *m, struct wanted *w, struct err *e)
 	if (m->lines.console || m->lines.n)
 		if (!want(w, "virtio_console", &m->lines))
 			return err_set(e, EINVAL,
-			    "console-device virtio, or port: %u disks and networks leave no slot for it", w->n);
+			    "console-device virtio, or port: %u disks and networks leave no slot "
+			    "for it",
+			    w->n);
 	if (m->balloon &&
 	    !want(w,
 		is_set_to(m->config.balloon, "deflate-on-oom") ? "virtio_balloon,oom=deflate"

@@ -33,7 +33,8 @@ struct place_virtio {
 
 bool place_has_virtio_console(const struct machine *);
 /* Virtio devices: disks first, so that their names in the guest do not depend on the rest, then
- * networks, the console if it is to be virtio's, and so on, then entropy.  What has no slot of virtio-mmio goes to PCI. */
+ * networks, the console if it is to be virtio's, and so on, then entropy.  What has no slot of
+ * virtio-mmio goes to PCI. */
 int place_virtio(struct machine *, struct place_virtio *, struct err *);
 /* The devices that the configuration adds. */
 int place_extra(struct machine *, const struct place_row *, struct dev *pic, struct err *);
