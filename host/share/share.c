@@ -23,6 +23,7 @@ struct server {
 	struct p9 *p9;
 	struct events *events;
 	int source;
+	bool at_once; /* no thread is wanted */
 	bool threaded;
 	struct thread thread;
 	struct mutex lock; /* for all below */
@@ -115,11 +116,20 @@ static void deliver(void *arg, const void *data, size_t len)
 		mutex_unlock(s->share.lock);
 }
 
+/* The thread is started by the first request, when the process has its sandbox.  Without one, whose
+ * request it is does the work. */
+static bool has_thread(struct server *s)
+{
+	if (!s->threaded && !s->at_once)
+		s->threaded = thread_start(&s->thread, "lodge-share", work, s) == 0;
+	return s->threaded;
+}
+
 static void server_submit(struct share *share, struct share_req *r)
 {
 	struct server *s = CONTAINER_OF(share, struct server, share);
 
-	if (!s->threaded) {
+	if (!has_thread(s)) {
 		r->done(r, serve(s, r));
 		return;
 	}
@@ -181,14 +191,12 @@ struct share *share_open(const struct share_options *o, struct events *ev, struc
 	}
 	mutex_init(&s->lock);
 	cond_init(&s->wake);
+	s->at_once = o->at_once;
 	rc = s->source = events_source(ev, "share", NULL, deliver, s);
-	if (rc >= 0 && !o->at_once)
-		rc = thread_start(&s->thread, "lodge-share", work, s);
 	if (rc < 0) {
-		err_set(e, -rc, "share %s: cannot start a thread: %s", o->dir, strerror(-rc));
+		err_set(e, -rc, "share %s: no memory", o->dir);
 		server_free(&s->share);
 		return NULL;
 	}
-	s->threaded = !o->at_once;
 	return &s->share;
 }
