@@ -34,7 +34,7 @@ debootstrap --foreign --arch=$arch --variant=minbase --include=$packages --keyri
 cat >"$tmp/root/lodge-stage2" <<'END'
 #!/bin/sh
 export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive
-/debootstrap/debootstrap --second-stage || { tail /debootstrap/debootstrap.log; poweroff -f; }
+/debootstrap/debootstrap --second-stage || { tail /debootstrap/debootstrap.log; poweroff -ff; }
 echo root:lodge | chpasswd
 echo lodge >/etc/hostname
 echo '/dev/vda / ext4 defaults 0 1' >/etc/fstab
@@ -42,8 +42,7 @@ rm -f /var/cache/apt/archives/*.deb /lodge-stage2
 mount -o remount,ro /
 sync
 echo "STAGE 2 IS DONE"
-echo o >/proc/sysrq-trigger
-sleep 60
+poweroff -ff
 END
 chmod 755 "$tmp/root/lodge-stage2"
 mke2fs -q -t ext4 -d "$tmp/root" "$tmp/disk.img" 3G >&2
