@@ -182,9 +182,9 @@ static size_t make_message(const struct port *p, enum control what, uint8_t *m)
 		len += strlen(p->name);
 	}
 	if (what == RESIZE) {
-		/* Rows first: so Linux has always read it, whatever the manual says. */
-		put_le(m + len, chr ? chr->rows : 0, 2);
-		put_le(m + len + 2, chr ? chr->cols : 0, 2);
+		/* So the manual says; Linux had it the other way round until 6.15. */
+		put_le(m + len, chr ? chr->cols : 0, 2);
+		put_le(m + len + 2, chr ? chr->rows : 0, 2);
 		len += 4;
 	}
 	return len;

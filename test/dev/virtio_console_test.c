@@ -291,7 +291,7 @@ static void a_console_has_a_size(void **state)
 	assert_int_equal(vr_config(p.vr, 0, 4), 0x32316463);
 	assert_int_equal(vr_get(p.vr, R_ISR) & 2, 2);
 	hear(&p, 0, CONSOLE, 1, "");
-	hear(&p, 0, RESIZE, 1, "12cd");
+	hear(&p, 0, RESIZE, 1, "cd12");
 	hear(&p, 0, OPEN, 1, "");
 	hear_nothing(&p);
 	vr_desc(p.vr, RX, 0, VR_DATA + 0x100, 16, VR_WRITE, 0);
