@@ -147,7 +147,8 @@ static void stats_notify(struct virtio_balloon *b, struct virtio_queue *q)
 	virtq_unpop(q, &c);
 }
 
-/* Gives the buffer back, for new ones. */
+/* Gives the buffer back, for new ones; and looks whether they are there, or else the driver would
+ * not know that a notification is wanted. */
 static void ask_for_stats(void *arg)
 {
 	struct virtio_balloon *b = arg;
@@ -158,6 +159,7 @@ static void ask_for_stats(void *arg)
 		b->any_stats = true;
 		virtq_push(q, &c, 0);
 		virtq_interrupt(q);
+		stats_notify(b, q);
 	}
 	if (b->poll_s)
 		timer_set(&b->poll, clock_now(b->v.dev->env->clock) + b->poll_s * SECOND);

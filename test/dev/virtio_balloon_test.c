@@ -189,7 +189,7 @@ static void statistics_are_asked_for(void **state)
 
 	balloon_stats(&f->b, &s);
 	assert_int_equal(s.when_s, 0);
-	vr_start(vr, F_STATS, 4);
+	vr_start(vr, F_STATS | F_EVENT, 4);
 	offer_stats(vr, 1000);
 	balloon_stats(&f->b, &s);
 	assert_int_equal(s.when_s, RIG_WALL_NS / 1000000000);
@@ -202,6 +202,8 @@ static void statistics_are_asked_for(void **state)
 	for (unsigned i = 0; i < 9; i++) {
 		rig_advance(vr->r, i ? 2000000000 : 0);
 		assert_int_equal(vr_used(vr, STATS, NULL), 0);
+		/* It wants to be told of the next ones. */
+		assert_int_equal(get_le(vr_at(vr, vr->q[STATS].used) + 4 + 8 * 4, 2), i + 1);
 		rig_advance(vr->r, 2000000000); /* it is late, but comes */
 		assert_int_equal(vr_used(vr, STATS, NULL), -1);
 		offer_stats(vr, i);
