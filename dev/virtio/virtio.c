@@ -195,6 +195,8 @@ void virtio_loaded(struct virtio *v)
 	struct virtio_queue *q;
 
 	v->legacy = v->legacy_only || (v->transitional && v->legacy);
+	/* What was not offered cannot have been agreed on: such a state is not from us. */
+	v->features &= v->offered & (v->legacy ? UINT32_MAX : UINT64_MAX);
 	for (q = v->queue; q < v->queue + v->nqueues; q++)
 		virtq_loaded(q);
 	if (v->class->loaded)

@@ -447,6 +447,29 @@ static void a_queue_that_is_on_too_early_is_off_again(void **state)
 	vrig_free(vr);
 }
 
+/* A state of a device that offers more. */
+static void a_state_with_what_is_not_offered_loads_without_that(void **state)
+{
+	struct driver d = start("virtio_rng,packed,in-order", F_IN_ORDER, 8);
+	struct vrig *plain = vrig_new("virtio_rng", NULL);
+	struct buf b = { 0 };
+	struct err e = { "" };
+	size_t at = 0;
+
+	(void)state;
+	dev_save(d.vr->d, &b);
+	assert_int_equal(dev_load(plain->d, b.data, b.len, &at, &e), 0);
+	memcpy(vr_at(plain, VR_RINGS), vr_at(d.vr, VR_RINGS), VR_RING);
+	plain->q[0] = d.vr->q[0];
+	vr_desc(plain, 0, 0, VR_DATA, 8, VR_WRITE, 0);
+	vr_offer(plain, 0, 0);
+	vr_kick(plain, 0);
+	assert_int_equal(vr_used(plain, 0, NULL), 0);
+	buf_free(&b);
+	vrig_free(plain);
+	vrig_free(d.vr);
+}
+
 /* A state that no ring can have: places beyond its end. */
 static void a_bad_state_is_a_queue_that_is_off(void **state)
 {
@@ -513,6 +536,7 @@ int main(void)
 		cmocka_unit_test(in_order_split_rings_skip_what_is_full),
 		cmocka_unit_test(a_reset_queue_forgets),
 		cmocka_unit_test(a_queue_that_is_on_too_early_is_off_again),
+		cmocka_unit_test(a_state_with_what_is_not_offered_loads_without_that),
 		cmocka_unit_test(a_bad_state_is_a_queue_that_is_off),
 		cmocka_unit_test(a_guest_that_makes_its_own_requests_waits_for_its_next_turn),
 	};

@@ -502,6 +502,43 @@ static void other_disks_are_on_pci(void **state)
 		assert_string_not_equal(r->m->dev[i]->class->name, "ahci");
 }
 
+/* The classes in their order: disks keep their places whatever else there is. */
+static void virtio_devices_have_an_order(void **state)
+{
+	static const char *const order[] = { "virtio_blk", "virtio_console",
+		"virtio_balloon,oom=deflate", "virtio_rng" };
+	struct rig *r = *state;
+	unsigned n = 0;
+
+	assert_int_equal(config_set(&r->c, "port", "a,unix:/nowhere", NULL), 0);
+	assert_int_equal(config_set(&r->c, "balloon", "deflate-on-oom", NULL), 0);
+	make_with_disks(r, 1, "");
+	for (unsigned i = 0; i < r->m->ndevs; i++)
+		if (!strcmp(r->m->dev[i]->class->name, "virtio_mmio") && r->m->dev[i]->id[0])
+			assert_string_equal(r->m->dev[i]->id, order[n++]);
+	assert_int_equal(n, 4);
+	assert_ptr_equal(machine_balloon(r->m, NULL), r->m->balloon);
+	assert_int_equal(r->m->lines.n, 1);
+	assert_null(r->m->lines.console);
+}
+
+static void virtio_rings_are_as_configured(void **state)
+{
+	struct rig *r = *state;
+
+	r->c.virtio_ring = strdup("packed,in-order");
+	r->c.virtio_bus = strdup("pci");
+	r->c.virtio = strdup("transitional");
+	make_with_disks(r, 1, "");
+	for (unsigned i = 0; i < r->m->ndevs; i++)
+		if (!strcmp(r->m->dev[i]->class->name, "virtio_pci")) {
+			assert_string_equal(
+			    r->m->dev[i]->id, "virtio_blk,transitional,packed,in-order");
+			return;
+		}
+	fail();
+}
+
 /* QEMU's windows: 64-bit BARs are above all RAM, in steps of their window's size. */
 static void pci_windows_are_beside_ram(void **state)
 {
@@ -568,6 +605,8 @@ int main(void)
 		TEST(virtio_devices_are_in_memory_first_and_then_on_pci),
 		TEST(virtio_devices_may_all_be_on_pci),
 		TEST(other_disks_are_on_pci),
+		TEST(virtio_devices_have_an_order),
+		TEST(virtio_rings_are_as_configured),
 		TEST(pci_windows_are_beside_ram),
 		TEST(what_does_not_fit_is_refused),
 	};
