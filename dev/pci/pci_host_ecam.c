@@ -18,7 +18,7 @@ enum { ECAM_SIZE = 256 << 20, BUSES = 256, IO_BASE = 0x3000000, IO_SIZE = 0x1000
 enum {
 	SPACE_IO = 0x01000000,
 	SPACE_MEM32 = 0x02000000,
-	SPACE_MEM64 = 0x43000000 /* prefetchable */
+	SPACE_MEM64 = 0x03000000 /* as QEMU has it: U-Boot takes no prefetchable one */
 };
 
 #define MEM32_BASE 0x40000000ull

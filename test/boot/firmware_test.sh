@@ -25,4 +25,10 @@ has "$tmp/out" 'U-Boot 20[0-9][0-9]' "and prints its banner"
 
 printf 'version\npoweroff\n' | $LODGE run -q -m 256M --timeout 60s -a riscv64 -k "$fw/qemu-riscv64_smode.bin" >"$tmp/out" 2>"$tmp/err"
 is $? 0 "U-Boot in S mode under our own SBI obeys poweroff"
+
+truncate -s 2M "$tmp/disk" "$tmp/disk2"
+printf '\nvirtio info\nnvme scan\nnvme info\npoweroff\n' | $LODGE run -q -m 256M --timeout 60s -a riscv64 -k "$fw/qemu-riscv64_smode.bin" \
+	-d "$tmp/disk" -d "$tmp/disk2,if=nvme" -o virtio-bus=pci >"$tmp/out" 2>"$tmp/err"
+has "$tmp/out" 'VirtIO Block Device' "U-Boot finds a virtio disk on PCI"
+has "$tmp/out" 'nvme-' "and one by NVMe"
 finish

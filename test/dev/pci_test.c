@@ -573,8 +573,9 @@ static void the_generic_host_has_a_node(void **state)
 	assert_int_equal(fdt32_to_cpu(map[6 * 4 + 0]), 1 << 11); /* slot 1, INTA# */
 	assert_int_equal(fdt32_to_cpu(map[6 * 4 + 3]), 1);
 	assert_int_equal(fdt32_to_cpu(map[6 * 4 + 5]), 33);
-	fdt_getprop(tree, node, "ranges", &len);
+	map = fdt_getprop(tree, node, "ranges", &len);
 	assert_int_equal(len, 21 * 4);
+	assert_int_equal(fdt32_to_cpu(map[14]), 0x03000000); /* U-Boot takes no other */
 	assert_int_equal(rig_read(r, 0x30000000 + (5 << 15), 4), 0x56781234);
 	intx(c, true);
 	assert_true(r->irq[32 + 1]);
