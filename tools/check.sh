@@ -98,6 +98,7 @@ if wants modes || wants all-modes; then
 fi
 if wants race; then
 	races="test/base/thread_test test/core/bus_test test/core/clock_test test/core/event_test test/lib/machine_test
+		test/host/block_image_test test/host/nbd_test
 		test/machine/riscv64_virt_test test/dev/pc_irq_board_test test/dev/pci_test test/dev/virtio_evil_test test/jit/later_test
 		test/cpu/riscv64/later_test test/host/vsock_test test/dev/virtio_share_test"
 	run "build with TSan" make -s -j"$jobs" O=build-tsan CFLAGS="-O1 -g -fsanitize=thread -Wno-tsan" \
