@@ -46,7 +46,10 @@ static void put_names(struct ata_drive *d, const char *model)
 {
 	char serial[SERIAL_LEN + 1];
 
-	snprintf(serial, sizeof serial, "%s-%u", d->dev->class->name, d->number);
+	if (d->block && *d->block->serial)
+		snprintf(serial, sizeof serial, "%s", d->block->serial);
+	else
+		snprintf(serial, sizeof serial, "%s-%u", d->dev->class->name, d->number);
 	put_text(d, SERIAL, serial, SERIAL_LEN);
 	put_text(d, FIRMWARE, "1", FIRMWARE_LEN);
 	put_text(d, MODEL, model, MODEL_LEN);

@@ -22,6 +22,7 @@ static inline void backs_init(struct backs *b, struct rig_chr *console)
 	static const struct chr_ops ops = { rig_chr_write, rig_chr_room };
 
 	disk_init(&b->disk);
+	b->disk.b.queues = 3;
 	balloon_init(&b->balloon);
 	b->more = (struct rig_chr){ .chr.ops = &ops };
 	b->lines = (struct chr_lines){ .console = &console->chr, .n = 1 };

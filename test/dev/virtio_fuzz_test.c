@@ -238,6 +238,10 @@ static void some_step(struct fuzz *f)
 		start(f);
 	} else if (what == 14 && one_in(f, 16)) {
 		some_data(f);
+		if (disk->b.resized) {
+			disk->b.size = (1 + rnd(f, DISK_SIZE / 512)) * 512;
+			disk->b.resized(disk->b.arg);
+		}
 	} else if (what == 15) {
 		disk->slow = one_in(f, 2);
 		disk->fail = one_in(f, 4) ? -EIO : 0;
