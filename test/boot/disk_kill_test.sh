@@ -23,7 +23,7 @@ while [ $round -lt "$rounds" ]; do
 		check_disk "${d%:*}" "${d#*:}" "$tmp/${d#*:}" ${round}0000 || ok=0
 	done
 	[ $ok = 1 ] || { bad=$((bad + 1)); echo "# in round $round"; tail -n 3 "$tmp/out" "$tmp/err" | sed 's/^/# /'; }
-	[ $((round % 10)) -ne 0 ] || echo "# $round rounds: $files files, $bad bad"
+	[ $((round % 10)) -ne 0 ] || echo "# $round rounds: $files files, $bad bad, $leaks with leaks"
 done
-is $bad 0 "$rounds rounds of kill -9: images and file systems are clean, and all of $files files are there"
+is $bad 0 "$rounds rounds of kill -9: images and file systems are clean, and all of $files files are there ($leaks images with leaks)"
 finish

@@ -36,7 +36,7 @@ while [ $crash -lt "$crashes" ]; do
 	ok=$?
 	for d in $disks; do check_disk "${d%:*}" "${d#*:}" "$tmp/${d#*:}" 10000 || ok=1; done
 	[ $ok = 0 ] || { bad=$((bad + 1)); echo "# in crash $crash"; sed 's/^/# /' "$tmp/err"; }
-	[ $((crash % 10)) -ne 0 ] || echo "# $crash crashes: $files files, $bad bad; $(cat "$tmp/err")"
+	[ $((crash % 10)) -ne 0 ] || echo "# $crash crashes: $files files, $bad bad, $leaks with leaks; $(cat "$tmp/err")"
 done
-is $bad 0 "$crashes losses of power: images and file systems are clean, and all of $files files are there"
+is $bad 0 "$crashes losses of power: images and file systems are clean, and all of $files files are there ($leaks images with leaks)"
 finish
