@@ -345,6 +345,12 @@ static void blk_notify(struct virtio *v, struct virtio_queue *q)
 	virtq_interrupt(q);
 }
 
+static void blk_queue_reset(struct virtio *v, struct virtio_queue *q)
+{
+	(void)q;
+	block_settle(blk_back((struct virtio_blk *)v));
+}
+
 /* The disk has got another size. */
 static void blk_resized(void *arg)
 {
@@ -455,6 +461,7 @@ const struct virtio_class virtio_blk = {
 	.init = blk_init,
 	.fini = blk_fini,
 	.reset = blk_reset,
+	.queue_reset = blk_queue_reset,
 	.negotiate = blk_negotiate,
 	.notify = blk_notify,
 	.config_write = blk_config_write,

@@ -7,6 +7,7 @@
 #define F_MQ         (1ull << 12)
 #define F_DISCARD    (1ull << 13)
 #define F_ZEROES     (1ull << 14)
+#define F_RING_RESET (1ull << 40)
 
 enum { IN = 0, OUT = 1, FLUSH = 4, GET_ID = 8, DISCARD = 11, ZEROES = 13 };
 enum { OK = 0, IOERR = 1, UNSUPP = 2, NONE = 0xaa };
@@ -463,6 +464,25 @@ static void answers_after_a_reset_go_nowhere(void **state)
 	vrig_free(vr);
 }
 
+static void resets_wait_until_no_memory_is_touched(void **state)
+{
+	struct vrig *vr = start(F_FLUSH | F_RING_RESET);
+
+	(void)state;
+	disk.slow = true;
+	offer(vr, 0, IN, 0, 512);
+	vr_kick(vr, 0);
+	disk.settled = 0;
+	vr_set(vr, R_QUEUE_SEL, 0);
+	vr_set(vr, R_QUEUE_RESET, 1);
+	assert_int_equal(disk.settled, 1);
+	disk_answer(&disk, 0);
+	assert_int_equal(status_of(vr, 0), NONE);
+	vr_set(vr, R_STATUS, 0);
+	assert_int_equal(disk.settled, 2);
+	vrig_free(vr);
+}
+
 static void a_legacy_driver_reads(void **state)
 {
 	struct vrig *vr = vrig_new("virtio_blk,legacy", &disk.b);
@@ -497,6 +517,7 @@ int main(void)
 		cmocka_unit_test_setup(slow_writes_are_flushed_too, fresh_disk),
 		cmocka_unit_test_setup(more_requests_than_fit_wait_in_the_queue, fresh_disk),
 		cmocka_unit_test_setup(answers_after_a_reset_go_nowhere, fresh_disk),
+		cmocka_unit_test_setup(resets_wait_until_no_memory_is_touched, fresh_disk),
 		cmocka_unit_test_setup(a_legacy_driver_reads, fresh_disk),
 	};
 

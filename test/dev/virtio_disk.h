@@ -15,7 +15,7 @@ struct disk {
 	uint8_t data[DISK_SIZE];
 	bool slow;
 	int fail; /* -errno for everything but flushes */
-	unsigned flushes, discards;
+	unsigned flushes, discards, settled;
 	bool unmapped;
 	struct block_req *waiting[DISK_WAITING];
 	unsigned nwaiting;
@@ -67,9 +67,14 @@ static inline void disk_answer(struct disk *d, unsigned i)
 	r->done(r, disk_do(d, r));
 }
 
+static inline void disk_settle(struct block *b)
+{
+	CONTAINER_OF(b, struct disk, b)->settled++;
+}
+
 static inline void disk_init(struct disk *d)
 {
-	static const struct block_ops ops = { .submit = disk_submit };
+	static const struct block_ops ops = { .submit = disk_submit, .settle = disk_settle };
 	unsigned i;
 
 	memset(d, 0, sizeof *d);
