@@ -63,6 +63,9 @@ _lodge()
 	-C | --console)
 		mapfile -t COMPREPLY < <(compgen -W 'stdio pty keep none unix: file:' -- "$cur")
 		;;
+	-n | --net)
+		mapfile -t COMPREPLY < <(compgen -W 'user tap: unix: none' -- "$cur")
+		;;
 	-o | --option)
 		mapfile -t COMPREPLY < <(compgen -S = -W "$("$lodge" help keys | awk 'NR > 2 { print $1 }')" -- "$cur")
 		compopt -o nospace
