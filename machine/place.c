@@ -59,16 +59,23 @@ static int find_lines(struct machine *m, struct err *e)
 	return 0;
 }
 
+static int want_nets(struct machine *m, struct wanted *w, struct err *e)
+{
+	for (unsigned i = 0; i < m->config.nnets && m->host.net; i++)
+		if (!want(w, "virtio_net", m->host.net[i]))
+			return err_set(e, EINVAL, "net \"%s\": there is no place left for it",
+			    m->config.net[i]);
+	return 0;
+}
+
 static int find_wanted(struct machine *m, struct wanted *w, struct err *e)
 {
 	for (unsigned i = 0; i < m->ndisks; i++)
 		if (is_virtio(&m->config.disk[i]) && !want(w, "virtio_blk", m->disk[i]))
 			return err_set(e, EINVAL, "disk \"%s\": there is no place left for it",
 			    m->config.disk[i].path);
-	for (unsigned i = 0; i < m->config.nnets && m->host.net; i++)
-		if (!want(w, "virtio_net", m->host.net[i]) && !m->config.own_net)
-			return err_set(e, EINVAL, "net \"%s\": there is no place left for it",
-			    m->config.net[i]);
+	if (!m->config.own_net && want_nets(m, w, e) < 0)
+		return -EINVAL;
 	if (m->lines.console || m->lines.n)
 		if (!want(w, "virtio_console", &m->lines))
 			return err_set(e, EINVAL,
@@ -87,7 +94,10 @@ static int find_wanted(struct machine *m, struct wanted *w, struct err *e)
 			    m->config.share[i]);
 	if (m->host.vsock && !want(w, "virtio_vsock", m->host.vsock))
 		return err_set(e, EINVAL, "vsock: there is no place left for it");
-	want(w, "virtio_rng", NULL); /* where there is a place */
+	/* Where there is a place: */
+	if (m->config.own_net)
+		want_nets(m, w, NULL);
+	want(w, "virtio_rng", NULL);
 	return 0;
 }
 
