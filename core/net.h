@@ -24,7 +24,7 @@ enum {
 	NET_FRAME_MAX = NET_HEADER + NET_VLAN + 65535,
 	NET_MTU_MIN = 68, /* RFC 791 */
 	NET_MTU = 1500,
-	NET_QUEUES_MAX = 7
+	NET_QUEUES_MAX = 8
 };
 
 /* What of a frame's checksums and size the sender left to others: struct virtio_net_hdr of VIRTIO

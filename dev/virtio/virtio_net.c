@@ -392,7 +392,7 @@ static int net_init(struct virtio *v, struct err *e)
 		      F_GUEST_UFO | F_HOST_TSO4 | F_HOST_TSO6 | F_HOST_ECN | F_HOST_UFO |
 		      F_HOST_USO | F_MRG_RXBUF | F_STATUS | F_CTRL_VQ | F_CTRL_RX | F_CTRL_VLAN |
 		      F_CTRL_RX_EXTRA | F_GUEST_ANNOUNCE | F_CTRL_MAC_ADDR | F_CTRL_GUEST_OFFLOADS;
-	if (v->legacy)
+	if (v->legacy_only)
 		v->offered |= F_GSO;
 	if (net && net->queues > 1)
 		v->offered |= F_MQ;
@@ -449,8 +449,8 @@ const struct virtio_class virtio_net = {
 	.id = 1,
 	.config_size = CONFIG_SIZE,
 	.queue_max = { VIRTQ_MAX, VIRTQ_MAX, VIRTQ_MAX, VIRTQ_MAX, VIRTQ_MAX, VIRTQ_MAX, VIRTQ_MAX,
-	    VIRTQ_MAX, VIRTQ_MAX, VIRTQ_MAX, VIRTQ_MAX, VIRTQ_MAX, VIRTQ_MAX, VIRTQ_MAX,
-	    VIRTQ_MAX },
+	    VIRTQ_MAX, VIRTQ_MAX, VIRTQ_MAX, VIRTQ_MAX, VIRTQ_MAX, VIRTQ_MAX, VIRTQ_MAX, VIRTQ_MAX,
+	    VIRTQ_MAX, VIRTQ_MAX },
 	.size = sizeof(struct virtio_net),
 	.fields = net_fields,
 	.init = net_init,

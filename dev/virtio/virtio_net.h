@@ -43,7 +43,7 @@ enum { CONFIG_MAC = 0, CONFIG_STATUS = 6, CONFIG_PAIRS = 8, CONFIG_MTU = 10, CON
 enum { STATUS_UP = 1, STATUS_ANNOUNCE = 2 };
 
 enum {
-	NET_QUEUES = 2 * NET_QUEUES_MAX + 1,
+
 	NET_FLOWS = 256,
 	/* Of which one frame is put together. */
 	NET_CHAINS = 64

@@ -142,6 +142,7 @@ static struct net_port *port_new(const char *spec, char **address, struct err *e
 	p->class = class;
 	p->net.queues = 1;
 	p->net.up = true;
+	p->source = -1;
 	mutex_init(&p->lock);
 	take_piece(&rest);
 	if (set_options(p, spec, rest, e) < 0) {

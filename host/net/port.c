@@ -384,6 +384,8 @@ void port_fini(struct net_port *p)
 {
 	struct held *h;
 
+	if (p->source >= 0)
+		events_forget(p->events, p->source);
 	while ((h = p->held)) {
 		p->held = h->next;
 		free(h);

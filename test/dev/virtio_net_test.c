@@ -49,7 +49,7 @@ static void features_and_configuration(void **state)
 
 static void frames_are_sent_without_their_header(void **state)
 {
-	uint32_t used;
+	uint32_t used = 0;
 	size_t len = make_frame(frame, false, 17, 100, 0);
 
 	(void)state;
@@ -119,7 +119,7 @@ static void offloads_need_their_feature(void **state)
 static void a_frame_fills_one_buffer(void **state)
 {
 	uint8_t *p;
-	uint32_t used;
+	uint32_t used = 0;
 	size_t len = make_frame(frame, false, 17, 100, 0);
 
 	(void)state;
@@ -140,7 +140,7 @@ static void a_frame_fills_one_buffer(void **state)
 
 static void buffers_are_merged(void **state)
 {
-	uint32_t used;
+	uint32_t used = 0;
 	size_t len = make_frame(frame, false, 17, 1000, 0), at = 0;
 
 	(void)state;
@@ -216,7 +216,7 @@ static void what_the_driver_cannot_take_is_finished(void **state)
 {
 	struct net_offload o = needs_csum(false, 6, NET_GSO_TCP4, 1000);
 	size_t len = make_frame(frame, false, 6, 2500, 0);
-	uint32_t used;
+	uint32_t used = 0;
 
 	(void)state;
 	new_rig("virtio_net", 1);
@@ -531,7 +531,7 @@ static void legacy_queue(unsigned i)
 static void legacy_headers_are_shorter(void **state)
 {
 	size_t len = make_frame(frame, false, 6, 100, 0);
-	uint32_t used;
+	uint32_t used = 0;
 
 	(void)state;
 	for (int merge = 0; merge < 2; merge++) {

@@ -195,8 +195,8 @@ static void what_is_wrong_is_said(void **state)
 	refused("tap:tap0,fwd=tcp:1:1", "\"fwd=tcp:1:1\" is not one of mac=");
 	refused("unix:/x,mac=01:00:00:00:00:00", "multicast");
 	refused("unix:/x,mtu=67", "mtu=68 to 65535");
-	refused("unix:/x,queues=8", "queues=1 to 7");
-	refused("unix:/x,queues=0", "queues=1 to 7");
+	refused("unix:/x,queues=9", "queues=1 to 8");
+	refused("unix:/x,queues=0", "queues=1 to 8");
 	refused("unix:/x,dump=", "dump=FILE");
 	refused("unix:/x,if=e1000", "if=virtio");
 	refused("user,net=10.0.2.0/33", "net=10.0.2.0/33");
@@ -206,7 +206,7 @@ static void what_is_wrong_is_said(void **state)
 	refused("user,fwd=tcp:22", "tcp:[ADDRESS:]PORT");
 	refused("user,restricted", "fwd=, restrict");
 	assert_int_equal(
-	    net_check("unix:/a,,b,listen,mac=52:54:00:12:34:56,mtu=9000,queues=7,dump=/x", &e), 0);
+	    net_check("unix:/a,,b,listen,mac=52:54:00:12:34:56,mtu=9000,queues=8,dump=/x", &e), 0);
 	assert_int_equal(net_check("user,net=192.168.7.0/24,restrict,ipv6=off,hostname=a,"
 				   "bootfile=b,tftp=/tmp,dns=1.1.1.1,fwd=udp:53:53",
 			     &e),
