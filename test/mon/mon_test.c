@@ -89,6 +89,7 @@ static int make(void **state)
 	snprintf(disk, sizeof disk, "%s,format=raw", vm->disk);
 	set(c, "disk", disk);
 	set(c, "balloon", "on");
+	set(c, "net", "unix:/tmp/lodge-nobody,mac=52:54:00:00:00:09,mtu=9000,queues=2");
 	vm->machine = lodge_machine_new(c, NULL, &e);
 	if (!vm->machine)
 		fail_msg("%s", e.text);
@@ -412,6 +413,26 @@ static void the_balloon_is_asked(void **state)
 	close(fd);
 }
 
+static void network_cards_are_described_and_unplugged(void **state)
+{
+	int fd = meet(*state);
+
+	ask(fd, "{\"execute\": \"query-netdev\"}", "\"mac\": \"52:54:00:00:00:09\"");
+	ask(fd, "{\"execute\": \"query-netdev\"}", "\"mtu\": 9000, \"queues\": 2, \"up\": true");
+	ask(fd, "{\"execute\": \"set_link\", \"arguments\": {\"name\": \"net0\", \"up\": false}}",
+	    "{\"return\": {}}");
+	ask(fd, "{\"execute\": \"query-netdev\"}", "\"up\": false");
+	ask(fd, "{\"execute\": \"set_link\", \"arguments\": {\"name\": \"net1\", \"up\": true}}",
+	    "Device 'net1' not found");
+	ask(fd, "{\"execute\": \"query-rx-filter\"}", "\"promiscuous\": true");
+	ask(fd, "{\"execute\": \"query-rx-filter\", \"arguments\": {\"name\": \"net0\"}}",
+	    "\"main-mac\": \"52:54:00:00:00:09\"");
+	ask(fd, "{\"execute\": \"query-rx-filter\", \"arguments\": {\"name\": \"x\"}}",
+	    "not found");
+	ask(fd, "{\"execute\": \"announce-self\"}", "{\"return\": {}}");
+	close(fd);
+}
+
 static void values_may_come_in_pieces_and_together(void **state)
 {
 	int fd = meet(*state);
@@ -545,6 +566,7 @@ int main(void)
 		TEST(a_mouse_moves_or_it_is_said_why),
 		TEST(disks_are_described_and_resized),
 		TEST(the_balloon_is_asked),
+		TEST(network_cards_are_described_and_unplugged),
 		TEST(values_may_come_in_pieces_and_together),
 		TEST(what_never_ends_ends_the_connection),
 		TEST(a_reader_that_does_not_read_is_dropped),
