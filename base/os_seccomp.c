@@ -49,15 +49,16 @@ static const int always[] = { CALL(futex), CALL(read), CALL(write), CALL(pread64
 	CALL(fstatfs), CALL(fcntl), CALL(flock), CALL(dup), CALL(dup3), CALL(pipe2), CALL(eventfd2),
 	CALL(epoll_create1), CALL(pselect6), CALL(memfd_create), CALL(getdents64), CALL(openat),
 	CALL(faccessat), CALL(readlinkat), CALL(getcwd), CALL(unlinkat), CALL(renameat2),
-	CALL(mkdirat), CALL(umask), CALL(accept4), CALL(accept), CALL(bind), CALL(listen),
-	CALL(shutdown), CALL(socketpair), CALL(getsockname), CALL(getpeername), CALL(getsockopt),
-	CALL(setsockopt), CALL(rt_sigaction), CALL(rt_sigprocmask), CALL(rt_sigreturn),
-	CALL(rt_sigtimedwait), CALL(sigaltstack), CALL(tgkill), CALL(restart_syscall), CALL(exit),
-	CALL(exit_group), CALL(wait4), CALL(waitid), CALL(set_robust_list), CALL(get_robust_list),
-	CALL(set_tid_address), CALL(rseq), CALL(sched_getaffinity), CALL(getpriority),
-	CALL(setpriority), CALL(gettid), CALL(getpid), CALL(getppid), CALL(getuid), CALL(geteuid),
-	CALL(getgid), CALL(getegid), CALL(getrandom), CALL(clock_getres), CALL(gettimeofday),
-	CALL(uname), CALL(sysinfo), CALL(getrusage), CALL(setsid),
+	CALL(mkdirat), CALL(umask), CALL(fchmod), CALL(accept4), CALL(accept), CALL(bind),
+	CALL(listen), CALL(shutdown), CALL(socketpair), CALL(getsockname), CALL(getpeername),
+	CALL(getsockopt), CALL(setsockopt), CALL(rt_sigaction), CALL(rt_sigprocmask),
+	CALL(rt_sigreturn), CALL(rt_sigtimedwait), CALL(sigaltstack), CALL(tgkill),
+	CALL(restart_syscall), CALL(exit), CALL(exit_group), CALL(wait4), CALL(waitid),
+	CALL(set_robust_list), CALL(get_robust_list), CALL(set_tid_address), CALL(rseq),
+	CALL(sched_getaffinity), CALL(getpriority), CALL(setpriority), CALL(gettid), CALL(getpid),
+	CALL(getppid), CALL(getuid), CALL(geteuid), CALL(getgid), CALL(getegid), CALL(getrandom),
+	CALL(clock_getres), CALL(gettimeofday), CALL(uname), CALL(sysinfo), CALL(getrusage),
+	CALL(setsid),
 #ifdef __NR_renameat
 	CALL(renameat),
 #endif
@@ -81,11 +82,11 @@ static const int always[] = { CALL(futex), CALL(read), CALL(write), CALL(pread64
 };
 
 /* OS_CALLS_FILES */
-static const int of_files[] = { CALL(fchmod), CALL(fchmodat), CALL(fchown), CALL(fchownat),
-	CALL(utimensat), CALL(linkat), CALL(symlinkat), CALL(mknodat), CALL(truncate), CALL(statfs),
-	CALL(setxattr), CALL(lsetxattr), CALL(fsetxattr), CALL(getxattr), CALL(lgetxattr),
-	CALL(fgetxattr), CALL(listxattr), CALL(llistxattr), CALL(flistxattr), CALL(removexattr),
-	CALL(lremovexattr), CALL(fremovexattr), CALL(fchdir) };
+static const int of_files[] = { CALL(fchmodat), CALL(fchown), CALL(fchownat), CALL(utimensat),
+	CALL(linkat), CALL(symlinkat), CALL(mknodat), CALL(truncate), CALL(statfs), CALL(setxattr),
+	CALL(lsetxattr), CALL(fsetxattr), CALL(getxattr), CALL(lgetxattr), CALL(fgetxattr),
+	CALL(listxattr), CALL(llistxattr), CALL(flistxattr), CALL(removexattr), CALL(lremovexattr),
+	CALL(fremovexattr), CALL(fchdir) };
 
 /* Those that somebody who has broken in would try: it should read as what it is. */
 static const int refused[] = { CALL(execve), CALL(execveat), CALL(ptrace), CALL(socket),

@@ -23,8 +23,9 @@ static bool is_served(const struct sockaddr_un *a)
 		return true;
 	/* So that a full backlog is not waited for. */
 	set_nonblock(fd);
+	/* EPERM: a sandbox does not let us know. */
 	served = connect(fd, (const struct sockaddr *)a, sizeof *a) == 0 || errno == EAGAIN ||
-		 errno == EINPROGRESS;
+		 errno == EINPROGRESS || errno == EPERM;
 	close(fd);
 	return served;
 }
@@ -46,14 +47,17 @@ static int bind_and_listen(struct listener *l, struct err *e)
 			return err_set(e, EADDRINUSE, "unix:%s is in use by another process", path);
 		unlink(path);
 	}
-	/* Nobody can connect before listen, so the mode is set in time. */
+	/* Linux makes the file with the descriptor's mode, others as they like.  Nobody can connect
+	 * before listen, so the mode is set in time. */
+	fchmod(l->fd, 0600);
 	if (bind(l->fd, (struct sockaddr *)&l->addr, sizeof l->addr) < 0)
 		return err_set(e, errno, "cannot make the socket %s: %s", path, strerror(errno));
+	st.st_mode = 0;
 	if (lstat(path, &st) == 0) {
 		l->dev = st.st_dev;
 		l->ino = st.st_ino;
 	}
-	if (chmod(path, 0600) < 0 || listen(l->fd, 1) < 0)
+	if (((st.st_mode & 0777) != 0600 && chmod(path, 0600) < 0) || listen(l->fd, 1) < 0)
 		return err_set(e, errno, "cannot listen at %s: %s", path, strerror(errno));
 	return 0;
 }

@@ -20,6 +20,7 @@
 
 #include "base/os_sandbox.h"
 #include "base/thread.h"
+#include "host/listen.h"
 #include "test/cmocka.h"
 
 enum { CANNOT = 77 }; /* this host cannot confine */
@@ -177,6 +178,8 @@ static int use_sockets(struct place *p)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), pair[2];
+	struct listener l;
+	struct stat st;
 
 	HOLDS(1, fd >= 0);
 	HOLDS(2, denied(connect_unix(p, fd)));
@@ -187,6 +190,12 @@ static int use_sockets(struct place *p)
 	HOLDS(7, socketpair(AF_UNIX, SOCK_STREAM, 0, pair) == 0 && send(pair[0], "x", 1, 0) == 1);
 	strcpy(a.sun_path, p->new);
 	HOLDS(8, bind(fd, (struct sockaddr *)&a, sizeof a) == 0 && listen(fd, 1) == 0);
+	/* Whether somebody is there cannot be seen, so it is not taken away. */
+	HOLDS(9, listener_open(&l, p->new, NULL) == -EADDRINUSE);
+	HOLDS(10, unlink(p->new) == 0);
+	HOLDS(11, listener_open(&l, p->new, NULL) == 0);
+	HOLDS(12, stat(p->new, &st) == 0 && (st.st_mode & 0777) == 0600);
+	listener_close(&l);
 	return 0;
 }
 
