@@ -107,15 +107,18 @@ static void allow_files(struct confine *c, const struct config *config)
 		allow_folder(c, config->pidfile, strlen(config->pidfile), OS_PATH_REMOVE);
 }
 
-/* What stands behind a prefix of what config_print prints, up to what ends a path there. */
-static void allow_sockets(struct confine *c, const char *line)
+/* The sockets of a value are taken away at the end; TFTP serves a folder. */
+static void allow_parts(struct confine *c, const char *value)
 {
-	const char *at = line;
+	const char *at = value;
 
 	while ((at = strstr(at, "unix:"))) {
 		at += 5;
-		allow_folder(c, at, strcspn(at, "\",\n"), OS_PATH_REMOVE);
+		allow_folder(c, at, strcspn(at, "\","), OS_PATH_REMOVE);
 	}
+	at = strstr(value, ",tftp=");
+	if (at)
+		allow_len(c, at + 6, strcspn(at + 6, "\","), OS_PATH_READ);
 }
 
 static void apply(struct confine *c, const struct need *n, const char *value)
@@ -138,7 +141,7 @@ static void read_line(struct confine *c, const char *line)
 	const size_t n = strcspn(line, " ");
 	const char *value = line + n + strspn(line + n, " \"");
 
-	allow_sockets(c, value);
+	allow_parts(c, value);
 	for (size_t i = 0; i < ARRAY_LEN(needs); i++) {
 		const struct need *need = &needs[i];
 
