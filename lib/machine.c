@@ -41,12 +41,12 @@ struct lodge_machine {
 	char console_name[200];
 	struct net *net[CONFIG_NETS];
 	struct mon *mon;
-	enum mon_end end; /* why the last run ended */
 
-	/* The run's time limit. */
+	/* The run's time limit and end. */
 	struct mutex lock;
 	struct cond over;
 	bool running, late;
+	enum mon_end end;  /* why the last run ended */
 	uint64_t deadline; /* of os_clock_ns; 0: not running yet, or none */
 };
 
@@ -167,7 +167,9 @@ static void quit(void *arg)
 {
 	struct lodge_machine *m = arg;
 
+	mutex_lock(&m->lock);
 	m->end = MON_END_QUIT;
+	mutex_unlock(&m->lock);
 	lodge_machine_stop(m);
 }
 
@@ -440,12 +442,14 @@ static struct lodge_result make_result(
 /* quit has said it before, if it was that. */
 static void note_end(struct lodge_machine *m, enum machine_end end)
 {
+	mutex_lock(&m->lock);
 	if (end == MACHINE_OFF)
 		m->end = MON_END_POWER_OFF;
 	else if (end == MACHINE_RESET)
 		m->end = MON_END_RESET;
 	else if (end == MACHINE_CRASH)
 		m->end = MON_END_CRASH;
+	mutex_unlock(&m->lock);
 }
 
 int lodge_machine_run(
