@@ -69,6 +69,13 @@ lodge list --json
 has "$tmp/out" '"name": "web"' "in JSON, too"
 lodge status web
 has "$tmp/out" '^console +keep:.*/web.console$' "its console is kept"
+if grep -q '^sandbox *on' "$tmp/out" && [ -r "/proc/$pid/task" ]; then
+	cat "/proc/$pid/task"/*/status >"$tmp/tasks"
+	is "$(grep -c '^NoNewPrivs:.1' "$tmp/tasks") $(grep -c '^Seccomp:.2' "$tmp/tasks")" \
+		"$(grep -c '^Pid:' "$tmp/tasks") $(grep -c '^Pid:' "$tmp/tasks")" "all of its threads are confined"
+else
+	skip "all of its threads are confined" "no sandbox on this host"
+fi
 what="another machine of that name" refused 'in use' $pc -b "$tmp/deaf" web
 what="another one with its file" refused 'web.pid: the process' $pc -b "$tmp/deaf" --pidfile "$tmp/web.pid" web2
 lodge pause web
@@ -100,8 +107,10 @@ has "$tmp/out" '^STOP$' "it prints events"
 has "$tmp/err" 'format "bmp"' "and complaints"
 has "$tmp/out" '^name: web$' "a line may be JSON"
 
-lodge $pc -b "$tmp/deaf" --log "$tmp/log" deaf
+lodge $pc -b "$tmp/deaf" --log "$tmp/log" -o sandbox=off deaf
 is $rc 0 "a second machine"
+lodge status deaf
+has "$tmp/out" '^sandbox +off$' "without the sandbox"
 lodge stop -t 500ms deaf
 is $rc 4 "a guest that does not listen to its power button: 4"
 has "$tmp/err" 'deaf: it still runs: --force' "it is said"
