@@ -51,7 +51,9 @@ static int make_folder(struct err *e)
 		return err_set(e, ENOMEM, "no memory");
 	path = (const char *)b.data;
 	if (mkdir(path, 0700) < 0 && errno != EEXIST)
-		rc = err_set(e, errno, "cannot make %s: %s", path, strerror(errno));
+		rc =
+		    err_set(e, errno, "cannot make %s for a control socket (ctl=none: without): %s",
+			path, strerror(errno));
 	else if (lstat(path, &st) < 0 || !S_ISDIR(st.st_mode) || st.st_uid != getuid() ||
 		 st.st_mode & 022)
 		rc = err_set(e, EPERM, "%s is not a folder of yours alone", path);
