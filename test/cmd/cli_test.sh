@@ -220,12 +220,12 @@ has "$tmp/out" '-k, --kernel FILE' "it lists the options"
 "$LODGE" help keys >"$tmp/out"
 has "$tmp/out" '^  memory ' "help keys lists the keys"
 for key in $(sed -n 's/^  \([a-z-]*\) .*/\1/p' "$tmp/out"); do
-	grep -q "^\\.It Ic $key " doc/vm.conf.5
+	grep -Eq "^\\.(It )?Ic $key " doc/vm.conf.5
 	ok $? "vm.conf(5) has $key"
 done
 "$LODGE" help run | sed -n 's/^.*--\([a-z-]*\) .*/\1/p' | grep -v Exit >"$tmp/options"
 for option in $(cat "$tmp/options"); do
-	grep -Eq "^\\.It Fl (. , )?-$option( |\$)" doc/lodge.1
+	grep -Eq "^\\.(It )?Fl (. , )?-$option( |\$)" doc/lodge.1
 	ok $? "lodge(1) has --$option"
 done
 "$LODGE" --version >"$tmp/out"
