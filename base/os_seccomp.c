@@ -86,7 +86,15 @@ static const int of_files[] = { CALL(fchmodat), CALL(fchown), CALL(fchownat), CA
 	CALL(linkat), CALL(symlinkat), CALL(mknodat), CALL(truncate), CALL(statfs), CALL(setxattr),
 	CALL(lsetxattr), CALL(fsetxattr), CALL(getxattr), CALL(lgetxattr), CALL(fgetxattr),
 	CALL(listxattr), CALL(llistxattr), CALL(flistxattr), CALL(removexattr), CALL(lremovexattr),
-	CALL(fremovexattr), CALL(fchdir) };
+	CALL(fremovexattr), CALL(fchdir),
+#ifdef __NR_fchmodat2
+	CALL(fchmodat2),
+#endif
+#ifdef __x86_64__
+	CALL(chmod), CALL(chown), CALL(lchown), CALL(link), CALL(symlink), CALL(mknod), CALL(rmdir),
+	CALL(utime), CALL(utimes), CALL(futimesat)
+#endif
+};
 
 /* Those that somebody who has broken in would try: it should read as what it is. */
 static const int refused[] = { CALL(execve), CALL(execveat), CALL(ptrace), CALL(socket),

@@ -242,6 +242,10 @@ static int use_attributes(struct place *p)
 	HOLDS(2, fchmodat(AT_FDCWD, p->new, 0640, 0) == 0);
 	HOLDS(3, utimensat(AT_FDCWD, p->new, NULL, 0) == 0);
 	HOLDS(4, denied(linkat(AT_FDCWD, p->other, AT_FDCWD, p->read, 0)) || errno == EEXIST);
+	HOLDS(5, chmod(p->new, 0600) == 0 && chown(p->new, getuid(), getgid()) == 0);
+	HOLDS(6, unlink(p->new) == 0 && mkdir(p->new, 0700) == 0 && rmdir(p->new) == 0);
+	HOLDS(7, symlink("target", p->new) == 0 && lchown(p->new, getuid(), getgid()) == 0);
+	HOLDS(8, unlink(p->new) == 0 && mkfifo(p->new, 0600) == 0);
 	return 0;
 }
 
