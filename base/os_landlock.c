@@ -65,7 +65,8 @@ static struct ruleset handled_by(long abi, unsigned calls)
 	return r;
 }
 
-static uint64_t access_of(unsigned rights)
+/* Nodes of devices are for shared folders alone: root's guests may make them there. */
+static uint64_t access_of(unsigned rights, unsigned calls)
 {
 	uint64_t fs = 0;
 
@@ -75,14 +76,17 @@ static uint64_t access_of(unsigned rights)
 		fs |= WRITE_FILE | TRUNCATE;
 	if (rights & OS_PATH_MAKE)
 		fs |= MAKE_REG | MAKE_DIR | MAKE_SOCK | MAKE_FIFO | MAKE_SYM | REFER;
+	if (rights & OS_PATH_MAKE && calls & OS_CALLS_FILES)
+		fs |= MAKE_CHAR | MAKE_BLOCK;
 	if (rights & OS_PATH_REMOVE)
 		fs |= REMOVE_FILE | REMOVE_DIR | REFER;
 	return fs;
 }
 
-static int add_path(int rules, const struct os_path *p, uint64_t handled, struct err *e)
+static int add_path(
+    int rules, const struct os_path *p, uint64_t handled, unsigned calls, struct err *e)
 {
-	struct path_beneath rule = { .allowed = access_of(p->rights) & handled };
+	struct path_beneath rule = { .allowed = access_of(p->rights, calls) & handled };
 	struct stat st;
 	int rc = 0;
 
@@ -113,7 +117,7 @@ int os_landlock(const struct os_path *paths, size_t n, unsigned calls, struct er
 	if (rules < 0)
 		return err_set(e, errno, "landlock: %s", strerror(errno));
 	for (size_t i = 0; i < n && !rc; i++)
-		rc = add_path(rules, &paths[i], handled.fs, e);
+		rc = add_path(rules, &paths[i], handled.fs, calls, e);
 	if (!rc && syscall(RESTRICT_SELF, rules, 0) < 0)
 		rc = err_set(e, errno, "landlock: %s", strerror(errno));
 	close(rules);
