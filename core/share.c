@@ -8,6 +8,16 @@ void share_submit(struct share *s, struct share_req *r)
 	s->ops->submit(s, r);
 }
 
+void share_cancel(struct share *s)
+{
+	s->ops->cancel(s);
+}
+
+void share_drain(struct share *s)
+{
+	s->ops->drain(s);
+}
+
 void share_reset(struct share *s)
 {
 	s->ops->reset(s);

@@ -24,9 +24,13 @@ struct share_req {
 
 struct share_ops {
 	void (*submit)(struct share *, struct share_req *);
-	/* Forgets all: files that are open, and requests; those are not done any more, and their
-	 * buffers not touched, when it comes back. */
+	/* Drops requests: they are not done any more, and their buffers not touched, when it comes
+	 * back. */
+	void (*cancel)(struct share *);
+	/* The same, and forgets what is open. */
 	void (*reset)(struct share *);
+	/* VM's thread, no CPU runs and no lock is held: all that was asked for is done. */
+	void (*drain)(struct share *);
 	void (*free)(struct share *);
 };
 
@@ -39,7 +43,9 @@ struct share {
 };
 
 void share_submit(struct share *, struct share_req *);
+void share_cancel(struct share *);
 void share_reset(struct share *);
+void share_drain(struct share *);
 void share_free(struct share *); /* NULL is fine */
 
 #endif

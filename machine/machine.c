@@ -96,6 +96,9 @@ void machine_drain(struct machine *m)
 {
 	for (unsigned i = 0; i < m->ndisks; i++)
 		block_drain(m->disk[i]);
+	for (unsigned i = 0; i < CONFIG_SHARES; i++)
+		if (m->share[i])
+			share_drain(m->share[i]);
 	if (m->flash)
 		block_drain(m->flash);
 }

@@ -90,15 +90,30 @@ static void p9_notify(struct virtio *v, struct virtio_queue *q)
 	virtq_interrupt(q);
 }
 
-static void forget(struct virtio *v)
+static void free_requests(struct virtio_9p *d)
 {
-	struct virtio_9p *d = (struct virtio_9p *)v;
 	struct request *r;
 
-	share_reset(share_of(d));
 	for (r = d->req; r < d->req + REQUESTS; r++)
 		r->used = false;
 	d->waiting = false;
+}
+
+static void p9_queue_reset(struct virtio *v, struct virtio_queue *q)
+{
+	struct virtio_9p *d = (struct virtio_9p *)v;
+
+	(void)q;
+	share_cancel(share_of(d));
+	free_requests(d);
+}
+
+static void forget(struct virtio *v)
+{
+	struct virtio_9p *d = (struct virtio_9p *)v;
+
+	share_reset(share_of(d));
+	free_requests(d);
 }
 
 static int p9_init(struct virtio *v, struct err *e)
@@ -147,5 +162,6 @@ const struct virtio_class virtio_9p = {
 	.fini = p9_fini,
 	.reset = p9_reset,
 	.loaded = forget,
+	.queue_reset = p9_queue_reset,
 	.notify = p9_notify,
 };

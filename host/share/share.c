@@ -139,17 +139,48 @@ static void server_submit(struct share *share, struct share_req *r)
 	mutex_unlock(&s->lock);
 }
 
+/* The thread is idle as long as the lock is held. */
+static void cancel(struct server *s)
+{
+	list_clear(&s->todo);
+	while (s->busy)
+		cond_wait(&s->wake, &s->lock);
+	list_clear(&s->done);
+}
+
+static void server_cancel(struct share *share)
+{
+	struct server *s = CONTAINER_OF(share, struct server, share);
+
+	mutex_lock(&s->lock);
+	cancel(s);
+	mutex_unlock(&s->lock);
+}
+
 static void server_reset(struct share *share)
 {
 	struct server *s = CONTAINER_OF(share, struct server, share);
 
 	mutex_lock(&s->lock);
-	list_clear(&s->todo);
-	while (s->busy)
-		cond_wait(&s->wake, &s->lock);
-	list_clear(&s->done);
-	p9_clear(s->p9); /* the thread is idle as long as we have the lock */
+	cancel(s);
+	p9_clear(s->p9);
 	mutex_unlock(&s->lock);
+}
+
+static void server_drain(struct share *share)
+{
+	struct server *s = CONTAINER_OF(share, struct server, share);
+	bool more;
+
+	do {
+		mutex_lock(&s->lock);
+		while (s->busy || s->todo.first)
+			cond_wait(&s->wake, &s->lock);
+		more = s->done.first;
+		mutex_unlock(&s->lock);
+		if (more) /* and with that others may come */
+			deliver(s, NULL, 0);
+	} while (more);
 }
 
 static void server_free(struct share *share)
@@ -171,7 +202,8 @@ static void server_free(struct share *share)
 
 struct share *share_open(const struct share_options *o, struct events *ev, struct err *e)
 {
-	static const struct share_ops ops = { server_submit, server_reset, server_free };
+	static const struct share_ops ops = { server_submit, server_cancel, server_reset,
+		server_drain, server_free };
 	struct server *s = calloc(1, sizeof *s);
 	int rc;
 
