@@ -170,8 +170,9 @@ static bool flush(struct vsock_conn *c)
 		shutdown(c->fd, SHUT_WR);
 		c->shut_done = true;
 	}
-	/* Section 5.10.6.5: both directions are closed, and all was written. */
-	if ((c->shut & VSOCK_NO_SEND) && ((c->shut & VSOCK_NO_RECEIVE) || c->ended)) {
+	/* Section 5.10.6.5: the guest has closed it, and all was written.  A guest that only sends
+	 * no more may still have to read: Linux drops what it has not read when a reset comes. */
+	if (c->shut == (VSOCK_NO_SEND | VSOCK_NO_RECEIVE)) {
 		conn_reset(c);
 		return false;
 	}

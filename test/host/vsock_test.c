@@ -253,8 +253,11 @@ static void each_direction_closes_alone(void **state)
 	assert_true(try_send(g, VSOCK_RW, 1, port, 0, 0, "more", 4));
 	expect(fd, "more");
 	assert_true(try_send(g, VSOCK_SHUTDOWN, 1, port, VSOCK_NO_SEND, 0, NULL, 0));
-	assert_int_equal(take(g), VSOCK_RST);
 	assert_int_equal(read(fd, g->data, 1), 0);
+	/* Linux would lose what it has not read yet if a reset came before it closes. */
+	assert_int_equal(take_for(g, 50), -1);
+	assert_true(try_send(g, VSOCK_SHUTDOWN, 1, port, 3, 0, NULL, 0));
+	assert_int_equal(take(g), VSOCK_RST);
 	close(fd);
 	/* And the other way round. */
 	fd = opened(g, 2, &port);
