@@ -17,6 +17,7 @@
 
 #include "base/buf.h"
 #include "base/loop.h"
+#include "base/os_node.h"
 
 #ifndef MSG_NOSIGNAL
 #define MSG_NOSIGNAL 0
@@ -40,6 +41,7 @@ struct vsock_conn {
 	unsigned polled;
 	char hello[HELLO_MAX];
 	unsigned nhello;
+	bool early; /* it has sent more before the guest has answered */
 	/* To the guest: what it has room for, and what we have sent. */
 	uint32_t peer_alloc, peer_fwd, sent;
 	bool ended; /* the client sends no more */
@@ -106,7 +108,7 @@ static void poll_for(struct vsock_conn *c)
 {
 	unsigned events = 0;
 
-	if (c->state == HELLO)
+	if (c->state == HELLO || (c->state == REQUESTED && !c->early))
 		events = OS_POLL_IN;
 	else if (c->state == OPEN && !c->ended && !(c->shut & VSOCK_NO_RECEIVE) && credit(c) &&
 		 !vsock_is_full(c->s))
@@ -255,6 +257,11 @@ static void on_socket(void *arg, unsigned events)
 {
 	struct vsock_conn *c = arg;
 
+	if (c->state == REQUESTED && (events & OS_POLL_HUP)) { /* it has waited long enough */
+		conn_reset(c);
+		return;
+	}
+	c->early |= c->state == REQUESTED;
 	if (c->state == HELLO && !greet(c))
 		return;
 	if (c->used && !flush(c))
@@ -294,9 +301,11 @@ static void on_client(void *arg, unsigned events)
 	int fd = -1;
 
 	(void)events;
-	if (s->nconns < VSOCK_CONNS_MAX) {
+	if (s->nconns < s->conns_max)
 		fd = listener_accept(&s->listener);
-	} else {
+	/* Also when this process has no descriptor left: the next connection that ends gives one.
+	 */
+	if (fd < 0 && s->nconns) {
 		s->full = true;
 		loop_change(s->io, 0);
 	}
@@ -338,7 +347,7 @@ static void take_request(struct vsock_host *s, const struct vsock_header *h)
 		conn_reset(*slot);
 		return;
 	}
-	fd = s->nconns < VSOCK_CONNS_MAX ? connect_to(s, h->dst_port) : -1;
+	fd = s->nconns < s->conns_max ? connect_to(s, h->dst_port) : -1;
 	if (fd >= 0)
 		c = conn_new(s, fd, OPEN);
 	if (!c) {
@@ -500,9 +509,12 @@ void vsock_close_all(struct vsock_host *s)
 int vsock_listen(struct vsock_host *s, const char *path, struct err *e)
 {
 	int rc = listener_open(&s->listener, path, e);
+	unsigned files = os_files();
 
 	if (rc < 0)
 		return rc;
+	/* A guest must not use up the descriptors that others need. */
+	s->conns_max = files / 4 < VSOCK_CONNS_MAX ? files / 4 : VSOCK_CONNS_MAX;
 	s->io = loop_add(s->loop, s->listener.fd, OS_POLL_IN, on_client, s, e);
 	return s->io ? 0 : -ENOMEM;
 }

@@ -42,7 +42,7 @@ struct vsock_host {
 	bool full; /* no more clients are taken */
 	struct vsock_conn *bucket[VSOCK_BUCKETS];
 	struct vsock_conn *waiting; /* clients that have not said yet where to */
-	unsigned nconns;
+	unsigned nconns, conns_max;
 	uint32_t next_port;
 	unsigned epoch; /* the reset that was seen last */
 	uint8_t scratch[VSOCK_DATA_MAX];

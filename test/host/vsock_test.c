@@ -170,13 +170,14 @@ static void expect(int fd, const char *text)
 static int opened(struct guest *g, uint32_t port, uint32_t *host_port)
 {
 	char text[40];
-	int fd;
+	int fd, rc;
 
 	snprintf(text, sizeof text, "CONNECT %u\n", port);
 	fd = host_connect(g, text);
-	do /* clients before it may have waited to be served */
-		assert_int_equal(take(g), VSOCK_REQUEST);
-	while (g->h.dst_port != port);
+	do { /* clients before it may have waited to be served, and given up since */
+		rc = take(g);
+		assert_true(rc == VSOCK_REQUEST || rc == VSOCK_RST);
+	} while (rc == VSOCK_RST || g->h.dst_port != port);
 	assert_int_equal(g->h.src_cid, VSOCK_HOST);
 	assert_true(g->h.buf_alloc >= 65536);
 	*host_port = g->h.src_port;
@@ -297,6 +298,28 @@ static void greetings_are_checked(void **state)
 		assert_int_equal(read(fd, &byte, 1), 0);
 		close(fd);
 	}
+	guest_free(g);
+}
+
+static void clients_may_give_up(void **state)
+{
+	struct guest *g = guest_new();
+	int fd = host_connect(g, "CONNECT 77\n");
+
+	(void)state;
+	assert_int_equal(take(g), VSOCK_REQUEST);
+	close(fd);
+	assert_int_equal(take(g), VSOCK_RST);
+	/* Those who speak first, and close one way, wait on. */
+	fd = host_connect(g, "CONNECT 78\nearly");
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	assert_int_equal(take(g), VSOCK_REQUEST);
+	assert_int_equal(take_for(g, 50), -1);
+	put(g, VSOCK_RESPONSE, 78, g->h.src_port);
+	assert_int_equal(take(g), VSOCK_RW);
+	assert_memory_equal(g->data, "early", 5);
+	assert_int_equal(take(g), VSOCK_SHUTDOWN);
+	close(fd);
 	guest_free(g);
 }
 
@@ -581,6 +604,7 @@ int main(void)
 		cmocka_unit_test(the_guest_connects),
 		cmocka_unit_test(each_direction_closes_alone),
 		cmocka_unit_test(greetings_are_checked),
+		cmocka_unit_test(clients_may_give_up),
 		cmocka_unit_test(credit_is_kept_to),
 		cmocka_unit_test(much_data_arrives_whole),
 		cmocka_unit_test(a_reset_ends_all),
