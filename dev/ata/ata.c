@@ -46,13 +46,12 @@ const struct field ata_fields[] = {
 	FIELD_ARRAY(struct ata_drive, ncq_lba),
 	FIELD_ARRAY(struct ata_drive, packet),
 	FIELD(struct ata_drive, limit),
-	FIELD(struct ata_drive, sense_key),
-	FIELD(struct ata_drive, asc),
-	FIELD(struct ata_drive, ascq),
-	FIELD(struct ata_drive, attention),
-	FIELD(struct ata_drive, event),
-	FIELD(struct ata_drive, open),
-	FIELD(struct ata_drive, locked),
+	FIELD(struct ata_drive, unit.attention),
+	FIELD(struct ata_drive, unit.event),
+	FIELD(struct ata_drive, unit.open),
+	FIELD(struct ata_drive, unit.locked),
+	FIELD(struct ata_drive, unit.sense_key),
+	FIELD(struct ata_drive, unit.sense_code),
 	FIELD_END,
 };
 
@@ -100,7 +99,7 @@ bool ata_fail(struct ata_drive *d, uint8_t error)
 void ata_abort(struct ata_drive *d, uint8_t error)
 {
 	if (d->command == ATA_PACKET_COMMAND)
-		atapi_sense(d, 0x0b, 0x0000); /* ABORTED COMMAND */
+		atapi_abort(d);
 	else
 		ata_fail(d, error);
 }
@@ -468,14 +467,9 @@ void ata_reset(struct ata_drive *d)
 
 void ata_power_on(struct ata_drive *d)
 {
-	enum { RESET_OCCURRED = 0x29 };
-
 	ata_reset(d);
 	ata_disk_power_on(d);
-	d->sense_key = d->asc = d->ascq = 0;
-	d->attention = RESET_OCCURRED;
-	d->event = 0;
-	d->open = d->locked = false;
+	scsi_unit_power_on(&d->unit);
 	d->limit = 0;
 	d->dma = false;
 	d->buf_at = d->buf_len = 0;
@@ -489,6 +483,7 @@ void ata_loaded(struct ata_drive *d)
 	bool buf = d->job == ATA_JOB_SEND || d->job == ATA_JOB_TRIM;
 	bool data = d->phase == ATA_IN || d->phase == ATA_OUT;
 
+	scsi_unit_loaded(&d->unit);
 	if (d->multiple > ATA_MULTIPLE)
 		d->multiple = 0;
 	if (!d->heads || !d->sectors)
@@ -519,7 +514,19 @@ void ata_init(struct ata_drive *d, const struct ata_host *host, struct dev *dev,
 	d->block = block;
 	d->cdrom = cdrom;
 	d->number = number;
+	scsi_unit_init(&d->unit, dev, block, cdrom ? SCSI_CD : SCSI_DISK, NULL, number);
+	d->unit.packet = true;
 	d->req.done = request_done;
+}
+
+void ata_insert(struct ata_drive *d, struct block *block)
+{
+	assert(d->cdrom && !d->with_host);
+	d->block = block;
+	if (block)
+		scsi_unit_insert(&d->unit, block);
+	else
+		scsi_unit_eject(&d->unit);
 }
 
 void ata_fini(struct ata_drive *d)

@@ -9,6 +9,7 @@
 #include "core/block.h"
 #include "core/state.h"
 #include "dev/dev.h"
+#include "dev/scsi/scsi.h"
 
 /*
  * ATA disks and ATAPI CD drives: commands, whatever carries them.  A controller (dev/pci/ahci.c,
@@ -99,10 +100,7 @@ struct ata_drive {
 	/* Of CD drives. */
 	uint8_t packet[ATA_CDB];
 	uint16_t limit; /* bytes of a data block */
-	uint8_t sense_key, asc, ascq;
-	uint8_t attention; /* the additional sense code that waits to be told; 0: none */
-	uint8_t event;     /* of the medium, that waits to be told */
-	bool open, locked; /* the tray */
+	struct scsi_unit unit;
 
 	/* A request to the host. */
 	struct block_req req;
@@ -138,6 +136,9 @@ bool ata_packet(struct ata_drive *, const uint8_t cdb[ATA_CDB]);
 bool ata_move(struct ata_drive *, const struct iovec *iov, int niov, uint32_t len);
 /* After a move: there is more to be moved, or the command ends. */
 bool ata_next(struct ata_drive *);
+/* Of CD drives, from the host's side: another disc, or (NULL) none.  No request may be with the
+ * host. */
+void ata_insert(struct ata_drive *, struct block *);
 /* The controller cannot go on with the command: it ends, with this in the error register. */
 void ata_abort(struct ata_drive *, uint8_t error);
 
@@ -184,15 +185,6 @@ bool atapi_command(struct ata_drive *); /* atapi.c: of the ATA commands, those o
 bool atapi_packet(struct ata_drive *);
 /* The host has failed: sense data, and the end of the command. */
 bool atapi_failed(struct ata_drive *, int rc);
-bool atapi_sense(struct ata_drive *, uint8_t key, uint16_t code);
-uint32_t atapi_blocks(const struct ata_drive *); /* of 2,048 bytes; 0: no disc */
-bool atapi_read_toc(struct ata_drive *);         /* atapi_info.c */
-bool atapi_get_configuration(struct ata_drive *);
-bool atapi_mode_sense(struct ata_drive *);
-bool atapi_disc_information(struct ata_drive *);
-bool atapi_track_information(struct ata_drive *);
-bool atapi_event_status(struct ata_drive *);
-/* Ends a command that sends `len` bytes of buf, of which the guest wants `wanted`. */
-bool atapi_reply(struct ata_drive *, uint32_t len, uint32_t wanted);
+bool atapi_abort(struct ata_drive *);
 
 #endif
