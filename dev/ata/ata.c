@@ -514,7 +514,7 @@ void ata_init(struct ata_drive *d, const struct ata_host *host, struct dev *dev,
 	d->block = block;
 	d->cdrom = cdrom;
 	d->number = number;
-	scsi_unit_init(&d->unit, dev, block, cdrom ? SCSI_CD : SCSI_DISK, NULL, number);
+	scsi_unit_init(&d->unit, dev, block, cdrom ? SCSI_CD : SCSI_DISK, number);
 	d->unit.packet = true;
 	d->req.done = request_done;
 }

@@ -121,14 +121,14 @@ void scsi_put_sense(const struct scsi_sense *s, uint8_t to[SCSI_SENSE])
 
 /* Units ---------------------------------------------------------------------------------------- */
 
-void scsi_unit_init(struct scsi_unit *u, struct dev *dev, struct block *block, enum scsi_type type,
-    const char *serial, unsigned number)
+void scsi_unit_init(
+    struct scsi_unit *u, struct dev *dev, struct block *block, enum scsi_type type, unsigned number)
 {
 	*u = (struct scsi_unit){
 		.dev = dev, .block = block, .type = (uint8_t)type, .number = number
 	};
-	if (serial && *serial)
-		snprintf(u->serial, sizeof u->serial, "%s", serial);
+	if (block && block->serial[0])
+		snprintf(u->serial, sizeof u->serial, "%s", block->serial);
 	else
 		snprintf(u->serial, sizeof u->serial, "scsi-%u", number);
 	u->write_cache = true;

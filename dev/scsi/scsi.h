@@ -150,8 +150,8 @@ struct scsi_task {
 };
 
 /* block NULL: no medium.  number is for names. */
-void scsi_unit_init(struct scsi_unit *, struct dev *, struct block *, enum scsi_type,
-    const char *serial, unsigned number);
+void scsi_unit_init(
+    struct scsi_unit *, struct dev *, struct block *, enum scsi_type, unsigned number);
 void scsi_unit_power_on(struct scsi_unit *);
 void scsi_unit_reset(struct scsi_unit *);  /* a logical unit reset: settings go back, too */
 void scsi_unit_loaded(struct scsi_unit *); /* after a restore */

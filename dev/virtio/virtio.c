@@ -239,7 +239,10 @@ const struct field *virtio_part(struct virtio *v, unsigned i, void **object)
 		*object = &v->queue[i - 1];
 		return queue_fields;
 	}
-	return i == v->nqueues + 1 ? v->class->fields : NULL;
+	i -= v->nqueues + 1;
+	if (v->class->fields && i-- == 0)
+		return v->class->fields;
+	return v->class->part ? v->class->part(v, i, object) : NULL;
 }
 
 uint32_t virtio_offered(const struct virtio *v, uint32_t half)

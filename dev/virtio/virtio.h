@@ -139,6 +139,8 @@ struct virtio_class {
 	 * chains than the queue is long; for more of them there is another call later.
 	 */
 	void (*notify)(struct virtio *, struct virtio_queue *);
+	/* More state than fields, as dev_class.part has it; may be NULL. */
+	const struct field *(*part)(struct virtio *, unsigned i, void **object);
 	/* The driver writes to the configuration space; may be NULL. */
 	void (*config_write)(struct virtio *, unsigned off, uint64_t val, unsigned size);
 };

@@ -46,8 +46,9 @@ static inline struct scsi_rig *sr_new(enum scsi_type type)
 	s->dev.env = &s->env;
 	mutex_init(&s->dev.lock);
 	disk_init(&s->disk);
+	strcpy(s->disk.b.serial, "A1");
 	s->disk.b.readonly = type == SCSI_CD;
-	scsi_unit_init(&s->unit, &s->dev, &s->disk.b, type, "A1", 0);
+	scsi_unit_init(&s->unit, &s->dev, &s->disk.b, type, 0);
 	scsi_unit_power_on(&s->unit);
 	return s;
 }
