@@ -30,7 +30,7 @@ static const struct option table[] = {
 	{ 'i', "initrd", KEY, "initrd", "FILE", "initial RAM disk" },
 	{ 'p', "cmdline", KEY, "cmdline", "TEXT", "the kernel's command line" },
 	{ 'd', "disk", KEY, "disk", "FILE[,ro][,snapshot][,cdrom][,if=BUS][,...]",
-	    "a disk; BUS is virtio, ahci, ide, nvme or floppy; may be repeated" },
+	    "a disk; BUS is virtio, scsi, ahci, ide, nvme or floppy; may be repeated" },
 	{ 'n', "net", KEY, "net", "WHERE[,OPTION]",
 	    "user[,fwd=tcp:2222:22], tap:NAME, unix:PATH[,listen], none; may be repeated" },
 	{ 's', "share", KEY, "share", "FOLDER:TAG[,ro][,mapped]",

@@ -17,6 +17,7 @@
 struct balloon;
 struct block;
 struct display;
+struct drives;
 struct fdt;
 struct keys;
 struct share;
@@ -28,7 +29,7 @@ struct share;
  * and delivers events.  One CPU alone, and those of a deterministic machine, run in turns on the
  * VM's thread.  Devices are on whatever thread needs them, with their locks held.
  */
-enum { MACHINE_CPUS = 64, MACHINE_DEVS = 64, MACHINE_RAMS = 4 };
+enum { MACHINE_CPUS = 64, MACHINE_DEVS = 64, MACHINE_RAMS = 4, MACHINE_BUSES = 4 };
 enum { MACHINE_COUNT_SHIFT = 2 }; /* deterministic runs: an instruction takes 1 << 2 ns */
 
 struct machine_cpu {
@@ -77,6 +78,12 @@ struct machine {
 	struct mutex disks; /* for what follows, once the machine runs */
 	struct block *disk[CONFIG_DISKS];
 	unsigned ndisks;
+	struct machine_bus {      /* what drives are on, and may come to */
+		const char *name; /* "scsi": as if= has it */
+		struct drives *drives;
+		unsigned max;
+	} bus[MACHINE_BUSES];
+	unsigned nbuses;
 	struct share *share[CONFIG_SHARES]; /* in the configuration's order; NULL: none */
 	struct block *flash;                /* firmware's variables, or NULL */
 	struct display *display;            /* for the board's display adapter, if it has one */

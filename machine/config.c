@@ -174,6 +174,14 @@ static int check_sandbox(const char *key, const char *value, struct err *e)
 	return err_set(e, EINVAL, "%s \"%s\": there is on, off", key, value);
 }
 
+static int check_controllers(const char *key, const char *value, struct err *e)
+{
+	if (!strcmp(value, "scsi") || !strcmp(value, "nvme") || !strcmp(value, "scsi,nvme") ||
+	    !strcmp(value, "nvme,scsi"))
+		return 0;
+	return err_set(e, EINVAL, "%s \"%s\": there is scsi, nvme, and scsi,nvme", key, value);
+}
+
 static int check_entry(const char *key, const char *value, struct err *e)
 {
 	static const char *const ways[] = { "auto", "linux16", "linux32", "linux64", "multiboot",
@@ -261,7 +269,8 @@ static const struct key keys[] = {
 	{ "entry", TEXT, AT(entry), check_entry,
 	    "how an x86 kernel is started: linux64, pvh, ...; default auto" },
 	{ "disk", DISK, AT(disk), NULL,
-	    "FILE[,ro][,snapshot][,cdrom][,if=virtio|ahci|ide|nvme|floppy][,OPTION...]; up to 8, "
+	    "FILE[,ro][,snapshot][,cdrom][,if=virtio|scsi|ahci|ide|nvme|floppy][,OPTION...]; up to "
+	    "8, "
 	    "each "
 	    "one more disk" },
 	{ "net", NET, AT(net), NULL,
@@ -295,6 +304,8 @@ static const struct key keys[] = {
 	    "split or packed[,in-order][,notify-data]: what virtio devices offer for queues" },
 	{ "virtio-bus", TEXT, AT(virtio_bus), check_virtio_bus,
 	    "mmio or pci: where virtio devices are; default: what the board prefers" },
+	{ "controllers", TEXT, AT(controllers), check_controllers,
+	    "scsi, nvme or both: controllers without a disk, for disks that are added later" },
 	{ "timeout", DURATION, AT(timeout_ns), NULL, "ends the run after 60s, 5m, 1h; 0: never" },
 	{ "exit-from-guest", YES_NO, AT(exit_from_guest), NULL,
 	    "yes: the exit status is the guest's own" },
@@ -440,7 +451,7 @@ static char *take_piece(char **rest)
 	return piece;
 }
 
-static const char *const disk_buses[] = { "virtio", "ahci", "ide", "nvme", "floppy" };
+static const char *const disk_buses[] = { "virtio", "scsi", "ahci", "ide", "nvme", "floppy" };
 
 static bool is_disk_bus(const char *name)
 {
@@ -511,9 +522,10 @@ static int set_disk_option(struct config_disk *d, const char *value, const char 
 		d->no_discard = !strcmp(o, "discard=off");
 	else
 		return err_set(e, EINVAL,
-		    "disk \"%s\": \"%s\" is not one of ro, snapshot, cdrom, if=virtio, if=ahci, "
-		    "if=ide, if=nvme, if=floppy, format=NAME, serial=TEXT, direct, discard=on, "
-		    "discard=off, queues=1 to %u (a comma in a file's name is written twice)",
+		    "disk \"%s\": \"%s\" is not one of ro, snapshot, cdrom, if=virtio, if=scsi, "
+		    "if=ahci, if=ide, if=nvme, if=floppy, format=NAME, serial=TEXT, direct, "
+		    "discard=on, discard=off, queues=1 to %u (a comma in a file's name is written "
+		    "twice)",
 		    value, o, MAX_QUEUES);
 	return 0;
 }

@@ -18,7 +18,7 @@ enum { CONFIG_DISKS = 8, CONFIG_NETS = 8, CONFIG_DEVICES = 8, CONFIG_PORTS = 8, 
 struct config_disk {
 	char *path; /* or a URI: "nbd://host/export" */
 	bool readonly, snapshot, cdrom;
-	char *bus;       /* "virtio", "ahci", "ide", "nvme", "floppy" */
+	char *bus;       /* "virtio", "scsi", "ahci", "ide", "nvme", "floppy" */
 	char *format;    /* "raw", ...; NULL: what the contents say */
 	char *serial;    /* NULL: the device's choice */
 	bool direct;     /* without the host's page cache */
@@ -57,6 +57,7 @@ struct config {
 	char *virtio;      /* "modern", "legacy", "transitional": the interface of virtio devices */
 	char *virtio_ring; /* "split" or "packed", "in-order", "notify-data", with commas */
 	char *virtio_bus;  /* "mmio" or "pci"; NULL: what the board prefers */
+	char *controllers; /* "scsi,nvme": those that are there without a drive */
 	uint64_t timeout_ns; /* 0: none */
 	bool exit_from_guest;
 	bool paused;        /* -S */

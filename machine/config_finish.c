@@ -131,17 +131,18 @@ static int finish_disk(struct config_disk *d, const struct machine_class *m, str
 	if (!d->bus && m->iso_is_cd)
 		d->cdrom |= is_iso(d->path);
 	if (!d->bus)
-		rc = set_default(&d->bus, d->cdrom && cds ? "ahci" : "virtio", e);
+		rc = set_default(&d->bus, !d->cdrom ? "virtio" : cds ? "ahci" : "scsi", e);
 	if (rc)
 		return rc;
 	if (!has_word(m->disk_buses, d->bus))
 		return err_set(e, EINVAL, "disk \"%s\": if=%s: machine %s has %s", d->path, d->bus,
 		    m->name, m->disk_buses);
-	if (!strcmp(d->bus, "ide") || !strcmp(d->bus, "ahci"))
+	if (has_word("ide ahci scsi", d->bus))
 		d->cdrom |= is_iso(d->path);
 	else if (d->cdrom)
 		return err_set(e, EINVAL,
-		    "disk \"%s\": cdrom: there are CD drives with if=ahci and if=ide, not if=%s",
+		    "disk \"%s\": cdrom: there are CD drives with if=ahci, if=ide and if=scsi, not "
+		    "if=%s",
 		    d->path, d->bus);
 	if (d->queues && strcmp(d->bus, "virtio"))
 		return err_set(e, EINVAL, "disk \"%s\": queues: only with if=virtio", d->path);

@@ -352,6 +352,8 @@ void machine_free(struct machine *m)
 		dev_free(m->dev[--m->ndevs]);
 	while (m->ndisks)
 		block_free(m->disk[--m->ndisks]);
+	while (m->nbuses)
+		free(m->bus[--m->nbuses].drives);
 	block_free(m->flash);
 	/* Threads of disks have woken us until now. */
 	if (m->env.clock)

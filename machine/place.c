@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dev/drives.h"
 #include "machine/build.h"
 
 enum { WANTED_MAX = 32 };
@@ -70,10 +71,18 @@ static int want_nets(struct machine *m, struct wanted *w, struct err *e)
 
 static int find_wanted(struct machine *m, struct wanted *w, struct err *e)
 {
+	struct drives *scsi;
+	int rc;
+
 	for (unsigned i = 0; i < m->ndisks; i++)
 		if (is_virtio(&m->config.disk[i]) && !want(w, "virtio_blk", m->disk[i]))
 			return err_set(e, EINVAL, "disk \"%s\": there is no place left for it",
 			    m->config.disk[i].path);
+	rc = place_bus(m, "scsi", DRIVES_MAX, false, &scsi, e);
+	if (rc < 0)
+		return rc;
+	if (rc && !want(w, "virtio_scsi", scsi))
+		return err_set(e, EINVAL, "if=scsi: there is no place left for a controller");
 	if (!m->config.own_net && want_nets(m, w, e) < 0)
 		return -EINVAL;
 	if (m->lines.console || m->lines.n)

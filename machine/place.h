@@ -51,6 +51,10 @@ struct drives;
 /* The disks with if=bus, in their order; how many, or -EINVAL. */
 int place_find_drives(
     struct machine *, const char *bus, unsigned max, struct drives *, struct err *);
+/* The same, for a controller that keeps what it gets: the machine does.  1: there is to be one; 0:
+ * there is not, since nothing is there and nothing is to come. */
+int place_bus(
+    struct machine *, const char *bus, unsigned max, bool always, struct drives **, struct err *);
 /* *d: the controller, or NULL where none is to be. */
 int place_controller(struct machine *, const struct place_controller *, struct dev *pci,
     struct dev **d, struct err *);

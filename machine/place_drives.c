@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Disks and CD drives that are not virtio's, on PCI.
+ * Disks and CD drives behind controllers of several.
  */
+#include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "dev/drives.h"
@@ -27,22 +29,46 @@ int place_find_drives(
 	return (int)n;
 }
 
+/* The configuration wants it for drives that may come. */
+static bool is_wanted(const struct machine *m, const char *bus)
+{
+	const size_t n = strlen(bus);
+	const char *c = m->config.controllers;
+
+	for (; c && *c; c += strcspn(c, ","), c += *c == ',')
+		if (!strncmp(c, bus, n) && (!c[n] || c[n] == ','))
+			return true;
+	return false;
+}
+
+int place_bus(struct machine *m, const char *bus, unsigned max, bool always, struct drives **drives,
+    struct err *e)
+{
+	struct drives *d = calloc(1, sizeof *d);
+	int n =
+	    d ? place_find_drives(m, bus, max, d, e) : err_set(e, ENOMEM, "if=%s: no memory", bus);
+
+	if (n < 0 || (!n && !always && !is_wanted(m, bus))) {
+		free(d);
+		return n;
+	}
+	assert(m->nbuses < MACHINE_BUSES);
+	m->bus[m->nbuses++] = (struct machine_bus){ bus, d, max };
+	*drives = d;
+	return 1;
+}
+
 int place_controller(struct machine *m, const struct place_controller *c, struct dev *pci,
     struct dev **d, struct err *e)
 {
-	struct drives drives = { 0 };
-	const struct machine_place where = {
-		.class = c->class,
-		.base = c->place,
-		.back = &drives,
-	};
-	int n = place_find_drives(m, c->class, c->max, &drives, e);
+	struct machine_place where = { .class = c->class, .base = c->place };
+	struct drives *drives;
+	int rc = place_bus(m, c->class, c->max, c->always, &drives, e);
 
 	*d = NULL;
-	if (n < 0)
-		return n;
-	if (!n && !c->always)
-		return 0;
+	if (rc <= 0)
+		return rc;
+	where.back = drives;
 	*d = machine_place(m, &where, pci, e);
 	return *d ? 0 : -EINVAL;
 }

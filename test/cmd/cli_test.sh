@@ -103,7 +103,7 @@ fi
 head -c 1048576 /dev/zero >"$tmp/disk"
 what="a disk that is missing" refused '/nonexistent/d' run $bare -k "$tmp/echo" -d /nonexistent/d
 what="a disk that is a folder" refused "$tmp" run $bare -k "$tmp/echo" -d "$tmp"
-what="an unknown kind of disk" refused '"if=scsi".*if=virtio' run $bare -k "$tmp/echo" -d "$tmp/disk,if=scsi"
+what="an unknown kind of disk" refused '"if=sata".*if=virtio' run $bare -k "$tmp/echo" -d "$tmp/disk,if=sata"
 what="a disk without a name" refused 'disk ",ro"' run $bare -k "$tmp/echo" -d ,ro
 set -- && for i in 1 2 3 4 5 6 7 8 9; do set -- "$@" -d "$tmp/disk,ro"; done
 what="nine disks" refused '8 disks' run $bare -k "$tmp/echo" "$@"

@@ -207,7 +207,8 @@ static void bad_values_are_refused_by_name(void **state)
 	refused("kernel", "", "wanted");
 	refused("disk", "", "file");
 	refused("disk", "x,rw", "ro");
-	refused("disk", "x,if=scsi", "if=virtio");
+	refused("disk", "x,if=sata", "if=virtio");
+	refused("controllers", "sata", "scsi,nvme");
 	refused("disk", "x,if=", "if=virtio");
 	refused("disk", "x,format=vmdk", "raw");
 	refused("disk", "x,serial=", "1 to 20");
@@ -256,7 +257,7 @@ static void an_unknown_key_is_refused(void **state)
 	assert_non_null(strstr(e.text, "\"a-key-with-quite-a-long-\""));
 	assert_non_null(strstr(e.text, "lodge help keys"));
 	config_keys(about, &n);
-	assert_int_equal(n, 45);
+	assert_int_equal(n, 46);
 }
 
 static char *printed(const struct config *c)
@@ -425,7 +426,17 @@ static void disks_find_their_bus(void **state)
 	assert_string_equal(c.disk[2].bus, "ahci");
 	set(&c, "disk", "y,if=ide");
 	assert_int_equal(config_finish(&c, &e), -EINVAL);
-	assert_non_null(strstr(e.text, "machine virt has virtio ahci nvme"));
+	assert_non_null(strstr(e.text, "machine virt has virtio scsi ahci nvme"));
+	config_free(&c);
+
+	config_init(&c);
+	set(&c, "kernel", elf_file(62));
+	set(&c, "machine", "microvm");
+	set(&c, "disk", "z,cdrom");
+	set(&c, "disk", "z.iso,if=scsi");
+	assert_int_equal(config_finish(&c, &e), 0);
+	assert_string_equal(c.disk[0].bus, "scsi");
+	assert_true(c.disk[1].cdrom);
 	config_free(&c);
 
 	config_init(&c);
