@@ -11,6 +11,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,7 +23,7 @@ enum { ASQ = 0x28, ACQ = 0x30, DOORBELLS = 0x1000, BAR_SIZE = 0x4000, BAR = 0, M
 enum { CC_EN = 1, CC_CSS = 0x70, CC_MPS = 0x780, CC_AMS = 0x3800, CC_SHN = 0xc000 };
 enum { CSTS_RDY = 1, CSTS_CFS = 2, CSTS_SHST = 0x0c, CSTS_SHUT_DOWN = 0x08 };
 enum { SQ_ENTRY = NVME_COMMAND, CQ_ENTRY = 16, VERSION = 0x00010400 };
-enum { EVENT_ERROR = 0, BAD_DOORBELL = 0, BAD_DOORBELL_VALUE = 1 };
+enum { BAD_DOORBELL = 0, BAD_DOORBELL_VALUE = 1 };
 
 /* Queues of up to 1,024 entries in one piece, 5 seconds to get ready, the NVM command set, pages of
  * 4 KiB. */
@@ -50,6 +51,7 @@ static const struct field nvme_fields[] = {
 	FIELD(struct nvme, event_masked),
 	FIELD(struct nvme, event_waits),
 	FIELD_ARRAY(struct nvme, event_info),
+	FIELD_ARRAY(struct nvme, changed),
 	FIELD(struct nvme, smart.bytes_read),
 	FIELD(struct nvme, smart.bytes_written),
 	FIELD(struct nvme, smart.reads),
@@ -224,15 +226,15 @@ static void ring(struct nvme *c, unsigned n, uint32_t val)
 	if (!is_ready(c))
 		return;
 	if (!exists || !(n & 1 ? cq->used : sq->used)) {
-		nvme_event(c, EVENT_ERROR, BAD_DOORBELL);
+		nvme_event(c, NVME_EVENT_ERROR, BAD_DOORBELL);
 	} else if (n & 1) {
 		if (val >= cq->size || (val + cq->size - cq->head) % cq->size >
 					   (unsigned)(cq->tail + cq->size - cq->head) % cq->size)
-			nvme_event(c, EVENT_ERROR, BAD_DOORBELL_VALUE);
+			nvme_event(c, NVME_EVENT_ERROR, BAD_DOORBELL_VALUE);
 		else
 			cq->head = (uint16_t)val;
 	} else if (val >= sq->size) {
-		nvme_event(c, EVENT_ERROR, BAD_DOORBELL_VALUE);
+		nvme_event(c, NVME_EVENT_ERROR, BAD_DOORBELL_VALUE);
 	} else {
 		sq->tail = (uint16_t)val;
 	}
@@ -343,6 +345,7 @@ static void delete_queues(struct nvme *c)
 	memset(c->cq, 0, sizeof c->cq);
 	c->notify = 0;
 	c->nevents = c->event_masked = c->event_waits = 0;
+	memset(c->changed, 0, sizeof c->changed);
 	c->csts = 0;
 }
 
@@ -513,16 +516,79 @@ static int add_function(struct nvme *c, struct err *e)
 	return rc;
 }
 
+/* Namespaces come and go: 6.1.4 ---------------------------------------------------------------- */
+
+static void resized(void *arg)
+{
+	struct nvme_namespace *n = arg;
+	struct nvme *c = n->nvme;
+
+	mutex_lock(&c->dev.lock);
+	nvme_namespace_changed(c, (unsigned)(n - c->space));
+	nvme_run(c);
+	mutex_unlock(&c->dev.lock);
+}
+
+static void attach(struct nvme *c, unsigned n, struct block *b)
+{
+	c->ns[n] = b;
+	c->nns = c->nns > n ? c->nns : n + 1;
+	c->space[n].nvme = c;
+	b->resized = resized;
+	b->arg = &c->space[n];
+}
+
+static void detach(struct nvme *c, unsigned n)
+{
+	c->ns[n]->resized = NULL;
+	c->ns[n] = NULL;
+	while (c->nns && !c->ns[c->nns - 1])
+		c->nns--;
+}
+
+static int change_locked(
+    struct nvme *c, enum drives_op op, unsigned n, const struct drive *drive, struct err *e)
+{
+	if (op != DRIVES_ADD && op != DRIVES_REMOVE)
+		return err_set(e, EINVAL, "nvme: it has no CD drives");
+	if (op == DRIVES_ADD && c->ns[n])
+		return err_set(e, EBUSY, "nvme: namespace %u is taken", n + 1);
+	if (op == DRIVES_ADD && (!drive->block || drive->cdrom))
+		return err_set(e, EINVAL, "nvme: namespace %u: a disk is wanted", n + 1);
+	if (op == DRIVES_REMOVE && !c->ns[n])
+		return err_set(e, ENOENT, "nvme: there is no namespace %u", n + 1);
+	if (op == DRIVES_ADD)
+		attach(c, n, drive->block);
+	else
+		detach(c, n);
+	nvme_namespace_changed(c, n);
+	nvme_run(c);
+	return 0;
+}
+
+static int nvme_change(
+    void *arg, enum drives_op op, unsigned n, const struct drive *drive, struct err *e)
+{
+	struct nvme *c = arg;
+	int rc;
+
+	if (n >= DRIVES_MAX)
+		return err_set(e, EINVAL, "nvme has namespaces 1 to %d", DRIVES_MAX);
+	mutex_lock(&c->dev.lock);
+	rc = change_locked(c, op, n, drive, e);
+	mutex_unlock(&c->dev.lock);
+	return rc;
+}
+
 static int nvme_init(struct dev *d, struct err *e)
 {
 	enum { ALL = NVME_REQUESTS + 2 }; /* for shutdown, and for memory of administration */
 	struct nvme *c = (struct nvme *)d;
-	const struct drives *drives = d->back;
+	struct drives *drives = d->back;
 	int rc = add_function(c, e);
 
 	if (rc < 0)
 		return rc;
-	d->back = NULL; /* it belongs to who makes us, and may go */
 	c->request = calloc(ALL, sizeof *c->request);
 	if (!c->request) {
 		pci_function_fini(&c->pci);
@@ -530,11 +596,19 @@ static int nvme_init(struct dev *d, struct err *e)
 	}
 	for (unsigned i = 0; i < ALL; i++)
 		c->request[i].nvme = c;
-	for (unsigned i = 0; i < DRIVES_MAX && drives; i++) {
-		c->ns[i] = drives->drive[i].block;
-		if (c->ns[i])
-			c->nns = i + 1;
+	snprintf(c->serial, sizeof c->serial, "nvme-%u", c->pci.devfn);
+	if (!drives)
+		return 0;
+	for (unsigned i = DRIVES_MAX; i-- > 0;) {
+		struct block *b = drives->drive[i].block;
+
+		if (b)
+			attach(c, i, b);
+		if (b && b->serial[0]) /* the first one's */
+			snprintf(c->serial, sizeof c->serial, "%s", b->serial);
 	}
+	drives->change = nvme_change;
+	drives->arg = c;
 	return 0;
 }
 

@@ -97,11 +97,18 @@ struct nvme_smart {
 	uint64_t bytes_read, bytes_written, reads, writes, unsafe, errors;
 };
 
+/* What a block gives back when it tells of a new size. */
+struct nvme_namespace {
+	struct nvme *nvme;
+};
+
 struct nvme {
 	struct dev dev;
 	struct pci_function pci;
-	struct block *ns[DRIVES_MAX];
-	unsigned nns;                 /* the number of the last one */
+	struct block *ns[DRIVES_MAX]; /* namespaces that are there */
+	struct nvme_namespace space[DRIVES_MAX];
+	unsigned nns; /* the number of the last one */
+	char serial[21];
 	struct nvme_request *request; /* NVME_REQUESTS, and one for the flush at shutdown */
 
 	uint32_t intm, cc, csts, aqa;
@@ -120,6 +127,7 @@ struct nvme {
 	uint8_t event_masked; /* types, until their log page is read */
 	uint8_t event_waits;
 	uint8_t event_info[8];
+	uint8_t changed[DRIVES_MAX / 8]; /* namespaces, for the log page that tells them */
 
 	struct nvme_smart smart;
 	/* The last error, for its log page. */
@@ -141,9 +149,12 @@ enum nvme_status nvme_send(
 
 /* The command ends. */
 void nvme_complete(struct nvme *, uint16_t sq, uint16_t cid, unsigned status, uint32_t result);
+enum { NVME_EVENT_ERROR = 0, NVME_EVENT_NOTICE = 2 };
 /* An event of this type (below 8): 5.2. */
 void nvme_event(struct nvme *, unsigned type, uint8_t info);
 void nvme_send_events(struct nvme *);
+/* Namespace n (from 0) has come, has gone, or has another size. */
+void nvme_namespace_changed(struct nvme *, unsigned n);
 unsigned nvme_cq_room(const struct nvme_cq *);
 void nvme_cq_deleted(struct nvme *);
 struct nvme_request *nvme_request_get(struct nvme *);

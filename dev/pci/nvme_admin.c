@@ -14,7 +14,8 @@ enum { QUEUES_MAX = NVME_QUEUES - 1, ROOM_KELVIN = 300, SQ_SHIFT = 6, CQ_SHIFT =
 
 enum { DELETE_SQ, CREATE_SQ, GET_LOG = 0x02, DELETE_CQ = 0x04, CREATE_CQ, IDENTIFY, ABORT = 0x08 };
 enum { SET_FEATURES = 0x09, GET_FEATURES, ASYNC_EVENT = 0x0c };
-enum { PAGE_ERROR = 1, PAGE_SMART, PAGE_FIRMWARE };
+enum { PAGE_ERROR = 1, PAGE_SMART, PAGE_FIRMWARE, PAGE_CHANGED };
+enum { TELL_CHANGES = 1 << 8 /* of namespaces: feature 0bh, and what the controller can do */ };
 
 /* Events: 5.2 ---------------------------------------------------------------------------------- */
 
@@ -24,11 +25,22 @@ void nvme_event(struct nvme *c, unsigned type, uint8_t info)
 	c->event_info[type] = info;
 }
 
+void nvme_namespace_changed(struct nvme *c, unsigned n)
+{
+	enum { ATTRIBUTES = 0 };
+
+	c->changed[n / 8] |= (uint8_t)(1 << n % 8);
+	if (c->event_config & TELL_CHANGES)
+		nvme_event(c, NVME_EVENT_NOTICE, ATTRIBUTES);
+}
+
 /* Tells of what waits, as far as there are requests for it.  A type is told once, until its log
  * page is read. */
 void nvme_send_events(struct nvme *c)
 {
 	for (unsigned type = 0; type < 8; type++) {
+		const uint32_t page = type == NVME_EVENT_NOTICE ? PAGE_CHANGED : PAGE_ERROR;
+
 		if (!(c->event_waits & ~c->event_masked & 1 << type) || !c->nevents ||
 		    !nvme_cq_room(&c->cq[0]))
 			continue;
@@ -36,7 +48,7 @@ void nvme_send_events(struct nvme *c)
 		c->event_masked |= (uint8_t)(1 << type);
 		c->cq[0].pending++;
 		nvme_complete(c, 0, c->event_cid[--c->nevents], NVME_OK,
-		    type | (uint32_t)c->event_info[type] << 8 | (uint32_t)PAGE_ERROR << 16);
+		    type | (uint32_t)c->event_info[type] << 8 | page << 16);
 	}
 }
 
@@ -167,16 +179,14 @@ static void put_uuid(const struct nvme *c, uint8_t uuid[16], unsigned ns)
 static void identify_controller(const struct nvme *c, uint8_t *p)
 {
 	enum { COMPARE = 1, DATA_SETS = 4, ZEROES = 8, EXTENDED_LOGS = 4, WARM = 343, HOT = 373 };
-	char serial[21];
-
 	put_le(p, get_le(c->pci.config + PCI_VENDOR, 2), 2);
 	put_le(p + 2, get_le(c->pci.config + PCI_SUBSYSTEM_VENDOR, 2), 2);
-	snprintf(serial, sizeof serial, "nvme-%u", c->pci.devfn);
-	put_text(p + 4, serial, 20);
+	put_text(p + 4, c->serial, 20);
 	put_text(p + 24, "Lodge NVMe", 40);
 	put_text(p + 64, "1", 8);
 	p[77] = NVME_MDTS;
 	put_le(p + 80, 0x00010400, 4);
+	put_le(p + 92, TELL_CHANGES, 4);
 	p[111] = 1; /* for I/O */
 	p[258] = 3; /* ABORT commands at a time, from 0 */
 	p[259] = NVME_EVENTS - 1;
@@ -186,7 +196,7 @@ static void identify_controller(const struct nvme *c, uint8_t *p)
 	put_le(p + 268, HOT, 2);
 	p[512] = SQ_SHIFT << 4 | SQ_SHIFT;
 	p[513] = CQ_SHIFT << 4 | CQ_SHIFT;
-	put_le(p + 516, c->nns, 4);
+	put_le(p + 516, DRIVES_MAX, 4); /* so many can be there */
 	put_le(p + 520, COMPARE | DATA_SETS | ZEROES, 2);
 	p[525] = 0x07; /* a write cache; FLUSH of all namespaces */
 	snprintf((char *)p + 768, 256,
@@ -226,7 +236,7 @@ static unsigned identify(struct nvme *c, const uint8_t *command)
 	memset(p, 0, NVME_PAGE);
 	switch (what) {
 	case NAMESPACE:
-		if (!ns || ns > c->nns)
+		if (!ns || ns > DRIVES_MAX)
 			return NVME_BAD_NAMESPACE | NVME_DNR;
 		if (exists)
 			identify_namespace(c->ns[ns - 1], p);
@@ -286,6 +296,27 @@ static void log_smart(const struct nvme *c, uint8_t *p)
 	put_le(p + 176, s->errors, 8);
 }
 
+/* Namespaces that have changed since it was read. */
+static void log_changed(const struct nvme *c, uint8_t *p)
+{
+	for (uint32_t i = 0; i < DRIVES_MAX; i++) {
+		if (!(c->changed[i / 8] >> i % 8 & 1))
+			continue;
+		put_le(p, i + 1, 4);
+		p += 4;
+	}
+}
+
+/* The event that is told again when this page has been read. */
+static unsigned event_of(uint32_t page)
+{
+	enum { HEALTH = 1 };
+
+	return page == PAGE_ERROR   ? NVME_EVENT_ERROR
+	       : page == PAGE_SMART ? HEALTH
+				    : NVME_EVENT_NOTICE;
+}
+
 static unsigned get_log(struct nvme *c, const uint8_t *command)
 {
 	enum { RETAIN = 0x8000, ERROR_LEN = 64, LEN = 512 };
@@ -308,6 +339,10 @@ static unsigned get_log(struct nvme *c, const uint8_t *command)
 		p[8] = '1';
 		memset(p + 9, ' ', 7);
 		break;
+	case PAGE_CHANGED:
+		size = NVME_PAGE;
+		log_changed(c, p);
+		break;
 	default:
 		return NVME_BAD_LOG | NVME_DNR;
 	}
@@ -315,7 +350,9 @@ static unsigned get_log(struct nvme *c, const uint8_t *command)
 	if (off % 4 || off > size)
 		return NVME_BAD_FIELD | NVME_DNR;
 	if (!(how & RETAIN))
-		c->event_masked &= (uint8_t) ~(1 << (id - 1)); /* errors, health */
+		c->event_masked &= (uint8_t) ~(1 << event_of(id));
+	if (id == PAGE_CHANGED && !(how & RETAIN))
+		memset(c->changed, 0, sizeof c->changed);
 	/* What lies behind the page is not defined: it is not written. */
 	len = len < size - off ? len : size - off;
 	return len ? nvme_send(c, command, p + off, (uint32_t)len) : NVME_OK;

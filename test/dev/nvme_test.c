@@ -19,7 +19,7 @@ struct setup {
 	struct pci_rig *p;
 	struct rig *r;
 	struct drives drives;
-	struct disk disk[2];
+	struct disk disk[2], other;
 	uint16_t tail[4], head[4], cid;
 	bool phase[4];
 	uint32_t result;
@@ -223,7 +223,8 @@ static void it_identifies_itself(void **state)
 	assert_int_equal(run(s, 0, 0x06, 0), 0);
 	assert_memory_equal(id + 24, "Lodge NVMe  ", 12);
 	assert_int_equal(id[77], 7);
-	assert_int_equal(get_le(id + 516, 4), 3);
+	assert_int_equal(get_le(id + 516, 4), 256);
+	assert_int_equal(get_le(id + 92, 4), 0x100);
 	assert_memory_equal(id + 768, "nqn.2014-08.org.nvmexpress:uuid:", 32);
 	prp(s, BUF, 0);
 	assert_int_equal(run(s, 0, 0x06, 1), 0);
@@ -233,7 +234,7 @@ static void it_identifies_itself(void **state)
 	assert_int_equal(run(s, 0, 0x06, 2), 0);
 	assert_int_equal(get_le(id, 8), 0);
 	prp(s, BUF, 0);
-	assert_int_equal(run(s, 0, 0x06, 4), 0x0b | DNR);
+	assert_int_equal(run(s, 0, 0x06, 257), 0x0b | DNR);
 	prp(s, BUF + 0xff0, BUF + 0x2000); /* over two pages */
 	dword(s, 10, 2);
 	assert_int_equal(run(s, 0, 0x06, 0), 0);
@@ -741,6 +742,86 @@ static void its_state_is_saved(void **state)
 	stop(s);
 }
 
+/* Reads log page 4: the first of its entries. */
+static uint32_t changed_namespace(struct setup *s, bool retain, unsigned n)
+{
+	prp(s, BUF, 0);
+	dword(s, 10, 4 | (retain ? 0x8000 : 0) | 1023 << 16);
+	assert_int_equal(run(s, 0, 0x02, 0), 0);
+	return (uint32_t)get_le(ram(s, BUF) + 4 * n, 4);
+}
+
+/* A request for an event, and the feature that wants changes of namespaces told. */
+static uint16_t wait_for_changes(struct setup *s)
+{
+	uint16_t waiting;
+
+	dword(s, 10, 0x0b);
+	dword(s, 11, 0x100);
+	assert_int_equal(run(s, 0, 0x09, 0), 0);
+	waiting = offer(s, 0, 0x0c, 0);
+	ring(s, 0);
+	assert_int_equal(next(s, 0, NULL), -1);
+	return waiting;
+}
+
+static void namespaces_come_and_go(void **state)
+{
+	struct setup *s = start();
+	const struct drive other = { .block = &s->other.b };
+	uint16_t waiting, cid;
+	struct err e;
+
+	(void)state;
+	disk_init(&s->other);
+	waiting = wait_for_changes(s);
+	assert_int_equal(s->drives.change(s->drives.arg, DRIVES_ADD, 9, &other, &e), 0);
+	assert_int_equal(next(s, 0, &cid), 0);
+	assert_int_equal(cid, waiting);
+	assert_int_equal(s->result, 0x040002);
+	free_end(s, 0);
+	/* Told once, until the log page is read. */
+	waiting = offer(s, 0, 0x0c, 0);
+	ring(s, 0);
+	s->other.b.size = 4096;
+	s->other.b.resized(s->other.b.arg);
+	s->disk[0].b.resized(s->disk[0].b.arg);
+	assert_int_equal(next(s, 0, NULL), -1);
+	assert_int_equal(changed_namespace(s, true, 0), 1);
+	assert_int_equal(changed_namespace(s, true, 1), 10);
+	assert_int_equal(get_le(ram(s, BUF) + 8, 4), 0);
+	prp(s, BUF, 0);
+	dword(s, 10, 4 | 1023 << 16);
+	offer(s, 0, 0x02, 0);
+	ring(s, 0);
+	assert_int_equal(next(s, 0, NULL), 0);
+	assert_int_equal(next(s, 0, &cid), 0);
+	assert_int_equal(cid, waiting);
+	free_end(s, 0);
+	assert_int_equal(changed_namespace(s, false, 0), 0);
+	prp(s, BUF, 0);
+	dword(s, 10, 0);
+	assert_int_equal(run(s, 0, 0x06, 10), 0);
+	assert_int_equal(get_le(ram(s, BUF), 8), 8);
+	prp(s, BUF, 0);
+	dword(s, 10, 2);
+	assert_int_equal(run(s, 0, 0x06, 3), 0);
+	assert_int_equal(get_le(ram(s, BUF), 4), 10);
+	/* It goes. */
+	assert_int_equal(s->drives.change(s->drives.arg, DRIVES_REMOVE, 9, NULL, &e), 0);
+	assert_null(s->other.b.resized);
+	assert_int_equal(changed_namespace(s, false, 0), 10);
+	prp(s, BUF, 0);
+	dword(s, 10, 0);
+	assert_int_equal(run(s, 0, 0x06, 10), 0);
+	assert_int_equal(get_le(ram(s, BUF), 8), 0); /* not active */
+	assert_int_equal(s->drives.change(s->drives.arg, DRIVES_REMOVE, 9, NULL, &e), -ENOENT);
+	assert_int_equal(s->drives.change(s->drives.arg, DRIVES_ADD, 0, &other, &e), -EBUSY);
+	assert_int_equal(s->drives.change(s->drives.arg, DRIVES_ADD, 256, &other, &e), -EINVAL);
+	assert_int_equal(s->drives.change(s->drives.arg, DRIVES_EJECT, 0, NULL, &e), -EINVAL);
+	stop(s);
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -759,6 +840,7 @@ int main(void)
 		cmocka_unit_test(features_are_kept),
 		cmocka_unit_test(log_pages_are_read),
 		cmocka_unit_test(events_wait_and_are_told),
+		cmocka_unit_test(namespaces_come_and_go),
 		cmocka_unit_test(unknown_commands_are_refused),
 		cmocka_unit_test(the_pin_is_a_level),
 		cmocka_unit_test(each_queue_has_its_message),
