@@ -519,14 +519,28 @@ void ata_init(struct ata_drive *d, const struct ata_host *host, struct dev *dev,
 	d->req.done = request_done;
 }
 
-void ata_insert(struct ata_drive *d, struct block *block)
+int ata_change(struct ata_drive *d, enum drives_op op, const struct drive *drive, struct err *e)
 {
-	assert(d->cdrom && !d->with_host);
-	d->block = block;
-	if (block)
-		scsi_unit_insert(&d->unit, block);
-	else
+	const char *name = d->dev->class->name;
+	int rc = 0;
+
+	if (op == DRIVES_ADD || op == DRIVES_REMOVE)
+		return err_set(e, EINVAL, "%s: drives cannot come or go while it runs", name);
+	if (!d->cdrom)
+		return err_set(e, EINVAL, "%s: drive %u is no CD drive", name, d->number);
+	mutex_lock(&d->dev->lock);
+	assert(!d->with_host);
+	if (op == DRIVES_INSERT)
+		scsi_unit_insert(&d->unit, drive->block);
+	else if (op == DRIVES_EJECT)
 		scsi_unit_eject(&d->unit);
+	else if (op == DRIVES_ASK)
+		scsi_unit_ask_eject(&d->unit);
+	else
+		rc = op == DRIVES_IS_LOCKED ? d->unit.locked : d->unit.open;
+	d->block = d->unit.block;
+	mutex_unlock(&d->dev->lock);
+	return rc;
 }
 
 void ata_fini(struct ata_drive *d)

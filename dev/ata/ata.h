@@ -9,6 +9,7 @@
 #include "core/block.h"
 #include "core/state.h"
 #include "dev/dev.h"
+#include "dev/drives.h"
 #include "dev/scsi/scsi.h"
 
 /*
@@ -136,9 +137,8 @@ bool ata_packet(struct ata_drive *, const uint8_t cdb[ATA_CDB]);
 bool ata_move(struct ata_drive *, const struct iovec *iov, int niov, uint32_t len);
 /* After a move: there is more to be moved, or the command ends. */
 bool ata_next(struct ata_drive *);
-/* Of CD drives, from the host's side: another disc, or (NULL) none.  No request may be with the
- * host. */
-void ata_insert(struct ata_drive *, struct block *);
+/* For drives.change: discs can be changed, drives cannot. */
+int ata_change(struct ata_drive *, enum drives_op, const struct drive *, struct err *);
 /* The controller cannot go on with the command: it ends, with this in the error register. */
 void ata_abort(struct ata_drive *, uint8_t error);
 

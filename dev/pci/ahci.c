@@ -145,21 +145,34 @@ static int add_function(struct ahci *a, struct err *e)
 	return rc;
 }
 
+static int ahci_change(
+    void *arg, enum drives_op op, unsigned n, const struct drive *drive, struct err *e)
+{
+	struct ahci *a = arg;
+
+	if (n >= AHCI_PORTS)
+		return err_set(e, EINVAL, "ahci has drives 0 to %d", AHCI_PORTS - 1);
+	return ata_change(&a->port[n].drive, op, drive, e);
+}
+
 static int ahci_init(struct dev *d, struct err *e)
 {
 	struct ahci *a = (struct ahci *)d;
-	const struct drives *drives = d->back;
+	struct drives *drives = d->back;
 	int rc = add_function(a, e);
 
 	if (rc < 0)
 		return rc;
-	d->back = NULL; /* it belongs to who makes us, and may go */
 	for (unsigned i = 0; i < AHCI_PORTS; i++) {
 		const struct drive none = { 0 }, *drive = drives ? &drives->drive[i] : &none;
 
 		a->port[i].ahci = a;
 		a->port[i].n = i;
 		ata_init(&a->port[i].drive, &ahci_host, d, drive->block, drive->cdrom, i);
+	}
+	if (drives) {
+		drives->change = ahci_change;
+		drives->arg = a;
 	}
 	return 0;
 }

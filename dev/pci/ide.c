@@ -605,15 +605,24 @@ static int map_channels(struct ide *ide, struct err *e)
 	return rc;
 }
 
+static int ide_change(
+    void *arg, enum drives_op op, unsigned n, const struct drive *drive, struct err *e)
+{
+	struct ide *ide = arg;
+
+	if (n >= CHANNELS * DRIVES)
+		return err_set(e, EINVAL, "ide has drives 0 to %d", CHANNELS * DRIVES - 1);
+	return ata_change(&ide->channel[n / DRIVES].drive[n % DRIVES], op, drive, e);
+}
+
 static int ide_init(struct dev *d, struct err *e)
 {
 	struct ide *ide = (struct ide *)d;
-	const struct drives *drives = d->back;
+	struct drives *drives = d->back;
 	int rc = add_function(ide, e);
 
 	if (rc < 0)
 		return rc;
-	d->back = NULL; /* it belongs to who makes us, and may go */
 	for (unsigned i = 0; i < CHANNELS * DRIVES; i++) {
 		const struct drive none = { 0 }, *drive = drives ? &drives->drive[i] : &none;
 		struct ide_channel *c = &ide->channel[i / DRIVES];
@@ -621,6 +630,10 @@ static int ide_init(struct dev *d, struct err *e)
 		c->ide = ide;
 		c->n = i / DRIVES;
 		ata_init(&c->drive[i % DRIVES], &ide_host, d, drive->block, drive->cdrom, i);
+	}
+	if (drives) {
+		drives->change = ide_change;
+		drives->arg = ide;
 	}
 	rc = map_channels(ide, e);
 	if (rc < 0)

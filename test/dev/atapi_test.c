@@ -221,6 +221,41 @@ static void discs_come_and_go(void **state)
 	ar_free(a);
 }
 
+static int change(struct ahci_rig *a, enum drives_op op, unsigned port, struct block *b)
+{
+	const struct drive drive = { .block = b };
+	struct err e;
+
+	return a->drives.change(a->drives.arg, op, port, &drive, &e);
+}
+
+/* As somebody on the host does it. */
+static void the_host_changes_discs(void **state)
+{
+	const struct cdb event = { { 0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8 } };
+	struct ahci_rig *a = start();
+
+	(void)state;
+	assert_int_equal(packet(a, CD, (struct cdb){ { 0x1e, 0, 0, 0, 1 } }, 0), OK);
+	assert_int_equal(change(a, DRIVES_IS_LOCKED, CD, NULL), 1);
+	assert_int_equal(change(a, DRIVES_ASK, CD, NULL), 0);
+	assert_int_equal(packet(a, CD, event, 8), OK);
+	assert_memory_equal(data(a) + 4, "\1\2", 2);
+	refused(a, CD, (struct cdb){ { 0 } }, 0x65a01);
+	assert_int_equal(change(a, DRIVES_EJECT, CD, NULL), 0);
+	assert_int_equal(change(a, DRIVES_IS_OPEN, CD, NULL), 1);
+	refused(a, CD, (struct cdb){ { 0x28, 0, 0, 0, 0, 0, 0, 0, 1 } }, 0x23a02);
+	assert_int_equal(change(a, DRIVES_INSERT, EMPTY, &a->cd.b), 0);
+	refused(a, EMPTY, (struct cdb){ { 0 } }, 0x62800);
+	assert_int_equal(
+	    packet(a, EMPTY, (struct cdb){ { 0x28, 0, 0, 0, 0, 3, 0, 0, 1 } }, 2048), OK);
+	assert_memory_equal(data(a), a->cd.data + 3 * 2048, 2048);
+	assert_int_equal(change(a, DRIVES_EJECT, 0, NULL), -EINVAL); /* a disk */
+	assert_int_equal(change(a, DRIVES_ADD, 4, &a->cd.b), -EINVAL);
+	assert_int_equal(change(a, DRIVES_EJECT, 6, NULL), -EINVAL);
+	ar_free(a);
+}
+
 static void unknown_packets_are_refused(void **state)
 {
 	static const uint8_t bad[] = { 0x01, 0x04, 0x0a, 0x15, 0x1a, 0x2a, 0x35, 0x55, 0xa3, 0xad,
@@ -256,6 +291,7 @@ int main(void)
 		cmocka_unit_test(it_tells_of_the_disc),
 		cmocka_unit_test(it_has_mode_pages),
 		cmocka_unit_test(discs_come_and_go),
+		cmocka_unit_test(the_host_changes_discs),
 		cmocka_unit_test(unknown_packets_are_refused),
 		cmocka_unit_test(short_tables_abort),
 	};
