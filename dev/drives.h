@@ -27,7 +27,7 @@ enum drives_op {
 	DRIVES_INSERT, /* a disc, and closes the tray */
 	DRIVES_EJECT,  /* opens the tray, and takes out the disc, if there is one */
 	DRIVES_ASK,    /* presses the button: the guest is to eject */
-	/* Questions: 1 or 0. */
+	/* Questions, which any thread may ask: 1 or 0. */
 	DRIVES_IS_LOCKED,
 	DRIVES_IS_OPEN,
 };

@@ -12,6 +12,7 @@
 #include "dev/dev.h"
 #include "engine/engine.h"
 #include "machine/config.h"
+#include "machine/hotplug.h"
 #include "machine/machine.h"
 
 struct balloon;
@@ -84,6 +85,7 @@ struct machine {
 		unsigned max;
 	} bus[MACHINE_BUSES];
 	unsigned nbuses;
+	struct hotplug hotplug;
 	struct share *share[CONFIG_SHARES]; /* in the configuration's order; NULL: none */
 	struct block *flash;                /* firmware's variables, or NULL */
 	struct display *display;            /* for the board's display adapter, if it has one */

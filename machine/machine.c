@@ -99,6 +99,7 @@ void machine_drain(struct machine *m)
 	for (unsigned i = 0; i < CONFIG_SHARES; i++)
 		if (m->share[i])
 			share_drain(m->share[i]);
+	hotplug_drain(m);
 	if (m->flash)
 		block_drain(m->flash);
 }
@@ -336,6 +337,8 @@ struct machine *machine_new(
 	if (!rc)
 		rc = m->class->build(m, e);
 	if (!rc)
+		rc = hotplug_init(m, e);
+	if (!rc)
 		rc = machine_boot(m, e);
 	if (!rc)
 		return m;
@@ -350,6 +353,7 @@ void machine_free(struct machine *m)
 	machine_drain(m);
 	while (m->ndevs)
 		dev_free(m->dev[--m->ndevs]);
+	hotplug_fini(m);
 	while (m->ndisks)
 		block_free(m->disk[--m->ndisks]);
 	while (m->nbuses)

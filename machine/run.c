@@ -173,7 +173,7 @@ static void wait_while_paused(struct machine *m)
 	clock_pause(m->env.clock);
 	machine_drain(m);
 	mutex_lock(&m->lock);
-	while (m->pause && !m->stop && !m->request.made)
+	while (m->pause && !m->stop && !m->request.made && !hotplug_is_asked(m))
 		cond_wait(&m->wake, &m->lock);
 	mutex_unlock(&m->lock);
 	clock_resume(m->env.clock);
@@ -213,9 +213,11 @@ int machine_attend(struct machine *m, enum machine_end *end, unsigned *code, str
 	int rc;
 
 	do {
+		hotplug_attend(m);
 		wait_while_paused(m);
 		rc = do_request(m, end, code, e);
-	} while (!rc && machine_is_paused(m));
+		/* What was asked for since then must not wait for the next request. */
+	} while (!rc && (machine_is_paused(m) || hotplug_is_asked(m)));
 	return rc;
 }
 
