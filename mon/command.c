@@ -190,6 +190,19 @@ const struct mon_command mon_commands[] = {
 	{ "query-netdev", "", mon_query_netdev },
 	{ "announce-self", "initial?:i max?:i rounds?:i step?:i interfaces?:a id?:s",
 	    mon_announce_self },
+	{ "blockdev-add",
+	    "driver:s node-name:s file?:v filename?:s read-only?:b auto-read-only?:b cache?:o "
+	    "discard?:s detect-zeroes?:s",
+	    mon_blockdev_add },
+	{ "blockdev-del", "node-name:s", mon_blockdev_del },
+	{ "device_add",
+	    "driver:s id:s drive?:s bus?:s channel?:i scsi-id?:i lun?:i nsid?:i serial?:s",
+	    mon_device_add },
+	{ "device_del", "id:s", mon_device_del },
+	{ "disk-add", "id:s disk:s", mon_disk_add },
+	{ "eject", "device?:s id?:s force?:b", mon_eject },
+	{ "blockdev-change-medium",
+	    "device?:s id?:s filename:s format?:s force?:b read-only-mode?:s", mon_change_medium },
 	{ NULL, NULL, NULL },
 };
 
@@ -238,6 +251,8 @@ static bool is_of_type(const json_t *value, char type)
 		return json_is_boolean(value);
 	case 'a':
 		return json_is_array(value);
+	case 'v':
+		return true;
 	}
 	return json_is_object(value);
 }

@@ -13,7 +13,7 @@ struct mon;
 /*
  * A command is an entry in the table of mon/command.c.  `args` lists its arguments, with blanks
  * between them: a name, ":" or for one that may be missing "?:", and its type: s string, i
- * integer, b boolean, a array, o object.  They are checked before the call.
+ * integer, b boolean, a array, o object, v any.  They are checked before the call.
  */
 struct mon_command {
 	const char *name;
@@ -81,6 +81,17 @@ int mon_set_link(struct mon *, json_t *args, json_t **result, struct err *);
 int mon_query_rx_filter(struct mon *, json_t *args, json_t **result, struct err *);
 int mon_query_netdev(struct mon *, json_t *args, json_t **result, struct err *);
 int mon_announce_self(struct mon *, json_t *args, json_t **result, struct err *);
+
+/* Disks that come and go: mon/hotplug.c. */
+int mon_blockdev_add(struct mon *, json_t *args, json_t **result, struct err *);
+int mon_blockdev_del(struct mon *, json_t *args, json_t **result, struct err *);
+int mon_device_add(struct mon *, json_t *args, json_t **result, struct err *);
+int mon_device_del(struct mon *, json_t *args, json_t **result, struct err *);
+int mon_disk_add(struct mon *, json_t *args, json_t **result, struct err *);
+int mon_eject(struct mon *, json_t *args, json_t **result, struct err *);
+int mon_change_medium(struct mon *, json_t *args, json_t **result, struct err *);
+/* Begins to tell clients of what happens to them; it ends with the machine. */
+void mon_hotplug_watch(struct mon *);
 
 /* A key by QEMU's name for it ("qcode"): USB HID Usage Tables, page 7; 0: there is none. */
 unsigned mon_key(const char *qcode);

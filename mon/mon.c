@@ -403,6 +403,7 @@ struct mon *mon_new(const char *path, struct loop *l, struct machine *machine,
 		return NULL;
 	}
 	mon_balloon_watch(m, true);
+	mon_hotplug_watch(m);
 	return m;
 }
 
