@@ -18,7 +18,7 @@ boot_sector() {
 }
 
 if [ -r $bios ]; then
-	for bus in virtio ahci ide nvme floppy; do
+	for bus in virtio scsi ahci ide nvme floppy; do
 		boot_sector "$tmp/boot" "booted-by-$bus"
 		$LODGE run -q -a x86_64 -M pc -m 64M --timeout 200s -b $bios -d "$tmp/boot,ro,if=$bus" >"$tmp/out" 2>&1 </dev/null
 		is $? 0 "SeaBIOS boots from if=$bus"
