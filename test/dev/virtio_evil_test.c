@@ -170,8 +170,7 @@ static void every_class_stands_it(const char *words)
 		mutex_init(&x.lock);
 		attack(&x, 20000 * n);
 		mutex_fini(&x.lock);
-		vrig_free(x.vr);
-		backs_fini(&x.backs);
+		vrig_free_with_back(x.vr, &x.backs);
 	}
 }
 
