@@ -15,6 +15,14 @@
 enum { SIZE = 16, BURST = 64, TABLES = 8, AVAIL = 0x80, USED = 0x8000 };
 #define TABLE_AT (VR_DATA + 0x40000u) /* indirect tables, apart from data */
 
+/* Buffers may reach into those tables, and what is in buffers is copied as it comes, which TSan
+ * would call a race: with it tables stay as they are. */
+#ifdef __SANITIZE_THREAD__
+enum { TABLES_CHANGE = 0 };
+#else
+enum { TABLES_CHANGE = 1 };
+#endif
+
 struct evil {
 	struct vrig *vr;
 	struct backs backs;
@@ -82,7 +90,8 @@ static void flip(struct evil *x)
 
 	switch (rnd(seed, 8)) {
 	case 0:
-		flip_desc(x, TABLE_AT + 16 * rnd(seed, 16 * TABLES));
+		if (TABLES_CHANGE)
+			flip_desc(x, TABLE_AT + 16 * rnd(seed, 16 * TABLES));
 		break;
 	case 1: /* idx, or a wish for interrupts */
 		store16(x, q->avail + 2 * rnd(seed, 2), (uint16_t)rnd(seed, 64));
