@@ -12,7 +12,7 @@ BOARD = {"x86_64": ["-machine", "pc", "-cpu", "max", "-accel", "tcg"], "riscv64"
 
 
 class Host:
-    """Answers bench/guest/net.c, and takes the peer's CPU time from the first byte to the last."""
+    """Answers bench/net.c, and takes the peer's CPU time from the first byte to the last."""
 
     def __init__(self):
         self.pid, self.figures = None, []
@@ -53,7 +53,7 @@ def make_guest(cpu, folder):
     guest = pathlib.Path(out.strip())
     (folder / "tree/bin").mkdir(parents=True)
     compiler = COMPILER[cpu] if shutil.which(COMPILER[cpu]) else "gcc"
-    subprocess.run([compiler, "-O2", "-static", "-o", folder / "tree/bin/net", root / "bench/guest/net.c"], check=True)
+    subprocess.run([compiler, "-O2", "-static", "-o", folder / "tree/bin/net", root / "bench/net.c"], check=True)
     extra = subprocess.run("find . | cpio -o -H newc --quiet", shell=True, cwd=folder / "tree", capture_output=True, check=True)
     (folder / "initrd").write_bytes((guest / "initrd.gz").read_bytes() + extra.stdout)
     return guest / "vmlinux", folder / "initrd"
