@@ -25,8 +25,9 @@ struct image;
 struct image_options {
 	const char *format; /* a class's name; NULL: what the contents say */
 	bool readonly;
-	bool nolock; /* lets others write: for looking at an image that is in use */
-	bool direct; /* without the host's page cache, where it can be done */
+	bool nolock;    /* lets others write: for looking at an image that is in use */
+	bool direct;    /* without the host's page cache, where it can be done */
+	unsigned depth; /* how many images it is under, as their backing file */
 };
 
 struct image_class {
