@@ -118,7 +118,7 @@ install: all
 	ln -sf liblodge.so.0 $(DESTDIR)$(PREFIX)/lib/liblodge.so
 	install -m 644 $O/lodge.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/lodge.pc
 	install -m 644 include/lodge.h $(DESTDIR)$(PREFIX)/include/lodge.h
-	install -m 644 doc/lodge.1 $(DESTDIR)$(PREFIX)/share/man/man1/lodge.1
+	install -m 644 doc/lodge.1 doc/lodge-img.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 doc/vm.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/vm.conf.5
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/lib/systemd/user \
 	    $(DESTDIR)$(PREFIX)/share/examples/lodge/rc.d

@@ -25,6 +25,7 @@ static const struct {
 	{ "type", cmd_type },
 	{ "send-key", cmd_send_key },
 	{ "balloon", cmd_balloon },
+	{ "img", cmd_img },
 	{ "help", cmd_help },
 };
 

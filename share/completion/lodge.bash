@@ -31,7 +31,7 @@ _lodge()
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
 		mapfile -t COMPREPLY < <(compgen -W 'run list status stop pause resume reset console monitor screenshot type
-			send-key balloon engines machines help --help --version' -- "$cur")
+			send-key balloon img engines machines help --help --version' -- "$cur")
 		return
 	fi
 	case ${COMP_WORDS[1]} in
@@ -46,6 +46,23 @@ _lodge()
 		;;
 	help)
 		mapfile -t COMPREPLY < <(compgen -W 'run keys' -- "$cur")
+		return
+		;;
+	img)
+		compopt -o filenames
+		if ((COMP_CWORD == 2)); then
+			mapfile -t COMPREPLY < <(compgen -W 'create info convert check resize snapshot' -- "$cur")
+		elif [[ $prev == -[fFO] ]]; then
+			mapfile -t COMPREPLY < <(compgen -W 'raw qcow2' -- "$cur")
+		elif [[ $prev == -r ]]; then
+			mapfile -t COMPREPLY < <(compgen -W 'leaks all' -- "$cur")
+		elif [[ $prev == -o ]]; then
+			compopt -o nospace
+			mapfile -t COMPREPLY < <(compgen -S = -W 'cluster_size compat extended_l2 refcount_bits \
+				compression_type preallocation lazy_refcounts backing_file backing_fmt' -- "$cur")
+		else
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		fi
 		return
 		;;
 	*) return ;;
