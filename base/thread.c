@@ -37,6 +37,14 @@ void mutex_lock(struct mutex *m)
 	must(pthread_mutex_lock(&m->m));
 }
 
+bool mutex_try(struct mutex *m)
+{
+	int rc = pthread_mutex_trylock(&m->m);
+
+	assert(rc == 0 || rc == EBUSY);
+	return rc == 0;
+}
+
 void mutex_unlock(struct mutex *m)
 {
 	must(pthread_mutex_unlock(&m->m));

@@ -25,6 +25,7 @@ struct thread {
 void mutex_init(struct mutex *);
 void mutex_fini(struct mutex *);
 void mutex_lock(struct mutex *);
+bool mutex_try(struct mutex *); /* false: somebody has it */
 void mutex_unlock(struct mutex *);
 
 void cond_init(struct cond *); /* times are of the monotonic clock */
