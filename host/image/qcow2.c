@@ -330,6 +330,7 @@ const struct image_class image_qcow2 = {
 	.open = open_plain,
 	.read = qcow2_read,
 	.write = qcow2_write,
+	.now = qcow2_now,
 	.zero = qcow2_zero,
 	.discard = qcow2_discard,
 	.flush = qcow2_flush,

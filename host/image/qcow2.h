@@ -19,6 +19,9 @@ struct qcow2_file_ops {
 	    uint64_t off);
 	/* Reads as zeroes then; unmap: without storage, if it can be. */
 	int (*zero)(struct qcow2_file *, uint64_t off, uint64_t len, bool unmap);
+	/* As image_file_now; NULL: it does not know. */
+	int (*now)(struct qcow2_file *, bool write, const struct iovec *, int n, uint64_t len,
+	    uint64_t off);
 	int (*sync)(struct qcow2_file *);
 	int (*resize)(struct qcow2_file *, uint64_t size);
 	void (*close)(struct qcow2_file *);

@@ -38,6 +38,12 @@ static int host_zero(struct qcow2_file *f, uint64_t off, uint64_t len, bool unma
 	return image_file_zero(&host_of(f)->host, off, len, unmap);
 }
 
+static int host_now(
+    struct qcow2_file *f, bool write, const struct iovec *iov, int n, uint64_t len, uint64_t off)
+{
+	return image_file_now(&host_of(f)->host, write, iov, n, len, off);
+}
+
 static int host_sync(struct qcow2_file *f)
 {
 	return image_file_flush(&host_of(f)->host);
@@ -63,6 +69,7 @@ static const struct qcow2_file_ops host_ops = {
 	.read = host_read,
 	.write = host_write,
 	.zero = host_zero,
+	.now = host_now,
 	.sync = host_sync,
 	.resize = host_resize,
 	.close = host_close,

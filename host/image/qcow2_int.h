@@ -257,6 +257,7 @@ int qcow2_bitmaps_walk(
 
 /* qcow2_table.c: with the lock. */
 int qcow2_table(struct qcow2 *, uint64_t offset, struct table **);     /* reads it */
+bool qcow2_table_is_here(struct qcow2 *, uint64_t offset);             /* it need not be read */
 int qcow2_table_new(struct qcow2 *, uint64_t offset, struct table **); /* zeroes */
 void qcow2_tables_forget(struct qcow2 *); /* all; none may be waiting */
 int qcow2_guard(struct qcow2 *, uint64_t offset);
@@ -328,6 +329,7 @@ void qcow2_leave(struct qcow2 *, unsigned);
 /* qcow2_io.c */
 int qcow2_read(struct image *, const struct iovec *, int n, uint64_t off, uint64_t len);
 int qcow2_write(struct image *, const struct iovec *, int n, uint64_t off, uint64_t len);
+int qcow2_now(struct image *, bool write, const struct iovec *, int n, uint64_t off, uint64_t len);
 int qcow2_zero(struct image *, uint64_t off, uint64_t len, bool unmap);
 int qcow2_discard(struct image *, uint64_t off, uint64_t len);
 /* Reads from byte skip of iov on. */

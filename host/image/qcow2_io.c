@@ -397,6 +397,39 @@ int qcow2_write(struct image *i, const struct iovec *iov, int n, uint64_t off, u
 	return write_job(&j);
 }
 
+/* With the lock: whether all of it is in one place that may be read, or written as it is. */
+static bool is_simple(struct qcow2 *q, bool write, uint64_t off, uint64_t len, struct extent *x)
+{
+	uint64_t i = off >> q->cluster_bits >> q->l2_bits;
+	uint64_t table = i < q->l1_size ? q->l1[i] & L2_OFFSET : 0;
+
+	if (!table || !qcow2_table_is_here(q, table) || qcow2_map(q, off, len, x) < 0)
+		return false;
+	if (x->kind != EXT_DATA || x->len < len || x->host + len > q->file->size)
+		return false;
+	return !write ||
+	       (x->own && q->touched && !q->corrupt && !qcow2_is_guarded(q, x->host, len));
+}
+
+int qcow2_now(
+    struct image *i, bool write, const struct iovec *iov, int n, uint64_t off, uint64_t len)
+{
+	struct qcow2 *q = qcow2_of(i);
+	struct extent x;
+	unsigned side;
+	bool simple;
+	int rc;
+
+	if (!q->file->ops->now || !mutex_try(&q->lock))
+		return -EAGAIN;
+	simple = is_simple(q, write, off, len, &x);
+	side = qcow2_enter(q);
+	mutex_unlock(&q->lock);
+	rc = simple ? q->file->ops->now(q->file, write, iov, n, len, x.host) : -EAGAIN;
+	qcow2_leave(q, side);
+	return rc;
+}
+
 static int write_zeroes(struct qcow2 *q, uint64_t off, uint64_t len)
 {
 	static const uint8_t zeroes[ZEROES];

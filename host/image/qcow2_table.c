@@ -83,6 +83,11 @@ static struct table *add(struct qcow2 *q, uint64_t offset)
 	return t;
 }
 
+bool qcow2_table_is_here(struct qcow2 *q, uint64_t offset)
+{
+	return find(q, offset) != NULL;
+}
+
 /* Callers hold two tables at a time at most, and there is room for more: the newest stay. */
 int qcow2_table(struct qcow2 *q, uint64_t offset, struct table **out)
 {
