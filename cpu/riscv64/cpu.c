@@ -219,6 +219,7 @@ static const struct field regs[] = {
 	FIELD_ARRAY(struct rv_regs, pmpcfg),
 	FIELD_ARRAY(struct rv_regs, pmpaddr),
 	FIELD(struct rv_regs, mhartid),
+	FIELD(struct rv_regs, wires),
 	FIELD_END,
 };
 

@@ -549,6 +549,7 @@ void rv_csr_get(struct rv *s, struct rv_regs *r)
 	r->mseccfg = 0;
 	r->mstatus = read_mstatus(s);
 	r->mip = rv_mip(s);
+	r->wires = atomic_load(&s->lines) & ~s->mip;
 	r->menvcfg = s->menvcfg;
 	r->senvcfg = s->senvcfg;
 	r->satp = s->satp;
@@ -567,7 +568,6 @@ void rv_csr_get(struct rv *s, struct rv_regs *r)
 /* As if M mode wrote them, so that no value can do harm; but for locked PMP entries. */
 void rv_csr_set(struct rv *s, const struct rv_regs *r)
 {
-	uint64_t wires = atomic_load(&s->lines);
 	uint64_t now = rv_retired(s);
 	unsigned n;
 
@@ -580,8 +580,7 @@ void rv_csr_set(struct rv *s, const struct rv_regs *r)
 #undef FIXED
 	write_mstatus(s, r->mstatus, MSTATUS_WRITABLE);
 	write_menvcfg(s, r->menvcfg);
-	/* SEIP that the wire explains is not software's. */
-	write_mip(s, r->mip & ~(wires & BIT(RV_LINE_SEIP)), S_LINES);
+	write_mip(s, r->mip & ~r->wires, S_LINES);
 	s->senvcfg = legal_envcfg(s->senvcfg, r->senvcfg, SENVCFG_WRITABLE);
 	write_satp(s, r->satp);
 	s->mcountinhibit = r->mcountinhibit & INHIBITABLE;

@@ -37,6 +37,7 @@ struct rv_regs {
 	    sstateen[4];
 	uint64_t pmpcfg[16], pmpaddr[64];
 	uint64_t mhartid;
+	uint64_t wires; /* the bits of mip that wires drive and software did not set */
 };
 
 #endif

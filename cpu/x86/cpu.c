@@ -305,6 +305,8 @@ static int get(struct cpu *cpu, unsigned groups, void *to)
 		r->shadow = s->shadow;
 		r->nmi_masked = s->nmi_masked;
 		r->nmi_pending = atomic_load(&s->lines) >> INTC_NMI & 1;
+		r->init_pending = atomic_load(&s->lines) >> INTC_INIT & 1;
+		r->sipi = (uint16_t)(atomic_load(&s->sipi) + 1);
 	}
 	return 0;
 }
@@ -335,6 +337,9 @@ static int set(struct cpu *cpu, unsigned groups, const void *from)
 		s->nmi_masked = r->nmi_masked;
 		if (r->nmi_pending)
 			atomic_fetch_or(&s->lines, 1u << INTC_NMI);
+		if (r->init_pending)
+			atomic_fetch_or(&s->lines, 1u << INTC_INIT);
+		atomic_store(&s->sipi, r->sipi <= 256 ? r->sipi - 1 : -1);
 	}
 	x86_mode_changed(s);
 	s->look = true;
@@ -425,6 +430,8 @@ static const struct field regs[] = {
 	FIELD(struct x86_regs, shadow),
 	FIELD(struct x86_regs, nmi_masked),
 	FIELD(struct x86_regs, nmi_pending),
+	FIELD(struct x86_regs, init_pending),
+	FIELD(struct x86_regs, sipi),
 	FIELD_END,
 };
 

@@ -72,7 +72,8 @@ struct x86_regs {
 	uint8_t wait_sipi;
 	uint8_t shadow;     /* no interrupt is taken after this instruction: X86_SHADOW_x */
 	uint8_t nmi_masked; /* until IRET */
-	uint8_t nmi_pending;
+	uint8_t nmi_pending, init_pending;
+	uint16_t sipi; /* a startup message waits: its vector + 1; 0: none */
 };
 
 enum { X86_SHADOW_STI = 1, X86_SHADOW_SS = 2 };
