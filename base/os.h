@@ -3,6 +3,7 @@
 #define BASE_OS_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -27,6 +28,13 @@ void os_random(void *buf, size_t len); /* from the kernel's generator; never fai
 void *os_ram_new(size_t len, struct err *);
 void os_ram_free(void *, size_t len);
 void os_ram_discard(void *, size_t len);
+/* A part of such memory, whole pages, becomes what is at off in a file, a multiple of 64 KiB: pages
+ * are read when they are touched, and what is written stays here.  The file must not change as
+ * long as the memory is there. */
+int os_ram_map(void *, size_t len, int fd, uint64_t off);
+/* Whether pages of such memory may hold anything but zeroes: bit n of `touched` for page n of 4096
+ * bytes.  false: that is not known. */
+bool os_ram_touched(const void *, size_t len, uint8_t *touched);
 
 /* Memory for generated code, zeroed and page aligned, not reserved: what is written through rw runs
  * at the same offset of rx.  0 or -errno and the reason.  Freeing what is all zeroes does nothing.

@@ -140,6 +140,29 @@ int os_tap_offloads(int fd, unsigned offloads)
 	return ioctl(fd, TUNSETOFFLOAD, bits) < 0 ? -errno : 0;
 }
 
+/* proc(5), /proc/pid/pagemap: bit 63 present, bit 62 swapped, bit 61 of a file.  Memory without
+ * either was never written: zeroes, unless a file is behind it. */
+bool os_ram_touched(const void *p, size_t len, uint8_t *touched)
+{
+	enum { PAGE = 4096, ENTRIES = 8192 };
+	const uint64_t first = (uintptr_t)p / PAGE, n = len / PAGE;
+	int fd =
+	    sysconf(_SC_PAGESIZE) == PAGE ? open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC) : -1;
+	uint64_t *entry = fd < 0 ? NULL : malloc(ENTRIES * sizeof *entry);
+	bool known = entry;
+
+	for (uint64_t at = 0, some; known && at < n; at += some) {
+		some = n - at < ENTRIES ? n - at : ENTRIES;
+		known = pread(fd, entry, some * 8, (off_t)((first + at) * 8)) == (ssize_t)some * 8;
+		for (uint64_t i = 0; known && i < some; i++)
+			touched[(at + i) / 8] |= (uint8_t)((entry[i] >> 62 != 0) << (at + i) % 8);
+	}
+	free(entry);
+	if (fd >= 0)
+		close(fd);
+	return known;
+}
+
 int os_poll_new(void)
 {
 	int poll = epoll_create1(EPOLL_CLOEXEC);

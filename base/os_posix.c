@@ -60,6 +60,14 @@ void os_ram_discard(void *p, size_t len)
 		memset(p, 0, len);
 }
 
+int os_ram_map(void *p, size_t len, int fd, uint64_t off)
+{
+	if (mmap(p, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED, fd,
+		(off_t)off) == MAP_FAILED)
+		return -errno;
+	return 0;
+}
+
 int os_tty_raw(int fd, struct termios *before)
 {
 	struct termios t;

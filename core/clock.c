@@ -76,6 +76,12 @@ void clock_resume(struct clock *c)
 	atomic_store(&c->stands, UINT64_MAX);
 }
 
+void clock_set(struct clock *c, uint64_t ns)
+{
+	assert(atomic_load(&c->stands) != UINT64_MAX && ns != UINT64_MAX);
+	atomic_store(&c->stands, ns);
+}
+
 void clock_by_count(struct clock *c, const uint64_t *count, unsigned shift)
 {
 	c->count = count;

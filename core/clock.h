@@ -42,6 +42,8 @@ void clock_free(struct clock *);
 uint64_t clock_now(const struct clock *);
 void clock_pause(struct clock *); /* time stands still until clock_resume; starts paused at 0 */
 void clock_resume(struct clock *);
+/* While it stands: it is ns now.  Timers that are set keep their times. */
+void clock_set(struct clock *, uint64_t ns);
 /* From now on time is (*count << shift) ns, count being retired guest instructions. */
 void clock_by_count(struct clock *, const uint64_t *count, unsigned shift);
 /* A counted clock jumps to ns if that is later (all CPUs are idle); no effect on a host clock. */

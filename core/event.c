@@ -200,6 +200,11 @@ uint64_t events_wall_ns(struct events *ev)
 	return ev->fixed ? ev->wall_ns + clock_now(ev->fixed) : os_wall_ns();
 }
 
+uint64_t events_seed(const struct events *ev)
+{
+	return ev->random;
+}
+
 void events_fix(struct events *ev, uint64_t seed, uint64_t wall_ns, const struct clock *c)
 {
 	ev->fixed = c;

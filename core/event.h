@@ -47,5 +47,7 @@ uint64_t events_wall_ns(struct events *); /* since 1970-01-01 UTC */
  * wall_ns + guest time: for deterministic runs. */
 struct clock;
 void events_fix(struct events *, uint64_t seed, uint64_t wall_ns, const struct clock *);
+/* With which seed events_fix would go on here; of no use where nothing is fixed. */
+uint64_t events_seed(const struct events *);
 
 #endif

@@ -274,3 +274,10 @@ void mem_each(
 	for (size_t i = 0; i < m->n; i++)
 		fn(arg, m->p[i].gpa, m->p[i].hva, m->p[i].last - m->p[i].gpa + 1);
 }
+
+void mem_each_window(
+    const struct mem *m, void (*fn)(void *arg, uint64_t gpa, void *hva, uint64_t len), void *arg)
+{
+	for (size_t i = 0; i < m->nwindows; i++)
+		fn(arg, MEM_NOWHERE, m->window[i]->hva, m->window[i]->len);
+}
