@@ -32,6 +32,7 @@ struct mem {
 	void *moved_arg;
 	void (*code_write)(void *arg, uint64_t gpa, uint64_t len);
 	void *code_arg;
+	atomic_bool tracked; /* mem_track */
 };
 
 struct mem *mem_new(void)
@@ -207,21 +208,44 @@ int mem_discard(struct mem *m, uint64_t gpa, uint64_t len)
 	return 0;
 }
 
+void mem_track(struct mem *m, bool on)
+{
+	m->tracked = on;
+	for (const struct piece *p = m->p; p < m->p + m->n; p++)
+		for (uint64_t i = 0; i <= (p->last - p->gpa) / MEM_PAGE; i++)
+			if (on)
+				atomic_fetch_or_explicit(
+				    &p->flags[i], MEM_CLEAN, memory_order_relaxed);
+			else
+				atomic_fetch_and_explicit(
+				    &p->flags[i], (unsigned char)~MEM_CLEAN, memory_order_relaxed);
+}
+
+void mem_dirty(struct mem *m, uint64_t gpa)
+{
+	atomic_uchar *flags = mem_flags(m, gpa);
+
+	if (flags)
+		atomic_fetch_and(flags, (unsigned char)~MEM_CLEAN);
+}
+
 void mem_written(struct mem *m, uint64_t gpa, uint64_t len)
 {
 	uint64_t n;
 
-	if (!m->code_write)
+	if (!m->code_write && !m->tracked)
 		return;
 	/* What was written must be seen by whoever sets MEM_CODE after we looked at it here. */
 	atomic_thread_fence(memory_order_seq_cst);
 	for (; len; gpa += n, len -= n) {
-		const atomic_uchar *flags = mem_flags(m, gpa);
+		atomic_uchar *flags = mem_flags(m, gpa);
 
 		n = MEM_PAGE - gpa % MEM_PAGE;
 		if (n > len)
 			n = len;
-		if (flags && *flags & MEM_CODE)
+		if (flags && *flags & MEM_CLEAN)
+			mem_dirty(m, gpa);
+		if (flags && *flags & MEM_CODE && m->code_write)
 			m->code_write(m->code_arg, gpa, n);
 	}
 }

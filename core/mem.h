@@ -17,8 +17,9 @@
 enum { MEM_PAGE_BITS = 12, MEM_PAGE = 1 << MEM_PAGE_BITS };
 
 enum mem_flag {
-	MEM_CODE = 1, /* an engine holds decoded or translated code of this page */
-	MEM_IO = 2,   /* the bus has a region on top of this page (HTIF): ask the bus first */
+	MEM_CODE = 1,  /* an engine holds decoded or translated code of this page */
+	MEM_CLEAN = 4, /* mem_track asked for it, and nobody has written here since */
+	MEM_IO = 2,    /* the bus has a region on top of this page (HTIF): ask the bus first */
 };
 
 struct mem;
@@ -51,6 +52,11 @@ int mem_discard(struct mem *, uint64_t gpa, uint64_t len);
 /* Tells the engine that somebody other than its own CPUs wrote here: code in it is stale. Cheap
  * when the pages hold no code. */
 void mem_written(struct mem *, uint64_t gpa, uint64_t len);
+/* While no CPU runs, before CPUs forget their translations: all pages of RAM become clean (or, not
+ * tracked, are not any more).  A store by a CPU, and mem_written, ends that for its page. */
+void mem_track(struct mem *, bool on);
+/* Before a CPU stores to a clean page, or may do so without being seen. */
+void mem_dirty(struct mem *, uint64_t gpa);
 /* The engine's side of that; called on the writer's thread, for parts of pages with MEM_CODE. */
 void mem_on_code_write(struct mem *, void (*fn)(void *arg, uint64_t gpa, uint64_t len), void *arg);
 

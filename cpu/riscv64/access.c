@@ -49,6 +49,8 @@ static struct part locate(struct rv *s, uint64_t va, unsigned len, enum rv_acces
 	page = mem_page(s->env->mem, w.pa, &flags);
 	if (!page || (*flags & MEM_IO && bus_covers(s->env->bus, w.pa, len)))
 		return p;
+	if (unlikely(access == RV_STORE && *flags & MEM_CLEAN))
+		mem_dirty(s->env->mem, w.pa);
 	p.code = *flags & MEM_CODE;
 	p.host = page + (w.pa & PAGE_MASK);
 	if (w.whole && !(*flags & MEM_IO) && !(access == RV_STORE && p.code))

@@ -229,7 +229,7 @@ static bool remembered(
 void *rv_refill(struct rv *s, uint64_t va, unsigned size, bool store)
 {
 	enum rv_context ctx = (enum rv_context)(s->tlb - s->tlbs);
-	const unsigned bad = store ? MEM_IO | MEM_CODE : MEM_IO;
+	const unsigned bad = store ? MEM_IO | MEM_CODE | MEM_CLEAN : MEM_IO;
 	const uint64_t offset = va & (MEM_PAGE - 1);
 	const atomic_uchar *flags;
 	struct rv_where w;

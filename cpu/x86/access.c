@@ -50,13 +50,15 @@ static bool is_apic(const struct x86 *s, uint64_t pa)
 }
 
 /* The page of RAM that holds pa, and whether it has code; NULL: it is for the bus. */
-static uint8_t *page_of(const struct x86 *s, uint64_t pa, bool *code)
+static uint8_t *page_of(const struct x86 *s, uint64_t pa, bool store, bool *code)
 {
 	const atomic_uchar *flags;
 	uint8_t *page = mem_page(s->env->mem, pa, &flags);
 
 	if (!page || *flags & MEM_IO || is_apic(s, pa))
 		return NULL;
+	if (unlikely(store && *flags & MEM_CLEAN))
+		mem_dirty(s->env->mem, pa);
 	*code = *flags & MEM_CODE;
 	return page;
 }
@@ -74,7 +76,7 @@ static struct part translate(
 	if (x86_translate(s, ctx, linear, access, &w, &error))
 		x86_page_fault(s, linear, error);
 	p.pa = w.pa;
-	page = page_of(s, w.pa, &p.code);
+	page = page_of(s, w.pa, access == X86_STORE, &p.code);
 	if (!page)
 		return p;
 	p.host = page + (w.pa & PAGE_MASK);
@@ -112,7 +114,7 @@ void *x86_refill(struct x86 *s, uint64_t linear, unsigned size, bool store)
 	    (s->mode & X86_CODE64 ? !x86_is_canonical(s, linear) : linear > UINT32_MAX) ||
 	    x86_translate(s, ctx, linear, store ? X86_STORE_AGAIN : X86_LOAD, &w, &error))
 		return NULL;
-	page = page_of(s, w.pa, &code);
+	page = page_of(s, w.pa, store, &code);
 	if (!page || (store && (!w.writable || code)))
 		return NULL;
 	tlb_fill(s->tlb, store, linear, page, !w.global);

@@ -278,6 +278,35 @@ static void a_window_that_wraps_is_nowhere(void **state)
 	free(memory);
 }
 
+static unsigned clean(struct fixture *f, uint64_t gpa)
+{
+	return *mem_flags(f->m, gpa) & MEM_CLEAN;
+}
+
+static void a_page_is_clean_until_somebody_writes(void **state)
+{
+	struct fixture *f = *state;
+	const uint8_t byte = 1;
+
+	assert_false(clean(f, BASE));
+	mem_track(f->m, true);
+	for (unsigned i = 0; i < 3; i++)
+		assert_true(clean(f, BASE + i * P));
+	assert_true(clean(f, -(uint64_t)P));
+	assert_int_equal(mem_write(f->m, BASE + P, &byte, 1), 0);
+	assert_true(clean(f, BASE));
+	assert_false(clean(f, BASE + P));
+	mem_dirty(f->m, BASE + P - 1);
+	assert_false(clean(f, BASE));
+	mem_dirty(f->m, 0); /* no RAM */
+	mem_written(f->m, BASE + 2 * P, 1);
+	assert_false(clean(f, BASE + 2 * P));
+	mem_track(f->m, true);
+	assert_true(clean(f, BASE) && clean(f, BASE + P));
+	mem_track(f->m, false);
+	assert_false(clean(f, BASE) || clean(f, BASE + P));
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -293,6 +322,7 @@ int main(void)
 		TEST(windows_are_where_they_were_put),
 		TEST(windows_are_no_ram),
 		TEST(a_window_that_wraps_is_nowhere),
+		TEST(a_page_is_clean_until_somebody_writes),
 	};
 #undef TEST
 
