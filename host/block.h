@@ -3,6 +3,8 @@
 #define HOST_BLOCK_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 #include "base/err.h"
 
@@ -32,5 +34,14 @@ struct block *block_open(const char *path, const struct block_options *, struct 
 struct block *block_new(struct image *, const struct block_options *, struct err *);
 /* The image of a disk that is from here. */
 struct image *block_image(struct block *);
+
+/*
+ * What is in the temporary file of such a snapshot, for a machine that is saved or copied; while
+ * nothing is outstanding.  Calls fn with all of it, piece by piece, until that fails.
+ */
+int block_changes(
+    struct block *, int (*fn)(void *arg, uint64_t off, const uint8_t *data, size_t len), void *arg);
+/* Puts such a piece there. */
+int block_change(struct block *, uint64_t off, const uint8_t *data, size_t len);
 
 #endif

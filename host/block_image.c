@@ -548,6 +548,35 @@ struct image *block_image(struct block *b)
 	return disk_of(b)->image;
 }
 
+int block_changes(
+    struct block *b, int (*fn)(void *arg, uint64_t off, const uint8_t *data, size_t len), void *arg)
+{
+	enum { PIECE = 1 << 20 };
+	struct image *i = disk_of(b)->image;
+	struct iovec iov = { malloc(PIECE), 0 };
+	int rc = iov.iov_base ? 0 : -ENOMEM;
+
+	for (uint64_t off = 0, n; off < i->size && rc >= 0; off += n) {
+		n = i->size - off < PIECE ? i->size - off : PIECE;
+		rc = image_kind(i, off, &n);
+		if (rc != IMAGE_DATA)
+			continue;
+		iov.iov_len = n;
+		rc = image_read(i, &iov, 1, off, n);
+		if (!rc)
+			rc = fn(arg, off, iov.iov_base, n);
+	}
+	free(iov.iov_base);
+	return rc < 0 ? rc : 0;
+}
+
+int block_change(struct block *b, uint64_t off, const uint8_t *data, size_t len)
+{
+	const struct iovec iov = { (void *)(uintptr_t)data, len };
+
+	return image_write(disk_of(b)->image, &iov, 1, off, len);
+}
+
 struct block *block_new(struct image *i, const struct block_options *o, struct err *e)
 {
 	struct disk *d = calloc(1, sizeof *d);

@@ -164,6 +164,14 @@ static int temp_discard(struct image *i, uint64_t off, uint64_t len)
 	return start < end ? change(temp_of(i), NULL, 0, start, end - start) : 0;
 }
 
+static int temp_kind(struct image *i, uint64_t off, uint64_t *len)
+{
+	bool in_file;
+
+	*len = run_at(temp_of(i), off, *len, &in_file);
+	return in_file ? IMAGE_DATA : IMAGE_HOLE;
+}
+
 static int temp_flush(struct image *i)
 {
 	(void)i; /* there is nothing to keep */
@@ -224,6 +232,7 @@ static const struct image_class temp_class = {
 	.discard = temp_discard,
 	.flush = temp_flush,
 	.resize = temp_resize,
+	.kind = temp_kind,
 	.close = temp_close,
 };
 
