@@ -244,6 +244,18 @@ void acpi_pm_event(struct dev *d, unsigned n)
 	mutex_unlock(&d->lock);
 }
 
+static void pm_line(void *dev, unsigned n, bool level)
+{
+	if (level)
+		acpi_pm_event(dev, n);
+}
+
+/* A wire that makes a general purpose event when it rises. */
+static struct irq pm_input(struct dev *d, unsigned n)
+{
+	return (struct irq){ pm_line, d, n };
+}
+
 void acpi_pm_move(struct dev *d, uint64_t base)
 {
 	bus_move(((struct acpi_pm *)d)->region, base);
@@ -305,4 +317,5 @@ const struct dev_class dev_acpi_pm = {
 	.reset = pm_reset,
 	.fini = pm_fini,
 	.loaded = pm_loaded,
+	.input = pm_input,
 };

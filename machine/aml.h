@@ -52,6 +52,7 @@ enum aml_op {
 	AML_STORE = 0x70,  /* source, target */
 	AML_AND = 0x7b,    /* a, b, target */
 	AML_OR = 0x7d,
+	AML_NOTIFY = 0x86,      /* object, value */
 	AML_DWORD_FIELD = 0x8a, /* buffer, byte index, then aml_path for the new name */
 	AML_LEQUAL = 0x93,
 	AML_RETURN = 0xa4

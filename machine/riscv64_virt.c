@@ -31,9 +31,10 @@ enum {
 	PLIC = 0xc000000,
 	UART = 0x10000000,
 	VIRTIO = 0x10001000,
+	VMGENID = 0x10190000, /* behind extra_row */
 	PCI = 0x30000000,
 };
-enum { UART_IRQ = 10, RTC_IRQ = 11, PCI_IRQ = 32, LAST_IRQ = 95 };
+enum { UART_IRQ = 10, RTC_IRQ = 11, PCI_IRQ = 32, VMGENID_IRQ = 60, LAST_IRQ = 95 };
 /* On PCI: virtio devices in the slots 1 to 22. */
 enum { SLOT = 8, VIRTIO_SLOTS = 22, NVME_SLOT = 24, AHCI_SLOT = 31 };
 
@@ -162,6 +163,7 @@ static int place_devices(struct machine *m, struct err *e)
 	const struct machine_place others[] = {
 		{ .class = "sifive_test", .base = TEST },
 		{ .class = "rtc_goldfish", .base = RTC, .irq = RTC_IRQ },
+		{ .class = "vmgenid", .base = VMGENID, .irq = VMGENID_IRQ },
 		{
 		    .class = "uart_ns16550",
 		    .base = UART,

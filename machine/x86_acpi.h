@@ -40,6 +40,9 @@ struct acpi_config {
 	uint16_t reset_port;
 	uint8_t reset_value;
 
+	uint32_t vmgenid; /* its 16 bytes, and: */
+	uint8_t vmgenid_gpe;
+
 	/* A PCI root, with ports 0xcf8 to 0xcff. */
 	bool pci;
 	uint64_t ecam;

@@ -18,11 +18,12 @@
 #include "dev/pc_irq.h"
 #include "machine/build.h"
 
+#define VMGENID 0xfed70000u
 static const uint32_t LAPIC = 0xfee00000, IOAPIC = 0xfec00000;
 static const uint64_t FOUR_GIB = 1ull << 32;
 enum { EBDA = 0x9fc00, VIDEO = 0xa0000 };
 enum { ACPI_ON = 2, ACPI_OFF = 3, S5 = 7, SMI_PORT = 0xb2, GPE_LEN = 16 }; /* dev/acpi_pm.c */
-enum { RESET_VALUE = 6 };
+enum { RESET_VALUE = 6, VMGENID_GPE = 5 };
 /* Local APIC registers and values. */
 enum { SVR = 0xf0, LINT0 = 0x350, LINT1 = 0x360, SVR_ON = 0x1ff, EXTINT = 0x700, NMI = 0x400 };
 
@@ -101,6 +102,11 @@ int x86_place_basics(struct machine *m, struct x86_board *b, struct err *e)
 		    .id = "timer32",
 		},
 	};
+	static const struct machine_place generation = {
+		.class = "vmgenid",
+		.base = VMGENID,
+		.irq = VMGENID_GPE,
+	};
 	struct dev *d[N];
 
 	for (unsigned i = 0; i < N; i++) {
@@ -108,6 +114,10 @@ int x86_place_basics(struct machine *m, struct x86_board *b, struct err *e)
 		if (!d[i])
 			return -EINVAL;
 	}
+	if (!machine_place(m, &generation, d[PM], e))
+		return -EINVAL;
+	b->acpi.vmgenid = VMGENID;
+	b->acpi.vmgenid_gpe = VMGENID_GPE;
 	b->rtc = d[RTC];
 	b->pm = d[PM];
 	b->acpi.serial[0].port = X86_UART;

@@ -106,6 +106,41 @@ static void add_legacy(struct aml *a, const struct acpi_config *c)
 	}
 }
 
+static void add_vmgenid(struct aml *a, const struct acpi_config *c)
+{
+	aml_device(a, "VGEN");
+	aml_name(a, "_HID");
+	aml_str(a, "VMGENCTR");
+	aml_name(a, "_CID");
+	aml_str(a, "VM_Gen_Counter");
+	aml_name(a, "_DDN");
+	aml_str(a, "VM_Gen_Counter");
+	aml_name(a, "ADDR"); /* its low half, and its high one */
+	aml_package(a);
+	aml_element(a);
+	aml_int(a, c->vmgenid);
+	aml_element(a);
+	aml_int(a, 0);
+	aml_end(a);
+	aml_end(a);
+}
+
+/* Section 2 of Microsoft's paper: the event that says that it has changed. */
+static void add_vmgenid_event(struct aml *a, const struct acpi_config *c)
+{
+	enum { CHANGED = 0x80 };
+	char name[5];
+
+	snprintf(name, sizeof name, "_E%02X", c->vmgenid_gpe & 0xff);
+	aml_scope(a, "\\_GPE");
+	aml_method(a, name, 0);
+	aml_op(a, AML_NOTIFY);
+	aml_path(a, "\\_SB.VGEN");
+	aml_int(a, CHANGED);
+	aml_end(a);
+	aml_end(a);
+}
+
 /* PCI -------------------------------------------------------------------------------------------*/
 
 enum { PCI_SLOTS = 32, PCI_PINS = 4 };
@@ -211,7 +246,11 @@ void acpi_write_dsdt(const struct acpi_config *c, struct buf *out)
 	add_virtio(&a, c);
 	if (c->pci)
 		add_pci(&a, c);
+	if (c->vmgenid)
+		add_vmgenid(&a, c);
 	aml_end(&a);
+	if (c->vmgenid)
+		add_vmgenid_event(&a, c);
 	if (c->pm_base || c->sleep_control) {
 		aml_name(&a, "\\_S5");
 		aml_package(&a);
