@@ -59,6 +59,9 @@ ssize_t os_file_read_now(int fd, const struct iovec *, int n, uint64_t off);
 /* Whether its file system has no disk below it at all. */
 int os_file_in_memory(int fd);
 
+/* Closes all descriptors from `first` on, but for `keep` (-1: none). */
+void os_close_from(int first, int keep);
+
 /* Names a thread for debuggers: at most 15 bytes. */
 void os_thread_name(pthread_t, const char *name);
 /* The calling thread, as the host's tools number it; 0 where they do not. */

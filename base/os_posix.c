@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -66,6 +67,28 @@ int os_ram_map(void *p, size_t len, int fd, uint64_t off)
 		(off_t)off) == MAP_FAILED)
 		return -errno;
 	return 0;
+}
+
+/* poll(2) says which there are, many at a time. */
+void os_close_from(int first, int keep)
+{
+	enum { SOME = 256, MOST = 1 << 16 };
+	long end = sysconf(_SC_OPEN_MAX);
+	struct pollfd p[SOME];
+
+	if (end < 0 || end > MOST)
+		end = MOST;
+	for (int at = first; at < end; at += SOME) {
+		const int n = end - at < SOME ? (int)end - at : SOME;
+
+		for (int i = 0; i < n; i++)
+			p[i] = (struct pollfd){ .fd = at + i };
+		if (poll(p, (nfds_t)n, 0) < 0)
+			continue;
+		for (int i = 0; i < n; i++)
+			if (!(p[i].revents & POLLNVAL) && p[i].fd != keep)
+				close(p[i].fd);
+	}
 }
 
 int os_tty_raw(int fd, struct termios *before)

@@ -185,8 +185,23 @@ static int read_letters(struct reader *r, const char *arg)
 	return rc;
 }
 
+/* What the machine of a snapshot was made of counts as a file of settings. */
+static int read_snapshot(struct reader *r, const char *arg)
+{
+	struct lodge_error e;
+
+	if (r->pass != FILES)
+		return 0;
+	if (r->named)
+		return complain(STATUS_USAGE, "\"%.60s\": one snapshot is enough", arg);
+	r->named = true;
+	return lodge_config_restore(r->o->config, arg, &e) ? config_error(&e) : 0;
+}
+
 static int read_name(struct reader *r, const char *arg)
 {
+	if (r->o->restores)
+		return read_snapshot(r, arg);
 	if (r->pass != NAMES)
 		return 0;
 	if (r->named)

@@ -9,6 +9,7 @@
 /* What `lodge run` was asked for. */
 struct options {
 	struct lodge_config *config;
+	bool restores; /* the argument without a dash is no name but a snapshot's file */
 	bool quiet, help, print_config;
 };
 

@@ -5,6 +5,7 @@
  * that follow Ctrl-a.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -20,6 +21,8 @@
 #include "cmd/cmd.h"
 #include "cmd/daemon.h"
 #include "cmd/options.h"
+
+enum { CLONED = -1 }; /* in place of an exit status: this is the process of a copy */
 
 struct run {
 	struct lodge_machine *machine;
@@ -186,6 +189,8 @@ static int report(struct run *r, const struct lodge_result *result)
 	case LODGE_TIMEOUT:
 		say(r, "the guest's time is over");
 		break;
+	case LODGE_CLONED:
+		return CLONED;
 	case LODGE_STOPPED:
 		return r->signal ? 128 + r->signal : STATUS_OK;
 	}
@@ -215,6 +220,8 @@ static int run_with_signals(struct run *r)
 	if (rc)
 		return complain(STATUS_HOST, "cannot start a thread: %s", strerror(-rc));
 	status = run_machine(r);
+	if (status == CLONED) /* which the other thread is not in */
+		return status;
 	mutex_lock(&r->lock);
 	r->over = true;
 	mutex_unlock(&r->lock);
@@ -232,6 +239,22 @@ static void describe(struct run *r, const char *console)
 	say(r, "%s", text);
 	if (strcmp(console, "stdio"))
 		say(r, "console %s", console);
+}
+
+/* Leaves the terminal, and what else was the parent's, alone; and goes on as the copy. */
+static int become_clone(struct run *r, const struct lodge_hooks *hooks)
+{
+	struct lodge_error e;
+	int null = open("/dev/null", O_RDWR);
+
+	setsid();
+	for (int fd = 0; fd <= STDERR_FILENO && null >= 0; fd++)
+		dup2(null, fd);
+	r->raw = r->over = r->asked = false;
+	r->signal = 0;
+	mutex_init(&r->lock);
+	r->machine = lodge_machine_clone(r->machine, hooks, &e);
+	return r->machine ? 0 : STATUS_HOST;
 }
 
 /* The guest's last output is written while the machine is freed.  When nobody reads it a signal
@@ -255,7 +278,9 @@ static int run(struct run *r, const struct options *o, struct daemon *d)
 		make_raw(r);
 	tell_size(r);
 	daemon_ready(d);
-	status = run_with_signals(r);
+	while ((status = run_with_signals(r)) == CLONED)
+		if (become_clone(r, &hooks))
+			_exit(STATUS_HOST);
 	restore(r);
 	pthread_sigmask(SIG_UNBLOCK, &r->signals, NULL);
 	lodge_machine_free(r->machine);
@@ -326,9 +351,9 @@ static int run_options(struct options *o, int argc, char **argv)
 	return status;
 }
 
-int cmd_run(int argc, char **argv)
+static int run_command(bool restores, int argc, char **argv)
 {
-	struct options o = { .config = lodge_config_new() };
+	struct options o = { .config = lodge_config_new(), .restores = restores };
 	int status;
 
 	if (!o.config)
@@ -336,4 +361,20 @@ int cmd_run(int argc, char **argv)
 	status = run_options(&o, argc, argv);
 	lodge_config_free(o.config);
 	return status;
+}
+
+int cmd_run(int argc, char **argv)
+{
+	return run_command(false, argc, argv);
+}
+
+int cmd_restore(int argc, char **argv)
+{
+	struct lodge_error e;
+
+	if (argc == 1)
+		return complain(STATUS_USAGE, "usage: lodge restore [--check | options] FILE");
+	if (argc != 3 || strcmp(argv[1], "--check") != 0)
+		return run_command(true, argc, argv);
+	return lodge_snapshot_check(argv[2], &e) ? complain(STATUS_USAGE, "%s", e.text) : STATUS_OK;
 }

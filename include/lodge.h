@@ -93,6 +93,10 @@ LODGE_API int lodge_config_set(
  * that the key "name" was set to is taken.  After a failure nothing has changed. */
 LODGE_API int lodge_config_read(struct lodge_config *, const char *path, struct lodge_error *);
 
+/* Takes what the machine of a snapshot was made of, and sets the key "restore": a machine that is
+ * made of that goes on where the snapshot was made. */
+LODGE_API int lodge_config_restore(struct lodge_config *, const char *path, struct lodge_error *);
+
 /* Fills in what was not given (defaults; the architecture from the kernel's file) and checks that
  * all fits together.  lodge_machine_new does the same to its copy. */
 LODGE_API int lodge_config_finish(struct lodge_config *, struct lodge_error *);
@@ -153,13 +157,40 @@ LODGE_API void lodge_machine_pause(struct lodge_machine *);
 LODGE_API void lodge_machine_continue(struct lodge_machine *);
 LODGE_API int lodge_machine_paused(struct lodge_machine *);
 
+/* Any thread that does not run the machine, one at a time: begins to write all of the machine's
+ * state to a file, while the guest stands still; the file is replaced when all of it is on the
+ * disk.  When the machine does not run it is done when this comes back.  -EBUSY: one is being made.
+ */
+enum lodge_save_flag {
+	LODGE_SAVE_COMPRESS = 1, /* smaller; takes longer to go on from */
+	LODGE_SAVE_LIVE = 2      /* the guest stands still only for what it changes meanwhile */
+};
+LODGE_API int lodge_machine_save(
+    struct lodge_machine *, const char *path, unsigned flags, struct lodge_error *);
+
+enum lodge_save_state { LODGE_SAVE_NONE, LODGE_SAVE_RUNS, LODGE_SAVE_DONE, LODGE_SAVE_FAILED };
+
+struct lodge_save {
+	enum lodge_save_state state;
+	uint64_t done, total; /* bytes of memory */
+	uint64_t stood_ns;    /* LODGE_SAVE_DONE: how long the guest has stood still */
+	char why[400];        /* LODGE_SAVE_FAILED */
+};
+
+/* Any thread: how far the last one is. */
+LODGE_API void lodge_machine_save_status(struct lodge_machine *, struct lodge_save *);
+
+/* Reads a snapshot's file to its end, and compares all checksums. */
+LODGE_API int lodge_snapshot_check(const char *path, struct lodge_error *);
+
 /* How a run ended. */
 enum lodge_end {
 	LODGE_OFF,     /* the guest powered off */
 	LODGE_RESET,   /* it asked for a reset, and the configuration says reboot=no */
 	LODGE_CRASH,   /* it crashed, or said so */
 	LODGE_TIMEOUT, /* the configured time is over */
-	LODGE_STOPPED  /* lodge_machine_stop was called */
+	LODGE_STOPPED, /* lodge_machine_stop was called */
+	LODGE_CLONED   /* this is a new process, for a copy of it: lodge_machine_clone */
 };
 
 struct lodge_result {
@@ -172,6 +203,17 @@ struct lodge_result {
  * and goes on where it was.  Fails only when the host or the engine does. */
 LODGE_API int lodge_machine_run(
     struct lodge_machine *, struct lodge_result *, struct lodge_error *);
+
+/*
+ * A copy of a running machine is a process of its own, which shares memory until somebody writes;
+ * the control socket's command vm-fork asks for one.  In that process, which has no other thread,
+ * lodge_machine_run comes back with LODGE_CLONED; what it ran is of no use there any more.  This
+ * gives the machine to go on with, to be run and freed as any other.  Before, it closes all
+ * descriptors from 3 on.  On failure the process has nothing to do but end; who asked for the copy
+ * has been told.  Programs that cannot be copied call _exit.
+ */
+LODGE_API struct lodge_machine *lodge_machine_clone(
+    struct lodge_machine *, const struct lodge_hooks *, struct lodge_error *);
 
 /* Any thread, not from a signal handler: the run ends soon, or at once when it has not begun. */
 LODGE_API void lodge_machine_stop(struct lodge_machine *);

@@ -48,6 +48,14 @@ size_t lodge_config_get(const struct lodge_config *c, const char *key, char *tex
 	return (size_t)-1;
 }
 
+int lodge_config_restore(struct lodge_config *c, const char *path, struct lodge_error *error)
+{
+	struct err e;
+	int rc = config_restore(&c->c, path, &e);
+
+	return rc ? lib_fail(error, rc, &e) : 0;
+}
+
 int lodge_config_finish(struct lodge_config *c, struct lodge_error *error)
 {
 	struct err e;

@@ -20,6 +20,10 @@
 #include "host/vsock.h"
 #include "lib/console.h"
 #include "lib/lib.h"
+#include "machine/build.h"
+#include "machine/clone.h"
+#include "machine/save.h"
+#include "machine/snapshot.h"
 #include "mon/mon.h"
 
 struct lodge_machine {
@@ -28,6 +32,7 @@ struct lodge_machine {
 	struct log log;
 	struct mutex log_lock; /* one line at a time */
 	struct machine *machine;
+	struct machine *source; /* what it is a copy of, while it is made; or NULL */
 
 	struct events *events;
 	struct loop *loop;
@@ -244,6 +249,7 @@ static int build(struct lodge_machine *m, struct err *e)
 		.on_reset = on_reset,
 		.arg = m,
 		.net = m->net,
+		.source = m->source,
 	};
 	m->machine = machine_new(&m->config, &host, e);
 	if (!m->machine)
@@ -259,8 +265,8 @@ static int build(struct lodge_machine *m, struct err *e)
 	return 0;
 }
 
-struct lodge_machine *lodge_machine_new(
-    const struct lodge_config *c, const struct lodge_hooks *hooks, struct lodge_error *error)
+static struct lodge_machine *make(const struct config *c, struct machine *source,
+    const struct lodge_hooks *hooks, struct lodge_error *error)
 {
 	struct lodge_machine *m = calloc(1, sizeof(*m));
 	struct err e = { "no memory" };
@@ -278,14 +284,62 @@ struct lodge_machine *lodge_machine_new(
 		m->hooks = *hooks;
 	if (m->hooks.log)
 		m->log = (struct log){ .write = write_log, .arg = m };
-	rc = configure(m, &c->c, &e);
+	m->source = source;
+	rc = configure(m, c, &e);
 	if (!rc)
 		rc = build(m, &e);
+	m->source = NULL;
 	if (rc) {
 		lib_fail(error, rc, &e);
 		lodge_machine_free(m);
 		return NULL;
 	}
+	return m;
+}
+
+struct lodge_machine *lodge_machine_new(
+    const struct lodge_config *c, const struct lodge_hooks *hooks, struct lodge_error *error)
+{
+	return make(&c->c, NULL, hooks, error);
+}
+
+/* What makes a copy another machine than the one that it is of. */
+static int configure_clone(struct config *c, const struct lodge_machine *parent, struct err *e)
+{
+	const struct clone *clone = &parent->machine->clone;
+	int rc = config_copy(c, &parent->config, e);
+
+	if (!rc)
+		rc = config_set(c, "name", clone->name, e);
+	if (!rc)
+		rc = config_set(c, "console", clone->console, e);
+	if (!rc)
+		rc = config_set(c, "ctl", clone->ctl, e);
+	c->paused = false;
+	return rc;
+}
+
+struct lodge_machine *lodge_machine_clone(
+    struct lodge_machine *parent, const struct lodge_hooks *hooks, struct lodge_error *error)
+{
+	struct lodge_machine *m = NULL;
+	struct lodge_error why = { 0 };
+	struct config c;
+	struct err e = { "" };
+	int rc;
+
+	os_close_from(3, parent->machine->clone.tell);
+	rc = configure_clone(&c, parent, &e);
+	if (rc)
+		lib_fail(&why, rc, &e);
+	else
+		m = make(&c, parent->machine, hooks, &why);
+	snprintf(e.text, sizeof e.text, "%s", why.text);
+	machine_clone_tell(parent->machine, m ? NULL : &e);
+	if (!rc)
+		config_free(&c);
+	if (!m && error)
+		*error = why;
 	return m;
 }
 
@@ -431,6 +485,9 @@ static struct lodge_result make_result(
 		r.end = LODGE_CRASH;
 		r.status = own && code ? guest_status(code) : 3;
 		break;
+	case MACHINE_CLONED:
+		r.end = LODGE_CLONED;
+		break;
 	case MACHINE_STOPPED:
 		r.end = m->late ? LODGE_TIMEOUT : LODGE_STOPPED;
 		r.status = m->late ? 4 : 0;
@@ -466,6 +523,10 @@ int lodge_machine_run(
 	if (rc)
 		return lib_fail(error, rc, &e);
 	rc = machine_run(m->machine, &end, &code, &e);
+	if (!rc && end == MACHINE_CLONED) { /* there is no watcher to be stopped */
+		*result = make_result(m, end, code);
+		return 0;
+	}
 	if (m->config.timeout_ns)
 		stop_watch(m, &watcher);
 	if (rc)
@@ -486,6 +547,40 @@ void lodge_machine_stop(struct lodge_machine *m)
 		if (m->port[i])
 			chr_unblock(m->port[i]);
 	machine_stop(m->machine);
+}
+
+int lodge_machine_save(
+    struct lodge_machine *m, const char *path, unsigned flags, struct lodge_error *error)
+{
+	const struct save_what what = { .path = path,
+		.compress = flags & LODGE_SAVE_COMPRESS,
+		.live = flags & LODGE_SAVE_LIVE };
+	struct err e;
+	int rc = machine_save(m->machine, &what, &e);
+
+	return rc ? lib_fail(error, rc, &e) : 0;
+}
+
+void lodge_machine_save_status(struct lodge_machine *m, struct lodge_save *to)
+{
+	struct save_status s;
+
+	machine_save_status(m->machine, &s);
+	*to = (struct lodge_save){
+		.state = (enum lodge_save_state)s.state,
+		.done = s.done,
+		.total = s.total,
+		.stood_ns = s.stood_ns,
+	};
+	snprintf(to->why, sizeof to->why, "%s", s.err.text);
+}
+
+int lodge_snapshot_check(const char *path, struct lodge_error *error)
+{
+	struct err e;
+	int rc = snapshot_check(path, &e);
+
+	return rc ? lib_fail(error, rc, &e) : 0;
 }
 
 int lodge_machine_power_button(struct lodge_machine *m)

@@ -11,9 +11,13 @@
 #include "core/intc.h"
 #include "dev/dev.h"
 #include "engine/engine.h"
+#include "machine/clone.h"
 #include "machine/config.h"
 #include "machine/hotplug.h"
 #include "machine/machine.h"
+#include "machine/rest.h"
+#include "machine/save.h"
+#include "machine/snapshot.h"
 
 struct balloon;
 struct block;
@@ -57,6 +61,15 @@ struct machine_request {
 	bool pressed; /* the reset button, not the guest */
 };
 
+/* The snapshot that is being made, or was last: save_job.c.  status with the machine's lock. */
+struct save {
+	char *path; /* NULL: there is no thread */
+	bool compress, live, while_running;
+	struct thread thread;
+	struct save_status status;
+	struct snapshot_writer writer;
+};
+
 struct machine {
 	const struct machine_class *class;
 	void *board; /* class->size bytes */
@@ -90,8 +103,10 @@ struct machine {
 	struct block *flash;                /* firmware's variables, or NULL */
 	struct display *display;            /* for the board's display adapter, if it has one */
 	struct keys *keys;
-	struct balloon *balloon; /* NULL: none is wanted */
-	struct chr_lines lines;  /* of the virtio console device */
+	struct balloon *balloon;   /* NULL: none is wanted */
+	struct chr_lines lines;    /* of the virtio console device */
+	struct snapshot *snapshot; /* while it is made: what it goes on from; NULL: it boots */
+	bool ram_mapped;           /* there is a file behind RAM */
 
 	/* The run: run.c. */
 	bool parallel;       /* a thread each CPU */
@@ -105,8 +120,12 @@ struct machine {
 	struct cond wake;
 	bool woken; /* do not fall asleep: look around first */
 	bool stop;
-	bool pause; /* the guest stands still */
+	bool pause;   /* the guest stands still */
+	bool running; /* inside of machine_run */
 	struct machine_request request;
+	struct rest rest;
+	struct save save;
+	struct clone clone;
 };
 
 /*
@@ -136,6 +155,9 @@ int machine_disks(struct machine *, struct err *);
 void machine_drain(struct machine *);
 /* Opens the configured folders: machine->share. */
 int machine_shares(struct machine *, struct err *);
+
+/* Deterministic machines: random numbers and the date, from this seed on. */
+void machine_fix_events(struct machine *, uint64_t seed);
 
 /* All devices' nodes. */
 void machine_fdt(struct machine *, struct fdt *);

@@ -325,6 +325,9 @@ static const struct key keys[] = {
 	{ "jit-background", YES_NO, AT(jit_background), NULL,
 	    "yes: what is hot is compiled on a thread of its own, where the host has several "
 	    "CPUs" },
+	{ "restore", TEXT, AT(restore), NULL, "a snapshot's file: go on from there, do not boot" },
+	{ "restore-any-disk", YES_NO, AT(restore_any_disk), NULL,
+	    "yes: also when a disk was written since" },
 	{ "trace", TEXT, AT(trace), check_trace, "events to print: a list such as sbi,virtio" },
 	{ "daemon", YES_NO, AT(daemon), NULL, "yes: lodge run returns when the guest runs" },
 	{ "log", TEXT, AT(log), NULL, "with daemon: the file for what lodge has to say" },

@@ -75,6 +75,8 @@ struct config {
 	char *log, *pidfile; /* files */
 	char *sandbox;       /* "on" or "off"; NULL: off */
 	char *sandbox_paths; /* colons between: what it may use in spite of that */
+	char *restore;       /* the file of a snapshot to go on from */
+	bool restore_any_disk;
 };
 
 void config_init(struct config *);
@@ -85,6 +87,10 @@ int config_copy(struct config *to, const struct config *from, struct err *);
  * key replaces.  The reason names the key and what is allowed. */
 int config_set(struct config *, const char *key, const char *value, struct err *);
 int config_read(struct config *, const char *path, struct err *); /* a vm.conf */
+/* The same of a text; path is for messages. */
+int config_parse(struct config *, const char *path, const char *text, struct err *);
+/* What a snapshot's machine was made of, and that it is to go on: machine/save.h. */
+int config_restore(struct config *, const char *path, struct err *);
 /* Defaults and guesses (architecture from the kernel file), and whether all fits together. */
 int config_finish(struct config *, struct err *);
 /* A device in addition to the board's own:

@@ -256,25 +256,29 @@ static int check_file(const struct reader *wanted)
 	return 0;
 }
 
+int config_parse(struct config *c, const char *path, const char *text, struct err *e)
+{
+	char *name = c->name ? strdup(c->name) : NULL;
+	struct reader r = {
+		.path = path, .p = text, .line = 1, .config = c, .name = name, .err = e
+	};
+	int rc = check_file(&r);
+
+	if (!rc)
+		rc = read_all(&r);
+	free(name);
+	return rc;
+}
+
 int config_read(struct config *c, const char *path, struct err *e)
 {
 	struct buf text = { 0 };
-	char *name = c->name ? strdup(c->name) : NULL;
-	struct reader r = { .path = path, .line = 1, .config = c, .name = name, .err = e };
 	int rc = buf_read_file(&text, path, MAX_FILE, e);
 
-	if (rc)
-		goto out;
-	r.p = (const char *)text.data;
-	if (strlen(r.p) != text.len) {
+	if (!rc && strlen((const char *)text.data) != text.len)
 		rc = err_set(e, EINVAL, "%s: not a text: it has a zero byte in it", path);
-		goto out;
-	}
-	rc = check_file(&r);
 	if (!rc)
-		rc = read_all(&r);
-out:
+		rc = config_parse(c, path, (const char *)text.data, e);
 	buf_free(&text);
-	free(name);
 	return rc;
 }

@@ -80,6 +80,11 @@ static int finish_arch(struct config *c, struct err *e)
 	const char *arch = NULL;
 	int rc;
 
+	if (c->restore) /* what it was made of may have gone meanwhile */
+		return c->arch ? 0
+			       : err_set(e, EINVAL,
+				     "restore %s: lodge restore knows what machine it is of",
+				     c->restore);
 	if (!c->kernel && !firmware)
 		return err_set(e, EINVAL,
 		    "nothing to run: a kernel (-k FILE) or a firmware (-b FILE) is wanted");

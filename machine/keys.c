@@ -8,6 +8,7 @@
 
 #include "core/clock.h"
 #include "core/event.h"
+#include "core/state.h"
 #include "machine/build.h"
 
 static const uint64_t MS = 1000000;
@@ -88,6 +89,54 @@ void keys_free(struct keys *k)
 	if (k)
 		timer_set(&k->timer, UINT64_MAX);
 	free(k);
+}
+
+static const struct field key_fields[] = {
+	FIELD(struct key, usage),
+	FIELD(struct key, pressed),
+	FIELD(struct key, ms),
+	FIELD_END,
+};
+
+/* When the next one is due, and how many there are. */
+struct waiting {
+	uint64_t when;
+	uint32_t len;
+};
+
+static const struct field waiting_fields[] = {
+	FIELD(struct waiting, when),
+	FIELD(struct waiting, len),
+	FIELD_END,
+};
+
+void keys_save(const struct keys *k, struct buf *b)
+{
+	const struct waiting w = { k->timer.when, k->len };
+
+	state_save(waiting_fields, &w, b);
+	for (unsigned i = 0; i < k->len; i++)
+		state_save(key_fields, &k->ring[(k->first + i) % KEYS_MAX], b);
+}
+
+int keys_load(struct keys *k, const uint8_t *data, size_t len, struct err *e)
+{
+	struct waiting w = { 0 };
+	size_t at = 0;
+	int rc = state_load(waiting_fields, &w, data, len, &at, e);
+
+	if (!rc && w.len > KEYS_MAX)
+		rc = err_set(e, EINVAL, "saved state: more keys wait than there is room for");
+	for (unsigned i = 0; i < w.len && !rc; i++)
+		rc = state_load(key_fields, &k->ring[i], data, len, &at, e);
+	if (rc)
+		return rc;
+	k->first = 0;
+	k->len = w.len;
+	atomic_store(&k->promised, w.len);
+	k->running = w.when != UINT64_MAX;
+	timer_set(&k->timer, w.when);
+	return 0;
 }
 
 int machine_keys(struct machine *m, const struct key *keys, unsigned n, struct err *e)

@@ -2,6 +2,7 @@
 #ifndef MACHINE_KEYS_H
 #define MACHINE_KEYS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -31,6 +32,9 @@ struct mouse_move {
 struct keys;
 struct keys *keys_new(struct machine *, struct err *);
 void keys_free(struct keys *); /* before the clock; NULL is fine */
+struct buf;
+void keys_save(const struct keys *, struct buf *);
+int keys_load(struct keys *, const uint8_t *data, size_t len, struct err *);
 
 /* Any thread: all or none.  -ENODEV without a keyboard, -ENOSPC while too many wait. */
 int machine_keys(struct machine *, const struct key *, unsigned n, struct err *);

@@ -34,7 +34,12 @@ int machine_ram(struct machine *m, uint64_t base, uint64_t size, struct err *e)
 	assert(m->nrams < MACHINE_RAMS);
 	if (size > SIZE_MAX / 2)
 		return err_set(e, ENOMEM, "memory: this host cannot give so much");
-	hva = c->ram_new(m->engine, (size_t)size, e);
+	if (m->host.source) {
+		if (clone_take_ram(m, &hva, size, e) < 0)
+			return -EINVAL;
+	} else {
+		hva = c->ram_new(m->engine, (size_t)size, e);
+	}
 	if (!hva)
 		return -ENOMEM;
 	m->ram[m->nrams].hva = hva;
@@ -221,6 +226,11 @@ static int find_engine(struct machine *m, struct err *e)
 	return m->engine_class->probe(cpu, e) < 0 ? -ENODEV : 0;
 }
 
+void machine_fix_events(struct machine *m, uint64_t seed)
+{
+	events_fix(m->host.events, seed, FIXED_WALL_NS, m->env.clock);
+}
+
 static int make_core(struct machine *m, struct err *e)
 {
 	m->parallel = m->config.cpus > 1 && !m->config.deterministic;
@@ -264,7 +274,7 @@ static int make_core(struct machine *m, struct err *e)
 	events_on_post(m->host.events, wake, m);
 	if (m->config.deterministic) {
 		clock_by_count(m->env.clock, &m->count, MACHINE_COUNT_SHIFT);
-		events_fix(m->host.events, m->config.seed, FIXED_WALL_NS, m->env.clock);
+		machine_fix_events(m, m->config.seed);
 	}
 	m->pause = m->config.paused;
 	m->display = calloc(1, sizeof *m->display);
@@ -304,28 +314,13 @@ int machine_cpus(struct machine *m, struct err *e)
 	return 0;
 }
 
-struct machine *machine_new(
-    const struct config *config, const struct machine_host *host, struct err *e)
+/* However far it comes, machine_free undoes it. */
+static int make(struct machine *m, struct err *e)
 {
-	struct machine *m = calloc(1, sizeof *m);
-	int rc;
+	int rc = find_class(m, e);
 
-	if (!m) {
-		err_set(e, ENOMEM, "machine: no memory");
-		return NULL;
-	}
-	mutex_init(&m->lock);
-	mutex_init(&m->disks);
-	cond_init(&m->wake);
-	for (unsigned i = 0; i < MACHINE_CPUS; i++) {
-		m->cpu[i].machine = m;
-		cond_init(&m->cpu[i].wake);
-	}
-	config_init(&m->config);
-	m->host = *host;
-	rc = config_copy(&m->config, config, e);
-	if (!rc)
-		rc = find_class(m, e);
+	if (!rc && m->snapshot)
+		rc = restore_board(m, e);
 	if (!rc)
 		rc = find_engine(m, e);
 	if (!rc)
@@ -339,7 +334,55 @@ struct machine *machine_new(
 	if (!rc)
 		rc = hotplug_init(m, e);
 	if (!rc)
-		rc = machine_boot(m, e);
+		rc = m->snapshot ? restore_machine(m, e) : machine_boot(m, e);
+	return rc;
+}
+
+/* From a file, or from the machine that this one is a copy of. */
+static int make_from(struct machine *m, struct err *e)
+{
+	struct snapshot s = { .fd = -1, .path = "of a running machine" };
+	int rc = 0;
+
+	if (m->host.source) {
+		s.state = m->host.source->clone.state;
+		m->host.source->clone.state = (struct buf){ 0 };
+	} else {
+		rc = snapshot_open(&s, m->config.restore, e);
+	}
+	if (rc)
+		return rc;
+	m->snapshot = &s;
+	rc = make(m, e);
+	m->snapshot = NULL;
+	snapshot_close(&s);
+	return rc;
+}
+
+struct machine *machine_new(
+    const struct config *config, const struct machine_host *host, struct err *e)
+{
+	struct machine *m = calloc(1, sizeof *m);
+	int rc;
+
+	if (!m) {
+		err_set(e, ENOMEM, "machine: no memory");
+		return NULL;
+	}
+	mutex_init(&m->lock);
+	mutex_init(&m->disks);
+	cond_init(&m->wake);
+	clone_init(&m->clone);
+	rest_init(&m->rest);
+	for (unsigned i = 0; i < MACHINE_CPUS; i++) {
+		m->cpu[i].machine = m;
+		cond_init(&m->cpu[i].wake);
+	}
+	config_init(&m->config);
+	m->host = *host;
+	rc = config_copy(&m->config, config, e);
+	if (!rc)
+		rc = m->config.restore || m->host.source ? make_from(m, e) : make(m, e);
 	if (!rc)
 		return m;
 	machine_free(m);
@@ -350,6 +393,7 @@ void machine_free(struct machine *m)
 {
 	if (!m)
 		return;
+	save_fini(m);
 	machine_drain(m);
 	while (m->ndevs)
 		dev_free(m->dev[--m->ndevs]);
@@ -382,6 +426,8 @@ void machine_free(struct machine *m)
 	bus_free(m->env.ports);
 	mem_free(m->env.mem);
 	free(m->board);
+	clone_fini(&m->clone);
+	rest_fini(&m->rest);
 	config_free(&m->config);
 	for (unsigned i = 0; i < MACHINE_CPUS; i++)
 		cond_fini(&m->cpu[i].wake);

@@ -15,6 +15,7 @@ struct balloon;
 struct chr;
 struct config;
 struct events;
+struct field;
 struct machine;
 struct net;
 struct picture;
@@ -34,11 +35,17 @@ struct machine_class {
 	const char *disk_buses; /* what a disk's if= can be: "virtio ahci" */
 	bool iso_is_cd;         /* a disk without if= that is an ISO image is a CD by AHCI */
 	size_t size; /* of the board's own state, in machine->board; starts as all zeroes */
+	/* What of it has to be as it was in a machine that goes on from a snapshot: there it is set
+	 * before build.  NULL: nothing. */
+	const struct field *fields;
 	/* Makes the engine, the RAM, the CPUs and the devices of the board (machine/build.h). */
 	int (*build)(struct machine *, struct err *);
 	/* Loads firmware, kernel, initrd; sets the CPUs' start state.  Called at start and at each
 	 * reset, when devices and CPUs are in their power-on state. */
 	int (*boot)(struct machine *, struct err *);
+	/* In place of boot, after RAM and CPUs are as they were: what else boot tells devices, for
+	 * what they have of the host is not saved.  NULL: nothing. */
+	int (*restored)(struct machine *, struct err *);
 	/* A firmware call from a CPU (EXIT_CALL); NULL: there are none. */
 	void (*call)(struct machine *, unsigned cpu);
 	/* A press of its power button, any thread; NULL: it has none. */
@@ -55,10 +62,11 @@ extern const struct machine_class *const machine_classes[]; /* made by tools/lis
 
 /* How a run ended. */
 enum machine_end {
-	MACHINE_OFF,    /* the guest powered off; code is the guest's own */
-	MACHINE_RESET,  /* the guest asked for a reset, and the configuration says to exit then */
-	MACHINE_CRASH,  /* the guest crashed, or said that it did; code */
-	MACHINE_STOPPED /* machine_stop */
+	MACHINE_OFF,     /* the guest powered off; code is the guest's own */
+	MACHINE_RESET,   /* the guest asked for a reset, and the configuration says to exit then */
+	MACHINE_CRASH,   /* the guest crashed, or said that it did; code */
+	MACHINE_STOPPED, /* machine_stop */
+	MACHINE_CLONED   /* this is a new process: machine/clone.h says what to do */
 };
 
 /* What a machine gets from whoever makes it; all of it is kept, and outlives the machine. */
@@ -75,6 +83,9 @@ struct machine_host {
 	/* The guest has reset the machine; on the VM's thread.  May be NULL. */
 	void (*on_reset)(void *arg);
 	void *arg;
+	/* In a process that MACHINE_CLONED came in: what the machine is a copy of.  Its
+	 * configuration is that one's, but for name, console and ctl. */
+	struct machine *source;
 };
 
 /* Builds all of it; the configuration (finished) is copied. */

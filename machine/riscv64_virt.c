@@ -14,6 +14,7 @@
 #include "core/clock.h"
 #include "core/event.h"
 #include "core/mem.h"
+#include "core/state.h"
 #include "cpu/riscv64/regs.h"
 #include "dev/drives.h"
 #include "dev/fdt.h"
@@ -79,11 +80,29 @@ struct virt {
 	char fromhost_text[24]; /* as the device takes it */
 };
 
+static const struct field virt_fields[] = {
+	FIELD(struct virt, mode),
+	FIELD(struct virt, tohost),
+	FIELD(struct virt, fromhost),
+	FIELD_END,
+};
+
 /* Building ------------------------------------------------------------------------------------- */
 
 static bool is_word(const struct machine *m, uint64_t at)
 {
 	return at % 8 == 0 && at >= RAM && at - RAM < m->config.memory;
+}
+
+static int check_mode(const struct machine *m, struct err *e)
+{
+	const struct virt *v = m->board;
+
+	if (v->mode > BOOT_BARE || (v->tohost && !is_word(m, v->tohost)) ||
+	    (v->fromhost && (!v->tohost || !is_word(m, v->fromhost))))
+		return err_set(e, EINVAL, "snapshot %s: its board is none that there can be",
+		    m->config.restore);
+	return 0;
 }
 
 static int choose_mode(struct machine *m, struct err *e)
@@ -93,6 +112,8 @@ static int choose_mode(struct machine *m, struct err *e)
 	struct load_symbol s[] = { { "tohost", 0 }, { "fromhost", 0 } };
 	int rc;
 
+	if (m->snapshot) /* it says: the files may not be there any more */
+		return check_mode(m, e);
 	v->mode = BOOT_FIRMWARE;
 	if (c->firmware && strcmp(c->firmware, "none"))
 		return 0;
@@ -413,6 +434,7 @@ const struct machine_class machine_riscv64_virt = {
 	.max_cpus = 8,
 	.disk_buses = "virtio scsi ahci nvme",
 	.size = sizeof(struct virt),
+	.fields = virt_fields,
 	.build = virt_build,
 	.boot = virt_boot,
 	.call = virt_call,

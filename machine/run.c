@@ -124,11 +124,16 @@ bool machine_can_run(struct machine_cpu *c)
 	return !atomic_load(&c->off) && (!atomic_load(&c->halted) || atomic_load(&c->alerted));
 }
 
-int machine_boot(struct machine *m, struct err *e)
+void machine_begin(struct machine *m)
 {
 	m->next = 0;
 	m->turn = TURN_FIRST;
 	m->turn_used = false;
+}
+
+int machine_boot(struct machine *m, struct err *e)
+{
+	machine_begin(m);
 	return m->class->boot(m, e);
 }
 
@@ -173,7 +178,8 @@ static void wait_while_paused(struct machine *m)
 	clock_pause(m->env.clock);
 	machine_drain(m);
 	mutex_lock(&m->lock);
-	while (m->pause && !m->stop && !m->request.made && !hotplug_is_asked(m))
+	while (m->pause && !m->stop && !m->request.made && !rest_is_asked(m) &&
+	       !clone_is_asked(m) && !hotplug_is_asked(m))
 		cond_wait(&m->wake, &m->lock);
 	mutex_unlock(&m->lock);
 	clock_resume(m->env.clock);
@@ -214,6 +220,11 @@ int machine_attend(struct machine *m, enum machine_end *end, unsigned *code, str
 
 	do {
 		hotplug_attend(m);
+		rest_attend(m);
+		if (clone_attend(m)) {
+			*end = MACHINE_CLONED;
+			return 1;
+		}
 		wait_while_paused(m);
 		rc = do_request(m, end, code, e);
 		/* What was asked for since then must not wait for the next request. */
@@ -279,8 +290,17 @@ int machine_run(struct machine *m, enum machine_end *end, unsigned *code, struct
 
 	for (unsigned i = 0; i < m->ncpus; i++)
 		atomic_store(&m->cpu[i].tid, os_thread_id());
-	clock_resume(m->env.clock);
+	mutex_lock(&m->lock);
+	m->running = true;
+	mutex_unlock(&m->lock);
+	if (!machine_is_paused(m))
+		clock_resume(m->env.clock);
+	*end = MACHINE_STOPPED;
 	rc = m->parallel ? run_threads(m, end, code, e) : run_turns(m, end, code, e);
+	if (*end == MACHINE_CLONED)
+		return 0;
 	clock_pause(m->env.clock);
+	rest_end(m);
+	clone_end(m);
 	return rc < 0 ? rc : 0;
 }

@@ -9,6 +9,8 @@ struct machine_cpu;
 
 /* Loads what the machine boots; everything is in its power-on state. */
 int machine_boot(struct machine *, struct err *);
+/* What is before the first turn. */
+void machine_begin(struct machine *);
 
 /* How machine_run is made to look around (machine/run.c).  Any thread. */
 

@@ -191,6 +191,11 @@ static int pc_boot(struct machine *m, struct err *e)
 	return rc ? rc : tell_firmware(m, p, e); /* CPU 0 starts there by itself */
 }
 
+static int pc_restored(struct machine *m, struct err *e)
+{
+	return x86_has_firmware(m) ? tell_firmware(m, m->board, e) : 0;
+}
+
 static void pc_power_button(struct machine *m)
 {
 	acpi_pm_power_button(((struct pc *)m->board)->board.pm);
@@ -218,6 +223,7 @@ const struct machine_class machine_x86_64_pc = {
 	.size = sizeof(struct pc),
 	.build = pc_build,
 	.boot = pc_boot,
+	.restored = pc_restored,
 	.power_button = pc_power_button,
 	.key = pc_key,
 	.mouse = pc_mouse,
