@@ -151,7 +151,7 @@ int ctl_ask(struct ctl *c, const char *command, json_t *args, json_t **answer)
 	return STATUS_OK;
 }
 
-int ctl_call(struct ctl *c, const char *command, json_t *args)
+int ctl_query(struct ctl *c, const char *command, json_t *args, json_t **value)
 {
 	json_t *answer, *error;
 	int status = ctl_ask(c, command, args, &answer);
@@ -160,7 +160,18 @@ int ctl_call(struct ctl *c, const char *command, json_t *args)
 	if (error)
 		status = fail(
 		    c, STATUS_USAGE, "%.300s", json_string_value(json_object_get(error, "desc")));
+	else if (!status)
+		*value = json_incref(json_object_get(answer, "return"));
 	json_decref(answer);
+	return status;
+}
+
+int ctl_call(struct ctl *c, const char *command, json_t *args)
+{
+	json_t *value = NULL;
+	int status = ctl_query(c, command, args, &value);
+
+	json_decref(value);
 	return status;
 }
 

@@ -35,5 +35,7 @@ int ctl_ask(struct ctl *, const char *command, json_t *args, json_t **answer);
 int ctl_pass(struct ctl *, int fd, char *name, size_t size);
 /* Events, for so long; true: the machine has ended. */
 bool ctl_wait(struct ctl *, int ms);
+/* The same; *value, what the command returns, is the caller's then. */
+int ctl_query(struct ctl *, const char *command, json_t *args, json_t **value);
 
 #endif

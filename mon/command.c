@@ -203,6 +203,10 @@ const struct mon_command mon_commands[] = {
 	{ "eject", "device?:s id?:s force?:b", mon_eject },
 	{ "blockdev-change-medium",
 	    "device?:s id?:s filename:s format?:s force?:b read-only-mode?:s", mon_change_medium },
+	{ "vm-snapshot", "filename:s compress?:b live?:b", mon_vm_snapshot },
+	{ "query-vm-snapshot", "", mon_query_vm_snapshot },
+	{ "vm-fork", "name:s console?:s ctl?:s", mon_vm_fork },
+	{ "query-vm-fork", "", mon_query_vm_fork },
 	{ NULL, NULL, NULL },
 };
 

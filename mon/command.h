@@ -75,6 +75,11 @@ void mon_balloon_watch(struct mon *, bool on);
 void mon_post(struct mon *, void (*fn)(void *mon));
 /* Outside of commands, after mon_event. */
 void mon_flush(struct mon *);
+/* mon/snapshot.c */
+int mon_vm_snapshot(struct mon *, json_t *args, json_t **result, struct err *);
+int mon_query_vm_snapshot(struct mon *, json_t *args, json_t **result, struct err *);
+int mon_vm_fork(struct mon *, json_t *args, json_t **result, struct err *);
+int mon_query_vm_fork(struct mon *, json_t *args, json_t **result, struct err *);
 
 /* The commands of those names: mon/net.c. */
 int mon_set_link(struct mon *, json_t *args, json_t **result, struct err *);

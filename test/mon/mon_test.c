@@ -433,6 +433,33 @@ static void network_cards_are_described_and_unplugged(void **state)
 	close(fd);
 }
 
+static void a_machine_is_saved_and_not_copied(void **state)
+{
+	char path[60], text[200], line[TEXT] = "";
+	int fd = meet(*state);
+
+	snprintf(path, sizeof path, "/tmp/lodge-mon-%d.snap", (int)getpid());
+	ask(fd, "{\"execute\": \"query-vm-snapshot\"}", "{\"status\": \"none\"}");
+	ask(fd, "{\"execute\": \"vm-snapshot\", \"arguments\": {\"filename\": \"x\"}}",
+	    "a path from the root on is wanted");
+	snprintf(text, sizeof text,
+	    "{\"execute\": \"vm-snapshot\", \"arguments\": {\"filename\": \"%s\"}}", path);
+	ask(fd, text, "{\"return\": {}}");
+	do {
+		say(fd, "{\"execute\": \"query-vm-snapshot\"}");
+		hear(fd, line);
+		usleep(1000);
+	} while (strstr(line, "\"active\""));
+	assert_non_null(strstr(line, "\"completed\""));
+	assert_non_null(strstr(line, "\"remaining\": 0"));
+	assert_int_equal(lodge_snapshot_check(path, NULL), 0);
+	unlink(path);
+	ask(fd, "{\"execute\": \"vm-fork\", \"arguments\": {\"name\": \"two\"}}",
+	    "the machine writes it, so a copy cannot have it");
+	ask(fd, "{\"execute\": \"query-vm-fork\"}", "{\"status\": \"none\"}");
+	close(fd);
+}
+
 static void values_may_come_in_pieces_and_together(void **state)
 {
 	int fd = meet(*state);
@@ -567,6 +594,7 @@ int main(void)
 		TEST(disks_are_described_and_resized),
 		TEST(the_balloon_is_asked),
 		TEST(network_cards_are_described_and_unplugged),
+		TEST(a_machine_is_saved_and_not_copied),
 		TEST(values_may_come_in_pieces_and_together),
 		TEST(what_never_ends_ends_the_connection),
 		TEST(a_reader_that_does_not_read_is_dropped),
