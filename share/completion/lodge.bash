@@ -30,17 +30,24 @@ _lodge()
 
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W 'run list status stop pause resume reset console monitor screenshot type
+		mapfile -t COMPREPLY < <(compgen -W 'run list status stop pause resume reset console monitor snapshot restore fork screenshot type
 			send-key balloon img engines machines help --help --version' -- "$cur")
 		return
 	fi
 	case ${COMP_WORDS[1]} in
 	run) ;;
+	restore)
+		if [[ $cur != -* && $prev != -* ]]; then
+			compopt -o filenames
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+			return
+		fi
+		;;
 	list)
 		mapfile -t COMPREPLY < <(compgen -W --json -- "$cur")
 		return
 		;;
-	status | stop | pause | resume | reset | console | monitor | screenshot | type | send-key | balloon)
+	status | stop | pause | resume | reset | console | monitor | snapshot | fork | screenshot | type | send-key | balloon)
 		_lodge_running
 		return
 		;;
