@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* lodge snapshot: saves a running machine to a file. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,22 +13,6 @@
 #include "cmd/ctl.h"
 
 enum { POLL_MS = 50 };
-
-/* The server's current folder is another one. */
-static char *absolute(const char *path)
-{
-	char *cwd = path[0] == '/' ? strdup("") : getcwd(NULL, 0), *all = NULL;
-	size_t n;
-
-	if (cwd) {
-		n = strlen(cwd) + strlen(path) + 2;
-		all = malloc(n);
-		if (all)
-			snprintf(all, n, "%s%s%s", cwd, path[0] == '/' ? "" : "/", path);
-	}
-	free(cwd);
-	return all;
-}
 
 /* On a terminal: how far it is. */
 static void show(const json_t *answer)
@@ -75,17 +60,58 @@ struct wanted {
 	bool compress, live;
 };
 
+/* The machine writes to a file of ours, since its process may not be allowed to make one. */
+static int save_to(struct ctl *c, int fd, const struct wanted *w)
+{
+	char name[40];
+	int status = ctl_pass(c, fd, name, sizeof name);
+
+	if (status)
+		return status;
+	status = ctl_call(c, "vm-snapshot",
+	    json_pack(
+		"{s:s, s:b, s:b}", "filename", name, "compress", w->compress, "live", w->live));
+	if (!status)
+		status = wait_for(c);
+	ctl_call(c, "remove-fd", json_pack("{s:i}", "fdset-id", atoi(strrchr(name, '/') + 1)));
+	return status;
+}
+
+/* A new name is on the disk when its folder is. */
+static void sync_folder(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+	char *folder = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+	int fd = folder ? open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+	if (fd >= 0) {
+		fsync(fd);
+		close(fd);
+	}
+	free(folder);
+}
+
+/* It gets its name when all of it is there. */
 static int save(const char *target, const char *path, const struct wanted *w)
 {
+	char temp[4096];
 	struct ctl c;
-	int status = ctl_open(&c, target);
+	int fd, status = ctl_open(&c, target);
 
+	snprintf(temp, sizeof temp, "%s.XXXXXX", path);
+	fd = status ? -1 : mkostemp(temp, O_CLOEXEC);
+	if (!status && fd < 0)
+		status = complain(STATUS_USAGE, "cannot write %s: %s", path, strerror(errno));
 	if (!status)
-		status = ctl_call(&c, "vm-snapshot",
-		    json_pack("{s:s, s:b, s:b}", "filename", path, "compress", w->compress, "live",
-			w->live));
+		status = save_to(&c, fd, w);
+	if (!status && rename(temp, path) < 0)
+		status = complain(STATUS_USAGE, "cannot write %s: %s", path, strerror(errno));
+	if (status && fd >= 0)
+		unlink(temp);
+	if (fd >= 0)
+		close(fd);
 	if (!status)
-		status = wait_for(&c);
+		sync_folder(path);
 	ctl_close(&c);
 	return status;
 }
@@ -104,18 +130,12 @@ static bool read_option(const char *arg, struct wanted *w)
 int cmd_snapshot(int argc, char **argv)
 {
 	struct wanted w = { 0 };
-	int at = 1, status;
-	char *path;
+	int at = 1;
 
 	while (at < argc && read_option(argv[at], &w))
 		at++;
 	if (argc - at != 2 || argv[at][0] == '-')
 		return complain(
 		    STATUS_USAGE, "usage: lodge snapshot [--compress] [--live] NAME|SOCKET FILE");
-	path = absolute(argv[at + 1]);
-	if (!path)
-		return complain(STATUS_HOST, "%s: %s", argv[at + 1], strerror(errno));
-	status = save(argv[at], path, &w);
-	free(path);
-	return status;
+	return save(argv[at], argv[at + 1], &w);
 }

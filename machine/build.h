@@ -64,6 +64,7 @@ struct machine_request {
 /* The snapshot that is being made, or was last: save_job.c.  status with the machine's lock. */
 struct save {
 	char *path; /* NULL: there is no thread */
+	int fd;     /* that was given, or -1 */
 	bool compress, live, while_running;
 	struct thread thread;
 	struct save_status status;

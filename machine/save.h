@@ -15,7 +15,11 @@ struct machine;
  * made with the key `restore` goes on where one was saved.
  */
 struct save_what {
-	const char *path; /* replaced when the snapshot is whole, never before; copied */
+	/* Replaced when the snapshot is whole, never before.  given: only for messages, as the file
+	 * is this one, which is empty, and closed in the end.  Copied. */
+	const char *path;
+	bool given;
+	int fd;
 	bool compress;
 	bool live; /* the guest runs while most of RAM is written */
 };

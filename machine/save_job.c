@@ -145,7 +145,7 @@ static int write_live(struct job *j)
 static int write_all(struct job *j)
 {
 	const struct save *s = &j->m->save;
-	int rc = snapshot_create(j->writer, s->path, s->compress, &j->ram, &j->e);
+	int rc = snapshot_create(j->writer, s->path, s->fd, s->compress, &j->ram, &j->e);
 
 	j->writer->all_touched = j->m->ram_mapped;
 	if (!rc && s->live)
@@ -209,6 +209,7 @@ static int begin(struct machine *m, const struct save_what *what, struct err *e)
 	s->path = strdup(what->path);
 	if (!s->path)
 		return err_set(e, ENOMEM, "snapshot %s: no memory", what->path);
+	s->fd = what->given ? what->fd : -1;
 	s->compress = what->compress;
 	s->live = what->live && m->running;
 	s->while_running = m->running;

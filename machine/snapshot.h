@@ -111,7 +111,8 @@ struct snapshot_writer {
 	bool all_touched;
 };
 
-int snapshot_create(struct snapshot_writer *, const char *path, bool compress,
+/* fd: an empty file that is written in place, and belongs to the writer then; -1: none. */
+int snapshot_create(struct snapshot_writer *, const char *path, int fd, bool compress,
     const struct snapshot_ram *, struct err *);
 /* Writes chunks; only: a bit for each that is to be written, or NULL for all.  Several threads. */
 int snapshot_write_ram(struct snapshot_writer *, const uint8_t *only, struct err *);

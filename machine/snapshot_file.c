@@ -196,23 +196,25 @@ static int cannot_write(const struct snapshot_writer *w, int rc, struct err *e)
 	return err_set(e, -rc, "cannot write the snapshot %s: %s", w->path, strerror(-rc));
 }
 
-int snapshot_create(struct snapshot_writer *w, const char *path, bool compress,
+int snapshot_create(struct snapshot_writer *w, const char *path, int fd, bool compress,
     const struct snapshot_ram *ram, struct err *e)
 {
 	const size_t n = strlen(path) + 8;
 
-	*w = (struct snapshot_writer){ .fd = -1, .compress = compress, .ram = ram };
+	*w = (struct snapshot_writer){ .fd = fd, .compress = compress, .ram = ram };
 #ifndef HAVE_ZSTD
 	if (compress)
 		return err_set(e, ENOTSUP, "snapshot %s: this build cannot compress (zstd)", path);
 #endif
 	w->path = strdup(path);
-	w->temp = malloc(n);
+	w->temp = calloc(n, 1);
 	w->chunk = calloc(ram->nchunks, sizeof *w->chunk);
 	if (!w->path || !w->temp || !w->chunk)
 		return err_set(e, ENOMEM, "snapshot %s: no memory", path);
-	snprintf(w->temp, n, "%s.XXXXXX", path);
-	w->fd = mkostemp(w->temp, O_CLOEXEC);
+	if (fd < 0) {
+		snprintf(w->temp, n, "%s.XXXXXX", path);
+		w->fd = mkostemp(w->temp, O_CLOEXEC);
+	}
 	if (w->fd < 0)
 		return cannot_write(w, -errno, e);
 	atomic_store(&w->end, SNAPSHOT_ALIGN + (compress ? 0 : ram->len));
@@ -279,12 +281,13 @@ int snapshot_finish(struct snapshot_writer *w, struct buf *state, struct err *e)
 	rc = write_rest(w, state);
 	if (!rc && fsync(w->fd) < 0)
 		rc = -errno;
-	if (!rc && rename(w->temp, w->path) < 0)
+	if (!rc && w->temp[0] && rename(w->temp, w->path) < 0)
 		rc = -errno;
 	if (rc)
 		return cannot_write(w, rc, e);
+	if (w->temp[0])
+		sync_folder(w->path);
 	w->temp[0] = '\0';
-	sync_folder(w->path);
 	return 0;
 }
 
@@ -292,7 +295,7 @@ void snapshot_discard(struct snapshot_writer *w)
 {
 	if (w->fd >= 0)
 		close(w->fd);
-	if (w->fd >= 0 && w->temp[0])
+	if (w->fd >= 0 && w->temp && w->temp[0])
 		unlink(w->temp);
 	free(w->path);
 	free(w->temp);
