@@ -329,9 +329,19 @@ void hotplug_attend(struct machine *m)
 	struct hotplug_job *j;
 
 	while (hotplug_is_asked(m) && (j = take_job(m))) {
+		m->hotplug.changed = true;
 		j->run(m, j);
 		free(j);
 	}
+}
+
+int hotplug_as_configured(const struct machine *m, const char *what, struct err *e)
+{
+	if (!m->hotplug.changed)
+		return 0;
+	return err_set(e, ENOTSUP,
+	    "%s: disks have come or gone while the machine ran, and it can have none of those",
+	    what);
 }
 
 void hotplug_drain(struct machine *m)

@@ -78,6 +78,7 @@ struct hotplug {
 	void (*fn)(void *arg);
 	void *arg;
 	atomic_bool asked; /* there are jobs */
+	bool changed;      /* VM's thread: one was done */
 };
 
 /* The drives that the machine was built with. */
@@ -87,5 +88,7 @@ void hotplug_fini(struct machine *); /* the devices are gone */
 void hotplug_attend(struct machine *);
 bool hotplug_is_asked(struct machine *);
 void hotplug_drain(struct machine *); /* a part of machine_drain */
+/* VM's thread: refuses what needs the disks that the configuration has. */
+int hotplug_as_configured(const struct machine *, const char *what, struct err *);
 
 #endif

@@ -165,8 +165,10 @@ static int put_ram(const struct machine *m, struct buf *b, struct err *e)
 
 int save_state(struct machine *m, struct buf *b, struct err *e)
 {
-	int rc = 0;
+	int rc = hotplug_as_configured(m, "snapshot", e);
 
+	if (rc)
+		return rc;
 	/* What waits outside is the machine's from now on; there is no place for it in a file. */
 	machine_drain(m);
 	events_deliver(m->env.events);

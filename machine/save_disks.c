@@ -126,6 +126,8 @@ int disks_load(struct machine *m, const struct snapshot *s, struct err *e)
 
 int disks_can_share(const struct machine *m, struct err *e)
 {
+	if (hotplug_as_configured(m, "copy", e) < 0)
+		return -ENOTSUP;
 	if (m->flash)
 		return err_set(e, ENOTSUP,
 		    "firmware-vars %s: the machine writes it, so a copy cannot have it, too",
