@@ -177,9 +177,11 @@ int state_load(const struct field *fields, void *object, const uint8_t *data, si
 		uint8_t *p = (uint8_t *)object + f->offset;
 
 		entry_find(&en, f, data, len, start, n, NULL);
-		for (uint32_t i = 0; i < f->count; i++)
-			element_set(p + (size_t)i * f->size,
-			    get_le(en.data + (size_t)i * f->size, f->size), f->size);
+		for (uint32_t i = 0; i < f->count; i++) {
+			uint64_t v = get_le(en.data + (size_t)i * f->size, f->size);
+
+			element_set(p + (size_t)i * f->size, f->yes_no ? v != 0 : v, f->size);
+		}
 	}
 	*at = end;
 	return 0;

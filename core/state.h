@@ -2,6 +2,7 @@
 #ifndef CORE_STATE_H
 #define CORE_STATE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -19,20 +20,24 @@ struct field {
 	uint32_t offset;
 	uint16_t size;  /* of one element */
 	uint32_t count; /* of elements */
+	bool yes_no;    /* they are bools: what is loaded becomes one */
 };
 
+#define FIELD_IS_BOOL(x) _Generic((x), bool : true, default : false)
 #define FIELD(type, member)                                                                        \
 	{                                                                                          \
-#member, offsetof(type, member), sizeof(((type *)0)->member), 1                    \
+#member, offsetof(type, member), sizeof(((type *)0)->member), 1,                   \
+		    FIELD_IS_BOOL(((type *)0)->member)                                             \
 	}
 #define FIELD_ARRAY(type, member)                                                                  \
 	{                                                                                          \
 #member, offsetof(type, member), sizeof(((type *)0)->member[0]),                   \
-		    sizeof(((type *)0)->member) / sizeof(((type *)0)->member[0])                   \
+		    sizeof(((type *)0)->member) / sizeof(((type *)0)->member[0]),                  \
+		    FIELD_IS_BOOL(((type *)0)->member[0])                                          \
 	}
 #define FIELD_END                                                                                  \
 	{                                                                                          \
-		NULL, 0, 0, 0                                                                      \
+		NULL, 0, 0, 0, false                                                               \
 	}
 
 /* Appends to out: for each field its name, size, count and elements, all little-endian. */

@@ -84,7 +84,7 @@ static const struct field channel_fields[] = {
 	FIELD(struct ide_channel, first),
 	FIELD(struct ide_channel, data_at),
 	FIELD(struct ide_channel, data_len),
-	{ "data", offsetof(struct ide_channel, data), 1, DRIVES *ATA_BUF },
+	{ "data", offsetof(struct ide_channel, data), 1, DRIVES *ATA_BUF, false },
 	FIELD(struct ide_channel, bm_command),
 	FIELD(struct ide_channel, bm_status),
 	FIELD(struct ide_channel, bm_table),

@@ -135,8 +135,8 @@ static void other_tables_are_refused_with_the_field(void **state)
 	static const struct field aa[] = { FIELD(struct thing, a), FIELD(struct thing, a),
 		FIELD_END };
 	static const struct field a[] = { FIELD(struct thing, a), FIELD_END };
-	static const struct field wide[] = { { "a", 0, 2, 1 }, FIELD_END };
-	static const struct field many[] = { { "a", 0, 1, 2 }, FIELD_END };
+	static const struct field wide[] = { { "a", 0, 2, 1, false }, FIELD_END };
+	static const struct field many[] = { { "a", 0, 1, 2, false }, FIELD_END };
 
 	(void)state;
 	refuse(ab, ac, "field c is missing");
@@ -169,6 +169,24 @@ static void noise_is_survived(void **state)
 	buf_free(&b);
 }
 
+/* Another value in a bool is what C does not define. */
+static void a_bool_is_one_whatever_was_saved(void **state)
+{
+	static const struct field on[] = { FIELD(struct thing, on), FIELD_END };
+	struct thing t = { .on = true };
+	struct buf b = { 0 };
+	size_t at = 0;
+	uint8_t byte;
+
+	(void)state;
+	state_save(on, &t, &b);
+	b.data[b.len - 1] = 183;
+	assert_int_equal(state_load(on, &t, b.data, b.len, &at, NULL), 0);
+	memcpy(&byte, &t.on, 1);
+	assert_int_equal(byte, 1);
+	buf_free(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -177,6 +195,7 @@ int main(void)
 		cmocka_unit_test(cut_states_are_refused_at_each_byte),
 		cmocka_unit_test(other_tables_are_refused_with_the_field),
 		cmocka_unit_test(noise_is_survived),
+		cmocka_unit_test(a_bool_is_one_whatever_was_saved),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
