@@ -299,8 +299,8 @@ static void what_is_no_image_is_refused_in_words(void **state)
 	refuse(f->path, true, false, "513 bytes, not a multiple of 512");
 	memcpy(f->want, "QFI\xfb\0\0\0\3", 8);
 	fill(f->path, f->want, 1024);
-	refuse(f->path, false, false, "qcow2");
-	refuse(f->path, false, true, "qcow2");
+	refuse(f->path, false, false, "clusters of 2^");
+	refuse(f->path, false, true, "clusters of 2^");
 	unlink(f->path);
 	assert_int_equal(mkfifo(f->path, 0600), 0);
 	refuse(f->path, false, false, "neither");
