@@ -13,23 +13,19 @@ WARN = -Wall -Wextra -Wshadow -Wmissing-prototypes -Wstrict-prototypes -Wundef -
        -Wwrite-strings -Werror
 override CPPFLAGS += -I. -I$O -D_GNU_SOURCE
 ALL_CFLAGS = -std=c11 $(WARN) -fPIC -fvisibility=hidden -fno-strict-aliasing -pthread $(CFLAGS)
-# What is used where it is found: to unpack kernels, and for disks of NBD servers.
-PACKERS := $(foreach p,lzma lz4 zstd nbd,$(if $(shell pkg-config --exists lib$p 2>/dev/null && echo yes),$p))
-override CPPFLAGS += $(if $(filter lzma,$(PACKERS)),-DHAVE_LZMA) $(if $(filter lz4,$(PACKERS)),-DHAVE_LZ4) \
-	$(if $(filter zstd,$(PACKERS)),-DHAVE_ZSTD) $(if $(filter nbd,$(PACKERS)),-DHAVE_LIBNBD)
-# Lines that a person edits, in lodge monitor.
-EDIT := $(if $(shell pkg-config --exists libedit 2>/dev/null && echo yes),-ledit)
-override CPPFLAGS += $(if $(EDIT),-DHAVE_LIBEDIT)
-# The user network, where libslirp is (its .pc file wants glib's, which need not be there).
-SLIRP := $(shell printf '\043include <slirp/libslirp.h>\nint main(void) { return !slirp_version_string(); }\n' | \
+# Libraries that are used where they are found: to unpack kernels and images, for disks of NBD servers, for the user network
+# (libslirp's .pc file wants glib's, which need not be there).
+FOUND := $(foreach p,lzma lz4 zstd nbd,$(if $(shell pkg-config --exists lib$p 2>/dev/null && echo yes),$p)) \
+	$(shell printf '\043include <slirp/libslirp.h>\nint main(void) { return !slirp_version_string(); }\n' | \
 	$(CC) -xc -o /dev/null - -lslirp 2>/dev/null && echo slirp)
-override CPPFLAGS += $(SLIRP:%=-DHAVE_SLIRP)
-LDLIBS += -lfdt -lz -lZydis -ljansson $(PACKERS:%=-l%) $(SLIRP:%=-l%) -lm -pthread
+# Lines that a person edits, in lodge monitor: for the program alone.
+EDIT := $(if $(shell pkg-config --exists libedit 2>/dev/null && echo yes),edit)
+override CPPFLAGS += $(shell echo $(patsubst %,-DHAVE_%,$(FOUND) $(EDIT)) | tr a-z A-Z)
+LDLIBS += -lfdt -lz -lZydis -ljansson $(FOUND:%=-l%) -lm -pthread
 
 KINDS = dev dev/virtio host/image host/net cpu engine machine
 SRC = $(wildcard base/*.c fp/*.c core/*.c ir/*.c jit/*.c jit/*/*.c dev/*.c dev/*/*.c host/*.c host/*/*.c cpu/*.c \
-	cpu/*/*.c \
-	engine/*.c machine/*.c mon/*.c lib/*.c)
+	cpu/*/*.c engine/*.c machine/*.c mon/*.c lib/*.c)
 LISTS = $(KINDS:%=$O/%_list.c)
 X86_OPS = $(sort $(wildcard cpu/x86/*.ops))
 GEN = $(patsubst %.dec,$O/%_dec.h,$(wildcard cpu/*/*.dec)) $O/cpu/x86/x86_ops.h
@@ -40,13 +36,13 @@ TESTS = $(patsubst %.c,$O/%,$(shell find test -name '*_test.c'))
 all: $O/lodge $O/liblodge.a $O/liblodge.so $O/lodge.pc
 
 $O/lodge: $(CMD) $O/liblodge.a
-	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(EDIT)
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(EDIT:%=-l%)
 $O/liblodge.a: $(OBJ)
 	rm -f $@ && $(AR) rcs $@ $^
 $O/liblodge.so: $(OBJ)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,-soname,liblodge.so.0 -o $@ $^ $(LDLIBS)
 $O/lodge.pc: lodge.pc.in include/lodge.h
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@PACKERS@|$(PACKERS:%=-l%) $(SLIRP:%=-l%)|' lodge.pc.in > $@
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@FOUND@|$(FOUND:%=-l%)|' lodge.pc.in > $@
 
 $O/%.o: %.c | $(GEN)
 	@mkdir -p $(@D)

@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#ifdef HAVE_LIBEDIT
+#ifdef HAVE_EDIT
 #include <histedit.h>
 #endif
 
@@ -21,7 +21,7 @@ struct line {
 	char *text; /* of a plain line */
 	size_t size;
 	bool over; /* the other side has gone */
-#ifdef HAVE_LIBEDIT
+#ifdef HAVE_EDIT
 	EditLine *edit; /* NULL: no terminal */
 	History *history;
 #endif
@@ -69,7 +69,7 @@ static const char *read_plain(struct line *l)
 	return l->text;
 }
 
-#ifdef HAVE_LIBEDIT
+#ifdef HAVE_EDIT
 static struct line *of_edit(EditLine *e)
 {
 	void *l = NULL;
@@ -171,7 +171,7 @@ struct line *line_new(const struct line_host *host)
 	if (!l)
 		return NULL;
 	l->host = host;
-#ifdef HAVE_LIBEDIT
+#ifdef HAVE_EDIT
 	open_editor(l);
 #endif
 	return l;
@@ -179,7 +179,7 @@ struct line *line_new(const struct line_host *host)
 
 void line_free(struct line *l)
 {
-#ifdef HAVE_LIBEDIT
+#ifdef HAVE_EDIT
 	if (l && l->history)
 		history_end(l->history);
 	if (l && l->edit)
@@ -194,7 +194,7 @@ const char *line_read(struct line *l)
 {
 	if (l->over)
 		return NULL;
-#ifdef HAVE_LIBEDIT
+#ifdef HAVE_EDIT
 	if (l->history)
 		return read_edited(l);
 #endif

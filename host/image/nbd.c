@@ -12,7 +12,7 @@
 
 #include "host/image/image.h"
 
-#ifdef HAVE_LIBNBD
+#ifdef HAVE_NBD
 #include <fcntl.h>
 #include <inttypes.h>
 #include <libnbd.h>
@@ -436,7 +436,7 @@ const struct image_class image_nbd = {
 		 "nbds: TLS",
 	.schemes = schemes,
 	.open = nbd_image_open,
-#ifdef HAVE_LIBNBD
+#ifdef HAVE_NBD
 	.read = nbd_image_read,
 	.write = nbd_image_write,
 	.zero = nbd_image_zero,
