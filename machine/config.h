@@ -13,7 +13,15 @@ struct buf;
  * What a VM is made of, as the command line, vm.conf and the API give it.  Strings are owned by
  * the config; NULL means not given (the defaults are filled in by config_finish).
  */
-enum { CONFIG_DISKS = 8, CONFIG_NETS = 8, CONFIG_DEVICES = 8, CONFIG_PORTS = 8, CONFIG_SHARES = 8 };
+/* How many there may be of each. */
+enum {
+	CONFIG_LIST = 8,
+	CONFIG_DISKS = CONFIG_LIST,
+	CONFIG_NETS = CONFIG_LIST,
+	CONFIG_DEVICES = CONFIG_LIST,
+	CONFIG_PORTS = CONFIG_LIST,
+	CONFIG_SHARES = CONFIG_LIST
+};
 
 struct config_disk {
 	char *path; /* or a URI: "nbd://host/export" */
@@ -117,14 +125,12 @@ struct config_share {
 	bool readonly, mapped;
 };
 int config_share(struct config_share *, const char *value, struct err *);
-int config_add_share(struct config *, const char *value, struct err *);
 /* Sockets between guest and host: "PATH[,cid=N]". */
 struct config_vsock {
 	char path[108];
 	uint64_t cid;
 };
 int config_vsock(struct config_vsock *, const char *value, struct err *);
-int config_check_vsock(const char *key, const char *value, struct err *);
 /* The effective configuration in the form that config_read takes. */
 void config_print(const struct config *, struct buf *);
 /* The categories of `trace` as bits for struct log. */

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "machine/config.h"
+#include "machine/config_key.h"
 
 /* The text up to a single comma goes to `to`, with double ones made single; what is behind it, or
  * NULL: it does not fit. */
