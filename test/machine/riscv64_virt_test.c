@@ -451,12 +451,13 @@ static unsigned count(struct rig *r, const char *class, uint64_t places[MACHINE_
 
 static void make_with_disks(struct rig *r, unsigned n, const char *bus)
 {
+	static const uint8_t sector[512];
 	struct err e;
 	char disk[80];
 
 	give_kernel(r, idle, sizeof idle);
 	if (!*r->initrd)
-		write_file(r->initrd, idle, 512);
+		write_file(r->initrd, sector, sizeof sector);
 	for (unsigned i = 0; i < n; i++) {
 		snprintf(disk, sizeof disk, "%s,ro%s", r->initrd, bus);
 		assert_int_equal(config_set(&r->c, "disk", disk, &e), 0);

@@ -187,6 +187,8 @@ static int tear_down(void **state)
 
 	while (m->ndevs)
 		dev_free(m->dev[--m->ndevs]);
+	while (m->nbuses)
+		free(m->bus[--m->nbuses].drives);
 	block_free(m->flash);
 	while (m->ncpus)
 		vcpu_free(m->cpu[--m->ncpus].vcpu);
