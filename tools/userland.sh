@@ -33,13 +33,12 @@ keys=/usr/share/keyrings/debian-archive-keyring.gpg
 debootstrap --foreign --arch=$arch --variant=minbase --include=$packages --keyring=$keys $name "$tmp/root" "$mirror" >&2
 cat >"$tmp/root/lodge-stage2" <<'END'
 #!/bin/sh
-export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive
+export PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root DEBIAN_FRONTEND=noninteractive SYSTEMD_IGNORE_CHROOT=1
 /debootstrap/debootstrap --second-stage || { tail /debootstrap/debootstrap.log; poweroff -ff; }
 echo root:lodge | chpasswd
 echo lodge >/etc/hostname
 echo '/dev/vda / ext4 defaults 0 1' >/etc/fstab
 rm -f /var/cache/apt/archives/*.deb /lodge-stage2
-mount -o remount,ro /
 sync
 echo "STAGE 2 IS DONE"
 poweroff -ff

@@ -7,8 +7,8 @@ PATH=$PATH:/usr/sbin:/sbin
 
 # run CPU DISK LIMIT INIT: talks with it, steps on standard input; output in $tmp/out.
 run() {
-	python3 test/boot/talk.py "$3" $LODGE run -q -a "$1" -m 1G -k "$guest_dir/vmlinux" -i "$guest_dir/initrd.gz" \
-		-d "$2" -p "console=ttyS0 quiet lodge.init=$4" \
+	python3 test/boot/talk.py "$3" $LODGE run -q -a "$1" -m 1G --no-reboot -k "$guest_dir/vmlinux" -i "$guest_dir/initrd.gz" \
+		-d "$2" -p "console=ttyS0 quiet panic=-1 lodge.init=$4" \
 		>"$tmp/out" 2>"$tmp/err"
 }
 
@@ -45,11 +45,14 @@ for cpu in riscv64 x86_64; do
 		skip "$cpu" "no userland can be made here: $(tail -n 1 "$tmp/err")"
 		continue
 	}
-	disk=$tmp/$cpu.img
-	cp --sparse=always "$dir/disk.img" "$disk"
+	disk=$tmp/$cpu.qcow2
+	$LODGE img convert -O qcow2 "$dir/disk.img" "$disk" 2>"$tmp/err"
+	is $? 0 "$cpu: the disk becomes a qcow2 image"
 	userland $cpu
-	e2fsck -fn "$disk" >"$tmp/fsck" 2>&1
-	is $? 0 "$cpu: the disk is clean"
+	$LODGE img check "$disk" >"$tmp/check" 2>&1 && $LODGE img convert -O raw "$disk" "$tmp/raw" 2>"$tmp/err" &&
+		e2fsck -fn "$tmp/raw" >"$tmp/fsck" 2>&1
+	is $? 0 "$cpu: image and file system are clean"
+	rm -f "$tmp/raw"
 	rm -f "$disk"
 done
 finish

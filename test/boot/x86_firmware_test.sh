@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Firmware on the board pc: resets of all kinds, power off and the A20 gate by a ROM of our own and under SeaBIOS; then
 # Debian's OVMF to its shell with its variables in flash, GRUB's rescue image, iPXE and Memtest86+.
+# There is no network: firmware would wait for a server to boot from.
 # CHECK=slow runs what takes minutes on the interpreter, too.
 . test/tap.sh
 case $($LODGE run -a x86_64 -k /dev/null 2>&1) in
@@ -206,7 +207,7 @@ boot() {
 	rm -f "$tmp/in"
 	mkfifo "$tmp/in"
 	: >"$tmp/out"
-	$LODGE run -q -a x86_64 -M pc "$@" <"$tmp/in" >"$tmp/out" 2>"$tmp/err" &
+	$LODGE run -q -a x86_64 -M pc -n none "$@" <"$tmp/in" >"$tmp/out" 2>"$tmp/err" &
 	pid=$!
 	exec 3>"$tmp/in"
 }
