@@ -55,7 +55,9 @@ def make_guest(cpu, folder):
     compiler = COMPILER[cpu] if shutil.which(COMPILER[cpu]) else "gcc"
     subprocess.run([compiler, "-O2", "-static", "-o", folder / "tree/bin/net", root / "bench/net.c"], check=True)
     extra = subprocess.run("find . | cpio -o -H newc --quiet", shell=True, cwd=folder / "tree", capture_output=True, check=True)
-    (folder / "initrd").write_bytes((guest / "initrd.gz").read_bytes() + extra.stdout)
+    initrd = (guest / "initrd.gz").read_bytes()
+    # Linux looks for the next archive at a multiple of 4.
+    (folder / "initrd").write_bytes(initrd + bytes(-len(initrd) % 4) + extra.stdout)
     return guest / "vmlinux", folder / "initrd"
 
 
