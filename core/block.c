@@ -5,18 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
-/* A request's buffers are as long as it says. */
-static bool iov_fits(const struct block_req *r)
-{
-	uint64_t sum = 0;
-
-	for (int i = 0; i < r->niov; i++) {
-		if (r->iov[i].iov_len > r->len - sum)
-			return false;
-		sum += r->iov[i].iov_len;
-	}
-	return sum == r->len;
-}
+#include "base/iov.h"
 
 void block_submit(struct block *b, struct block_req *r)
 {
@@ -26,7 +15,7 @@ void block_submit(struct block *b, struct block_req *r)
 
 	if (r->op != BLOCK_FLUSH && (r->off > size || r->len > size - r->off))
 		rc = -EINVAL;
-	else if (moves && !iov_fits(r))
+	else if (moves && !iov_is_long(r->iov, (unsigned)r->niov, r->len))
 		rc = -EINVAL;
 	else if (b->readonly && r->op != BLOCK_READ && r->op != BLOCK_FLUSH)
 		rc = -EROFS;

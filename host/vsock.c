@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/iov.h"
 #include "base/loop.h"
 #include "core/event.h"
 #include "host/vsock_conn.h"
@@ -174,23 +175,6 @@ static void deliver(void *arg, const void *data, size_t len)
 		mutex_unlock(s->vsock.lock);
 }
 
-static void copy(uint8_t *to, size_t len, const struct iovec *iov, unsigned n, size_t skip)
-{
-	for (; n && len; n--, iov++) {
-		size_t part;
-
-		if (skip >= iov->iov_len) {
-			skip -= iov->iov_len;
-			continue;
-		}
-		part = iov->iov_len - skip < len ? iov->iov_len - skip : len;
-		memcpy(to, (const uint8_t *)iov->iov_base + skip, part);
-		to += part;
-		len -= part;
-		skip = 0;
-	}
-}
-
 static bool host_send(
     struct vsock *v, const struct vsock_header *h, const struct iovec *iov, unsigned n, size_t skip)
 {
@@ -206,7 +190,7 @@ static bool host_send(
 	if (!p)
 		return !room ? false : true; /* without memory it is lost */
 	p->h = *h;
-	copy(p->data, h->len, iov, n, skip);
+	iov_get(iov, n, skip, p->data, h->len);
 	mutex_lock(&s->lock);
 	list_add(&s->from, p);
 	call(s);

@@ -12,6 +12,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/iov.h"
 
 const struct field ata_fields[] = {
 	FIELD_ARRAY(struct ata_drive, feature),
@@ -316,19 +317,6 @@ bool ata_transfer(struct ata_drive *d, enum ata_job job, uint64_t off, uint64_t 
 	return begin_data(d, job == ATA_JOB_READ ? ATA_IN : ATA_OUT, job, len, dma);
 }
 
-static void move_buf(struct ata_drive *d, const struct iovec *iov, int n, bool in)
-{
-	for (int i = 0; i < n; i++) {
-		uint8_t *at = d->buf + d->buf_at;
-
-		if (in)
-			memcpy(iov[i].iov_base, at, iov[i].iov_len);
-		else
-			memcpy(at, iov[i].iov_base, iov[i].iov_len);
-		d->buf_at += (uint32_t)iov[i].iov_len;
-	}
-}
-
 bool ata_move(struct ata_drive *d, const struct iovec *iov, int n, uint32_t len)
 {
 	bool in = d->phase == ATA_IN;
@@ -336,7 +324,11 @@ bool ata_move(struct ata_drive *d, const struct iovec *iov, int n, uint32_t len)
 	assert((in || d->phase == ATA_OUT) && len && len <= (d->dma ? d->left : d->drq));
 	if (d->job == ATA_JOB_SEND || d->job == ATA_JOB_TRIM) {
 		assert(len <= d->buf_len - d->buf_at);
-		move_buf(d, iov, n, in);
+		if (in)
+			iov_put(iov, (unsigned)n, 0, d->buf + d->buf_at, len);
+		else
+			iov_get(iov, (unsigned)n, 0, d->buf + d->buf_at, len);
+		d->buf_at += len;
 		d->left -= len;
 		return true;
 	}

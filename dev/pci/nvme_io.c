@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/iov.h"
 #include "core/mem.h"
 #include "dev/pci/nvme.h"
 
@@ -297,13 +298,11 @@ static unsigned data_set(struct nvme_request *r, const uint8_t *command)
 	const struct block *b = c->ns[r->ns];
 	uint64_t len = ((nvme_dword(command, 10) & 0xff) + 1) * (uint64_t)RANGE;
 	enum nvme_status map = nvme_map(c, command, len, r);
-	uint8_t *to = r->page;
 	unsigned status;
 
 	if (map != NVME_OK)
 		return (unsigned)map | NVME_DNR;
-	for (int i = 0; i < r->pieces; to += r->iov[i++].iov_len)
-		memcpy(to, r->iov[i].iov_base, r->iov[i].iov_len);
+	iov_get(r->iov, (unsigned)r->pieces, 0, r->page, len);
 	if (!(nvme_dword(command, 11) & DEALLOCATE))
 		return NVME_OK;
 	if (b->readonly)

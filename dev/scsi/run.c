@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/iov.h"
 #include "dev/scsi/scsi.h"
 
 enum { RANGE = 16 };
@@ -25,22 +26,6 @@ static void trim(struct iovec *iov, unsigned *n, uint64_t len)
 		*n = i + (len != 0);
 		return;
 	}
-}
-
-static void copy_in(struct scsi_command *c)
-{
-	const uint8_t *from = c->task.buf;
-
-	for (unsigned i = 0; i < c->nin; from += c->in[i++].iov_len)
-		memcpy(c->in[i].iov_base, from, c->in[i].iov_len);
-}
-
-static void copy_out(struct scsi_command *c)
-{
-	uint8_t *to = c->task.buf;
-
-	for (unsigned i = 0; i < c->nout; to += c->out[i++].iov_len)
-		memcpy(to, c->out[i].iov_base, c->out[i].iov_len);
 }
 
 /* Whether the guest's data from byte `at` on are the same as len bytes of buf; *same: how many are,
@@ -281,10 +266,10 @@ void scsi_start(struct scsi_command *c)
 		return;
 	}
 	if (t->job == SCSI_SEND) {
-		copy_in(c);
+		iov_put(c->in, c->nin, 0, t->buf, t->len);
 		c->moved = t->len;
 	} else if (t->job == SCSI_RECEIVE) {
-		copy_out(c);
+		iov_get(c->out, c->nout, 0, t->buf, t->len);
 		c->moved = t->len;
 		t->received(t);
 	}

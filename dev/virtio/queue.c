@@ -5,6 +5,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/iov.h"
 #include "core/mem.h"
 #include "dev/virtio/virtio.h"
 
@@ -297,36 +298,14 @@ bool virtq_chain_add(
 	return true;
 }
 
-/* Copies between a flat buffer and iov, from the byte off on. */
-static size_t copy(const struct iovec *iov, unsigned n, size_t off, uint8_t *to_flat,
-    const uint8_t *from_flat, size_t len)
-{
-	size_t done = 0, part;
-
-	for (; n && done < len; n--, iov++) {
-		if (off >= iov->iov_len) {
-			off -= iov->iov_len;
-			continue;
-		}
-		part = iov->iov_len - off < len - done ? iov->iov_len - off : len - done;
-		if (to_flat)
-			memcpy(to_flat + done, (uint8_t *)iov->iov_base + off, part);
-		else
-			memcpy((uint8_t *)iov->iov_base + off, from_flat + done, part);
-		done += part;
-		off = 0;
-	}
-	return done;
-}
-
 size_t virtq_read(const struct virtq_chain *c, size_t off, void *to, size_t len)
 {
-	return copy(c->iov, c->nout, off, to, NULL, len);
+	return iov_get(c->iov, c->nout, off, to, len);
 }
 
 size_t virtq_write(const struct virtq_chain *c, size_t off, const void *from, size_t len)
 {
-	return copy(c->iov + c->nout, c->nin, off, NULL, from, len);
+	return iov_put(c->iov + c->nout, c->nin, off, from, len);
 }
 
 void virtq_skip(struct iovec **iov, unsigned *n, size_t bytes)

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/iov.h"
 #include "core/block.h"
 #include "core/mem.h"
 #include "dev/virtio/virtio.h"
@@ -128,15 +129,6 @@ static void request_finish(struct request *r, uint8_t status)
 	virtq_push(q, &r->chain, r->written + all);
 }
 
-static void clear_data(const struct request *r)
-{
-	const struct virtq_chain *c = &r->chain;
-	unsigned i;
-
-	for (i = c->nout; i < c->nout + c->nin; i++)
-		memset(c->iov[i].iov_base, 0, c->iov[i].iov_len);
-}
-
 /* Section 5.2.6.2: the next range of a DISCARD or WRITE ZEROES. */
 static void take_range(struct request *r)
 {
@@ -164,7 +156,7 @@ static bool request_next(struct request *r, int rc)
 	if (r->block.op == BLOCK_READ) {
 		/* The length of used buffers must be true, also when half of them were read. */
 		if (rc < 0 && virtq_is_current(r->queue, &r->chain))
-			clear_data(r);
+			iov_clear(r->chain.iov + r->chain.nout, r->chain.nin, 0, r->chain.in_len);
 		r->written = r->chain.in_len;
 	}
 	request_finish(r, rc == 0 ? S_OK : rc == -ENOTSUP ? S_UNSUPP : S_IOERR);

@@ -8,9 +8,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/iov.h"
 #include "base/os.h"
 #include "host/image/image.h"
-#include "host/image/iov.h"
 
 /* Of direct transfers. */
 enum { SECTOR = 512, BOUNCE = 1 << 20 };

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "base/compiler.h"
-#include "host/image/iov.h"
+#include "base/iov.h"
 
 /* How much of an image's start tells its format. */
 enum { HEAD = 512 };

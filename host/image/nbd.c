@@ -22,8 +22,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/iov.h"
 #include "base/thread.h"
-#include "host/image/iov.h"
 
 enum { PIECE = 1 << 20, RANGE = 1 << 30 }; /* bytes of one command: with data, and without */
 

@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/iov.h"
 #include "host/image/file.h"
-#include "host/image/iov.h"
 #include "host/image/qcow2_int.h"
 
 struct host_file {

@@ -5,7 +5,7 @@
  */
 #include <errno.h>
 
-#include "host/image/iov.h"
+#include "base/iov.h"
 #include "host/image/qcow2_int.h"
 
 enum {

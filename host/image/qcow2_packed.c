@@ -10,7 +10,7 @@
 #include <zstd.h>
 #endif
 
-#include "host/image/iov.h"
+#include "base/iov.h"
 #include "host/image/qcow2_int.h"
 
 enum { WINDOW_BITS = 12 };

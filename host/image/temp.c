@@ -15,7 +15,7 @@
 #include "base/thread.h"
 #include "host/image/file.h"
 #include "host/image/image.h"
-#include "host/image/iov.h"
+#include "base/iov.h"
 
 enum { CLUSTER = 4096 };
 

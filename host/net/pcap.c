@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/iov.h"
 
 enum { SNAPLEN = 262144, LINK_ETHERNET = 1, HEADER = 24, RECORD = 16 };
 static const uint32_t MAGIC_NS = 0xa1b23c4d;
@@ -53,10 +54,8 @@ struct pcap *pcap_open(const char *path, struct err *e)
 void pcap_write(struct pcap *p, uint64_t wall_ns, const struct iovec *iov, unsigned n)
 {
 	uint8_t r[RECORD];
-	size_t len = 0, left = SNAPLEN, part;
+	size_t len = iov_size(iov, n), left = SNAPLEN, part;
 
-	for (unsigned i = 0; i < n; i++)
-		len += iov[i].iov_len;
 	put_le(r, wall_ns / 1000000000, 4);
 	put_le(r + 4, wall_ns % 1000000000, 4);
 	put_le(r + 8, len < left ? len : left, 4);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/iov.h"
 #include "base/loop.h"
 #include "base/os.h"
 #include "core/event.h"
@@ -47,12 +48,6 @@ static struct net_port *of_net(struct net *n)
 	return CONTAINER_OF(n, struct net_port, net);
 }
 
-static void copy_in(uint8_t *to, const struct iovec *iov, unsigned n)
-{
-	for (; n; n--, to += iov++->iov_len)
-		memcpy(to, iov->iov_base, iov->iov_len);
-}
-
 /* From the guest -------------------------------------------------------------------------------
  */
 
@@ -67,7 +62,7 @@ static bool port_send(
 	fits = p->given_len + record_size(len) <= GIVEN_MAX;
 	if (fits) {
 		memcpy(p->given + p->given_len, &r, sizeof r);
-		copy_in(p->given + p->given_len + sizeof r, iov, n);
+		iov_get(iov, n, 0, p->given + p->given_len + sizeof r, len);
 		p->given_len += record_size(len);
 	} else {
 		p->full = true;
@@ -200,11 +195,9 @@ static uint8_t *batch_room(struct net_port *p, size_t size)
 void port_receive(
     struct net_port *p, const struct iovec *iov, unsigned n, const struct net_offload *o)
 {
-	struct record r = { 0, *o };
+	struct record r = { (uint32_t)iov_size(iov, n), *o };
 	uint8_t *to;
 
-	for (unsigned i = 0; i < n; i++)
-		r.len += (uint32_t)iov[i].iov_len;
 	if (r.len < NET_HEADER || r.len > NET_FRAME_MAX)
 		return;
 	dump(p, iov, n);
@@ -212,7 +205,7 @@ void port_receive(
 	if (!to)
 		return;
 	memcpy(to, &r, sizeof r);
-	copy_in(to + sizeof r, iov, n);
+	iov_get(iov, n, 0, to + sizeof r, r.len);
 	p->batch_len += record_size(r.len);
 }
 

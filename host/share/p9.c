@@ -13,6 +13,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/iov.h"
+
 enum { NO_FID = -1 };
 
 static struct fid **fid_slot(struct p9 *p, uint32_t num)
@@ -84,26 +86,6 @@ int p9_name_check(const char *name)
 	if (!strcmp(name, ".") || !strcmp(name, ".."))
 		return -EEXIST;
 	return strlen(name) > NODE_NAME_MAX ? -ENAMETOOLONG : 0;
-}
-
-unsigned p9_slice(const struct iovec *iov, unsigned n, size_t skip, size_t len, struct iovec *to)
-{
-	unsigned k = 0;
-
-	for (; n && len && k < P9_IOV; n--, iov++) {
-		size_t part;
-
-		if (skip >= iov->iov_len) {
-			skip -= iov->iov_len;
-			continue;
-		}
-		part = iov->iov_len - skip < len ? iov->iov_len - skip : len;
-		to[k].iov_base = (uint8_t *)iov->iov_base + skip;
-		to[k++].iov_len = part;
-		len -= part;
-		skip = 0;
-	}
-	return k;
 }
 
 void p9_clear(struct p9 *p)
@@ -355,31 +337,6 @@ static uint32_t linux_errno(int err)
 #endif
 }
 
-static size_t gather(const struct iovec *iov, unsigned n, uint8_t *to, size_t max, size_t *all)
-{
-	size_t len = 0;
-
-	for (*all = 0; n; n--, iov++) {
-		size_t part = iov->iov_len < max - len ? iov->iov_len : max - len;
-
-		memcpy(to + len, iov->iov_base, part);
-		len += part;
-		*all += iov->iov_len;
-	}
-	return len;
-}
-
-static void scatter(const struct iovec *iov, unsigned n, const uint8_t *from, size_t len)
-{
-	for (; n && len; n--, iov++) {
-		size_t part = iov->iov_len < len ? iov->iov_len : len;
-
-		memcpy(iov->iov_base, from, part);
-		from += part;
-		len -= part;
-	}
-}
-
 static uint32_t answer(struct msg *m, int rc)
 {
 	if (rc == 0 && m->out_len + m->direct > m->room)
@@ -392,7 +349,7 @@ static uint32_t answer(struct msg *m, int rc)
 	put_le(m->out, m->out_len + m->direct, 4);
 	m->out[4] = rc < 0 ? P9_RLERROR : (uint8_t)(m->type + 1);
 	put_le(m->out + 5, m->tag, 2);
-	scatter(m->to, m->nto, m->out, m->out_len);
+	iov_put(m->to, m->nto, 0, m->out, m->out_len);
 	return (uint32_t)(m->out_len + m->direct);
 }
 
@@ -400,29 +357,29 @@ uint32_t p9_serve(
     struct p9 *p, const struct iovec *from, unsigned nfrom, const struct iovec *to, unsigned nto)
 {
 	struct msg m = { .in = p->in, .out = p->out, .from = from, .nfrom = nfrom, .to = to };
-	size_t all, max;
+	size_t max;
 	uint32_t size;
 
 	/* The data of a write stays where it is. */
-	m.len = gather(from, nfrom, p->in, MSG_HEADER, &all);
+	m.len = iov_get(from, nfrom, 0, p->in, MSG_HEADER);
 	if (m.len < MSG_HEADER)
 		return 0;
 	size = (uint32_t)msg_get(&m, 4);
 	m.type = (uint8_t)msg_get(&m, 1);
 	m.tag = (uint16_t)msg_get(&m, 2);
 	max = m.type == P9_TWRITE ? MSG_HEADER + 16 : MSG_IN_MAX;
-	for (unsigned i = 0; i < nto; i++)
-		m.room += to[i].iov_len;
+	m.room = iov_size(to, nto);
 	m.nto = nto;
 	m.out_len = MSG_HEADER;
 	if (m.room < MSG_HEADER + 4)
 		return 0;
 	if (p->msize && m.room > p->msize)
 		m.room = p->msize;
-	if (size < MSG_HEADER || size > all || (m.type != P9_TWRITE && size > MSG_IN_MAX))
+	if (size < MSG_HEADER || size > iov_size(from, nfrom) ||
+	    (m.type != P9_TWRITE && size > MSG_IN_MAX))
 		return answer(&m, size > MSG_IN_MAX ? -EMSGSIZE : -EINVAL);
 	m.size = size;
-	m.len = gather(from, nfrom, p->in, size < max ? size : max, &all);
+	m.len = iov_get(from, nfrom, 0, p->in, size < max ? size : max);
 	return answer(&m, dispatch(p, &m));
 }
 

@@ -117,8 +117,6 @@ void p9_fid_free(struct p9 *, struct fid *);
 int p9_node(struct p9 *, const struct fid *, struct os_node *);
 /* 0, or what is wrong with the name of something that is made or removed. */
 int p9_name_check(const char *name);
-/* A part of the guest's memory. */
-unsigned p9_slice(const struct iovec *, unsigned n, size_t skip, size_t len, struct iovec *to);
 
 /* owner.c.  With mapped, st says what the guest is to see. */
 int owner_stat(const struct p9 *, const struct os_node *, struct stat *);

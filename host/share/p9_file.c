@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/iov.h"
 #include "host/share/p9.h"
 
 /* Flags of Tlopen and Tlcreate: those of Linux on most CPUs. */
@@ -214,7 +215,8 @@ int p9_read(struct p9 *p, struct msg *m)
 	uint64_t off = msg_get(m, 8);
 	uint32_t count = msg_u32(m);
 	struct iovec iov[P9_IOV];
-	unsigned n;
+	uint64_t len;
+	int n;
 	ssize_t got;
 
 	if (m->bad)
@@ -232,8 +234,9 @@ int p9_read(struct p9 *p, struct msg *m)
 		return -EBADF;
 	if (off > (uint64_t)INT64_MAX - count)
 		return -EINVAL;
-	n = p9_slice(m->to, m->nto, HEAD, count, iov);
-	got = n ? preadv(f->fd, iov, (int)n, (off_t)off) : 0;
+	len = count;
+	n = iov_slice(iov, P9_IOV, m->to, m->nto, HEAD, &len);
+	got = n ? preadv(f->fd, iov, n, (off_t)off) : 0;
 	if (got < 0)
 		return -errno;
 	put_le(m->out + MSG_HEADER, (uint32_t)got, 4);
@@ -243,17 +246,10 @@ int p9_read(struct p9 *p, struct msg *m)
 
 static int write_value(struct fid *f, struct msg *m, uint64_t off, uint32_t count)
 {
-	struct iovec iov[P9_IOV];
-	unsigned n;
-
 	/* Attributes come in one piece or several, one behind the other. */
 	if (off != f->done || count > f->size - f->done)
 		return -EINVAL;
-	n = p9_slice(m->from, m->nfrom, MSG_HEADER + 16, count, iov);
-	for (unsigned i = 0; i < n; i++) {
-		memcpy(f->value + f->done, iov[i].iov_base, iov[i].iov_len);
-		f->done += iov[i].iov_len;
-	}
+	f->done += iov_get(m->from, m->nfrom, MSG_HEADER + 16, f->value + f->done, count);
 	msg_put(m, count, 4);
 	return f->done == off + count ? 0 : -EINVAL;
 }
@@ -265,7 +261,8 @@ int p9_write(struct p9 *p, struct msg *m)
 	uint32_t count = msg_u32(m);
 	struct iovec iov[P9_IOV];
 	ssize_t put;
-	unsigned n;
+	uint64_t len;
+	int n;
 
 	if (m->bad || count > m->size - MSG_HEADER - 16)
 		return -EINVAL;
@@ -275,8 +272,9 @@ int p9_write(struct p9 *p, struct msg *m)
 		return -EBADF;
 	if (off > (uint64_t)INT64_MAX - count)
 		return -EFBIG;
-	n = p9_slice(m->from, m->nfrom, MSG_HEADER + 16, count, iov);
-	put = n ? pwritev(f->fd, iov, (int)n, (off_t)off) : 0;
+	len = count;
+	n = iov_slice(iov, P9_IOV, m->from, m->nfrom, MSG_HEADER + 16, &len);
+	put = n ? pwritev(f->fd, iov, n, (off_t)off) : 0;
 	if (put < 0)
 		return -errno;
 	msg_put(m, (uint32_t)put, 4);

@@ -9,12 +9,12 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/iov.h"
 #include "base/thread.h"
 #include "core/block.h"
 #include "core/event.h"
 #include "host/block.h"
 #include "host/image/image.h"
-#include "host/image/iov.h"
 #include "test/cmocka.h"
 #include "test/random.h"
 

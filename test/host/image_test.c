@@ -7,9 +7,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/iov.h"
 #include "base/os.h"
 #include "host/image/image.h"
-#include "host/image/iov.h"
 #include "test/cmocka.h"
 
 enum { PAGE = 4096, SIZE = 64 * PAGE };

@@ -15,9 +15,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/iov.h"
 #include "base/thread.h"
 #include "host/image/image.h"
-#include "host/image/iov.h"
 #include "test/cmocka.h"
 #include "test/random.h"
 
