@@ -193,6 +193,28 @@ static bool deceives(struct image *i, const struct iovec *iov, int n, uint64_t o
 	return class_of_head(head, HEAD) || foreign_of_head(head, HEAD);
 }
 
+int image_read_base(
+    struct image *image, const struct iovec *iov, int n, uint64_t skip, uint64_t off, uint64_t len)
+{
+	uint64_t have = off < image->size ? image->size - off : 0;
+	int rc = 0;
+
+	if (have > len)
+		have = len;
+	iov_clear(iov, (unsigned)n, skip + have, len - have);
+	while (have && rc == 0) {
+		struct iovec part[IOV_PART];
+		uint64_t now = have;
+		int parts = iov_slice(part, IOV_PART, iov, (unsigned)n, skip, &now);
+
+		rc = image_read(image, part, parts, off, now);
+		off += now;
+		skip += now;
+		have -= now;
+	}
+	return rc;
+}
+
 int image_write(struct image *i, const struct iovec *iov, int n, uint64_t off, uint64_t len)
 {
 	int rc = iov_is_long(iov, n, len) ? check(i, true, off, len) : -EINVAL;

@@ -90,6 +90,10 @@ struct image *image_temp_new(struct image *base, struct err *);
  * any file of the host: such a write of the first bytes fails (-EPERM).
  */
 int image_read(struct image *, const struct iovec *, int n, uint64_t off, uint64_t len);
+/* To the part of iov from byte skip on, of an image that others lie over: zeroes behind its end,
+ * which may have come nearer since. */
+int image_read_base(
+    struct image *, const struct iovec *, int n, uint64_t skip, uint64_t off, uint64_t len);
 int image_write(struct image *, const struct iovec *, int n, uint64_t off, uint64_t len);
 int image_now(struct image *, bool write, const struct iovec *, int n, uint64_t off, uint64_t len);
 int image_zero(struct image *, uint64_t off, uint64_t len, bool unmap);

@@ -14,29 +14,6 @@ enum {
 	ZEROES = 65536,
 };
 
-static int read_backing(
-    struct qcow2 *q, const struct iovec *iov, int n, uint64_t skip, uint64_t off, uint64_t len)
-{
-	uint64_t size = q->backing->size, have = off < size ? size - off : 0;
-	int rc = 0;
-
-	if (have > len)
-		have = len;
-	if (have < len)
-		iov_clear(iov, n, skip + have, len - have);
-	while (have && rc == 0) {
-		struct iovec part[IOV_PART];
-		uint64_t now = have;
-		int parts = iov_slice(part, IOV_PART, iov, n, skip, &now);
-
-		rc = image_read(q->backing, part, parts, off, now);
-		off += now;
-		skip += now;
-		have -= now;
-	}
-	return rc;
-}
-
 static int read_extent(struct qcow2 *q, const struct extent *x, const struct iovec *iov, int n,
     uint64_t skip, uint64_t off)
 {
@@ -44,7 +21,7 @@ static int read_extent(struct qcow2 *q, const struct extent *x, const struct iov
 	case EXT_DATA:
 		return qcow2_file_read(q->file, iov, n, skip, x->len, x->host);
 	case EXT_BACKING:
-		return read_backing(q, iov, n, skip, off, x->len);
+		return image_read_base(q->backing, iov, n, skip, off, x->len);
 	case EXT_PACKED:
 		return qcow2_unpack(q, x->host, off & (q->cluster_size - 1), x->len, iov, n, skip);
 	case EXT_ZERO:

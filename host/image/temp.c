@@ -12,10 +12,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/iov.h"
 #include "base/thread.h"
 #include "host/image/file.h"
 #include "host/image/image.h"
-#include "base/iov.h"
 
 enum { CLUSTER = 4096 };
 
@@ -60,30 +60,6 @@ static uint64_t run_at(struct temp *t, uint64_t off, uint64_t len, bool *in_file
 	return (c * CLUSTER < end ? c * CLUSTER : end) - off;
 }
 
-/* Some of the base, which may have become shorter than the disk. */
-static int read_base(
-    struct temp *t, const struct iovec *iov, int n, uint64_t skip, uint64_t len, uint64_t off)
-{
-	uint64_t have = off < t->base->size ? t->base->size - off : 0;
-	int rc = 0;
-
-	if (have < len)
-		iov_clear(iov, n, skip + have, len - have);
-	else
-		have = len;
-	while (have && rc == 0) {
-		struct iovec part[IOV_PART];
-		uint64_t m = have;
-		int parts = iov_slice(part, IOV_PART, iov, n, skip, &m);
-
-		rc = image_read(t->base, part, parts, off, m);
-		skip += m;
-		off += m;
-		have -= m;
-	}
-	return rc;
-}
-
 static int temp_read(struct image *i, const struct iovec *iov, int n, uint64_t off, uint64_t len)
 {
 	struct temp *t = temp_of(i);
@@ -93,7 +69,7 @@ static int temp_read(struct image *i, const struct iovec *iov, int n, uint64_t o
 		bool in_file;
 		uint64_t m = run_at(t, off + done, len - done, &in_file);
 		int rc = in_file ? image_file_read(&t->file, iov, n, done, m, off + done)
-				 : read_base(t, iov, n, done, m, off + done);
+				 : image_read_base(t->base, iov, n, done, off + done, m);
 
 		if (rc < 0)
 			return rc;
@@ -117,7 +93,7 @@ static int bring(struct temp *t, uint64_t off)
 	run_at(t, start, n, &in_file);
 	if (in_file)
 		return 0;
-	rc = read_base(t, &iov, 1, 0, n, start);
+	rc = image_read_base(t->base, &iov, 1, 0, start, n);
 	if (rc == 0)
 		rc = image_file_write(&t->file, &iov, 1, 0, n, start);
 	if (rc == 0)
