@@ -187,3 +187,17 @@ int parse_duration(const char *s, uint64_t *ns)
 	}
 	return -EINVAL;
 }
+
+char *take_option(char **rest)
+{
+	char *piece = *rest, *to = piece, *from = piece;
+
+	while (*from && (*from != ',' || from[1] == ',')) {
+		if (*from == ',')
+			from++;
+		*to++ = *from++;
+	}
+	*rest = *from ? from + 1 : NULL;
+	*to = '\0';
+	return piece;
+}

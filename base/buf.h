@@ -29,6 +29,9 @@ int buf_read_file(struct buf *, const char *path, size_t max, struct err *);
 int parse_size(const char *, uint64_t *);
 /* A whole number, decimal or 0x; all of the text must be it. */
 int parse_u64(const char *, uint64_t *);
+/* Takes the text before the next single comma off *rest, which becomes NULL behind the last; two
+ * commas are one that belongs to the text.  Writes in place. */
+char *take_option(char **rest);
 /* "60", "60s", "5m", "1h", "500ms": nanoseconds. */
 int parse_duration(const char *, uint64_t *ns);
 

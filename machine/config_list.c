@@ -17,22 +17,6 @@
 
 enum { MAX_QUEUES = 16 /* of a disk */, PAGE = 4096 };
 
-/* Takes the text before the next single comma off *rest; two commas are one that belongs to the
- * text.  Writes in place. */
-static char *take_piece(char **rest)
-{
-	char *piece = *rest, *to = piece, *from = piece;
-
-	while (*from && (*from != ',' || from[1] == ',')) {
-		if (*from == ',')
-			from++;
-		*to++ = *from++;
-	}
-	*rest = *from ? from + 1 : NULL;
-	*to = '\0';
-	return piece;
-}
-
 static const char *const disk_buses[] = { "virtio", "scsi", "ahci", "ide", "nvme", "floppy" };
 
 static bool is_disk_bus(const char *name)
@@ -135,11 +119,11 @@ int config_add_disk(struct config *c, const char *value, struct err *e)
 	if (rc)
 		return rc;
 	rest = copy;
-	rc = config_set_text(&d.path, take_piece(&rest), e);
+	rc = config_set_text(&d.path, take_option(&rest), e);
 	if (!rc && !*d.path)
 		rc = err_set(e, EINVAL, "disk \"%s\": a file is wanted", value);
 	while (!rc && rest)
-		rc = set_disk_option(&d, value, take_piece(&rest), e);
+		rc = set_disk_option(&d, value, take_option(&rest), e);
 	free(copy);
 	if (rc) {
 		free_disk(&d);

@@ -9,22 +9,6 @@
 #include "base/buf.h"
 #include "host/net/pcap.h"
 
-/* Takes the text before the next single comma off *rest; two commas are one that belongs to it.
- * Writes in place. */
-static char *take_piece(char **rest)
-{
-	char *piece = *rest, *to = piece, *from = piece;
-
-	while (*from && (*from != ',' || from[1] == ',')) {
-		if (*from == ',')
-			from++;
-		*to++ = *from++;
-	}
-	*rest = *from ? from + 1 : NULL;
-	*to = '\0';
-	return piece;
-}
-
 static const struct net_class *find_class(const char *name, size_t len)
 {
 	const struct net_class *const *c;
@@ -101,7 +85,7 @@ static int set_options(struct net_port *p, const char *spec, char *rest, struct 
 	int rc = 0;
 
 	while (!rc && rest) {
-		o = take_piece(&rest);
+		o = take_option(&rest);
 		rc = set_option(p, o, e);
 		if (rc == -ENOENT && p->class->option)
 			rc = p->class->option(p, o, e);
@@ -144,7 +128,7 @@ static struct net_port *port_new(const char *spec, char **address, struct err *e
 	p->net.up = true;
 	p->source = -1;
 	mutex_init(&p->lock);
-	take_piece(&rest);
+	take_option(&rest);
 	if (set_options(p, spec, rest, e) < 0) {
 		port_free(p);
 		return NULL;
