@@ -256,6 +256,17 @@ static void expect_call(struct rig *r, unsigned i, char op, uint64_t off, uint64
 	assert_int_equal(r->f->call[i].len, len);
 }
 
+/* Runs that do not overlap begin in any order. */
+static unsigned find_call(const struct rig *r, unsigned from, uint64_t off)
+{
+	unsigned i = from;
+
+	while (i < r->f->ncalls && r->f->call[i].off != off)
+		i++;
+	assert_in_range(i, from, r->f->ncalls - 1);
+	return i;
+}
+
 static void requests_end_where_events_are_delivered(void **state)
 {
 	struct rig *r = *state;
@@ -361,7 +372,7 @@ static void neighbours_are_done_together(void **state)
 	hold(r, false);
 	block_drain(r->b);
 	assert_int_equal(r->f->ncalls, 8 + 3);
-	expect_call(r, 8, 'w', 0, 3 * SECTOR);
+	expect_call(r, find_call(r, 8, 0), 'w', 0, 3 * SECTOR);
 	assert_int_equal(r->f->data[0], 'a');
 	assert_int_equal(r->f->data[2 * SECTOR], 'c');
 	assert_int_equal(r->f->data[3 * SECTOR], 3);
