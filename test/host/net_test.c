@@ -76,6 +76,7 @@ static void guest_clear(struct guest *g)
 {
 	while (g->n)
 		free(g->frame[--g->n]);
+	g->room = KEEP;
 }
 
 static void guest_open(struct fixture *f, struct guest *g, const char *spec)
@@ -323,12 +324,12 @@ static void until_joined(struct fixture *f)
 	while (!f->b.n) {
 		guest_send(&f->a, hello, 60, none);
 		events_deliver(f->b.events);
-		sched_yield();
+		usleep(1000); /* not so many that there is no room left */
 	}
 	while (!f->a.n) {
 		guest_send(&f->b, hello, 60, none);
 		events_deliver(f->a.events);
-		sched_yield();
+		usleep(1000);
 	}
 	for (int i = 0; i < 20; i++) { /* those that were sent in vain, but arrived */
 		usleep(1000);
