@@ -18,13 +18,16 @@ results=$logs/results
 : >$results
 start=$(date +%s)
 
+# A test that hangs has failed after this many seconds.
+limit=${CHECK_LIMIT:-1800}
+
 # run NAME COMMAND...: the command prints TAP; a failure without TAP is one failed test.
 run() {
 	name=$1
 	shift
 	log=$logs/$(echo "$name" | tr '/ ' '__').log
 	from=$(date +%s)
-	"$@" >"$log" 2>&1
+	timeout -k 10 "$limit" "$@" >"$log" 2>&1
 	rc=$?
 	tests=$(grep -cE '^[[:space:]]*ok [0-9]+' "$log")
 	skips=$(grep -cE '^[[:space:]]*ok [0-9]+.*# *(SKIP|skip)' "$log")
