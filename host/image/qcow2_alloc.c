@@ -66,6 +66,9 @@ static int chill(struct qcow2 *q, uint64_t at, uint64_t n)
 {
 	int rc = q->file->ops->zero(q->file, at << q->cluster_bits, n << q->cluster_bits, true);
 
+	/* Nothing is added to what was packed there. */
+	if (q->packed >> q->cluster_bits >= at && q->packed >> q->cluster_bits < at + n)
+		q->packed = 0;
 	if (rc < 0 || at >= q->scan)
 		return rc;
 	return runs_add(&q->cold, at, at + n < q->scan ? n : q->scan - at);
