@@ -100,8 +100,6 @@ static int open_parts(struct qcow2 *q, const struct image_options *o, unsigned f
 
 static void release(struct qcow2 *q)
 {
-	qcow2_set_fini(&q->open);
-	qcow2_set_fini(&q->closing);
 	qcow2_tables_forget(q);
 	qcow2_unpacked_forget(q);
 	qcow2_free_snapshots(q);
@@ -111,9 +109,11 @@ static void release(struct qcow2 *q)
 	free(q->pool.v);
 	free(q->cold.v);
 	free(q->rows.v);
+	free(q->meta.v);
+	free(q->given_up.v);
+	free(q->in_commit_given_up.v);
 	free(q->freed);
 	free(q->l1);
-	free(q->l1_later);
 	free(q->reftable);
 	free(q->path);
 	free(q->backing_name);
@@ -204,48 +204,24 @@ static int qcow2_kind(struct image *i, uint64_t off, uint64_t *len)
 	return rc == IMAGE_DATA ? IMAGE_HOLE : rc;
 }
 
-/* A longer L1 table in another place. */
+/* The next commit finds a place for it. */
 static int grow_l1(struct qcow2 *q, uint64_t size)
 {
 	unsigned bits = q->cluster_bits + q->l2_bits;
-	uint64_t n = (size >> bits) + ((size & ((UINT64_C(1) << bits) - 1)) != 0), row;
-	uint64_t clusters = clusters_of(q, n * 8), old = q->l1_offset >> q->cluster_bits;
-	uint64_t old_n = clusters_of(q, q->l1_size * UINT64_C(8)), *l1;
-	uint16_t *later;
-	uint8_t *bytes;
-	int rc;
+	uint64_t n = (size >> bits) + ((size & ((UINT64_C(1) << bits) - 1)) != 0), *l1;
 
 	if (n <= q->l1_size)
 		return 0;
 	if (n * 8 > MAX_L1)
 		return -EFBIG;
 	l1 = realloc(q->l1, (n + 1) * sizeof *l1);
-	q->l1 = l1 ? l1 : q->l1;
-	later = l1 ? realloc(q->l1_later, (n + 1) * sizeof *later) : NULL;
-	q->l1_later = later ? later : q->l1_later;
-	bytes = later ? calloc(clusters, q->cluster_size) : NULL;
-	rc = bytes ? qcow2_take_row(q, clusters, &row) : -ENOMEM;
-	if (rc == 0)
-		rc = qcow2_refcount_add(q, row, clusters, 1, NULL);
-	for (uint32_t i = 0; i < q->l1_size && rc == 0; i++)
-		put_be64(bytes + 8ull * i, q->l1[i]);
-	if (rc == 0)
-		rc = qcow2_file_put(
-		    q->file, bytes, clusters << q->cluster_bits, row << q->cluster_bits);
-	free(bytes);
-	if (rc == 0)
-		rc = q->file->ops->sync(q->file);
-	if (rc < 0)
-		return rc;
-	qcow2_row_done(q, row);
+	if (!l1)
+		return -ENOMEM;
+	q->l1 = l1;
 	memset(q->l1 + q->l1_size, 0, (n - q->l1_size) * sizeof *q->l1);
-	memset(q->l1_later + q->l1_size, 0, (n - q->l1_size) * sizeof *q->l1_later);
 	q->l1_size = (uint32_t)n;
-	q->l1_offset = row << q->cluster_bits;
-	rc = qcow2_put_l1(q, q->image.size);
-	if (rc == 0)
-		rc = q->file->ops->sync(q->file);
-	return rc < 0 ? rc : qcow2_refcount_add(q, old, old_n, -1, &q->open.freed);
+	q->l1_at.dirty = true;
+	return 0;
 }
 
 /* What was behind the end, in the image or in its backing file, does not come to light. */
@@ -270,14 +246,15 @@ static int clear_beyond(struct qcow2 *q, uint64_t size)
 
 static int put_size(struct qcow2 *q, uint64_t size)
 {
-	int rc = qcow2_commit(q);
+	int rc;
 
-	if (rc == 0)
-		rc = qcow2_put_l1(q, size);
-	if (rc == 0)
-		rc = q->file->ops->sync(q->file);
+	q->size = size;
+	q->l1_at.dirty = true;
+	rc = qcow2_commit(q);
 	if (rc == 0)
 		q->image.size = size;
+	else
+		q->size = q->image.size;
 	return rc;
 }
 

@@ -15,6 +15,7 @@ enum {
 	GROW_MIN = 16 << 20,   /* by how much the file grows */
 	GROW_MAX = 1 << 30,
 	TRIM_MAX = 1 << 24, /* clusters that are looked at for it */
+	META_ROW = 8,       /* clusters for tables that are taken at a time */
 };
 
 int runs_add(struct runs *r, uint64_t at, uint64_t n)
@@ -54,8 +55,8 @@ static uint64_t next_reserved(const struct qcow2 *q, uint64_t at, uint64_t *n)
 
 	*n = 0;
 	find_next(q->rows.v, q->rows.n, at, &next, n);
-	find_next(q->open.freed.v, q->open.freed.n, at, &next, n);
-	find_next(q->closing.freed.v, q->closing.freed.n, at, &next, n);
+	find_next(q->given_up.v, q->given_up.n, at, &next, n);
+	find_next(q->in_commit_given_up.v, q->in_commit_given_up.n, at, &next, n);
 	for (unsigned i = 0; i < q->freed_n; i++)
 		find_next(&(struct run){ q->freed[i].at, q->freed[i].n }, 1, at, &next, n);
 	return next;
@@ -241,18 +242,36 @@ void qcow2_row_done(struct qcow2 *q, uint64_t at)
 		}
 }
 
-int qcow2_claim(struct qcow2 *q, uint64_t at, uint64_t n, bool later)
+int qcow2_take_meta(struct qcow2 *q, uint64_t *at)
 {
-	if (later || q->version == 2)
-		return runs_add(&q->open.claims, at, n);
+	struct run *r;
+	uint64_t got;
+	int rc;
+
+	if (!q->meta.n) {
+		rc = qcow2_take(q, META_ROW, at, &got);
+		if (rc == 0)
+			rc = runs_add(&q->meta, *at, got);
+		for (uint64_t i = 0; i < got && rc == 0; i++)
+			rc = qcow2_guard(q, (*at + i) << q->cluster_bits);
+		if (rc < 0)
+			return rc;
+	}
+	r = &q->meta.v[q->meta.n - 1];
+	*at = r->at++;
+	if (!--r->n)
+		q->meta.n--;
+	return 0;
+}
+
+int qcow2_claim(struct qcow2 *q, uint64_t at, uint64_t n)
+{
 	return qcow2_refcount_add(q, at, n, 1, NULL);
 }
 
-int qcow2_release(struct qcow2 *q, uint64_t at, uint64_t n, bool later)
+int qcow2_release(struct qcow2 *q, uint64_t at, uint64_t n)
 {
-	if (later || q->version == 2)
-		return runs_add(&q->open.releases, at, n);
-	return qcow2_refcount_add(q, at, n, -1, &q->open.freed);
+	return qcow2_refcount_add(q, at, n, -1, &q->given_up);
 }
 
 void qcow2_reuse(struct qcow2 *q)
@@ -290,6 +309,6 @@ void qcow2_trim(struct qcow2 *q)
 	if (at == end && last < end && q->file->ops->resize(q->file, last << q->cluster_bits) == 0)
 		q->file->size = last << q->cluster_bits;
 	/* Nobody is inside: what was found before may be gone, and is found again. */
-	q->pool.n = q->cold.n = q->freed_n = 0;
+	q->pool.n = q->cold.n = q->freed_n = q->meta.n = 0;
 	q->scan = q->packed = 0;
 }

@@ -15,6 +15,9 @@ int qcow2_reload(struct qcow2 *q)
 	qcow2_unpacked_forget(q);
 	memset(q->guarded, 0, q->guarded_room * sizeof *q->guarded);
 	q->guarded_n = 0;
+	/* Places for tables are not guarded any more. */
+	q->meta.n = 0;
+	q->l1_at.spare = q->reftable_at.spare = 0;
 	for (uint32_t i = 0; i < q->l1_size && rc == 0; i++)
 		if (q->l1[i] & L2_OFFSET)
 			rc = qcow2_guard(q, q->l1[i] & L2_OFFSET);
@@ -50,7 +53,45 @@ static int check_width(const struct qcow2 *q, const struct refs *r)
 	return 0;
 }
 
-int qcow2_settle(struct qcow2 *q, int (*show)(struct qcow2 *))
+/* Puts the COPIED flags of the disk's L2 table i right, in a table of its own if others have it,
+ * too. */
+static int own_flags(struct qcow2 *q, uint32_t i)
+{
+	uint64_t off = q->l1[i] & L2_OFFSET, count, mine;
+	bool wrong = false;
+	struct table *t;
+	int rc = qcow2_refcount(q, off >> q->cluster_bits, &mine);
+
+	for (uint64_t k = 0; k < q->l2_entries && rc == 0; k++) {
+		uint64_t entry, data;
+
+		rc = qcow2_table(q, off, &t);
+		entry = rc == 0 ? get_be64(t->data + k * q->entry_size) : 0;
+		data = entry & L2_OFFSET;
+		if (entry & L2_COMPRESSED || !data)
+			continue;
+		rc = qcow2_refcount(q, data >> q->cluster_bits, &count);
+		if (rc < 0 || !(entry & L2_COPIED) == (count != 1))
+			continue;
+		if (!wrong && mine > 1)
+			rc = qcow2_copy_l2(q, i, &t);
+		else
+			rc = qcow2_table(q, off, &t);
+		if (rc < 0)
+			break;
+		wrong = true;
+		off = t->offset;
+		put_be64(t->data + k * q->entry_size, entry ^ L2_COPIED);
+		rc = qcow2_changed(q, t, TABLE_L2, i, k * q->entry_size, 8);
+	}
+	if (rc == 0 && !(q->l1[i] & L2_COPIED) == (mine == 1) && !(wrong && mine > 1)) {
+		q->l1[i] ^= L2_COPIED;
+		q->l1_at.dirty = true;
+	}
+	return rc;
+}
+
+int qcow2_settle(struct qcow2 *q)
 {
 	struct qcow2_check none;
 	struct count c = { .q = q };
@@ -66,25 +107,21 @@ int qcow2_settle(struct qcow2 *q, int (*show)(struct qcow2 *))
 		return rc;
 	}
 	rc = qcow2_raise(&c, &n);
-	if (rc == 0)
-		rc = qcow2_flags(&c, FLAGS_CLEAR, &n);
-	if (rc == 0)
-		rc = sync_file(q);
-	if (rc == 0)
-		rc = show(q);
-	if (rc == 0)
-		rc = sync_file(q);
 	/* Raising may have made blocks of refcounts. */
 	if (rc == 0)
 		rc = recount(q, &c, &none);
 	if (rc == 0)
 		rc = qcow2_lower(&c, &n);
+	refs_free(c.refs);
+	for (uint32_t i = 0; i < q->l1_size && rc == 0; i++)
+		if (q->l1[i] & L2_OFFSET)
+			rc = own_flags(q, i);
+	q->l1_at.dirty = true;
 	if (rc == 0)
-		rc = qcow2_flags(&c, FLAGS_BOTH, &n);
+		rc = qcow2_commit(q);
 	if (rc == 0)
 		rc = qcow2_reload(q);
-	refs_free(c.refs);
-	/* Half done: the dirty bit stays, so whoever opens it next puts it right. */
+	/* Half done in memory; the file is as before. */
 	if (rc < 0)
 		q->corrupt = true;
 	return rc;
@@ -123,6 +160,15 @@ static int write_block(struct count *c, uint64_t b, uint64_t start, uint64_t end
 	return qcow2_file_put(q->file, bytes, q->cluster_size, (start + b) << q->cluster_bits);
 }
 
+static int show_reftable(struct qcow2 *q, uint64_t offset, uint64_t clusters)
+{
+	uint8_t roots[ROOTS_TO - ROOTS_FROM];
+
+	q->reftable_at = (struct root){ .offset = offset, .clusters = clusters };
+	qcow2_make_roots(q, roots);
+	return qcow2_put_roots(q, roots);
+}
+
 /* A new table of refcounts and all of its blocks, at the end of the file. */
 static int rebuild(struct qcow2 *q)
 {
@@ -152,16 +198,14 @@ static int rebuild(struct qcow2 *q)
 	if (rc == 0)
 		rc = sync_file(q);
 	if (rc == 0)
-		rc = qcow2_put_reftable(q, (start + blocks) << q->cluster_bits, (uint32_t)table);
+		rc = show_reftable(q, (start + blocks) << q->cluster_bits, table);
 	if (rc == 0)
 		rc = sync_file(q);
 	if (rc == 0) {
 		free(q->reftable);
 		q->reftable = entries;
 		entries = NULL;
-		q->reftable_offset = (start + blocks) << q->cluster_bits;
-		q->reftable_entries = q->reftable_in_file =
-		    (uint32_t)((table << q->cluster_bits) / 8);
+		q->reftable_entries = (uint32_t)((table << q->cluster_bits) / 8);
 		rc = qcow2_reload(q);
 	}
 	free(entries);
@@ -225,7 +269,7 @@ static int fix_all(struct count *c, struct qcow2_check *sum)
 	if (rc == 0)
 		rc = qcow2_raise(c, &n);
 	if (rc == 0)
-		rc = sync_file(q);
+		rc = qcow2_commit(q);
 	/* What is still wrong cannot be put right. */
 	if (rc == 0)
 		rc = recount(q, c, &none);
@@ -240,12 +284,17 @@ static int fix(struct count *c, unsigned what, struct qcow2_check *sum)
 	uint64_t before = sum->leaks, n = 0, flags = 0;
 	int rc = 0;
 
+	if (what != QCOW2_FIX_ALL && c->broken)
+		return 0;
+	/* What is wrong must not decide where tables go. */
+	q->in_place = true;
 	if (what == QCOW2_FIX_ALL)
 		rc = fix_all(c, sum);
-	else if (c->broken)
-		return 0;
 	if (rc == 0)
 		rc = qcow2_lower(c, &n);
+	if (rc == 0)
+		rc = qcow2_commit(q);
+	q->in_place = false;
 	sum->leaks_fixed = n < before ? n : before;
 	if (rc == 0)
 		rc = qcow2_flags(c, FLAGS_BOTH, &flags);

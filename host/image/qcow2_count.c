@@ -166,8 +166,8 @@ static int count_snapshot(struct count *c, const struct qcow2_snapshot *s)
 static int count_refcounts(struct count *c)
 {
 	struct qcow2 *q = c->q;
-	uint64_t bytes = (uint64_t)q->reftable_in_file * 8;
-	int rc = count_bytes(c, q->reftable_offset, bytes);
+	uint64_t bytes = q->reftable_at.clusters << q->cluster_bits;
+	int rc = count_bytes(c, q->reftable_at.offset, bytes);
 
 	for (uint32_t i = 0; i < q->reftable_entries && rc == 0; i++) {
 		uint64_t off = q->reftable[i];
@@ -214,7 +214,7 @@ int qcow2_count(struct count *c)
 		return -ENOMEM;
 	rc = count_bytes(c, 0, q->cluster_size);
 	if (rc == 0)
-		rc = count_bytes(c, q->l1_offset, q->l1_size * UINT64_C(8));
+		rc = count_bytes(c, q->l1_at.offset, q->l1_at.clusters << q->cluster_bits);
 	if (rc == 0)
 		rc = count_bytes(c, q->snapshots_offset, q->snapshots_room);
 	if (rc == 0)
@@ -290,7 +290,7 @@ int qcow2_flags(struct count *c, int fix, uint64_t *wrong)
 		if (flag_is_wrong(c, &entry, off, fix, wrong)) {
 			q->l1[i] = entry;
 			put_be64(bytes, entry);
-			rc = qcow2_file_put(q->file, bytes, 8, q->l1_offset + 8ull * i);
+			rc = qcow2_file_put(q->file, bytes, 8, q->l1_at.offset + 8ull * i);
 		} else if (fix == FLAGS_LOOK && entry != q->l1[i]) {
 			qcow2_finding(
 			    c, "the COPIED flag of the L2 table at 0x%" PRIx64 " is wrong", off);
@@ -319,7 +319,7 @@ int qcow2_raise(struct count *c, uint64_t *n)
 			continue;
 		if (wanted > qcow2_refcount_max(q))
 			return -EOVERFLOW;
-		rc = qcow2_refcount_set(q, at, 1, wanted);
+		rc = qcow2_refcount_set(q, at, 1, wanted, NULL);
 		*n += rc == 0;
 	}
 	return rc;
@@ -342,7 +342,7 @@ int qcow2_lower(struct count *c, uint64_t *n)
 			rc = qcow2_refcount(q, at, &count);
 			if (rc < 0 || count <= refs_get(c->refs, at))
 				continue;
-			rc = qcow2_refcount_set(q, at, 1, refs_get(c->refs, at));
+			rc = qcow2_refcount_set(q, at, 1, refs_get(c->refs, at), &q->given_up);
 			*n += rc == 0;
 		}
 	return rc;

@@ -225,10 +225,14 @@ int qcow2_preallocate(struct image *i)
 
 	while (guest < n && rc == 0) {
 		uint32_t made = 0;
+		bool much;
 
 		mutex_lock(&q->lock);
 		rc = qcow2_fill(q, guest, n - guest, &made);
+		much = qcow2_has_much(q);
 		mutex_unlock(&q->lock);
+		if (rc == 0 && much)
+			rc = qcow2_commit(q);
 		guest += made ? made : 1;
 	}
 	return rc == 0 ? qcow2_commit(q) : rc;

@@ -204,8 +204,10 @@ static int check_places(struct qcow2 *q, const uint8_t *head, struct err *e)
 	q->l2_entries = UINT64_C(1) << q->l2_bits;
 	q->unit_bits = q->extended ? q->cluster_bits - 5 : q->cluster_bits;
 	q->refblock_entries = (q->cluster_size * 8) >> q->refcount_order;
-	q->l1_offset = get_be64(head + H_L1_OFFSET);
-	q->reftable_offset = get_be64(head + H_REFTABLE_OFFSET);
+	q->l1_at.offset = get_be64(head + H_L1_OFFSET);
+	q->l1_at.clusters = clusters_of(q, l1_bytes);
+	q->reftable_at.offset = get_be64(head + H_REFTABLE_OFFSET);
+	q->reftable_at.clusters = table >> q->cluster_bits;
 	q->snapshots_offset = get_be64(head + H_SNAPSHOTS_OFFSET);
 	q->nsnapshots = get_be32(head + H_SNAPSHOTS);
 	each = UINT64_C(1) << (q->cluster_bits + q->l2_bits);
@@ -215,16 +217,17 @@ static int check_places(struct qcow2 *q, const uint8_t *head, struct err *e)
 	if (l1_bytes > MAX_L1 || blocks * 8 > l1_bytes)
 		return qcow2_bad(
 		    q, e, "is damaged: its L1 table has %" PRIu64 " entries", l1_bytes / 8);
-	if (!is_placed(q, q->l1_offset, l1_bytes))
+	if (!is_placed(q, q->l1_at.offset, l1_bytes))
 		return qcow2_bad(q, e, "is damaged: its L1 table is outside of the file");
-	if (!table || table > MAX_REFTABLE || !is_placed(q, q->reftable_offset, table))
+	if (!table || table > MAX_REFTABLE || !is_placed(q, q->reftable_at.offset, table))
 		return qcow2_bad(q, e, "is damaged: its refcount table has a wrong place or size");
 	if (q->nsnapshots > MAX_SNAPSHOTS ||
 	    (q->nsnapshots && !is_placed(q, q->snapshots_offset, 1)))
 		return qcow2_bad(q, e, "is damaged: its table of snapshots is outside of the file");
+	q->size = size;
 	q->image.size = size / 512 * 512;
 	q->l1_size = (uint32_t)(l1_bytes / 8);
-	q->reftable_entries = q->reftable_in_file = (uint32_t)(table / 8);
+	q->reftable_entries = (uint32_t)(table / 8);
 	return 0;
 }
 
@@ -243,13 +246,10 @@ static int read_numbers(struct qcow2 *q, uint64_t off, uint32_t n, uint64_t **ou
 
 static int read_tables(struct qcow2 *q, struct err *e)
 {
-	int rc = read_numbers(q, q->l1_offset, q->l1_size, &q->l1);
+	int rc = read_numbers(q, q->l1_at.offset, q->l1_size, &q->l1);
 
 	if (rc == 0)
-		rc = read_numbers(q, q->reftable_offset, q->reftable_entries, &q->reftable);
-	q->l1_later = calloc(q->l1_size + 1, sizeof *q->l1_later);
-	if (!q->l1_later)
-		rc = -ENOMEM;
+		rc = read_numbers(q, q->reftable_at.offset, q->reftable_entries, &q->reftable);
 	for (uint32_t i = 0; i < q->l1_size && rc == 0; i++)
 		if (q->l1[i] & L2_OFFSET)
 			rc = qcow2_guard(q, q->l1[i] & L2_OFFSET);
@@ -298,31 +298,20 @@ int qcow2_put_features(struct qcow2 *q)
 	return qcow2_file_put(q->file, b, sizeof b, H_INCOMPATIBLE);
 }
 
-/* Fields that change together are in one sector, which is written whole or not at all. */
-int qcow2_put_l1(struct qcow2 *q, uint64_t size)
+/* They are in one sector, which is written whole or not at all. */
+void qcow2_make_roots(const struct qcow2 *q, uint8_t roots[ROOTS_TO - ROOTS_FROM])
 {
-	uint8_t b[H_REFTABLE_OFFSET - H_SIZE] = { 0 };
-
-	put_be64(b, size);
-	put_be32(b + H_L1_SIZE - H_SIZE, q->l1_size);
-	put_be64(b + H_L1_OFFSET - H_SIZE, q->l1_offset);
-	return qcow2_file_put(q->file, b, sizeof b, H_SIZE);
+	memset(roots, 0, ROOTS_TO - ROOTS_FROM);
+	put_be64(roots + H_SIZE - ROOTS_FROM, q->size);
+	put_be32(roots + H_L1_SIZE - ROOTS_FROM, q->l1_size);
+	put_be64(roots + H_L1_OFFSET - ROOTS_FROM, q->l1_at.offset);
+	put_be64(roots + H_REFTABLE_OFFSET - ROOTS_FROM, q->reftable_at.offset);
+	put_be32(roots + H_REFTABLE_CLUSTERS - ROOTS_FROM, (uint32_t)q->reftable_at.clusters);
+	put_be32(roots + H_SNAPSHOTS - ROOTS_FROM, q->nsnapshots);
+	put_be64(roots + H_SNAPSHOTS_OFFSET - ROOTS_FROM, q->snapshots_offset);
 }
 
-int qcow2_put_reftable(struct qcow2 *q, uint64_t off, uint32_t clusters)
+int qcow2_put_roots(struct qcow2 *q, const uint8_t roots[ROOTS_TO - ROOTS_FROM])
 {
-	uint8_t b[12];
-
-	put_be64(b, off);
-	put_be32(b + 8, clusters);
-	return qcow2_file_put(q->file, b, sizeof b, H_REFTABLE_OFFSET);
-}
-
-int qcow2_put_snapshots(struct qcow2 *q, uint32_t n, uint64_t off)
-{
-	uint8_t b[12];
-
-	put_be32(b, n);
-	put_be64(b + 4, off);
-	return qcow2_file_put(q->file, b, sizeof b, H_SNAPSHOTS);
+	return qcow2_file_put(q->file, roots, ROOTS_TO - ROOTS_FROM, ROOTS_FROM);
 }

@@ -15,19 +15,21 @@
  *
  * How an image stays whole
  *
- * Memory has the newest metadata; the file follows.  A guest cluster that reads as zeroes gets a
- * *fresh* host cluster, one that reads as zeroes, too, and is in nobody's hands: so its refcount
- * and its L2 entry are written at once, in any order with its data; whatever of them is there after
- * a crash, the guest finds old or new contents.  An entry that replaces other contents (copy on
- * write) is written *later*: it waits in a set until the data is on the disk.  qcow2_commit does
- * that, for a flush: it syncs, writes what waited, and syncs again.  A cluster that was given up
- * becomes fresh after a sync behind the writes that gave it up, when all who may still read or
- * write it are gone (grace), and after it was made zeroes.
+ * The file has a tree: the header names the L1 table and the refcount table, these name L2 tables
+ * and refcount blocks.  Nothing of the tree that is on the disk is ever written over.  Memory has
+ * the newest metadata; qcow2_commit, for a flush, writes each table that was changed to another
+ * place (place), with all that names it, up to the two roots; syncs, and with it the data; names
+ * the new roots in the header by one write of one sector; and syncs again.  So whenever Lodge or
+ * the host dies, the file has the tree of before or that of after: its refcounts are right to the
+ * last one, nothing leaks, and nobody has to repair it.  Two places take turns (spare), and into
+ * each only what changed has to be written.
  *
- * Refcounts may then be behind or ahead after the host died, so the dirty bit stands in the header
- * from the first change on until the image is closed, and who opens a dirty image repairs it.
- * Version 2 has no such bit: there all entries wait, refcounts are raised before and lowered
- * behind a sync of their own, and what a crash can leave are leaks.
+ * A guest cluster that reads as zeroes gets a *fresh* host cluster, one that reads as zeroes, too,
+ * and is in nobody's hands: whatever of its data is there after a crash, the guest finds old or new
+ * contents.  A cluster that was given up becomes fresh after the commit that gave it up, when all
+ * who may still read or write it are gone (grace), and after it was made zeroes.
+ *
+ * Only the repair of damaged images writes tables where they are (in_place).
  *
  * qcow2.lock protects all; data moves without it.
  */
@@ -78,14 +80,35 @@ enum {
 #define MAX_L1        (UINT64_C(32) << 20) /* bytes; as QEMU */
 #define MAX_REFTABLE  (UINT64_C(8) << 20)
 
+/* A part of a table, in bytes; empty: both are 0. */
+struct span {
+	uint64_t from, to;
+};
+
 /* A cluster of the file, an L2 table or a refcount block, in memory. */
+enum table_kind { TABLE_L2, TABLE_REFCOUNTS };
 struct table {
 	struct table *same;          /* the next of its bucket */
 	struct table *older, *newer; /* by when it was used last */
+	struct table *next;          /* of those that are dirty, or of those in a commit */
 	uint64_t offset;
-	unsigned waiting; /* entries that wait in sets: it has to stay */
-	uint16_t *later;  /* how often each entry waits; NULL: none did yet */
+	uint64_t spare; /* where it was before; 0: nowhere */
+	uint64_t old;   /* where the tree on the disk has it, while that is elsewhere; or 0 */
+	struct span changed, missed; /* missed: what its place has not, beside what changed */
+	struct span written;         /* in the commit under way */
+	uint32_t index;              /* in the L1 or the refcount table */
+	enum table_kind kind;
+	bool dirty, in_commit; /* it has to stay */
+	bool fresh;            /* the tree on the disk knows nothing of its place */
 	uint8_t data[];
+};
+
+/* As struct table, of the L1 and the refcount table. */
+struct root {
+	uint64_t offset, clusters;
+	uint64_t spare, old; /* as long */
+	bool dirty, fresh;
+	bool whole; /* its place has nothing of it yet */
 };
 
 struct run {
@@ -96,20 +119,8 @@ struct runs {
 	unsigned n, room;
 };
 
-/* What waits for a commit. */
 struct entry {
 	uint64_t entry, bitmap; /* bitmap: of an extended entry, else 0 */
-};
-struct change {
-	struct table *table; /* NULL: the L1 table */
-	uint32_t slot;
-	struct entry entry;
-};
-struct set {
-	struct change *changes;
-	unsigned n, room;
-	struct runs claims, releases; /* refcounts to raise and lower */
-	struct runs freed;            /* are not used any more, once this is on the disk */
 };
 
 /* Clusters that somebody copies to others: other writers wait. */
@@ -141,7 +152,9 @@ struct qcow2 {
 	/* The header. */
 	unsigned version, cluster_bits, refcount_order, header_length;
 	uint64_t incompatible, compatible, autoclear;
-	uint64_t l1_offset, reftable_offset, snapshots_offset;
+	uint64_t size; /* of the disk */
+	uint64_t snapshots_offset;
+	struct root l1_at, reftable_at;
 	uint32_t l1_size, snapshots_room;
 	uint32_t bitmaps;
 	uint64_t bitmap_dir_offset, bitmap_dir_size;
@@ -156,13 +169,14 @@ struct qcow2 {
 	_Atomic bool touched; /* what must be done before the first write is done */
 	_Atomic bool corrupt; /* no more writes */
 	uint64_t *l1;         /* host's order; l1_size */
-	uint16_t *l1_later;   /* as table.later */
 	uint64_t *reftable;
-	uint32_t reftable_entries, reftable_in_file;
+	uint32_t reftable_entries;
 
 	struct table *bucket[BUCKETS];
 	struct table *oldest, *newest;
 	unsigned tables, tables_max;
+	struct table *dirty, *in_commit;
+	unsigned ndirty;
 
 	/* Where metadata is, so that a guest's data is never put over it: open addressing. */
 	uint64_t *guarded;
@@ -172,14 +186,15 @@ struct qcow2 {
 	struct runs pool; /* fresh */
 	struct runs cold; /* zeroes, but not yet on the disk */
 	struct runs rows; /* behind what was looked at, and in somebody's hands */
+	struct runs meta; /* for tables: free in the file, and guarded */
 	struct freed *freed;
 	unsigned freed_n, freed_room;
 	uint64_t scan;   /* host clusters below were looked at */
 	uint64_t trim;   /* how far the file may be cut at last */
 	uint64_t packed; /* where the next compressed cluster goes, or 0 */
 
-	struct set open, closing; /* closing: of the commit under way */
-	bool committing;
+	struct runs given_up, in_commit_given_up; /* by the next commit, and by that under way */
+	bool committing, in_place;
 	struct busy *busy;
 	uint64_t grace;
 	_Atomic uint64_t inside[2]; /* those who came at an even and at an odd grace */
@@ -241,11 +256,11 @@ int qcow2_file_grow(struct qcow2_file *, uint64_t size);
 
 /* qcow2_header.c */
 int qcow2_read_header(struct qcow2 *, struct err *);
-/* Numbers of 4 and 8 bytes in the header; the caller syncs. */
+/* Fields of the header; the caller syncs.  Those of roots are written whole or not at all. */
+enum { ROOTS_FROM = H_SIZE, ROOTS_TO = H_SNAPSHOTS_OFFSET + 8 };
 int qcow2_put_features(struct qcow2 *);
-int qcow2_put_l1(struct qcow2 *, uint64_t size); /* l1_size, l1_offset and size, in one */
-int qcow2_put_reftable(struct qcow2 *, uint64_t off, uint32_t clusters);
-int qcow2_put_snapshots(struct qcow2 *, uint32_t n, uint64_t off);
+void qcow2_make_roots(const struct qcow2 *, uint8_t roots[ROOTS_TO - ROOTS_FROM]);
+int qcow2_put_roots(struct qcow2 *, const uint8_t roots[ROOTS_TO - ROOTS_FROM]);
 /* A message's start is "disk PATH ". */
 int qcow2_bad(const struct qcow2 *, struct err *, const char *fmt, ...) PRINTF(3, 4);
 
@@ -259,7 +274,13 @@ int qcow2_bitmaps_walk(
 int qcow2_table(struct qcow2 *, uint64_t offset, struct table **);     /* reads it */
 bool qcow2_table_is_here(struct qcow2 *, uint64_t offset);             /* it need not be read */
 int qcow2_table_new(struct qcow2 *, uint64_t offset, struct table **); /* zeroes */
-void qcow2_tables_forget(struct qcow2 *); /* all; none may be waiting */
+void qcow2_tables_forget(struct qcow2 *);                              /* all, also what changed */
+/* Bytes from one on were changed. */
+int qcow2_changed(
+    struct qcow2 *, struct table *, enum table_kind, uint32_t index, uint64_t from, uint64_t n);
+/* It is in another place from now on. */
+void qcow2_table_moved(struct qcow2 *, struct table *, uint64_t offset);
+void span_add(struct span *, struct span);
 int qcow2_guard(struct qcow2 *, uint64_t offset);
 void qcow2_unguard(struct qcow2 *, uint64_t offset);
 /* Whether guest data at [off, off + len) would be over metadata. */
@@ -267,9 +288,10 @@ bool qcow2_is_guarded(const struct qcow2 *, uint64_t off, uint64_t len);
 
 /* qcow2_refcount.c: with the lock; host clusters by number. */
 int qcow2_refcount(struct qcow2 *, uint64_t cluster, uint64_t *);
-/* Adds 1 or -1 to n refcounts, in the file, too; those that get 0 are added to freed. */
+/* Adds 1 or -1 to n refcounts; those that get 0 are added to freed, if it is not NULL. */
 int qcow2_refcount_add(struct qcow2 *, uint64_t cluster, uint64_t n, int delta, struct runs *freed);
-int qcow2_refcount_set(struct qcow2 *, uint64_t cluster, uint64_t n, uint64_t value);
+int qcow2_refcount_set(
+    struct qcow2 *, uint64_t cluster, uint64_t n, uint64_t value, struct runs *freed);
 uint64_t qcow2_refcount_max(const struct qcow2 *);
 /* Entry i of a block that is in no file yet. */
 void qcow2_refcount_put(const struct qcow2 *, uint8_t *block, uint64_t i, uint64_t value);
@@ -277,14 +299,15 @@ void qcow2_refcount_put(const struct qcow2 *, uint8_t *block, uint64_t i, uint64
 uint64_t qcow2_free_run(struct qcow2 *, uint64_t cluster, uint64_t max, bool *is_free);
 
 /* qcow2_alloc.c: with the lock. */
-/* At most want fresh clusters in a row; nothing says in the file yet that they are taken. */
+/* At most want fresh clusters in a row; their refcounts do not say yet that they are taken. */
 int qcow2_take(struct qcow2 *, uint64_t want, uint64_t *at, uint64_t *got);
 /* Exactly n in a row, not zeroes; done: when their refcounts are there, or they are given up. */
 int qcow2_take_row(struct qcow2 *, uint64_t n, uint64_t *at);
 void qcow2_row_done(struct qcow2 *, uint64_t at);
 void qcow2_untake(struct qcow2 *, uint64_t at, uint64_t n, bool fresh);
-int qcow2_claim(struct qcow2 *, uint64_t at, uint64_t n, bool later);
-int qcow2_release(struct qcow2 *, uint64_t at, uint64_t n, bool later);
+int qcow2_take_meta(struct qcow2 *, uint64_t *at); /* one for a table, guarded */
+int qcow2_claim(struct qcow2 *, uint64_t at, uint64_t n);
+int qcow2_release(struct qcow2 *, uint64_t at, uint64_t n);
 /* What is freed for good gets reusable, as far as nobody may be there any more. */
 void qcow2_reuse(struct qcow2 *);
 void qcow2_trim(struct qcow2 *); /* before it is closed: the file's end */
@@ -304,24 +327,22 @@ int qcow2_map(struct qcow2 *, uint64_t off, uint64_t len, struct extent *);
  * there is none, which is only so when it is not to be changed. */
 int qcow2_l2(struct qcow2 *, uint64_t guest, bool write, struct table **t, uint32_t *slot);
 struct entry qcow2_entry(const struct qcow2 *, const struct table *, uint32_t slot);
-/* Whether one of n entries, or their table itself, waits, so that a change has to wait, too. */
-bool qcow2_waits(
-    const struct qcow2 *, const struct table *, uint64_t guest, uint32_t slot, uint32_t n);
-/* Changes n entries: host clusters count up from that of the first. */
-int qcow2_put_entries(
-    struct qcow2 *, struct table *, uint32_t slot, uint32_t n, struct entry, bool later);
+/* Changes n entries of the table of a guest cluster, from its slot on: host clusters count up from
+ * that of the first. */
+int qcow2_put_entries(struct qcow2 *, struct table *, uint64_t guest, uint32_t n, struct entry);
+/* The disk's table i gets a place of its own. */
+int qcow2_copy_l2(struct qcow2 *, uint32_t i, struct table **);
 /* Gives up what an entry stands for. */
-int qcow2_drop(struct qcow2 *, struct entry, bool later);
+int qcow2_drop(struct qcow2 *, struct entry);
 /* Host bytes of a compressed cluster. */
 void qcow2_packed_place(const struct qcow2 *, uint64_t entry, uint64_t *off, uint64_t *len);
 
 /* qcow2_commit.c: without the lock, except where it says otherwise. */
 int qcow2_commit(struct qcow2 *);
-int qcow2_change(struct qcow2 *, struct table *, uint32_t slot, struct entry); /* with it */
-void qcow2_set_fini(struct set *);
-/* Before each operation that writes: the dirty bit and the like. */
+bool qcow2_has_much(const struct qcow2 *); /* with it: better commit */
+/* Before each operation that writes: what others have to know of that. */
 int qcow2_touch(struct qcow2 *);
-int qcow2_clean(struct qcow2 *);         /* commits, and takes the dirty bit away */
+int qcow2_clean(struct qcow2 *);         /* commits, and cuts the file's end off; alone */
 void qcow2_mark_corrupt(struct qcow2 *); /* with the lock: no more writes */
 unsigned qcow2_enter(struct qcow2 *);    /* with the lock; data moves from then on */
 void qcow2_leave(struct qcow2 *, unsigned);
@@ -386,9 +407,9 @@ int qcow2_lower(struct count *, uint64_t *n);
 
 /* qcow2_check.c */
 int qcow2_repair(struct qcow2 *, struct err *); /* of a dirty image */
-/* For who has changed, in memory, what refers to clusters: raises refcounts, lets it show in the
- * file by `show`, and lowers refcounts. */
-int qcow2_settle(struct qcow2 *, int (*show)(struct qcow2 *));
+/* For who has changed, in memory, what refers to clusters: makes refcounts and flags right, and
+ * commits. */
+int qcow2_settle(struct qcow2 *);
 /* After tables were changed behind the back of others. */
 int qcow2_reload(struct qcow2 *);
 

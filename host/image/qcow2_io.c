@@ -9,8 +9,7 @@
 #include "host/image/qcow2_int.h"
 
 enum {
-	WAITING_MAX = 4096, /* entries: more of them make a commit of their own */
-	DROP_MAX = 1024,    /* clusters that are given up with the lock held */
+	DROP_MAX = 1024, /* clusters that are given up with the lock held */
 	ZEROES = 65536,
 };
 
@@ -127,7 +126,6 @@ int qcow2_fill(struct qcow2 *q, uint64_t guest, uint64_t most, uint32_t *made)
 	uint64_t at, got;
 	struct table *t;
 	uint32_t slot, n = 0;
-	bool later;
 	int rc = qcow2_l2(q, guest, true, &t, &slot);
 
 	*made = 0;
@@ -145,18 +143,18 @@ int qcow2_fill(struct qcow2 *q, uint64_t guest, uint64_t most, uint32_t *made)
 		return rc;
 	n = (uint32_t)got;
 	/* Looking for them can have put the table out of memory, and so can their refcounts. */
-	rc = qcow2_l2(q, guest, true, &t, &slot);
-	later = q->version == 2 || (rc == 0 && qcow2_waits(q, t, guest, slot, n));
-	if (rc == 0)
-		rc = qcow2_claim(q, at, n, later);
-	if (rc == 0)
-		rc = qcow2_l2(q, guest, true, &t, &slot);
+	rc = qcow2_claim(q, at, n);
 	/* What was only kept in reserve for them is given up. */
-	for (uint32_t i = 0; i < n && rc == 0; i++)
-		rc = qcow2_drop(q, qcow2_entry(q, t, slot + i), true);
+	for (uint32_t i = 0; i < n && rc == 0; i++) {
+		rc = qcow2_l2(q, guest, true, &t, &slot);
+		if (rc == 0)
+			rc = qcow2_drop(q, qcow2_entry(q, t, slot + i));
+	}
 	e.entry = at << q->cluster_bits | L2_COPIED;
 	if (rc == 0)
-		rc = qcow2_put_entries(q, t, slot, n, e, later);
+		rc = qcow2_l2(q, guest, true, &t, &slot);
+	if (rc == 0)
+		rc = qcow2_put_entries(q, t, guest, n, e);
 	*made = n;
 	return rc;
 }
@@ -257,7 +255,7 @@ static int move_cow(struct job *j, const struct cow *c)
 	return rc;
 }
 
-/* With the lock: the entries change, and what they were is given up, both later. */
+/* With the lock: the entries change, and what they were is given up. */
 static int finish_cow(struct qcow2 *q, const struct cow *c)
 {
 	uint64_t base = c->busy.first << q->cluster_bits, bits = UINT32_MAX;
@@ -278,10 +276,15 @@ static int finish_cow(struct qcow2 *q, const struct cow *c)
 		e.bitmap = (e.bitmap | bits) & ~(bits << SUBCLUSTERS);
 	}
 	if (c->taken)
-		rc = qcow2_claim(q, c->host >> q->cluster_bits, n, true);
-	for (uint32_t i = 0; c->taken && i < n && rc == 0; i++)
-		rc = qcow2_drop(q, qcow2_entry(q, t, slot + i), true);
-	return rc < 0 ? rc : qcow2_put_entries(q, t, slot, n, e, true);
+		rc = qcow2_claim(q, c->host >> q->cluster_bits, n);
+	for (uint32_t i = 0; c->taken && i < n && rc == 0; i++) {
+		rc = qcow2_l2(q, c->busy.first, true, &t, &slot);
+		if (rc == 0)
+			rc = qcow2_drop(q, qcow2_entry(q, t, slot + i));
+	}
+	if (rc == 0)
+		rc = qcow2_l2(q, c->busy.first, true, &t, &slot);
+	return rc < 0 ? rc : qcow2_put_entries(q, t, c->busy.first, n, e);
 }
 
 /* With the lock, and again at the end. */
@@ -362,7 +365,7 @@ static int write_job(struct job *j)
 	mutex_lock(&q->lock);
 	while (j->len && rc == 0)
 		rc = write_some(j);
-	many = q->open.n > WAITING_MAX;
+	many = qcow2_has_much(q);
 	mutex_unlock(&q->lock);
 	return rc == 0 && many ? qcow2_commit(q) : rc;
 }
@@ -439,7 +442,7 @@ static bool is_dropped(const struct qcow2 *q, const struct drop *d, struct entry
 }
 
 /* Releases neighbours together. */
-static int release_entry(struct qcow2 *q, struct run *run, const struct entry *e, bool later)
+static int release_entry(struct qcow2 *q, struct run *run, const struct entry *e)
 {
 	uint64_t off = e ? e->entry & L2_OFFSET : 0;
 	int rc = 0;
@@ -450,12 +453,12 @@ static int release_entry(struct qcow2 *q, struct run *run, const struct entry *e
 		return 0;
 	}
 	if (run->n)
-		rc = qcow2_release(q, run->at, run->n, later);
+		rc = qcow2_release(q, run->at, run->n);
 	run->n = 0;
 	if (!e || rc < 0)
 		return rc;
 	if (e->entry & L2_COMPRESSED || !off || qcow2_is_guarded(q, off, 1))
-		return qcow2_drop(q, *e, later);
+		return qcow2_drop(q, *e);
 	*run = (struct run){ off >> q->cluster_bits, 1 };
 	return 0;
 }
@@ -466,17 +469,16 @@ static int drop_entries(
 {
 	struct entry *old = malloc(n * sizeof *old);
 	struct run run = { 0, 0 };
-	bool later = qcow2_waits(q, t, guest, slot, n);
 	int rc = old ? 0 : -ENOMEM;
 
 	for (uint32_t i = 0; i < n && rc == 0; i++)
 		old[i] = qcow2_entry(q, t, slot + i);
 	if (rc == 0)
-		rc = qcow2_put_entries(q, t, slot, n, to, later);
+		rc = qcow2_put_entries(q, t, guest, n, to);
 	for (uint32_t i = 0; i < n && rc == 0; i++)
-		rc = release_entry(q, &run, &old[i], later);
+		rc = release_entry(q, &run, &old[i]);
 	if (rc == 0)
-		rc = release_entry(q, &run, NULL, later);
+		rc = release_entry(q, &run, NULL);
 	free(old);
 	return rc;
 }
@@ -529,7 +531,7 @@ int qcow2_drop_range(struct qcow2 *q, uint64_t off, uint64_t len, bool unallocat
 	while (d.n && rc == 0) {
 		mutex_lock(&q->lock);
 		rc = q->corrupt ? -EIO : drop_some(q, &d, &done);
-		many = q->open.n > WAITING_MAX;
+		many = qcow2_has_much(q);
 		mutex_unlock(&q->lock);
 		if (rc == 0 && many)
 			rc = qcow2_commit(q);

@@ -7,60 +7,36 @@
 
 #include "host/image/qcow2_int.h"
 
-static int put_l1_entry(struct qcow2 *q, uint32_t i, uint64_t entry, bool later)
+/* A table of zeroes says what there was without one; `from`: the table that it is a copy of. */
+static int new_l2(struct qcow2 *q, uint32_t i, uint64_t from, struct table **t)
 {
-	uint8_t bytes[8];
-
-	q->l1[i] = entry;
-	if (later || q->l1_later[i])
-		return qcow2_change(q, NULL, i, (struct entry){ entry, 0 });
-	put_be64(bytes, entry);
-	return qcow2_file_put(q->file, bytes, 8, q->l1_offset + 8ull * i);
-}
-
-/* A table of zeroes says what there was without one. */
-static int new_l2(struct qcow2 *q, uint32_t i, struct table **t)
-{
-	bool later = q->version == 2 || q->l1_later[i];
-	uint64_t at, got;
-	int rc = qcow2_take(q, 1, &at, &got);
+	struct table *old = NULL;
+	uint64_t at;
+	int rc = qcow2_take_meta(q, &at);
 
 	if (rc == 0)
-		rc = qcow2_guard(q, at << q->cluster_bits);
+		rc = qcow2_claim(q, at, 1);
 	if (rc == 0)
 		rc = qcow2_table_new(q, at << q->cluster_bits, t);
+	if (rc == 0 && from)
+		rc = qcow2_table(q, from, &old);
+	if (rc == 0 && from)
+		memcpy((*t)->data, old->data, q->cluster_size);
 	if (rc == 0)
-		rc = qcow2_claim(q, at, 1, later);
-	if (rc == 0)
-		rc = put_l1_entry(q, i, at << q->cluster_bits | L2_COPIED, later);
-	/* The block of its refcount can have put it out of memory. */
-	return rc < 0 ? rc : qcow2_table(q, at << q->cluster_bits, t);
-}
-
-/* A snapshot has the same table: the disk gets one of its own. */
-static int copy_l2(struct qcow2 *q, uint32_t i, uint64_t off, struct table **t)
-{
-	struct table *old;
-	uint64_t at, got;
-	int rc = qcow2_take(q, 1, &at, &got);
-
-	if (rc == 0)
-		rc = qcow2_guard(q, at << q->cluster_bits);
-	if (rc == 0)
-		rc = qcow2_table_new(q, at << q->cluster_bits, t);
-	if (rc == 0)
-		rc = qcow2_table(q, off, &old);
+		rc = qcow2_changed(q, *t, TABLE_L2, i, 0, q->cluster_size);
 	if (rc < 0)
 		return rc;
-	memcpy((*t)->data, old->data, q->cluster_size);
-	rc = qcow2_file_put(q->file, (*t)->data, q->cluster_size, (*t)->offset);
-	if (rc == 0)
-		rc = qcow2_claim(q, at, 1, true);
-	if (rc == 0)
-		rc = qcow2_release(q, off >> q->cluster_bits, 1, true);
-	if (rc == 0)
-		rc = put_l1_entry(q, i, at << q->cluster_bits | L2_COPIED, true);
-	return rc;
+	q->l1[i] = at << q->cluster_bits | L2_COPIED;
+	q->l1_at.dirty = true;
+	return 0;
+}
+
+int qcow2_copy_l2(struct qcow2 *q, uint32_t i, struct table **t)
+{
+	uint64_t old = q->l1[i] & L2_OFFSET;
+	int rc = new_l2(q, i, old, t);
+
+	return rc < 0 ? rc : qcow2_release(q, old >> q->cluster_bits, 1);
 }
 
 int qcow2_l2(struct qcow2 *q, uint64_t guest, bool write, struct table **t, uint32_t *slot)
@@ -76,9 +52,9 @@ int qcow2_l2(struct qcow2 *q, uint64_t guest, bool write, struct table **t, uint
 	if (entry & L1_RESERVED || off % q->cluster_size || off >= q->file->size)
 		return -EIO;
 	if (!off)
-		return write ? new_l2(q, (uint32_t)i, t) : 0;
+		return write ? new_l2(q, (uint32_t)i, 0, t) : 0;
 	if (write && !(entry & L2_COPIED))
-		return copy_l2(q, (uint32_t)i, off, t);
+		return qcow2_copy_l2(q, (uint32_t)i, t);
 	return qcow2_table(q, off, t);
 }
 
@@ -89,34 +65,21 @@ struct entry qcow2_entry(const struct qcow2 *q, const struct table *t, uint32_t 
 	return (struct entry){ get_be64(at), q->extended ? get_be64(at + 8) : 0 };
 }
 
-bool qcow2_waits(
-    const struct qcow2 *q, const struct table *t, uint64_t guest, uint32_t slot, uint32_t n)
+int qcow2_put_entries(struct qcow2 *q, struct table *t, uint64_t guest, uint32_t n, struct entry e)
 {
-	if (q->l1_later[guest >> q->l2_bits])
-		return true;
-	for (uint32_t i = slot; t->waiting && i < slot + n; i++)
-		if (t->later[i])
-			return true;
-	return false;
-}
-
-int qcow2_put_entries(
-    struct qcow2 *q, struct table *t, uint32_t slot, uint32_t n, struct entry e, bool later)
-{
+	uint32_t slot = (uint32_t)(guest & (q->l2_entries - 1));
 	size_t size = q->entry_size;
 	uint8_t *at = t->data + slot * size;
-	int rc = 0;
 
-	for (uint32_t i = 0; i < n && rc == 0; i++) {
+	for (uint32_t i = 0; i < n; i++) {
 		put_be64(at + i * size, e.entry);
 		if (q->extended)
 			put_be64(at + i * size + 8, e.bitmap);
-		if (later)
-			rc = qcow2_change(q, t, slot + i, e);
 		if (e.entry & L2_OFFSET && !(e.entry & L2_COMPRESSED))
 			e.entry += q->cluster_size;
 	}
-	return later || rc ? rc : qcow2_file_put(q->file, at, n * size, t->offset + slot * size);
+	return qcow2_changed(
+	    q, t, TABLE_L2, (uint32_t)(guest >> q->l2_bits), slot * size, n * size);
 }
 
 void qcow2_packed_place(const struct qcow2 *q, uint64_t entry, uint64_t *off, uint64_t *len)
@@ -128,7 +91,7 @@ void qcow2_packed_place(const struct qcow2 *q, uint64_t entry, uint64_t *off, ui
 	*len = (sectors + 1) * 512 - *off % 512;
 }
 
-int qcow2_drop(struct qcow2 *q, struct entry e, bool later)
+int qcow2_drop(struct qcow2 *q, struct entry e)
 {
 	uint64_t off = e.entry & L2_OFFSET, len = 1, first;
 
@@ -141,7 +104,7 @@ int qcow2_drop(struct qcow2 *q, struct entry e, bool later)
 		return -EIO;
 	}
 	first = off >> q->cluster_bits;
-	return qcow2_release(q, first, ((off + len - 1) >> q->cluster_bits) - first + 1, later);
+	return qcow2_release(q, first, ((off + len - 1) >> q->cluster_bits) - first + 1);
 }
 
 /* What an unallocated part is, and how much of it is that. */

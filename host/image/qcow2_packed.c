@@ -206,7 +206,7 @@ static int put_packed(struct qcow2 *q, const uint8_t *data, uint64_t n, uint64_t
 	if (rc < 0)
 		return rc;
 	old = qcow2_entry(q, t, slot);
-	if (old.entry || old.bitmap || qcow2_waits(q, t, guest, slot, 1))
+	if (old.entry || old.bitmap)
 		return -EBUSY;
 	rc = find_place(q, n, &off);
 	if (rc == 0 && (off + n) >> x)
@@ -222,7 +222,7 @@ static int put_packed(struct qcow2 *q, const uint8_t *data, uint64_t n, uint64_t
 	e.entry = L2_COMPRESSED | ((off + n - 1) / 512 - off / 512) << x | off;
 	/* Making a table of refcounts can have thrown this one out. */
 	rc = qcow2_l2(q, guest, true, &t, &slot);
-	return rc < 0 ? rc : qcow2_put_entries(q, t, slot, 1, e, false);
+	return rc < 0 ? rc : qcow2_put_entries(q, t, guest, 1, e);
 }
 
 int qcow2_write_packed(struct image *i, const void *cluster, uint64_t off)
@@ -231,6 +231,7 @@ int qcow2_write_packed(struct image *i, const void *cluster, uint64_t off)
 	struct iovec iov = { (void *)(uintptr_t)cluster, q->cluster_size };
 	uint64_t n = q->cluster_size - 1, left = i->size - off;
 	uint8_t *packed = malloc(n);
+	bool much = false;
 	int rc = packed ? qcow2_touch(q) : -ENOMEM;
 
 	if (rc == 0)
@@ -239,9 +240,12 @@ int qcow2_write_packed(struct image *i, const void *cluster, uint64_t off)
 	if (rc == 0) {
 		mutex_lock(&q->lock);
 		rc = put_packed(q, packed, n, off >> q->cluster_bits);
+		much = qcow2_has_much(q);
 		mutex_unlock(&q->lock);
 	}
 	free(packed);
+	if (rc == 0 && much)
+		rc = qcow2_commit(q);
 	/* As it is: it gets no smaller, or something is there already. */
 	if (rc == -ENOSPC || rc == -EBUSY || rc == -EFBIG) {
 		if (iov.iov_len > left)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Refcounts of a qcow2 image (the specification, "Host cluster management").  What changes in
- * memory changes in the file at once.
+ * Refcounts of a qcow2 image (the specification, "Host cluster management"), in memory: the next
+ * commit brings them to the file.
  */
 #include <errno.h>
 
@@ -93,50 +93,11 @@ uint64_t qcow2_free_run(struct qcow2 *q, uint64_t cluster, uint64_t max, bool *i
 	return run;
 }
 
-static int put_reftable_entry(struct qcow2 *q, uint64_t i)
-{
-	uint8_t bytes[8];
-
-	/* The rest is in a table that is being made. */
-	if (i >= q->reftable_in_file)
-		return 0;
-	put_be64(bytes, q->reftable[i]);
-	return qcow2_file_put(q->file, bytes, 8, q->reftable_offset + 8 * i);
-}
-
-/* Writes the whole table to a new place, and gives the old one up. */
-static int move_reftable(struct qcow2 *q, uint64_t at)
-{
-	uint64_t old = q->reftable_offset >> q->cluster_bits, bytes = q->reftable_entries * 8ull;
-	uint64_t old_n = clusters_of(q, q->reftable_in_file * 8ull);
-	uint8_t *copy = malloc(bytes);
-	int rc = copy ? 0 : -ENOMEM;
-
-	for (uint32_t i = 0; copy && i < q->reftable_entries; i++)
-		put_be64(copy + 8 * i, q->reftable[i]);
-	if (rc == 0)
-		rc = qcow2_file_put(q->file, copy, bytes, at << q->cluster_bits);
-	free(copy);
-	if (rc == 0)
-		rc = q->file->ops->sync(q->file);
-	if (rc == 0)
-		rc = qcow2_put_reftable(
-		    q, at << q->cluster_bits, (uint32_t)(bytes >> q->cluster_bits));
-	if (rc == 0)
-		rc = q->file->ops->sync(q->file);
-	if (rc < 0)
-		return rc;
-	q->reftable_offset = at << q->cluster_bits;
-	q->reftable_in_file = q->reftable_entries;
-	return qcow2_refcount_add(q, old, old_n, -1, &q->open.freed);
-}
-
-/* Entries that are not in the file's table yet are only in memory until that has moved. */
+/* The next commit finds a place for it. */
 static int grow_reftable(struct qcow2 *q, uint64_t need)
 {
-	uint64_t entries = need + need / 2 + q->cluster_size / 8, at, n;
+	uint64_t entries = need + need / 2;
 	uint64_t *grown;
-	int rc;
 
 	if (entries < 2ull * q->reftable_entries)
 		entries = 2ull * q->reftable_entries;
@@ -149,41 +110,26 @@ static int grow_reftable(struct qcow2 *q, uint64_t need)
 	memset(grown + q->reftable_entries, 0, (entries - q->reftable_entries) * 8);
 	q->reftable = grown;
 	q->reftable_entries = (uint32_t)entries;
-	n = entries * 8 >> q->cluster_bits;
-	rc = qcow2_take_row(q, n, &at);
-	if (rc == 0)
-		rc = qcow2_refcount_add(q, at, n, 1, NULL);
-	if (rc < 0)
-		return rc;
-	qcow2_row_done(q, at);
-	/* The row's own refcounts can have needed a still longer table, which has been made then.
-	 */
-	if (q->reftable_in_file == q->reftable_entries)
-		return qcow2_refcount_add(q, at, n, -1, &q->open.freed);
-	return move_reftable(q, at);
+	return 0;
 }
 
 static int make_block(struct qcow2 *q, uint64_t i)
 {
-	uint64_t at, got;
+	uint64_t at;
 	struct table *t;
 	int rc = i >= q->reftable_entries ? grow_reftable(q, i + 1) : 0;
 
-	/* The table's new place can have been in the same block. */
-	if (rc < 0 || q->reftable[i])
-		return rc;
-	rc = qcow2_take(q, 1, &at, &got);
 	if (rc == 0)
-		rc = qcow2_guard(q, at << q->cluster_bits);
+		rc = qcow2_take_meta(q, &at);
 	if (rc == 0)
 		rc = qcow2_table_new(q, at << q->cluster_bits, &t);
+	if (rc == 0)
+		rc = qcow2_changed(q, t, TABLE_REFCOUNTS, (uint32_t)i, 0, q->cluster_size);
 	if (rc < 0)
 		return rc;
 	q->reftable[i] = at << q->cluster_bits;
-	rc = qcow2_refcount_add(q, at, 1, 1, NULL);
-	if (rc == 0 && q->version == 2)
-		rc = q->file->ops->sync(q->file);
-	return rc < 0 ? rc : put_reftable_entry(q, i);
+	q->reftable_at.dirty = true;
+	return qcow2_refcount_add(q, at, 1, 1, NULL);
 }
 
 /* Changes refcounts of one block: all of them, or none. */
@@ -208,7 +154,8 @@ static int change_block(struct qcow2 *q, struct table *t, uint64_t cluster, uint
 	first = (i << q->refcount_order) / 8;
 	last = ((i + n) << q->refcount_order) - 1;
 	last /= 8;
-	return qcow2_file_put(q->file, t->data + first, last - first + 1, t->offset + first);
+	return qcow2_changed(q, t, TABLE_REFCOUNTS, (uint32_t)(cluster / q->refblock_entries),
+	    first, last - first + 1);
 }
 
 static int change(
@@ -244,7 +191,8 @@ int qcow2_refcount_add(struct qcow2 *q, uint64_t cluster, uint64_t n, int delta,
 	return change(q, cluster, n, delta, 0, freed);
 }
 
-int qcow2_refcount_set(struct qcow2 *q, uint64_t cluster, uint64_t n, uint64_t value)
+int qcow2_refcount_set(
+    struct qcow2 *q, uint64_t cluster, uint64_t n, uint64_t value, struct runs *freed)
 {
-	return change(q, cluster, n, 0, value, NULL);
+	return change(q, cluster, n, 0, value, freed);
 }

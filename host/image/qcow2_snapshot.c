@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Internal snapshots of qcow2 images (the specification, "Snapshots").  A change is made beside
- * what there is, refcounts are raised for it, and then one sector of the header makes it valid
- * (qcow2_settle).  States of VMs are kept, and not used.
+ * what there is, and a commit makes it valid, with its refcounts (qcow2_settle).  States of VMs are
+ * kept, and not used.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -192,11 +192,6 @@ static int write_table(
 	return rc;
 }
 
-static int show_snapshots(struct qcow2 *q)
-{
-	return qcow2_put_snapshots(q, q->nsnapshots, q->snapshots_offset);
-}
-
 /* Another list of snapshots in place of that one; the new one is q's, or as before. */
 static int replace_list(struct qcow2 *q, struct qcow2_snapshot *list, unsigned n)
 {
@@ -212,7 +207,7 @@ static int replace_list(struct qcow2 *q, struct qcow2_snapshot *list, unsigned n
 	q->nsnapshots = n;
 	q->snapshots_offset = offset;
 	q->snapshots_room = room;
-	rc = qcow2_settle(q, show_snapshots);
+	rc = qcow2_settle(q);
 	if (rc < 0) {
 		q->snapshots = old;
 		q->nsnapshots = old_n;
@@ -379,11 +374,6 @@ int qcow2_snapshot_delete(struct image *i, const char *name, struct err *e)
 	return failed(q, rc, e);
 }
 
-static int show_l1(struct qcow2 *q)
-{
-	return qcow2_put_l1(q, q->image.size);
-}
-
 /* What a snapshot's L1 table says, with room for a disk of its size. */
 static int read_l1(struct qcow2 *q, const struct qcow2_snapshot *s, uint64_t **l1, uint32_t *n)
 {
@@ -405,31 +395,28 @@ static int read_l1(struct qcow2 *q, const struct qcow2_snapshot *s, uint64_t **l
 
 static int switch_l1(struct qcow2 *q, const struct qcow2_snapshot *s, uint64_t *l1, uint32_t n)
 {
-	uint64_t *old = q->l1, old_offset = q->l1_offset, old_size = q->image.size, offset;
-	uint16_t *later = calloc(n + 1u, sizeof *later);
+	uint64_t *old = q->l1, old_size = q->image.size, offset;
+	struct root old_at = q->l1_at;
 	uint32_t old_n = q->l1_size;
-	int rc = later ? write_l1(q, l1, n, &offset) : -ENOMEM;
+	int rc = write_l1(q, l1, n, &offset);
 
-	if (rc < 0) {
-		free(later);
+	if (rc < 0)
 		return rc;
-	}
 	q->l1 = l1;
 	q->l1_size = n;
-	q->l1_offset = offset;
+	q->l1_at = (struct root){ .offset = offset, .dirty = true, .fresh = true };
+	q->l1_at.clusters = clusters_of(q, n * UINT64_C(8));
 	q->image.size = s->disk_size / 512 * 512;
-	rc = qcow2_settle(q, show_l1);
+	q->size = q->image.size;
+	rc = qcow2_settle(q);
 	if (rc < 0) {
 		q->l1 = old;
 		q->l1_size = old_n;
-		q->l1_offset = old_offset;
-		q->image.size = old_size;
-		free(later);
+		q->l1_at = old_at;
+		q->image.size = q->size = old_size;
 		return rc;
 	}
 	free(old);
-	free(q->l1_later);
-	q->l1_later = later;
 	return 0;
 }
 

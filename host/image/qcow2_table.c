@@ -27,6 +27,14 @@ static void link_newest(struct qcow2 *q, struct table *t)
 	q->newest = t;
 }
 
+static void give_spare(struct qcow2 *q, struct table *t)
+{
+	/* Without memory it is lost until the image is opened again. */
+	if (t->spare)
+		(void)runs_add(&q->meta, t->spare >> q->cluster_bits, 1);
+	t->spare = 0;
+}
+
 static void remove_table(struct qcow2 *q, struct table *t)
 {
 	struct table **at = &q->bucket[bucket_of(q, t->offset)];
@@ -36,18 +44,18 @@ static void remove_table(struct qcow2 *q, struct table *t)
 	*at = t->same;
 	unlink_age(q, t);
 	q->tables--;
-	free(t->later);
+	give_spare(q, t);
 	free(t);
 }
 
-/* Makes room for one more: the oldest that nothing waits in. */
+/* Makes room for one more: the oldest that the file has, too. */
 static void make_room(struct qcow2 *q)
 {
 	struct table *t = q->oldest, *next;
 
 	for (; t && q->tables >= q->tables_max; t = next) {
 		next = t->newer;
-		if (!t->waiting)
+		if (!t->dirty && !t->in_commit)
 			remove_table(q, t);
 	}
 }
@@ -73,9 +81,8 @@ static struct table *add(struct qcow2 *q, uint64_t offset)
 	t = malloc(sizeof *t + q->cluster_size);
 	if (!t)
 		return NULL;
+	memset(t, 0, sizeof *t);
 	t->offset = offset;
-	t->waiting = 0;
-	t->later = NULL;
 	t->same = *bucket;
 	*bucket = t;
 	link_newest(q, t);
@@ -119,16 +126,68 @@ int qcow2_table_new(struct qcow2 *q, uint64_t offset, struct table **out)
 	*out = t;
 	if (!t)
 		return -ENOMEM;
-	/* A table that was given up can have left its name, but nothing that waits. */
-	assert(!t->waiting);
+	/* A table that was given up can have left its name, but nothing that changed. */
+	assert(!t->dirty && !t->in_commit);
+	give_spare(q, t);
+	t->fresh = true;
+	t->old = 0;
+	t->missed = (struct span){ 0, q->cluster_size };
 	memset(t->data, 0, q->cluster_size);
 	return 0;
+}
+
+void span_add(struct span *s, struct span more)
+{
+	if (more.from == more.to)
+		return;
+	if (s->from == s->to)
+		*s = more;
+	s->from = s->from < more.from ? s->from : more.from;
+	s->to = s->to > more.to ? s->to : more.to;
+}
+
+int qcow2_changed(struct qcow2 *q, struct table *t, enum table_kind kind, uint32_t index,
+    uint64_t from, uint64_t n)
+{
+	/* In a damaged image one cluster can be two tables. */
+	if ((t->dirty || t->in_commit) && (t->kind != kind || t->index != index)) {
+		qcow2_mark_corrupt(q);
+		return -EIO;
+	}
+	t->kind = kind;
+	t->index = index;
+	span_add(&t->changed, (struct span){ from, from + n });
+	if (t->dirty)
+		return 0;
+	t->dirty = true;
+	q->ndirty++;
+	/* While it is in a commit, that has its link. */
+	if (!t->in_commit) {
+		t->next = q->dirty;
+		q->dirty = t;
+	}
+	return 0;
+}
+
+void qcow2_table_moved(struct qcow2 *q, struct table *t, uint64_t offset)
+{
+	struct table **at = &q->bucket[bucket_of(q, t->offset)];
+
+	while (*at != t)
+		at = &(*at)->same;
+	*at = t->same;
+	t->offset = offset;
+	at = &q->bucket[bucket_of(q, offset)];
+	t->same = *at;
+	*at = t;
 }
 
 void qcow2_tables_forget(struct qcow2 *q)
 {
 	while (q->oldest)
 		remove_table(q, q->oldest);
+	q->dirty = q->in_commit = NULL;
+	q->ndirty = 0;
 }
 
 /* The slot of an offset, or the empty one where it could be. */
@@ -200,14 +259,20 @@ static bool overlaps(uint64_t off, uint64_t len, uint64_t at, uint64_t n)
 	return off < at + n && at < off + len;
 }
 
+static bool is_root(const struct qcow2 *q, const struct root *r, uint64_t off, uint64_t len)
+{
+	uint64_t n = r->clusters << q->cluster_bits;
+
+	return overlaps(off, len, r->offset, n) || (r->spare && overlaps(off, len, r->spare, n)) ||
+	       (r->old && overlaps(off, len, r->old, n));
+}
+
 bool qcow2_is_guarded(const struct qcow2 *q, uint64_t off, uint64_t len)
 {
 	uint64_t mask = q->cluster_size - 1;
 
-	if (off < q->cluster_size ||
-	    overlaps(off, len, q->l1_offset, round_up(q->l1_size * UINT64_C(8), mask + 1)) ||
-	    overlaps(off, len, q->reftable_offset,
-		round_up(q->reftable_in_file * UINT64_C(8), mask + 1)) ||
+	if (off < q->cluster_size || is_root(q, &q->l1_at, off, len) ||
+	    is_root(q, &q->reftable_at, off, len) ||
 	    overlaps(off, len, q->snapshots_offset, q->snapshots_room))
 		return true;
 	for (uint64_t at = off & ~mask; q->guarded_n && at < off + len; at += mask + 1)

@@ -138,6 +138,23 @@ static void patch64(const char *path, uint64_t off, uint64_t v)
 	patch32(path, off + 4, (uint32_t)v);
 }
 
+static uint64_t get64(const char *path, uint64_t off)
+{
+	uint8_t b[8];
+	uint64_t v = 0;
+	int fd = open(path, O_RDONLY);
+
+	assert_int_equal(pread(fd, b, 8, (off_t)off), 8);
+	close(fd);
+	for (int i = 0; i < 8; i++)
+		v = v << 8 | b[i];
+	return v;
+}
+
+/* Of the header. */
+enum { L1_AT = 40, REFCOUNTS_AT = 48, FEATURES_AT = 72 };
+#define OFFSET UINT64_C(0x00fffffffffffe00)
+
 static uint64_t file_size(const char *path)
 {
 	struct stat st;
@@ -163,7 +180,7 @@ static void new_images_are_zeroes_and_small(void **state)
 	assert_in_range(file_size(f->path), CLUSTER, 5 * CLUSTER);
 }
 
-static void what_was_written_is_there_without_a_flush(void **state)
+static void what_was_flushed_is_there_before_it_is_closed(void **state)
 {
 	struct fixture *f = *state;
 	struct image_options o = { .readonly = true, .nolock = true };
@@ -172,6 +189,7 @@ static void what_was_written_is_there_without_a_flush(void **state)
 	make_plain(f->path, 8 * MIB);
 	i = open_it(f->path, false);
 	put(i, 12345 * 512, 9 * 512, 7);
+	assert_int_equal(image_flush(i), 0);
 	other = image_open(f->path, &o, NULL);
 	assert_non_null(other);
 	expect(other, 12345 * 512, 9 * 512, 7);
@@ -344,23 +362,17 @@ static void guests_do_not_write_over_metadata(void **state)
 	struct fixture *f = *state;
 	struct iovec iov = { calloc(1, CLUSTER), CLUSTER };
 	struct image *i;
-	uint64_t l1, l2;
-	uint8_t b[8];
-	int fd;
+	uint64_t l1, l2, refs;
 
 	make_plain(f->path, MIB);
 	i = open_it(f->path, false);
 	put(i, 0, CLUSTER, 5);
 	image_close(i);
-	fd = open(f->path, O_RDONLY);
-	assert_int_equal(pread(fd, b, 8, 40), 8);
-	l1 = (uint64_t)b[5] << 16;
-	assert_int_equal(pread(fd, b, 8, (off_t)l1), 8);
-	l2 = (uint64_t)b[5] << 16;
-	close(fd);
+	l1 = get64(f->path, L1_AT);
+	l2 = get64(f->path, l1) & OFFSET;
+	refs = get64(f->path, REFCOUNTS_AT);
 	for (int k = 0; k < 4; k++) {
-		/* The header is no place that an entry can have; then L1, refcounts, L2. */
-		const uint64_t place[] = { l2, l1, 2 * CLUSTER, CLUSTER };
+		const uint64_t place[] = { l2, l1, get64(f->path, refs), refs };
 
 		patch64(f->path, l2, place[k] | UINT64_C(1) << 63);
 		i = open_it(f->path, false);
@@ -368,7 +380,7 @@ static void guests_do_not_write_over_metadata(void **state)
 		assert_int_equal(image_write(i, &iov, 1, CLUSTER, CLUSTER), -EIO);
 		image_close(i);
 		refuse(f->path, false, "corrupt");
-		patch64(f->path, 72, 0);
+		patch64(f->path, FEATURES_AT, 0);
 	}
 	free(iov.iov_base);
 }
@@ -456,6 +468,9 @@ static void preallocated_images_get_no_longer(void **state)
 static void dirty_images_are_repaired(void **state)
 {
 	struct fixture *f = *state;
+	struct image_options o = { .readonly = true };
+	struct qcow2_check_options co = { 0 };
+	struct qcow2_check sum;
 	struct qcow2_info info;
 	struct image *i;
 
@@ -463,13 +478,18 @@ static void dirty_images_are_repaired(void **state)
 	i = open_it(f->path, false);
 	put(i, 0, 4 * MIB, 6);
 	image_close(i);
-	/* The refcounts of all that was written. */
-	patch(f->path, 2 * CLUSTER + 20, (uint8_t[40]){ 0 }, 40);
+	/* The refcounts of all that was written, with those of tables. */
+	patch(f->path, get64(f->path, get64(f->path, REFCOUNTS_AT)) + 2, (uint8_t[200]){ 0 }, 200);
+	i = qcow2_open(f->path, &o, QCOW2_NO_REPAIR, NULL);
+	assert_non_null(i);
+	assert_int_equal(qcow2_check(i, &co, &sum), 0);
+	assert_true(sum.corruptions > 64);
+	image_close(i);
 	i = open_it(f->path, true);
 	qcow2_info(i, &info);
 	assert_false(info.dirty);
 	image_close(i);
-	patch64(f->path, 72, 1);
+	patch64(f->path, FEATURES_AT, 1);
 	i = open_it(f->path, false);
 	qcow2_info(i, &info);
 	assert_false(info.dirty);
@@ -490,7 +510,7 @@ static void lost_refcount_tables_are_made_anew(void **state)
 	i = open_it(f->path, false);
 	put(i, 0, 4 * MIB, 6);
 	image_close(i);
-	patch64(f->path, CLUSTER, 0x123456789abcde00);
+	patch64(f->path, get64(f->path, REFCOUNTS_AT), 0x123456789abcde00);
 	i = qcow2_open(f->path, &o, QCOW2_NO_REPAIR, NULL);
 	assert_non_null(i);
 	assert_int_equal(qcow2_check(i, &co, &sum), 0);
@@ -612,7 +632,7 @@ int main(void)
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(new_images_are_zeroes_and_small),
-		TEST(what_was_written_is_there_without_a_flush),
+		TEST(what_was_flushed_is_there_before_it_is_closed),
 		TEST(backing_files_show_through),
 		TEST(growing_does_not_uncover_the_backing_file),
 		TEST(loops_of_backing_files_end),

@@ -34,6 +34,7 @@ struct torn {
 	struct torn_data now, disk;
 	struct torn_op *op;
 	unsigned n, room;
+	unsigned fails; /* the sync that fails, counted from 1; 0: none */
 	/* Before each change and each sync. */
 	void (*before)(struct torn *, void *arg);
 	void *arg;
@@ -234,6 +235,8 @@ static inline int torn_sync(struct qcow2_file *f)
 
 	if (t->before)
 		t->before(t, t->arg);
+	if (t->fails && --t->fails == 0)
+		return -EIO;
 	for (unsigned i = 0; i < t->n; i++)
 		if (t->op[i].resize)
 			torn_cut(&t->disk, t->op[i].len);
