@@ -58,8 +58,9 @@ struct dev_class {
 	void (*fini)(struct dev *d); /* may be NULL */
 	void (*loaded)(struct dev *d); /* after a restore: derived state and wires; may be NULL */
 	/* The machine goes on as one of several with the same past: what makes it one of its kind
-	 * is to change.  After loaded, with the lock held; may be NULL. */
-	void (*copied)(struct dev *d);
+	 * is to change.  twin: the other one runs on, beside it.  After loaded, with the lock held;
+	 * may be NULL. */
+	void (*copied)(struct dev *d, bool twin);
 	/* More state, of parts chosen at run time (a virtio device behind its transport): the i-th
 	 * table, and the object that it describes; NULL behind the last.  May be NULL. */
 	const struct field *(*part)(struct dev *d, unsigned i, void **object);

@@ -51,10 +51,11 @@ static void vmgenid_reset(struct dev *d)
 }
 
 /* The interrupt is an event, not a level. */
-static void vmgenid_copied(struct dev *d)
+static void vmgenid_copied(struct dev *d, bool twin)
 {
 	struct vmgenid *v = (struct vmgenid *)d;
 
+	(void)twin;
 	events_random(d->env->events, v->id, sizeof v->id);
 	irq_set(&d->irq, true);
 	irq_set(&d->irq, false);

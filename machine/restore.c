@@ -185,7 +185,7 @@ static void tell_devices(struct machine *m)
 		if (!d->class->copied)
 			continue;
 		mutex_lock(&d->lock);
-		d->class->copied(d);
+		d->class->copied(d, m->host.source);
 		mutex_unlock(&d->lock);
 	}
 }

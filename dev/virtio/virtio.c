@@ -204,6 +204,12 @@ void virtio_loaded(struct virtio *v)
 	timer_set(&v->again, v->more ? clock_now(v->dev->env->clock) : UINT64_MAX);
 }
 
+void virtio_copied(struct virtio *v, bool twin)
+{
+	if (v->class->copied)
+		v->class->copied(v, twin);
+}
+
 static const struct field virtio_fields[] = {
 	FIELD(struct virtio, legacy),
 	FIELD(struct virtio, wanted),

@@ -127,6 +127,7 @@ struct virtio_class {
 	void (*fini)(struct virtio *);   /* no request may be outstanding; may be NULL */
 	void (*reset)(struct virtio *);  /* fills in v->config; may be NULL */
 	void (*loaded)(struct virtio *); /* after a restore: derived state; may be NULL */
+	void (*copied)(struct virtio *, bool twin); /* as dev_class.copied */
 	/* The driver resets one queue; what was popped from it must not be touched any more:
 	 * virtq_is_current says so.  May be NULL. */
 	void (*queue_reset)(struct virtio *, struct virtio_queue *);
@@ -185,6 +186,7 @@ struct virtio *virtio_new(
 void virtio_free(struct virtio *); /* NULL is fine */
 void virtio_reset(struct virtio *);
 void virtio_loaded(struct virtio *);
+void virtio_copied(struct virtio *, bool twin);
 /* For dev_class.part. */
 const struct field *virtio_part(struct virtio *, unsigned i, void **object);
 

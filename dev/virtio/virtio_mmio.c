@@ -311,6 +311,14 @@ static void mmio_loaded(struct dev *d)
 	isr_set(m, m->isr);
 }
 
+static void mmio_copied(struct dev *d, bool twin)
+{
+	struct virtio_mmio *m = (struct virtio_mmio *)d;
+
+	if (m->v)
+		virtio_copied(m->v, twin);
+}
+
 static const struct field *mmio_part(struct dev *d, unsigned i, void **object)
 {
 	struct virtio_mmio *m = (struct virtio_mmio *)d;
@@ -345,6 +353,7 @@ const struct dev_class dev_virtio_mmio = {
 	.reset = mmio_reset,
 	.fini = mmio_fini,
 	.loaded = mmio_loaded,
+	.copied = mmio_copied,
 	.part = mmio_part,
 	.fdt = mmio_fdt,
 };

@@ -30,6 +30,8 @@ enum {
 	HDR_SIZE_LEGACY = 10
 };
 
+#define AWAY_NS UINT64_C(100000000)
+
 static const struct field net_fields[] = {
 	FIELD(struct virtio_net, filter.promiscuous),
 	FIELD(struct virtio_net, filter.all_unicast),
@@ -46,6 +48,7 @@ static const struct field net_fields[] = {
 	FIELD_ARRAY(struct virtio_net, filter.vlan),
 	FIELD(struct virtio_net, pairs),
 	FIELD(struct virtio_net, offloads),
+	FIELD(struct virtio_net, away),
 	FIELD_END,
 };
 
@@ -345,6 +348,34 @@ static void net_dev_announce(void *dev)
 	virtio_config_changed(&n->v);
 }
 
+static void come_back(void *arg)
+{
+	struct virtio_net *n = arg;
+
+	n->away = false;
+	net_dev_link(n);
+}
+
+static void go_away(struct virtio_net *n, bool away)
+{
+	n->away = away;
+	timer_set(&n->back, away ? clock_now(n->v.dev->env->clock) + AWAY_NS : UINT64_MAX);
+}
+
+/* A card's address is its own, so a copy gets the one that the host has for it.  Drivers look for
+ * it when they start; the old one goes on as long as the guest uses it.  Until then it hears that
+ * the cable was out, so that it asks for addresses of its network again. */
+static void net_copied(struct virtio *v, bool twin)
+{
+	struct virtio_net *n = (struct virtio_net *)v;
+
+	if (!twin || !net_of(n))
+		return;
+	memcpy(v->config + CONFIG_MAC, net_of(n)->mac, NET_MAC);
+	go_away(n, true);
+	net_dev_link(n);
+}
+
 /* Section 5.1.2: without MQ there is one pair, and the control queue is behind it. */
 static unsigned control_queue(const struct virtio_net *n)
 {
@@ -387,6 +418,7 @@ static int net_init(struct virtio *v, struct err *e)
 		free(n->scratch);
 		return err_set(e, ENOMEM, "virtio_net: no memory");
 	}
+	timer_init(&n->back, v->dev->env->clock, &v->dev->lock, come_back, n);
 	v->nqueues = net ? 2 * net->queues + 1 : 3;
 	v->offered |= F_CSUM | F_GUEST_CSUM | F_MAC | F_GUEST_TSO4 | F_GUEST_TSO6 | F_GUEST_ECN |
 		      F_GUEST_UFO | F_HOST_TSO4 | F_HOST_TSO6 | F_HOST_ECN | F_HOST_UFO |
@@ -406,6 +438,7 @@ static void net_fini(struct virtio *v)
 {
 	struct virtio_net *n = (struct virtio_net *)v;
 
+	timer_set(&n->back, UINT64_MAX);
 	net_attach(net_of(n), NULL, NULL, NULL);
 	free(n->chain);
 	free(n->scratch);
@@ -415,6 +448,7 @@ static void net_reset(struct virtio *v)
 {
 	struct virtio_net *n = (struct virtio_net *)v;
 
+	go_away(n, false);
 	n->waiting = false;
 	n->touched = 0;
 	memset(n->flow, 0, sizeof n->flow);
@@ -429,6 +463,7 @@ static bool net_negotiate(struct virtio *v, uint64_t wanted)
 
 static void net_loaded(struct virtio *v)
 {
+	go_away((struct virtio_net *)v, ((struct virtio_net *)v)->away);
 	net_control_loaded((struct virtio_net *)v);
 }
 
@@ -458,6 +493,7 @@ const struct virtio_class virtio_net = {
 	.reset = net_reset,
 	.negotiate = net_negotiate,
 	.loaded = net_loaded,
+	.copied = net_copied,
 	.notify = net_notify,
 	.config_write = net_config_write,
 };

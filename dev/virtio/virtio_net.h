@@ -55,11 +55,13 @@ struct virtio_net {
 	struct net_filter filter;
 	uint16_t pairs;    /* in use */
 	uint64_t offloads; /* of F_GUEST_OFFLOADS */
+	bool away;         /* a copy: the guest sees no link, for a moment */
 
 	/* The rest is made again, or does not matter. */
 	bool waiting;              /* the host had no room for a frame */
 	uint32_t touched;          /* queues with new frames for the driver */
 	uint8_t flow[NET_FLOWS];   /* which pair the driver used last, by a hash */
+	struct timer back;         /* ends away */
 	struct virtq_chain *chain; /* NET_CHAINS of them */
 	uint8_t *scratch;
 };

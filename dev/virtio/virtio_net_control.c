@@ -54,7 +54,7 @@ static void update(struct virtio_net *n)
 
 void net_control_status(struct virtio_net *n, bool announce)
 {
-	const bool up = net_is_up(net_of(n));
+	const bool up = net_is_up(net_of(n)) && !n->away;
 
 	put_le(n->v.config + CONFIG_STATUS,
 	    (up ? STATUS_UP : 0u) | (announce ? STATUS_ANNOUNCE : 0u), 2);

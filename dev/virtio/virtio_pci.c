@@ -605,6 +605,11 @@ static void virtio_pci_loaded(struct dev *d)
 	pci_function_loaded(&p->pci);
 }
 
+static void virtio_pci_copied(struct dev *d, bool twin)
+{
+	virtio_copied(((struct virtio_pci *)d)->v, twin);
+}
+
 static const struct field *virtio_pci_part(struct dev *d, unsigned i, void **object)
 {
 	struct virtio_pci *p = (struct virtio_pci *)d;
@@ -622,5 +627,6 @@ const struct dev_class dev_virtio_pci = {
 	.reset = virtio_pci_reset,
 	.fini = virtio_pci_fini,
 	.loaded = virtio_pci_loaded,
+	.copied = virtio_pci_copied,
 	.part = virtio_pci_part,
 };

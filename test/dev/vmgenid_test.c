@@ -43,7 +43,7 @@ static void it_stays_until_the_machine_is_copied(void **state)
 	read_id(r, other);
 	assert_memory_equal(id, other, sizeof id);
 	dev_save(d, &b);
-	d->class->copied(d);
+	d->class->copied(d, false);
 	read_id(r, other);
 	assert_true(id[0] != other[0] && id[1] != other[1]);
 	assert_int_equal(dev_load(d, b.data, b.len, &at, NULL), 0);
@@ -70,7 +70,7 @@ static void a_copy_is_told_by_a_pulse(void **state)
 	struct dev *d = r->dev[0];
 	unsigned before = r->irq_ups[IRQ];
 
-	d->class->copied(d);
+	d->class->copied(d, false);
 	assert_int_equal(r->irq_ups[IRQ], before + 1);
 	assert_false(r->irq[IRQ]);
 }
