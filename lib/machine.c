@@ -310,7 +310,7 @@ static int configure_clone(struct config *c, const struct lodge_machine *parent,
 	int rc = config_copy(c, &parent->config, e);
 
 	if (!rc)
-		rc = config_set(c, "name", clone->name, e);
+		rc = config_twin(c, clone->name, e);
 	if (!rc)
 		rc = config_set(c, "console", clone->console, e);
 	if (!rc)

@@ -90,6 +90,8 @@ struct config {
 void config_init(struct config *);
 void config_free(struct config *);
 int config_copy(struct config *to, const struct config *from, struct err *);
+/* Makes it that of another machine, of this name, that runs beside the one that it is of. */
+int config_twin(struct config *, const char *name, struct err *);
 
 /* One key, as behind -o and in a file: "memory=1G", "disk=x.img,ro".  Adding a disk adds; any other
  * key replaces.  The reason names the key and what is allowed. */
