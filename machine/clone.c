@@ -132,8 +132,8 @@ static bool has_room(struct clone *c)
 	return more;
 }
 
-/* A pipe, and a child that holds one end of it. */
-static pid_t make_child(struct clone *c, struct err *e)
+/* A pipe, and a child that holds one end of it; *hear is the other one. */
+static pid_t make_child(struct clone *c, int *hear, struct err *e)
 {
 	int fd[2];
 	pid_t pid;
@@ -156,7 +156,7 @@ static pid_t make_child(struct clone *c, struct err *e)
 	if (pid > 0)
 		c->child[c->nchildren++] = pid;
 	if (pid > 0)
-		c->hear = fd[0];
+		*hear = fd[0];
 	else
 		close(fd[0]);
 	if (pid == 0)
@@ -179,6 +179,7 @@ bool clone_attend(struct machine *m)
 	struct err e = { "" };
 	bool asked;
 	pid_t pid = -1;
+	int hear = -1;
 
 	mutex_lock(&m->lock);
 	asked = clone_is_asked(m);
@@ -188,10 +189,12 @@ bool clone_attend(struct machine *m)
 		return false;
 	clock_pause(m->env.clock);
 	if (!save_state(m, &c->state, &e))
-		pid = make_child(c, &e);
+		pid = make_child(c, &hear, &e);
 	if (pid == 0)
 		return true;
 	mutex_lock(&m->lock);
+	/* From here on others may ask the child. */
+	c->hear = hear;
 	c->status.pid = pid;
 	c->status.stood_ns = os_clock_ns() - began;
 	if (pid < 0) {
