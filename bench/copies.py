@@ -6,6 +6,9 @@ execute its first instructions."""
 import json, os, pathlib, socket, statistics, subprocess, sys, tempfile, time
 
 
+RAM = 512 << 20
+
+
 class Control:
     def __init__(self, path):
         for _ in range(600):
@@ -31,14 +34,20 @@ class Control:
 
 
 def memory(pids):
-    """KiB: proportional, private and written, resident."""
-    total = {"Pss": 0, "Private_Dirty": 0, "Rss": 0}
+    """KiB, each page divided by how many have it: of the guests' RAM, and of Lodge's own; what of the RAM is one's alone."""
+    ram, own, alone = 0, 0, 0
     for pid in pids:
-        for line in open(f"/proc/{pid}/smaps_rollup"):
-            key, _, rest = line.partition(":")
-            if key in total:
-                total[key] += int(rest.split()[0])
-    return total
+        is_ram = False
+        for line in open(f"/proc/{pid}/smaps"):
+            words = line.split()
+            if not words[0].endswith(":"):
+                first, end = (int(x, 16) for x in words[0].split("-"))
+                is_ram = end - first == RAM
+            elif words[0] == "Pss:":
+                ram, own = ram + int(words[1]) * is_ram, own + int(words[1]) * (not is_ram)
+            elif words[0] == "Private_Dirty:":
+                alone += int(words[1]) * is_ram
+    return ram, own, alone
 
 
 def mib(kib):
@@ -80,14 +89,13 @@ def main():
     time.sleep(5)
     control = Control(tmp / "ctl")
     one = memory([vm.pid])
+    print(f"one machine: RAM {mib(one[0])}, Lodge's own {mib(one[1])}")
     pids, stood, took = copy_all(control, count)
     for wait in 0, 10:
         time.sleep(wait)
-        total = memory([vm.pid] + pids)
-        print(f"{count} copies, after {wait} s: {mib(total['Pss'])} in all, of which {mib(total['Private_Dirty'])} are "
-              f"written by one alone; one machine before: {mib(one['Pss'])}; "
-              f"{total['Pss'] / one['Pss']:.2f} times, without what they wrote "
-              f"{(total['Pss'] - total['Private_Dirty']) / one['Pss']:.2f} times")
+        ram, own, alone = memory([vm.pid] + pids)
+        print(f"it and {count} copies, after {wait} s: RAM {mib(ram)} ({ram / one[0]:.2f} times), of which {mib(alone)} were "
+              f"written by one; Lodge's own {mib(own)}, {mib((own - one[1]) / count)} a copy")
     print("stands still:", spread(stood))
     print("until the copy runs:", spread(took))
     for pid in pids:
