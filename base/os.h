@@ -70,6 +70,8 @@ uint64_t os_thread_id(void);
 void os_thread_lower(void);
 /* CPUs that this process may use at the same time; 1 where that is not known. */
 unsigned os_cpus(void);
+/* What the host's CPU calls itself; "unknown" where that is not to be had. */
+void os_cpu_name(char *name, size_t size);
 
 /* Takes a terminal out of line mode, so that each key arrives at once and as it is; `before` is for
  * os_tty_restore.  -ENOTTY when fd is no terminal. */

@@ -13,6 +13,7 @@
 #include <sys/file.h>
 #include <sys/param.h>
 #include <sys/stat.h>
+#include <sys/sysctl.h>
 #include <sys/time.h>
 #include <sys/types.h>
 #include <unistd.h>
@@ -76,6 +77,15 @@ unsigned os_cpus(void)
 	long n = sysconf(_SC_NPROCESSORS_ONLN);
 
 	return n > 0 ? (unsigned)n : 1;
+}
+
+void os_cpu_name(char *name, size_t size)
+{
+	int mib[] = { CTL_HW, HW_MODEL };
+	size_t len = size;
+
+	if (sysctl(mib, 2, name, &len, NULL, 0) || !len)
+		snprintf(name, size, "unknown");
 }
 
 int os_file_lock(int fd, int exclusive)

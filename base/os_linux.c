@@ -9,6 +9,7 @@
 #include <linux/magic.h>
 #include <net/if.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -59,6 +60,29 @@ unsigned os_cpus(void)
 	int n = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set) : 0;
 
 	return n > 0 ? (unsigned)n : 1;
+}
+
+/* The first line for one of these in /proc/cpuinfo: x86, RISC-V, others. */
+void os_cpu_name(char *name, size_t size)
+{
+	static const char *const keys[] = { "model name", "uarch", "cpu model", "Processor" };
+	char line[300], *value;
+	FILE *f = fopen("/proc/cpuinfo", "re");
+	size_t n;
+
+	snprintf(name, size, "unknown");
+	while (f && fgets(line, sizeof line, f)) {
+		value = strstr(line, ": ");
+		for (n = 0; value && n < ARRAY_LEN(keys); n++)
+			if (!strncmp(line, keys[n], strlen(keys[n]))) {
+				snprintf(
+				    name, size, "%.*s", (int)strcspn(value + 2, "\n"), value + 2);
+				fclose(f);
+				return;
+			}
+	}
+	if (f)
+		fclose(f);
 }
 
 int os_file_lock(int fd, int exclusive)
