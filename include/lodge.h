@@ -301,6 +301,42 @@ LODGE_API int lodge_vcpu_set_reg(
 LODGE_API void lodge_vcpu_regs(
     struct lodge_vcpu *, void (*fn)(void *arg, const char *name, unsigned size), void *arg);
 
+/* Self-test ------------------------------------------------------------------------------------ */
+
+/*
+ * Small tests of what guest CPUs do: instructions, exceptions, interrupts, paging, and so on.  Each
+ * is run on an engine and on the engine "interp", and their states are compared, and with what
+ * manuals say.
+ */
+enum lodge_test_how {
+	LODGE_TEST_PASSED,
+	LODGE_TEST_FAILED,
+	LODGE_TEST_DIFFERS, /* from "interp", in a way that is known and allowed */
+	LODGE_TEST_SKIPPED  /* the engine's CPU has no such feature */
+};
+
+struct lodge_test {
+	const char *engine, *arch, *area;
+	const char *mode; /* of the CPU: "long64" */
+	const char *name;
+	enum lodge_test_how how;
+	const char *why; /* what was wrong, why it may differ, why it is skipped; else "" */
+};
+
+/* Runs the tests of an area ("insn"), of a guest CPU ("x86_64"), of both ("x86_64/insn"), or all
+ * (NULL) on an engine, or on each that this host can run (NULL).  fn gets the results, area by
+ * area, on the calling thread; what it is given is valid during the call.  EINVAL: there is no such
+ * engine or area; ENOTSUP: none that runs here. A test that fails is no failure of this function.
+ */
+LODGE_API int lodge_selftest(const char *engine, const char *area,
+    void (*fn)(void *arg, const struct lodge_test *), void *arg, struct lodge_error *);
+
+struct lodge_area {
+	const char *name, *arch, *about;
+};
+
+LODGE_API void lodge_selftest_areas(void (*fn)(void *arg, const struct lodge_area *), void *arg);
+
 #ifdef __cplusplus
 }
 #endif
