@@ -12,6 +12,7 @@ int cmd_run(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 int cmd_engines(int argc, char **argv);
 int cmd_machines(int argc, char **argv);
+int cmd_selftest(int argc, char **argv);
 int cmd_balloon(int argc, char **argv);
 int cmd_list(int argc, char **argv);
 int cmd_status(int argc, char **argv);

@@ -21,6 +21,7 @@ static const struct {
 	{ "monitor", cmd_monitor },
 	{ "engines", cmd_engines },
 	{ "machines", cmd_machines },
+	{ "selftest", cmd_selftest },
 	{ "snapshot", cmd_snapshot },
 	{ "restore", cmd_restore },
 	{ "fork", cmd_fork },
