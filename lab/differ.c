@@ -13,6 +13,8 @@
 static const struct {
 	const char *engine, *area, *mode, *name, *what, *why;
 } rows[] = {
+	{ "soft", "*", "*", "out raises*", "*",
+	    "compiled code looks for interrupts at its end, not behind each instruction" },
 	{ "kvm", "*", "*", "*", "fip", "AMD's CPUs keep x87 pointers only of exceptions" },
 	{ "kvm", "*", "*", "*", "fdp", "AMD's CPUs keep x87 pointers only of exceptions" },
 	{ "kvm", "*", "*", "*", "fop", "AMD's CPUs keep x87 pointers only of exceptions" },

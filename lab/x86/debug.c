@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Debug registers, breakpoints, single steps.  SDM volume 3, 18.2 and 18.3; 6.8.3 (after MOV to
+ * SS).
+ */
+#include "lab/x86/x86.h"
+
+enum { IN_CPL0 = IN_PROT32 | IN_PAGE32 | IN_LONG };
+
+static const struct lab_case code[] = {
+	{ "at the first instruction", IN_ALL, "9090", "dr0=code dr7=401", "#db at=0 dr6=ffff0ff1" },
+	{ "register 0, local", IN_ALL, "9090", "dr0=code+1 dr7=401", "#db at=1 dr6=ffff0ff1" },
+	{ "register 0, global", IN_ALL, "9090", "dr0=code+1 dr7=402", "#db at=1 dr6=ffff0ff1" },
+	{ "register 1", IN_ALL, "9090", "dr1=code+1 dr7=404", "#db at=1 dr6=ffff0ff2" },
+	{ "register 2", IN_ALL, "9090", "dr2=code+1 dr7=420", "#db at=1 dr6=ffff0ff4" },
+	{ "register 3", IN_ALL, "9090", "dr3=code+1 dr7=440", "#db at=1 dr6=ffff0ff8" },
+	{ "two at once", IN_ALL, "9090", "dr0=code+1 dr3=code+1 dr7=441", "#db dr6=ffff0ff9" },
+	{ "the lower one of two first", IN_ALL, "9090", "dr0=code+1 dr1=code dr7=405",
+	    "#db at=0 dr6=ffff0ff2" },
+	{ "off", IN_ALL, "9090", "dr0=code+1 dr7=400", "dr6=ffff0ff0" },
+	{ "inside of an instruction", IN_ALL, "b09090", "dr0=code+1 dr7=401", "dr6=ffff0ff0" },
+	{ "RF when the case begins", IN_PROTECTED, "9090", "dr0=code dr7=401 rf=1",
+	    "rf=0 dr6=ffff0ff0" },
+	{ "RF lasts for one instruction", IN_PROTECTED, "9090", "dr0=code+1 dr7=401 rf=1",
+	    "#db at=1" },
+	{ "the frame does not have RF", IN_PROTECTED, "9090", "dr0=code+1 dr7=401",
+	    "#db at=1 frf=0" },
+	{ "iret with RF goes on", IN_PROT32, "9090",
+	    "dr0=code+1 dr7=401 x[handler+10]=804c240a01cf", "rf=0" },
+	{ "iret with RF goes on", IN_LONG, "9090",
+	    "dr0=code+1 dr7=401 x[handler+10]=804c24120148cf", "rf=0" },
+	{ "bits of DR6 that were set stay", IN_KERNEL, "9090", "dr0=code+1 dr7=401 dr6=ffffeff0",
+	    "#db dr6=ffffeff1" },
+	{ "before the instruction's own fault", IN_KERNEL, "900f0b", "dr0=code+1 dr7=401",
+	    "#db at=1" },
+};
+
+/* RW: 1 stores, 3 loads and stores; LEN: 0 to 3 for 1, 2, 8 and 4 bytes. */
+static const struct lab_case data[] = {
+	{ "store", IN_32_64, "880190" /* mov [ecx], al; nop */, "rcx=data dr0=data dr7=10401",
+	    "#db at=2 dr6=ffff0ff1 frf=0" },
+	{ "store, load is watched too", IN_32_64, "880190" /* mov [ecx], al; nop */,
+	    "rcx=data dr0=data dr7=30401", "#db at=2" },
+	{ "load", IN_32_64, "8a0190" /* mov al, [ecx]; nop */, "rcx=data dr0=data dr7=30401",
+	    "#db at=2" },
+	{ "load, stores are watched", IN_32_64, "8a0190" /* mov al, [ecx]; nop */,
+	    "rcx=data dr0=data dr7=10401", "dr6=ffff0ff0" },
+	{ "store of the byte before", IN_32_64, "880190" /* mov [ecx], al; nop */,
+	    "rcx=data-1 dr0=data dr7=10401", "dr6=ffff0ff0" },
+	{ "store of the byte behind", IN_32_64, "880190" /* mov [ecx], al; nop */,
+	    "rcx=data+1 dr0=data dr7=10401", "dr6=ffff0ff0" },
+	{ "two bytes, the second", IN_32_64, "880190" /* mov [ecx], al; nop */,
+	    "rcx=data+1 dr0=data dr7=50401", "#db at=2" },
+	{ "two bytes, behind", IN_32_64, "880190" /* mov [ecx], al; nop */,
+	    "rcx=data+2 dr0=data dr7=50401", "dr6=ffff0ff0" },
+	{ "four bytes, the last", IN_32_64, "880190" /* mov [ecx], al; nop */,
+	    "rcx=data+3 dr0=data dr7=d0401", "#db at=2" },
+	{ "four bytes, behind", IN_32_64, "880190" /* mov [ecx], al; nop */,
+	    "rcx=data+4 dr0=data dr7=d0401", "dr6=ffff0ff0" },
+	{ "four bytes, address in between", IN_32_64, "880190" /* mov [ecx], al; nop */,
+	    "rcx=data+1 dr0=data+2 dr7=d0401", "#db at=2" },
+	{ "eight bytes, the last", IN_64, "880190" /* mov [rcx], al; nop */,
+	    "rcx=data+7 dr0=data dr7=90401", "#db at=2" },
+	{ "a store that reaches into it", IN_32_64, "890190" /* mov [ecx], eax; nop */,
+	    "rcx=data-3 dr0=data dr7=10401", "#db at=2" },
+	{ "a store across pages", IN_32_64, "890190" /* mov [ecx], eax; nop */,
+	    "rcx=data+ffe dr0=data+1001 dr7=10401", "#db at=2" },
+	{ "push", IN_32_64, "5090" /* push eax; nop */, "dr0=stack-4 dr7=d0401", "?#" },
+	{ "push", IN_PROT32, "5090" /* push eax; nop */, "dr0=stack-4 dr7=d0401", "#db at=1" },
+	{ "push", IN_LONG, "5090" /* push rax; nop */, "dr0=stack-8 dr7=90401", "#db at=1" },
+	{ "call", IN_PROT32, "e80000000090", "dr0=stack-4 dr7=d0401", "#db at=5" },
+	{ "add to memory", IN_32_64, "010190" /* add [ecx], eax; nop */,
+	    "rcx=data dr1=data dr7=d00404", "#db at=2 dr6=ffff0ff2" },
+	{ "cmpxchg that does not store", IN_32_64, "0fb11190" /* cmpxchg [ecx], edx; nop */,
+	    "rcx=data rax=1 dr1=data dr7=f00404", "#db at=3" },
+	{ "two registers", IN_32_64, "880190" /* mov [ecx], al; nop */,
+	    "rcx=data dr0=data dr2=data dr7=1010421", "#db at=2 dr6=ffff0ff5" },
+	{ "rep stos stops after an iteration", IN_32_64, "f3aa90" /* rep stosb; nop */,
+	    "rcx=4 rdi=data dr0=data+1 dr7=10401", "#db at=0 rcx=2 rdi=data+2" },
+	{ "the last iteration of rep stos", IN_32_64, "f3aa90" /* rep stosb; nop */,
+	    "rcx=2 rdi=data dr0=data+1 dr7=10401", "#db at=2 rcx=0" },
+	{ "fetches do not count", IN_32_64, "9090", "dr0=code+1 dr7=30401", "dr6=ffff0ff0" },
+	{ "a fault comes instead", IN_64, "488901" /* mov [rcx], rax */,
+	    "rcx=7ffffffffffc dr0=data dr7=10401", "#gp dr6=ffff0ff0" },
+};
+
+static const struct lab_case ports[] = {
+	{ "in", IN_CPL0 | IN_REAL, "e4e090" /* in al, 0xe0; nop */, "cr4.de=1 dr0=e0 dr7=20401",
+	    "#db at=2 dr6=ffff0ff1" },
+	{ "out", IN_CPL0 | IN_REAL, "e6e290" /* out 0xe2, al; nop */, "cr4.de=1 dr0=e2 dr7=20401",
+	    "#db at=2" },
+	{ "out next to it", IN_CPL0, "e6e290" /* out 0xe2, al; nop */, "cr4.de=1 dr0=e3 dr7=20401",
+	    "dr6=ffff0ff0" },
+	{ "out without CR4.DE", IN_CPL0, "e6e290" /* out 0xe2, al; nop */,
+	    "cr4.de=0 dr0=e2 dr7=20401", "dr6=ffff0ff0" },
+	{ "out of four bytes that reaches into it", IN_CPL0,
+	    "ba00010000ef90" /* mov edx, 0x100; out dx, eax; nop */, "cr4.de=1 dr0=103 dr7=20401",
+	    "#db" },
+	{ "rep outs", IN_CPL0, "f36e90" /* rep outsb; nop */,
+	    "cr4.de=1 rcx=3 rdx=100 rsi=data dr0=100 dr7=20401", "#db at=0 rcx=2" },
+};
+
+static const struct lab_case steps[] = {
+	{ "TF", IN_ALL, "9090", "tf=1", "#db at=1 dr6=ffff4ff0" },
+	{ "TF is in the frame, and off", IN_PROT32 | IN_LONG, "9090", "tf=1", "#db tf=0" },
+	{ "popf sets TF: from the next one on", IN_PROT32 | IN_LONG | IN_USERS,
+	    "9d9090" /* popf; nop; nop */, "rsp=stack-8 q[stack-8]=102", "#db at=2" },
+	{ "popf clears TF: still behind it", IN_PROT32 | IN_LONG | IN_USERS,
+	    "9d9090" /* popf; nop; nop */, "tf=1 rsp=stack-8 q[stack-8]=2", "#db at=1" },
+	{ "iret sets TF", IN_PROT32, "cf" /* iret */,
+	    "rsp=stack-c d[stack-c]=code+10 d[stack-8]=8 d[stack-4]=102 w[code+10]=9090",
+	    "#db at=11" },
+	{ "jump", IN_ALL, "eb0190f490", "tf=1", "#db at=3" },
+	{ "rep, an iteration", IN_32_64, "f3a490" /* rep movsb; nop */,
+	    "tf=1 rcx=3 rsi=data rdi=data+10", "#db at=0 rcx=2" },
+	{ "rep, the last iteration", IN_32_64, "f3a490" /* rep movsb; nop */,
+	    "tf=1 rcx=1 rsi=data rdi=data+10", "#db at=2 rcx=0" },
+	{ "rep of nothing", IN_32_64, "f3a490" /* rep movsb; nop */, "tf=1 rcx=0 rsi=data rdi=data",
+	    "#db at=2" },
+	{ "a fault comes instead", IN_PROTECTED, "0f0b", "tf=1", "#ud at=0 dr6=ffff0ff0" },
+	{ "int n goes into the handler", IN_PROT32 | IN_LONG | IN_USERS, "cd20", "tf=1",
+	    "#20 at=2 dr6=ffff0ff0" },
+	{ "mov to SS holds it back", IN_PROT32, "8ed09090" /* mov ss, eax; nop; nop */,
+	    "tf=1 rax=10", "#db at=3" },
+	{ "mov to SS holds a data breakpoint back", IN_PROT32,
+	    "8e119090" /* mov ss, [ecx]; nop; nop */, "rcx=data d[data]=10 dr0=data dr7=30401",
+	    "#db at=3 dr6=ffff0ff1" },
+	{ "with a data breakpoint", IN_32_64, "880190" /* mov [ecx], al; nop */,
+	    "tf=1 rcx=data dr0=data dr7=10401", "#db at=2 dr6=ffff4ff1" },
+	{ "a code breakpoint at the next one", IN_KERNEL, "9090", "tf=1 dr0=code+1 dr7=401",
+	    "#db at=1" },
+	{ "out raises an interrupt: before its handler", IN_KERNEL,
+	    "b020e6e090" /* mov al, 0x20; out 0xe0, al; nop */, "if=1", "#20 at=4" },
+	{ "cpuid, which engines handle", IN_KERNEL | IN_USERS, "0fa290", "tf=1",
+	    "#db at=2 ?rax ?rbx ?rcx ?rdx" },
+	{ "in, which engines handle", IN_KERNEL, "e48090" /* in al, 0x80; nop */, "tf=1",
+	    "#db at=2" },
+	{ "out to a device", IN_KERNEL, "ba00010000ee90" /* mov edx, 0x100; out dx, al; nop */,
+	    "rflags=102 rip=code+5 rdx=100", "#db at=6" },
+	{ "a load from a device", IN_KERNEL, "8a0190" /* mov al, [ecx]; nop */, "tf=1 rcx=io",
+	    "#db at=2" },
+	{ "rdmsr, which engines handle", IN_KERNEL, "0f3290", "tf=1 rcx=277", "#db at=2" },
+	{ "syscall", IN_LONG, "0f05", "tf=1 fmask=0", "?#" },
+	{ "hlt", IN_KERNEL, "f490", "tf=1", "#db at=1 dr6=ffff4ff0" },
+};
+
+static const struct lab_case registers[] = {
+	{ "mov dr0", IN_CPL0 | IN_REAL, "0f23c0", "rax=12345678", "dr0=12345678" },
+	{ "mov dr1", IN_CPL0, "0f23c8", "rax=12345678", "dr1=12345678" },
+	{ "mov dr2", IN_CPL0, "0f23d0", "rax=12345678", "dr2=12345678" },
+	{ "mov dr3", IN_CPL0, "0f23d8", "rax=12345678", "dr3=12345678" },
+	{ "mov from dr3", IN_CPL0, "0f21d8", "dr3=12345678", "rax=12345678" },
+	{ "mov dr6 of zeros", IN_CPL0, "0f23f0", "rax=0", "dr6=ffff0ff0" },
+	{ "mov dr6 of ones", IN_CPL0, "0f23f0", "rax=ffffffff", "?dr6 ?#" },
+	{ "mov dr7 of zeros", IN_CPL0, "0f23f8", "rax=0", "dr7=400" },
+	{ "mov dr7 of GE and LE", IN_CPL0, "0f23f8", "rax=300", "dr7=700" },
+	{ "mov dr7 with a high bit", IN_LONG, "0f23f8", "rax=100000400", "#gp err=0 at=0" },
+	{ "mov dr6 with a high bit", IN_LONG, "0f23f0", "rax=100000400", "#gp err=0 at=0" },
+	{ "mov dr0 with a high bit", IN_LONG, "0f23c0", "rax=1234567800000400",
+	    "dr0=1234567800000400" },
+	{ "dr4 is dr6", IN_CPL0, "0f21e0", "cr4.de=0 dr6=ffff4ff0", "eax=ffff4ff0" },
+	{ "dr5 is dr7", IN_CPL0, "0f21e8", "cr4.de=0 dr7=702", "eax=702" },
+	{ "dr4 with CR4.DE", IN_CPL0, "0f21e0", "cr4.de=1", "#ud at=0" },
+	{ "mov to dr5 with CR4.DE", IN_CPL0, "0f23e8", "cr4.de=1", "#ud at=0" },
+	{ "general detect, load", IN_CPL0, "900f21c0", "dr7=2400",
+	    "#db at=1 dr6=ffff2ff0 dr7=400" },
+	{ "general detect, store", IN_CPL0, "900f23f8", "dr7=2400", "#db at=1 dr6=ffff2ff0" },
+	{ "general detect with CPL 3", IN_USERS, "0f21c0", "dr7=2400", "#gp err=0" },
+	{ "int1 does not change dr6", IN_CPL0, "f1", "", "#db at=1 dr6=ffff0ff0" },
+	{ "int1 leaves general detect alone", IN_CPL0, "f1", "dr7=400", "#db dr7=400" },
+};
+
+static void run(struct lab *l)
+{
+	LAB_CASES(code);
+	LAB_CASES(data);
+	LAB_CASES(ports);
+	LAB_CASES(steps);
+	LAB_CASES(registers);
+}
+
+const struct lab_class lab_x86_debug = {
+	.name = "debug",
+	.arch = "x86_64",
+	.about = "breakpoints on code, data and ports, single steps, debug registers",
+	.run = run,
+};
