@@ -65,7 +65,6 @@ static const struct lab_case data[] = {
 	    "rcx=data-3 dr0=data dr7=10401", "#db at=2" },
 	{ "a store across pages", IN_32_64, "890190" /* mov [ecx], eax; nop */,
 	    "rcx=data+ffe dr0=data+1001 dr7=10401", "#db at=2" },
-	{ "push", IN_32_64, "5090" /* push eax; nop */, "dr0=stack-4 dr7=d0401", "?#" },
 	{ "push", IN_PROT32, "5090" /* push eax; nop */, "dr0=stack-4 dr7=d0401", "#db at=1" },
 	{ "push", IN_LONG, "5090" /* push rax; nop */, "dr0=stack-8 dr7=90401", "#db at=1" },
 	{ "call", IN_PROT32, "e80000000090", "dr0=stack-4 dr7=d0401", "#db at=5" },
@@ -140,7 +139,6 @@ static const struct lab_case steps[] = {
 	{ "a load from a device", IN_KERNEL, "8a0190" /* mov al, [ecx]; nop */, "tf=1 rcx=io",
 	    "#db at=2" },
 	{ "rdmsr, which engines handle", IN_KERNEL, "0f3290", "tf=1 rcx=277", "#db at=2" },
-	{ "syscall", IN_LONG, "0f05", "tf=1 fmask=0", "?#" },
 	{ "hlt", IN_KERNEL, "f490", "tf=1", "#db at=1 dr6=ffff4ff0" },
 };
 
