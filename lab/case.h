@@ -72,6 +72,8 @@ struct lab_arch {
 	void (*rename)(const char *field, int index, char name[20]);
 	/* What only an end has, such as a handler's frame; false: no such name. */
 	bool (*get)(const struct lab_rig *, const char *name, uint64_t *val);
+	/* rig->left: as regs, but without what a handler did in which the end of the code came. */
+	void (*left)(struct lab_rig *);
 	/* The handler that it is in; LAB_DONE, LAB_LOST. */
 	int (*vector)(const struct lab_rig *);
 	const char *const *exceptions; /* names, by vector; NULL behind the last */

@@ -271,11 +271,12 @@ static int make(struct lab_rig *r, const char *model, struct err *e)
 		.intc = &r->intc,
 		.model = model,
 		.eager = true };
-	r->reset = calloc(3, r->cpu->regs_size);
+	r->reset = calloc(4, r->cpu->regs_size);
 	if (!env->mem || !env->bus || !env->ports || !env->clock || !r->reset)
 		return err_set(e, ENOMEM, "no memory for a machine");
 	r->start = (char *)r->reset + r->cpu->regs_size;
 	r->regs = (char *)r->start + r->cpu->regs_size;
+	r->left = (char *)r->regs + r->cpu->regs_size;
 	r->engine = r->class->new (&r->env, e);
 	if (!r->engine)
 		return -EIO;

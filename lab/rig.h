@@ -56,7 +56,8 @@ struct lab_rig {
 	struct vcpu *vcpu;
 	uint8_t *ram;
 	uint8_t io[LAB_IO_SIZE], port[LAB_PORT_SIZE];
-	void *reset, *start, *regs; /* registers: after a reset, as a case began, and now */
+	void *reset, *start, *regs; /* registers: after a reset, as a case began, and now, */
+	void *left;                 /* and as the case's code left them (lab_arch.left) */
 
 	struct lab_event event[LAB_EVENTS];
 	unsigned nevents; /* more than LAB_EVENTS are only counted */

@@ -349,7 +349,7 @@ static bool check_word(struct lab *l, const char *name, const char *value)
 		r = find_bits(l, name, &mask);
 		if (!r)
 			return false;
-		got = (get_reg(l->rig->regs, r) & mask) >> __builtin_ctzll(mask);
+		got = (get_reg(l->rig->left, r) & mask) >> __builtin_ctzll(mask);
 		mask >>= __builtin_ctzll(mask);
 	}
 	if (got != (val & mask))
@@ -422,6 +422,7 @@ int lab_text_out(struct lab *l, const char *out, struct err *e)
 	struct out o = { LAB_DONE, false, "halt" };
 	char word[WORD], copy[WORD];
 
+	l->arch->left(l->rig);
 	while (out && next_word(&out, word)) {
 		snprintf(copy, sizeof copy, "%s", word);
 		if (!check_out(l, &o, word))

@@ -240,6 +240,22 @@ static int find_vector(const struct lab_rig *rig)
 	return vector;
 }
 
+/* With CPL 3 the code ends in #GP. */
+static void left(struct lab_rig *rig)
+{
+	struct x86_regs *r = rig->left;
+	int vector;
+
+	memcpy(rig->left, rig->regs, sizeof *r);
+	if (!in_handler(r, &vector) || find_vector(rig) != LAB_DONE)
+		return;
+	r->rip = frame(rig, vector, 0) + 1;
+	r->seg[X86_CS].selector = (uint16_t)frame(rig, vector, 1);
+	r->rflags = frame(rig, vector, 2) & ~(uint64_t)FLAG_RF;
+	r->r[X86_RSP] = frame(rig, vector, 3);
+	r->seg[X86_SS].selector = (uint16_t)frame(rig, vector, 4);
+}
+
 /* err: the error code; at: how far from the code's start the frame's RIP is; frip, fcs, fflags,
  * frsp, fss: the frame; frf: RF in it. */
 static bool get(const struct lab_rig *rig, const char *name, uint64_t *val)
@@ -302,6 +318,7 @@ const struct lab_arch lab_arch_x86_64 = {
 	.begin = lab_x86_begin,
 	.rename = rename_register,
 	.get = get,
+	.left = left,
 	.vector = find_vector,
 	.exceptions = exceptions,
 	.settle = settle,
