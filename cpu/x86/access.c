@@ -268,7 +268,9 @@ static void load_bytes(
 
 	if (n < len) {
 		q = locate(s, ctx, x86_next_page(s, linear), X86_LOAD);
+		read_part(s, &p, to, n);
 		read_part(s, &q, to + n, len - n);
+		return;
 	}
 	read_part(s, &p, to, n);
 }
