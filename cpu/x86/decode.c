@@ -437,6 +437,17 @@ static enum x86_decoded undefined(struct x86_insn *i, enum x86_op op)
 	return X86_DECODED;
 }
 
+/* SYSENTER and SYSEXIT are there in real and virtual-8086 mode, to be #GP or to work (volume 2);
+ * Zydis does not know them there. */
+static bool is_for_all_modes(const uint8_t *bytes, size_t n)
+{
+	while (n && memchr("\x26\x2e\x36\x3e\x64\x65\x66\x67\xf2\xf3", *bytes, 10)) {
+		bytes++;
+		n--;
+	}
+	return n > 1 && bytes[0] == 0x0f && (bytes[1] == 0x34 || bytes[1] == 0x35);
+}
+
 enum x86_decoded x86_decode(struct x86_insn *i, uint32_t mode, const void *bytes, size_t n,
     const struct x86_model *model, x86_has_fn *has)
 {
@@ -448,7 +459,7 @@ enum x86_decoded x86_decode(struct x86_insn *i, uint32_t mode, const void *bytes
 	*i = (struct x86_insn){
 		.mode = (uint8_t)mode, .seg = X86_DS, .base = X86_NO_REG, .index = X86_NO_REG
 	};
-	make_decoder(&z, mode, model, has);
+	make_decoder(&z, is_for_all_modes(bytes, n) ? mode | X86_PROTECTED : mode, model, has);
 	if (n > X86_INSN_LEN)
 		n = X86_INSN_LEN;
 	status = ZydisDecoderDecodeInstruction(&z, &context, bytes, n, &d.zi);
