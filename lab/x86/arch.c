@@ -33,6 +33,7 @@ static const struct lab_bits bits[] = {
 	{ "vip", "rflags", FLAG_VIP },
 	{ "iopl", "rflags", FLAG_IOPL },
 	{ "arith", "rflags", FLAGS_ARITH },
+	{ "lar", "rax", 0xf0ff00 },
 	{ "al", "rax", 0xff },
 	{ "ah", "rax", 0xff00 },
 	{ "ax", "rax", 0xffff },
@@ -121,6 +122,8 @@ static void rename_register(const char *field, int index, char name[20])
 	else if (!strncmp(field, "v[", 2))
 		snprintf(name, 20, "xmm%d.%d",
 		    field[3] == ']' ? field[2] - '0' : 10 + field[3] - '0', index);
+	else if (!strcmp(field, "tr.selector") || !strcmp(field, "ldtr.selector"))
+		snprintf(name, 20, "%.*s", (int)strcspn(field, "."), field);
 	else if (index >= 0)
 		snprintf(name, 20, "%.12s%u", field, (uint8_t)index);
 	else
