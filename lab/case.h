@@ -56,6 +56,7 @@ enum { LAB_DONE = -1, LAB_LOST = -2 };
 struct lab_arch {
 	const char *name;
 	const char *const *modes; /* their names, by bit; NULL behind the last */
+	const char *const *needs; /* by mode: features, as cases ask for them */
 	const char *stop;         /* code that halts, or comes to a handler that does */
 	uint64_t code_at;
 	const struct lab_bits *bits;
@@ -90,9 +91,12 @@ struct lab_diff {      /* something that is not as it should be */
 
 struct lab {
 	const struct lab_class *area;
+	const char *cpu; /* its model; NULL: the best */
 	const struct lab_arch *arch;
 	struct lab_rig *rig, *model;     /* model: NULL if rig is that itself */
 	uint32_t features[LAB_FEATURES]; /* of both */
+	uint32_t own[LAB_FEATURES];      /* of the engine's CPU */
+	bool alone;
 	struct lab_reg *reg;
 	size_t nregs;
 	lab_result_fn *result;
@@ -113,6 +117,8 @@ struct lab {
 /* Each in each of its modes. */
 void lab_cases(struct lab *, const struct lab_case *, size_t n);
 void lab_do(struct lab *, const struct lab_case *);
+/* Without the model: for what a CPU says of itself, and its own features. */
+void lab_do_alone(struct lab *, const struct lab_case *);
 /* For what is no case: the result of a test of its own. */
 void lab_tell(struct lab *, const char *name, enum lab_how, const char *why);
 /* Notes a difference. */

@@ -225,7 +225,7 @@ static int run(struct lab *l, struct lab_rig *r, struct err *e)
 	rc = put_code(l, r);
 	if (rc)
 		return err_set(e, -rc, "the lab cannot read code \"%s\"", l->at->code);
-	l->arch->mode(r, l->mode, l->features);
+	l->arch->mode(r, l->mode, l->alone ? l->own : l->features);
 	rc = lab_text_in(l, r, l->at->in, e);
 	if (rc)
 		return rc;
@@ -245,7 +245,7 @@ static void do_one(struct lab *l)
 	struct err e = { "" };
 	int rc = run(l, l->rig, &e);
 
-	if (!rc && l->model)
+	if (!rc && l->model && !l->alone)
 		rc = run(l, l->model, &e);
 	if (rc) {
 		lab_tell(l, l->at->name, LAB_FAILED, e.text);
@@ -258,7 +258,7 @@ static void do_one(struct lab *l)
 		lab_tell(l, l->at->name, LAB_FAILED, e.text);
 		return;
 	}
-	if (l->model)
+	if (l->model && !l->alone)
 		compare(l);
 	tell_case(l);
 }
@@ -276,7 +276,8 @@ bool lab_has(const struct lab *l, const char *words, char what[32])
 		for (n = 0; n < 32 * LAB_FEATURES; n++)
 			if (l->arch->features[n] && !strcmp(l->arch->features[n], what))
 				break;
-		if (n == 32 * LAB_FEATURES || !(l->features[n / 32] >> n % 32 & 1))
+		if (n == 32 * LAB_FEATURES ||
+		    !((l->alone ? l->own : l->features)[n / 32] >> n % 32 & 1))
 			return false;
 	}
 	return true;
@@ -290,7 +291,7 @@ void lab_do(struct lab *l, const struct lab_case *c)
 	for (l->mode = 0; l->arch->modes[l->mode]; l->mode++) {
 		if (!(c->modes >> l->mode & 1))
 			continue;
-		if (lab_has(l, c->in, what)) {
+		if (lab_has(l, l->arch->needs[l->mode], what) && lab_has(l, c->in, what)) {
 			do_one(l);
 			continue;
 		}
@@ -298,6 +299,13 @@ void lab_do(struct lab *l, const struct lab_case *c)
 		lab_tell(l, c->name, LAB_SKIPPED, why);
 	}
 	l->mode = 0;
+}
+
+void lab_do_alone(struct lab *l, const struct lab_case *c)
+{
+	l->alone = true;
+	lab_do(l, c);
+	l->alone = false;
 }
 
 void lab_cases(struct lab *l, const struct lab_case *c, size_t n)
@@ -341,12 +349,13 @@ static int make(struct lab *l, const struct engine_class *engine, struct err *e)
 	for (n = 0; n < ARRAY_LEN(archs); n++)
 		if (!strcmp(archs[n]->name, l->area->arch))
 			l->arch = archs[n];
-	l->rig = lab_rig_new(engine, cpu, NULL, e);
+	l->rig = lab_rig_new(engine, cpu, l->cpu, e);
 	if (!l->rig)
 		return -EIO;
-	l->arch->probe(l->rig, l->features);
+	l->arch->probe(l->rig, l->own);
+	memcpy(l->features, l->own, sizeof l->features);
 	if (model && model != engine) {
-		l->model = lab_rig_new(model, cpu, NULL, e);
+		l->model = lab_rig_new(model, cpu, l->cpu, e);
 		if (!l->model)
 			return -EIO;
 		l->arch->probe(l->model, features);
@@ -356,17 +365,34 @@ static int make(struct lab *l, const struct engine_class *engine, struct err *e)
 	return find_regs(l) ? err_set(e, ENOMEM, "no memory for the lab") : 0;
 }
 
+static int run_area(struct lab *l, const struct engine_class *engine, struct err *e)
+{
+	int rc = make(l, engine, e);
+
+	if (!rc) {
+		l->area->run(l);
+	} else if (l->cpu && l->arch) { /* which not every host has */
+		lab_tell(l, l->cpu, LAB_SKIPPED, e->text);
+		rc = 0;
+	}
+	lab_rig_free(l->rig);
+	lab_rig_free(l->model);
+	free(l->reg);
+	free(l->care);
+	return rc;
+}
+
 int lab_run(const struct lab_class *area, const struct engine_class *engine, lab_result_fn *result,
     void *arg, struct err *e)
 {
-	struct lab l = { .area = area, .result = result, .arg = arg };
-	int rc = make(&l, engine, e);
+	static const char *const best[] = { NULL };
+	const char *const *model = area->models ? area->models : best;
+	int rc;
 
-	if (!rc)
-		area->run(&l);
-	lab_rig_free(l.rig);
-	lab_rig_free(l.model);
-	free(l.reg);
-	free(l.care);
+	do {
+		struct lab l = { .area = area, .cpu = *model, .result = result, .arg = arg };
+
+		rc = run_area(&l, engine, e);
+	} while (!rc && *model && *++model);
 	return rc;
 }

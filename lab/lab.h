@@ -22,6 +22,8 @@ struct lab_class {
 	const char *arch;
 	const char *about;
 	void (*run)(struct lab *);
+	/* Models of the CPU to run on, each in its turn, NULL behind the last; NULL: the best. */
+	const char *const *models;
 };
 
 extern const struct lab_class *const lab_classes[]; /* made by tools/list.sh */

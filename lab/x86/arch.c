@@ -12,6 +12,9 @@
 static const char *const modes[] = { "real", "vm86", "prot16", "prot32", "user32", "page32",
 	"page-user32", "pae32", "pae-user32", "compat", "compat-user", "long64", "user64", NULL };
 
+static const char *const needs[] = { "", "", "", "", "", "", "", "+pae", "+pae", "+lm", "+lm",
+	"+lm", "+lm", NULL };
+
 static const char *const exceptions[] = { "de", "db", "nmi", "bp", "of", "br", "ud", "nm", "df",
 	"9", "ts", "np", "ss", "gp", "pf", "f", "mf", "ac", "mc", "xm", NULL };
 
@@ -311,6 +314,7 @@ static void settle(void *regs)
 const struct lab_arch lab_arch_x86_64 = {
 	.name = "x86_64",
 	.modes = modes,
+	.needs = needs,
 	.stop = "f4",
 	.code_at = X86_LAB_CODE,
 	.bits = bits,

@@ -157,8 +157,10 @@ static void set_segments(const struct lab_rig *rig, struct x86_regs *r, unsigned
 		load(rig, &r->seg[n], n == X86_CS ? cs : ds);
 }
 
-static void set_registers(struct x86_regs *r, unsigned mode, bool xsave, bool avx)
+static void set_registers(struct x86_regs *r, unsigned mode, const uint32_t *features)
 {
+	const bool xsave = lab_x86_feature(features, X86_FEAT_XSAVE);
+	const bool avx = xsave && lab_x86_feature(features, X86_FEAT_AVX);
 	unsigned n;
 
 	for (n = 0; n < 16; n++)
@@ -169,7 +171,11 @@ static void set_registers(struct x86_regs *r, unsigned mode, bool xsave, bool av
 	r->rip = X86_LAB_CODE;
 	r->rflags = mode & IN_VM86 ? FLAG_VM | 2 : 2;
 	r->cr0 = CR0_ET | CR0_NE | CR0_MP | (mode & IN_REAL ? 0 : CR0_PE);
-	r->cr4 = CR4_OSFXSR | CR4_OSXMMEXCPT | (xsave ? CR4_OSXSAVE : 0);
+	r->cr4 = xsave ? CR4_OSXSAVE : 0;
+	if (lab_x86_feature(features, X86_FEAT_FXSR))
+		r->cr4 |= CR4_OSFXSR;
+	if (lab_x86_feature(features, X86_FEAT_SSE))
+		r->cr4 |= CR4_OSXMMEXCPT;
 	r->xcr0 = xsave ? avx ? 7 : 3 : 1;
 	r->mxcsr = 0x1f80;
 	r->fcw = 0x37f;
@@ -192,13 +198,12 @@ void lab_x86_mode(struct lab_rig *rig, unsigned bit, const uint32_t *features)
 {
 	struct x86_regs *r = rig->regs;
 	const unsigned mode = 1u << bit;
-	bool xsave = lab_x86_feature(features, X86_FEAT_XSAVE);
 
 	make_gdt(rig->ram);
 	make_idt(rig->ram, mode);
 	make_tss(rig->ram, mode);
 	make_pages(rig->ram, mode);
-	set_registers(r, mode, xsave, xsave && lab_x86_feature(features, X86_FEAT_AVX));
+	set_registers(r, mode, features);
 	set_segments(rig, r, mode);
 	set_paging(r, mode);
 	r->gdt = (struct x86_table){ X86_LAB_GDT, 0x1ff };
