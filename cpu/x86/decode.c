@@ -484,6 +484,9 @@ enum x86_decoded x86_decode(struct x86_insn *i, uint32_t mode, const void *bytes
 	i->op = find_op(i, &d);
 	if (i->op == X86_OP_ud)
 		return undefined(i, X86_OP_ud);
+	if (d.zi.meta.isa_set == ZYDIS_ISA_SET_LAHF && (mode & X86_CODE_SIZE) == X86_CODE64 &&
+	    !has(model, X86_HAS_LAHF64))
+		return undefined(i, X86_OP_ud);
 	i->enc.need = (uint8_t)(set_needs[d.zi.meta.isa_set] - 1);
 	i->arg = x86_op_infos[i->op].arg;
 	i->body = x86_form(i);
