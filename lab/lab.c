@@ -385,14 +385,14 @@ static int run_area(struct lab *l, const struct engine_class *engine, struct err
 int lab_run(const struct lab_class *area, const struct engine_class *engine, lab_result_fn *result,
     void *arg, struct err *e)
 {
-	static const char *const best[] = { NULL };
-	const char *const *model = area->models ? area->models : best;
+	const char *const *next = area->models, *model = NULL;
 	int rc;
 
 	do {
-		struct lab l = { .area = area, .cpu = *model, .result = result, .arg = arg };
+		struct lab l = { .area = area, .cpu = model, .result = result, .arg = arg };
 
 		rc = run_area(&l, engine, e);
-	} while (!rc && *model && *++model);
+		model = next ? *next++ : NULL;
+	} while (!rc && model);
 	return rc;
 }

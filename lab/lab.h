@@ -22,7 +22,7 @@ struct lab_class {
 	const char *arch;
 	const char *about;
 	void (*run)(struct lab *);
-	/* Models of the CPU to run on, each in its turn, NULL behind the last; NULL: the best. */
+	/* Models of the CPU to run on behind the best one, NULL behind the last; NULL: none. */
 	const char *const *models;
 };
 

@@ -142,7 +142,7 @@ static const char *const features[32 * LAB_FEATURES] = {
 
 _Static_assert((int)X86_NWORDS <= (int)LAB_FEATURES, "room for all features");
 
-void lab_x86_cpuid(struct lab_rig *rig, uint32_t leaf, uint32_t sub, uint32_t out[4])
+void lab_x86_ask_cpuid(struct lab_rig *rig, uint32_t leaf, uint32_t sub, uint32_t out[4])
 {
 	static const uint32_t none[LAB_FEATURES];
 	static const uint8_t code[] = { 0x0f, 0xa2, 0xf4 }; /* cpuid; hlt */
@@ -184,12 +184,12 @@ static void probe(struct lab_rig *rig, uint32_t *to)
 	uint32_t max[4], max_extended[4], out[4];
 	unsigned n;
 
-	lab_x86_cpuid(rig, 0, 0, max);
-	lab_x86_cpuid(rig, 0x80000000, 0, max_extended);
+	lab_x86_ask_cpuid(rig, 0, 0, max);
+	lab_x86_ask_cpuid(rig, 0x80000000, 0, max_extended);
 	for (n = 0; n < ARRAY_LEN(rows); n++) {
 		if (rows[n].leaf > (rows[n].leaf >> 31 ? max_extended : max)[0])
 			continue;
-		lab_x86_cpuid(rig, rows[n].leaf, rows[n].sub, out);
+		lab_x86_ask_cpuid(rig, rows[n].leaf, rows[n].sub, out);
 		to[rows[n].word] = out[rows[n].reg];
 	}
 	if (lab_x86_feature(to, X86_FEAT_LM))

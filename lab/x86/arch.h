@@ -17,6 +17,6 @@ void lab_x86_mode(struct lab_rig *, unsigned bit, const uint32_t *features);
 void lab_x86_begin(struct lab_rig *);
 
 /* CPUID as the guest finds it, by code in RAM. */
-void lab_x86_cpuid(struct lab_rig *, uint32_t leaf, uint32_t sub, uint32_t out[4]);
+void lab_x86_ask_cpuid(struct lab_rig *, uint32_t leaf, uint32_t sub, uint32_t out[4]);
 
 #endif
