@@ -121,6 +121,8 @@ void lab_do(struct lab *, const struct lab_case *);
 void lab_do_alone(struct lab *, const struct lab_case *);
 /* For what is no case: the result of a test of its own. */
 void lab_tell(struct lab *, const char *name, enum lab_how, const char *why);
+/* The result of l->at, by what lab_differs has noted. */
+void lab_conclude(struct lab *);
 /* Notes a difference. */
 void lab_differs(struct lab *, const char *what, const char *fmt, ...) PRINTF(3, 4);
 

@@ -64,7 +64,7 @@ static bool explain(const struct lab *l, char *why, size_t size)
 	return false;
 }
 
-static void tell_case(struct lab *l)
+void lab_conclude(struct lab *l)
 {
 	char why[WHY] = "";
 
@@ -260,7 +260,7 @@ static void do_one(struct lab *l)
 	}
 	if (l->model && !l->alone)
 		compare(l);
-	tell_case(l);
+	lab_conclude(l);
 }
 
 bool lab_has(const struct lab *l, const char *words, char what[32])

@@ -360,7 +360,7 @@ void lab_rig_reset(struct lab_rig *r)
 	memset(r->pending, 0, sizeof r->pending);
 	r->tpr = r->nwakes = r->nevents = 0;
 	r->apic_base = APIC_BASE_RESET;
-	r->wants_nmi = false;
+	r->wants_nmi = r->endless = false;
 	r->end[0] = 0;
 	r->class->vcpu_irq(r->vcpu, INTC_INTR, false);
 	r->class->vcpu_reset(r->vcpu);
@@ -392,7 +392,7 @@ static bool goes_on(struct lab_rig *r, const struct exit *x, unsigned *turns)
 		[EXIT_SHUTDOWN] = "shutdown",
 	};
 
-	if (x->why == EXIT_TURN && ++*turns < TURNS)
+	if (x->why == EXIT_TURN && (r->endless || ++*turns < TURNS))
 		return true;
 	if (x->why == EXIT_HALT && r->nwakes) {
 		lab_rig_interrupt(r, r->wake[0]);

@@ -70,6 +70,7 @@ struct lab_rig {
 	uint16_t wake[LAB_WAKES];
 	unsigned nwakes;
 	bool wants_nmi; /* as it begins */
+	bool endless;   /* it is not ended after so many instructions */
 	char end[48];   /* how the run ended: "halt", "shutdown", "kicked", ... */
 
 	/* Kicks a CPU that does not come out. */
