@@ -2,7 +2,7 @@
 # Lodge.  GNU make.  `make` builds build/lodge, `make demo` boots a guest to a shell (CPU=x86_64:
 # another one), `make check` runs all tests, `make bench` measures, `make install` takes PREFIX and
 # DESTDIR.  Nothing here lists files: folders are globbed, and tools/list.sh makes the tables of
-# devices, virtio devices, networks, CPUs, engines and machines.
+# devices, virtio devices, networks, CPUs, engines, machines and areas of tests.
 
 CFLAGS ?= -O2 -g
 PREFIX ?= /usr/local

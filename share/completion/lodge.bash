@@ -31,7 +31,7 @@ _lodge()
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
 		mapfile -t COMPREPLY < <(compgen -W 'run list status stop pause resume reset console monitor snapshot restore fork screenshot type
-			send-key balloon img engines machines help --help --version' -- "$cur")
+			send-key balloon img engines selftest machines help --help --version' -- "$cur")
 		return
 	fi
 	case ${COMP_WORDS[1]} in
@@ -49,6 +49,16 @@ _lodge()
 		;;
 	status | stop | pause | resume | reset | console | monitor | snapshot | fork | screenshot | type | send-key | balloon)
 		_lodge_running
+		return
+		;;
+	selftest)
+		if [[ $prev == -E || $prev == --engine ]]; then
+			mapfile -t COMPREPLY < <(compgen -W "$("$lodge" engines | awk '{ print $1 }')" -- "$cur")
+		elif [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W '--engine --list --verbose' -- "$cur")
+		else
+			mapfile -t COMPREPLY < <(compgen -W "$("$lodge" selftest --list | awk '{ print $1; print $2; print $1 "/" $2 }')" -- "$cur")
+		fi
 		return
 		;;
 	help)
