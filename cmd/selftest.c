@@ -19,7 +19,7 @@ struct report {
 	char line[80]; /* engine, CPU and area that the counts below are of; "": none yet */
 	unsigned here[HOWS], all[HOWS];
 	struct buf said; /* of these tests, for the lines behind them */
-	bool verbose;
+	bool verbose, begun;
 };
 
 static void print_host(void)
@@ -39,6 +39,16 @@ static void print_engine(void *arg, const struct lodge_engine *n)
 	(void)arg;
 	printf("%-8s %-10s %s%s\n", n->name, n->arch,
 	    n->usable ? "usable" : "not usable: ", n->why_not);
+}
+
+/* Not before there is something to report. */
+static void begin(struct report *r)
+{
+	r->begun = true;
+	print_host();
+	lodge_engines(print_engine, NULL);
+	printf("\n%-8s %-8s %-10s %8s %8s %8s %8s\n", "ENGINE", "CPU", "AREA", "PASSED", "FAILED",
+	    "DIFFER", "SKIPPED");
 }
 
 static void end_area(struct report *r)
@@ -62,6 +72,8 @@ static void print_test(void *arg, const struct lodge_test *t)
 	struct report *r = arg;
 	char line[sizeof r->line];
 
+	if (!r->begun)
+		begin(r);
 	snprintf(line, sizeof line, "%-8s %-8s %-10s", t->engine, t->arch, t->area);
 	if (strcmp(line, r->line) != 0) {
 		end_area(r);
@@ -112,10 +124,6 @@ int cmd_selftest(int argc, char **argv)
 		lodge_selftest_areas(print_area, NULL);
 		return STATUS_OK;
 	}
-	print_host();
-	lodge_engines(print_engine, NULL);
-	printf("\n%-8s %-8s %-10s %8s %8s %8s %8s\n", "ENGINE", "CPU", "AREA", "PASSED", "FAILED",
-	    "DIFFER", "SKIPPED");
 	status = run(&r, engine, argc, argv);
 	buf_free(&r.said);
 	if (status)

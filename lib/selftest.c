@@ -58,15 +58,21 @@ static int check_area(const char *area, struct err *e)
 	return err_set(e, EINVAL, "there is no area of tests \"%.60s\"", area);
 }
 
-/* All areas that are asked for on one engine, as far as it runs their CPUs; *ran: any. */
+/* All areas that are asked for on one engine, as far as it runs their CPUs; *ran: any, else e says
+ * why not. */
 static int run_engine(struct hand *h, const char *area, bool *ran, struct err *e)
 {
-	struct err why;
+	struct err why = { "" };
 	int rc = 0;
 
 	for (const struct lab_class *const *a = lab_classes; *a && !rc; a++) {
-		if (!is_asked_for(*a, area) || h->engine->probe(cpu_find((*a)->arch), &why))
+		if (!is_asked_for(*a, area))
 			continue;
+		if (h->engine->probe(cpu_find((*a)->arch), &why)) {
+			err_set(e, ENOTSUP, "engine %s cannot run %s here: %.200s", h->engine->name,
+			    (*a)->arch, why.text);
+			continue;
+		}
 		h->area = *a;
 		rc = lab_run(*a, h->engine, hand_on, h, e);
 		*ran = true;
@@ -77,7 +83,7 @@ static int run_engine(struct hand *h, const char *area, bool *ran, struct err *e
 int lodge_selftest(const char *engine, const char *area,
     void (*fn)(void *arg, const struct lodge_test *), void *arg, struct lodge_error *error)
 {
-	struct err e = { "no engine runs here what these tests are for" };
+	struct err e = { "" };
 	struct hand h = { .fn = fn, .arg = arg };
 	bool ran = false;
 	int rc = check_area(area, &e);
