@@ -59,6 +59,7 @@ struct lab_arch {
 	const char *const *needs; /* by mode: features, as cases ask for them */
 	const char *stop;         /* code that halts, or comes to a handler that does */
 	uint64_t code_at;
+	bool plain_lines; /* interrupts are lines of the CPU, not vectors */
 	const struct lab_bits *bits;
 	const struct lab_symbol *symbols;
 	const char *const *features; /* names, by bit of struct lab.features */

@@ -14,7 +14,7 @@
 
 enum { MAX_CODE = 256, WHY = 900 };
 
-static const struct lab_arch *const archs[] = { &lab_arch_x86_64 };
+static const struct lab_arch *const archs[] = { &lab_arch_x86_64, &lab_arch_riscv64 };
 
 /* What is said of a case ----------------------------------------------------------------------- */
 
@@ -352,12 +352,14 @@ static int make(struct lab *l, const struct engine_class *engine, struct err *e)
 	l->rig = lab_rig_new(engine, cpu, l->cpu, e);
 	if (!l->rig)
 		return -EIO;
+	l->rig->plain_lines = l->arch->plain_lines;
 	l->arch->probe(l->rig, l->own);
 	memcpy(l->features, l->own, sizeof l->features);
 	if (model && model != engine) {
 		l->model = lab_rig_new(model, cpu, l->cpu, e);
 		if (!l->model)
 			return -EIO;
+		l->model->plain_lines = l->arch->plain_lines;
 		l->arch->probe(l->model, features);
 		for (n = 0; n < LAB_FEATURES; n++)
 			l->features[n] &= features[n];

@@ -81,7 +81,12 @@ static int best(const struct lab_rig *r)
 
 void lab_rig_drive(struct lab_rig *r)
 {
-	r->class->vcpu_irq(r->vcpu, INTC_INTR, best(r) >= 0);
+	unsigned n;
+
+	for (n = 0; r->plain_lines && n < 16; n++)
+		r->class->vcpu_irq(r->vcpu, n, r->pending[0] >> n & 1);
+	if (!r->plain_lines)
+		r->class->vcpu_irq(r->vcpu, INTC_INTR, best(r) >= 0);
 }
 
 void lab_rig_interrupt(struct lab_rig *r, unsigned vector)
@@ -247,6 +252,8 @@ static int map_devices(struct lab_rig *r, struct err *e)
 		rc = bus_map(env->ports, "lab", LAB_PORT, LAB_PORT_SIZE, &port_ops, r, NULL, e);
 	if (!rc)
 		rc = bus_map(env->ports, "lab-do", LAB_DO, LAB_DO_COUNT, &do_ops, r, NULL, e);
+	if (!rc)
+		rc = bus_map(env->bus, "lab-do", LAB_IO_DO, LAB_DO_COUNT, &do_ops, r, NULL, e);
 	return rc;
 }
 
@@ -362,7 +369,7 @@ void lab_rig_reset(struct lab_rig *r)
 	r->apic_base = APIC_BASE_RESET;
 	r->wants_nmi = r->endless = false;
 	r->end[0] = 0;
-	r->class->vcpu_irq(r->vcpu, INTC_INTR, false);
+	lab_rig_drive(r);
 	r->class->vcpu_reset(r->vcpu);
 	r->class->vcpu_get(r->vcpu, ~0u, r->reset);
 	memcpy(r->regs, r->reset, r->cpu->regs_size);

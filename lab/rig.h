@@ -23,6 +23,7 @@ enum {
 	LAB_PORT = 0x100,
 	LAB_PORT_SIZE = 0x100,
 	LAB_DO = 0xe0,
+	LAB_IO_DO = 0xd8000, /* the same as LAB_DO, for CPUs without ports */
 };
 
 /* Offsets of ports of one byte. */
@@ -63,7 +64,8 @@ struct lab_rig {
 	unsigned nevents; /* more than LAB_EVENTS are only counted */
 
 	struct intc intc;
-	uint64_t pending[4]; /* a bit a vector */
+	uint64_t pending[4]; /* a bit a vector, or, if plain_lines, a line of the CPU */
+	bool plain_lines;
 	unsigned tpr;
 	uint64_t apic_base;
 

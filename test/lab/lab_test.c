@@ -58,6 +58,18 @@ static void test_x86_soft(void **state)
 	assert_true(run_all("soft", "x86_64") >= 500);
 }
 
+static void test_riscv64_interp(void **state)
+{
+	(void)state;
+	assert_true(run_all("interp", "riscv64") >= 500);
+}
+
+static void test_riscv64_soft(void **state)
+{
+	(void)state;
+	assert_true(run_all("soft", "riscv64") >= 500);
+}
+
 /* Cases that are wrong, each in one way. */
 static const struct lab_case bad[] = {
 	{ "a register", 8, "31c0", "", "rax=1" },
@@ -101,6 +113,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_x86_interp),
 		cmocka_unit_test(test_x86_soft),
+		cmocka_unit_test(test_riscv64_interp),
+		cmocka_unit_test(test_riscv64_soft),
 		cmocka_unit_test(test_notices),
 	};
 
