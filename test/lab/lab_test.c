@@ -95,7 +95,7 @@ static void run_bad(struct lab *l)
 
 static void test_notices(void **state)
 {
-	static const struct lab_class area = { "bad", "x86_64", "", run_bad };
+	static const struct lab_class area = { .name = "bad", .arch = "x86_64", .run = run_bad };
 	struct counts c = { .first = "-" };
 	struct err e;
 
