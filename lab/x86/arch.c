@@ -73,6 +73,7 @@ static const struct lab_bits bits[] = {
 	{ "cr4.fsgsbase", "cr4", CR4_FSGSBASE },
 	{ "cr4.pcide", "cr4", CR4_PCIDE },
 	{ "cr4.osxsave", "cr4", CR4_OSXSAVE },
+	{ "cr4.la57", "cr4", CR4_LA57 },
 	{ "cr4.smep", "cr4", CR4_SMEP },
 	{ "cr4.smap", "cr4", CR4_SMAP },
 	{ "efer.sce", "efer", EFER_SCE },
