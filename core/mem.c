@@ -91,6 +91,41 @@ int mem_map(struct mem *m, uint64_t gpa, void *hva, uint64_t len, struct err *e)
 	return 0;
 }
 
+static struct piece *find_whole(struct mem *m, uint64_t gpa, uint64_t len)
+{
+	for (struct piece *p = m->p; p < m->p + m->n; p++)
+		if (p->gpa == gpa && p->last - p->gpa == len - 1)
+			return p;
+	return NULL;
+}
+
+int mem_unmap(struct mem *m, uint64_t gpa, uint64_t len)
+{
+	struct piece *p = find_whole(m, gpa, len);
+
+	if (!p)
+		return -ENOENT;
+	mem_written(m, gpa, len);
+	free(p->flags);
+	m->n--;
+	memmove(p, p + 1, (size_t)(m->p + m->n - p) * sizeof *p);
+	return 0;
+}
+
+int mem_protect(struct mem *m, uint64_t gpa, uint64_t len, unsigned flags)
+{
+	const unsigned char all = MEM_ROM | MEM_NO_EXEC;
+	struct piece *p = find_whole(m, gpa, len);
+
+	if (!p)
+		return -ENOENT;
+	for (uint64_t i = 0; i < len / MEM_PAGE; i++) {
+		atomic_fetch_and(&p->flags[i], (unsigned char)~all);
+		atomic_fetch_or(&p->flags[i], (unsigned char)(flags & all));
+	}
+	return 0;
+}
+
 void *mem_at(const struct mem *m, uint64_t gpa, uint64_t len)
 {
 	const struct piece *p = find(m, gpa);

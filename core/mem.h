@@ -11,15 +11,18 @@
 
 /*
  * Guest physical memory: where in the host's memory each page of guest RAM is, and one byte of
- * flags a page. The map is made while the machine is built and constant after; RAM itself is shared
- * by all threads. mem does not own the RAM (an engine does).
+ * flags a page. The map is made while the machine is built and constant after, but for those who
+ * can hold all CPUs (mem_unmap); RAM itself is shared by all threads. mem does not own the RAM (an
+ * engine does).
  */
 enum { MEM_PAGE_BITS = 12, MEM_PAGE = 1 << MEM_PAGE_BITS };
 
 enum mem_flag {
-	MEM_CODE = 1,  /* an engine holds decoded or translated code of this page */
-	MEM_CLEAN = 4, /* mem_track asked for it, and nobody has written here since */
-	MEM_IO = 2,    /* the bus has a region on top of this page (HTIF): ask the bus first */
+	MEM_CODE = 1,     /* an engine holds decoded or translated code of this page */
+	MEM_CLEAN = 4,    /* mem_track asked for it, and nobody has written here since */
+	MEM_IO = 2,       /* the bus has a region on top of this page (HTIF): ask the bus first */
+	MEM_ROM = 8,      /* what a CPU stores here goes to the bus */
+	MEM_NO_EXEC = 16, /* CPUs execute nothing here */
 };
 
 struct mem;
@@ -27,8 +30,13 @@ struct mem;
 struct mem *mem_new(void);
 void mem_free(struct mem *);
 
-/* hva stays valid until mem_free.  gpa and len are multiples of MEM_PAGE. */
+/* hva stays valid until mem_unmap or mem_free.  gpa and len are multiples of MEM_PAGE. */
 int mem_map(struct mem *, uint64_t gpa, void *hva, uint64_t len, struct err *);
+/* Of what mem_map took at once: no RAM any more; or its pages get MEM_ROM and MEM_NO_EXEC from
+ * flags. -ENOENT: there is none like that.  While no CPU runs, and before CPUs forget their
+ * translations. */
+int mem_unmap(struct mem *, uint64_t gpa, uint64_t len);
+int mem_protect(struct mem *, uint64_t gpa, uint64_t len, unsigned flags);
 
 /* The host address of [gpa, gpa + len) if all of it is RAM in one piece, else NULL. Whoever writes
  * through it calls mem_written after. */

@@ -195,6 +195,49 @@ static void check_order(void *arg, uint64_t gpa, void *hva, uint64_t len)
 	*seen = gpa + len - 1;
 }
 
+static void told(void *arg, uint64_t gpa, uint64_t len)
+{
+	(void)len;
+	*(uint64_t *)arg = gpa;
+}
+
+static void what_is_unmapped_is_no_ram(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t last = 0;
+
+	assert_int_equal(mem_unmap(f->m, BASE, P), -ENOENT); /* not all of it */
+	assert_int_equal(mem_unmap(f->m, BASE + P, P), -ENOENT);
+	mem_on_code_write(f->m, told, &last);
+	*mem_flags(f->m, BASE + P) = MEM_CODE;
+	assert_int_equal(mem_unmap(f->m, BASE, 2 * P), 0);
+	assert_int_equal(last, BASE + P);
+	assert_null(mem_at(f->m, BASE, 1));
+	assert_null(mem_flags(f->m, BASE + P));
+	assert_ptr_equal(mem_at(f->m, BASE + 2 * P, P), f->high);
+	assert_ptr_equal(mem_at(f->m, -(uint64_t)P, P), f->top);
+	assert_int_equal(mem_unmap(f->m, BASE, 2 * P), -ENOENT);
+	/* The same memory elsewhere, and twice. */
+	assert_int_equal(mem_map(f->m, BASE - P, f->low, 2 * P, NULL), 0);
+	assert_int_equal(mem_map(f->m, BASE + P, f->low, P, NULL), 0);
+	assert_ptr_equal(mem_at(f->m, BASE, 1), f->low + P);
+	assert_int_equal(*mem_flags(f->m, BASE), 0);
+}
+
+static void pages_can_be_protected(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(mem_protect(f->m, BASE, P, MEM_ROM), -ENOENT);
+	*mem_flags(f->m, BASE + P) = MEM_CODE;
+	assert_int_equal(mem_protect(f->m, BASE, 2 * P, MEM_ROM | MEM_NO_EXEC), 0);
+	assert_int_equal(*mem_flags(f->m, BASE), MEM_ROM | MEM_NO_EXEC);
+	assert_int_equal(*mem_flags(f->m, BASE + P), MEM_ROM | MEM_NO_EXEC | MEM_CODE);
+	assert_int_equal(*mem_flags(f->m, BASE + 2 * P), 0);
+	assert_int_equal(mem_protect(f->m, BASE, 2 * P, 0), 0);
+	assert_int_equal(*mem_flags(f->m, BASE + P), MEM_CODE);
+}
+
 static void pieces_are_listed_in_order(void **state)
 {
 	struct fixture *f = *state;
@@ -318,6 +361,8 @@ int main(void)
 		TEST(only_writes_to_code_are_told),
 		cmocka_unit_test(discarded_pages_are_zeroes),
 		TEST(bad_maps_are_refused),
+		TEST(what_is_unmapped_is_no_ram),
+		TEST(pages_can_be_protected),
 		TEST(pieces_are_listed_in_order),
 		TEST(windows_are_where_they_were_put),
 		TEST(windows_are_no_ram),
