@@ -123,23 +123,38 @@ void *x86_refill(struct x86 *s, uint64_t linear, unsigned size, bool store)
 
 /* What is not RAM ------------------------------------------------------------------------------ */
 
-/* Comes out with this access and ends the attempt: the instruction starts again, and then the
- * access has been answered. */
-static _Noreturn void come_out(struct x86 *s, struct exit x)
+static bool is_same(const struct exit *x, const struct exit *y)
 {
+	return x->why == y->why && x->addr == y->addr && x->size == y->size;
+}
+
+uint64_t x86_ask(struct x86 *s, struct exit x)
+{
+	struct x86_answers *a = &s->answers;
+
+	if (a->at < a->n) {
+		if (is_same(&a->x[a->at], &x))
+			return a->x[a->at++].val;
+		x86_forget_answers(s); /* other code is there now */
+	}
+	if (a->n == X86_ANSWERS)
+		return UINT64_MAX;
+	if (s->answered && is_same(&s->exit, &x)) {
+		s->answered = false;
+		a->x[a->n++] = s->exit;
+		a->at = a->n;
+		return s->exit.val;
+	}
 	s->exit = x;
+	s->asked = true;
 	x86_attend(s, X86_ATT_EXIT);
 	longjmp(s->trap, X86_JMP_RETRY);
 }
 
-static bool is_answered(struct x86 *s, enum exit_why why, uint64_t pa, unsigned size)
+void x86_forget_answers(struct x86 *s)
 {
-	const struct exit *x = &s->exit;
-
-	if (!s->answered || x->why != why || x->addr != pa || x->size != size)
-		return false;
-	s->answered = false;
-	return true;
+	s->answered = s->asked = false;
+	s->answers.n = s->answers.at = 0;
 }
 
 static uint64_t make_io_read(struct x86 *s, uint64_t pa, unsigned size)
@@ -153,9 +168,8 @@ static uint64_t make_io_read(struct x86 *s, uint64_t pa, unsigned size)
 		return val;
 	if (!s->env->hole_exits)
 		return low_bytes(UINT64_MAX, size);
-	if (!is_answered(s, EXIT_READ, pa, size))
-		come_out(s, (struct exit){ .why = EXIT_READ, .size = (uint8_t)size, .addr = pa });
-	return low_bytes(s->exit.val, size);
+	val = x86_ask(s, (struct exit){ .why = EXIT_READ, .size = (uint8_t)size, .addr = pa });
+	return low_bytes(val, size);
 }
 
 static void make_io_write(struct x86 *s, uint64_t pa, uint64_t val, unsigned size)
@@ -168,9 +182,8 @@ static void make_io_write(struct x86 *s, uint64_t pa, uint64_t val, unsigned siz
 	}
 	if (bus_write(s->env->bus, pa, val, size) || !s->env->hole_exits)
 		return;
-	if (!is_answered(s, EXIT_WRITE, pa, size))
-		come_out(s, (struct exit){
-				.why = EXIT_WRITE, .size = (uint8_t)size, .addr = pa, .val = val });
+	x86_ask(
+	    s, (struct exit){ .why = EXIT_WRITE, .size = (uint8_t)size, .addr = pa, .val = val });
 }
 
 static void make_io(void *cpu, struct lockstep_access *a)

@@ -320,6 +320,7 @@ static int set(struct cpu *cpu, unsigned groups, const void *from)
 		memcpy(s->r, r->r, sizeof s->r);
 		s->rip = r->rip;
 		x86_set_flags(s, r->rflags, UINT64_MAX);
+		x86_forget_answers(s);
 	}
 	if (groups & X86_REGS_SEG)
 		set_segs(s, r);

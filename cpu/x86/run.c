@@ -272,14 +272,37 @@ static void run_lockstep(struct x86 *s, struct exit *x)
 	}
 }
 
+/* Takes the answer to what it came out with; without one that instruction is as good as new. */
+static void take_answer(struct x86 *s, const struct exit *x)
+{
+	if (!s->asked)
+		return;
+	if (x->why != s->exit.why) {
+		x86_forget_answers(s);
+		return;
+	}
+	s->exit.val = x->val;
+	s->answered = true;
+	s->asked = false;
+}
+
+/* The instruction that has answers comes before all else: what was read for it is not there a
+ * second time. */
+static void finish_asking(struct x86 *s)
+{
+	if (atomic_load(&s->attention) & X86_ATT_PAGE)
+		x86_flush(s, true);
+	s->answers.at = 0;
+	x86_run_some(s, 1);
+	x86_forget_answers(s);
+	x86_next_slice(s, INT64_MAX);
+}
+
 void x86_run(struct x86 *s, struct exit *x, uint64_t turn)
 {
 	const uint64_t retired = x86_retired(s);
 
-	if ((x->why == EXIT_READ || x->why == EXIT_WRITE) && x->why == s->exit.why) {
-		s->exit.val = x->val;
-		s->answered = true;
-	}
+	take_answer(s, x);
 	s->left = turn && turn < INT64_MAX / 2 ? (int64_t)turn : INT64_MAX / 2;
 	s->turn_rest = 0;
 	s->count_end = retired + (uint64_t)s->left;
@@ -288,6 +311,7 @@ void x86_run(struct x86 *s, struct exit *x, uint64_t turn)
 	switch (setjmp(s->trap)) {
 	case X86_JMP_EXCEPTION:
 		s->compiled = s->single = false;
+		x86_forget_answers(s);
 		/* It takes its share of the turn: a handler that faults for ever must not hang us.
 		 */
 		s->left--;
@@ -304,6 +328,8 @@ void x86_run(struct x86 *s, struct exit *x, uint64_t turn)
 		x86_vm_leave(s);
 		return;
 	default:
+		if (s->answered)
+			finish_asking(s);
 		break;
 	}
 	if (s->lockstep)
@@ -350,7 +376,8 @@ void x86_init(struct x86 *s)
 		s->dr[i] = 0;
 	s->dr[6] = 0xffff0ff0;
 	s->dr[7] = 0x400;
-	s->halted = s->nmi_masked = s->answered = false;
+	s->halted = s->nmi_masked = false;
+	x86_forget_answers(s);
 	s->shadow = 0;
 	s->dr6_pending = 0;
 	if (c)

@@ -95,6 +95,15 @@ struct x86_code; /* cpu/x86/code.h: decoded instructions */
 struct x86_vm;   /* what the CPUs of a VM share */
 struct x86_model;
 
+/* What the current instruction has asked before, with the answers: it starts again with each, and
+ * finds here what it got.  No instruction makes more accesses than that. */
+enum { X86_ANSWERS = 128 };
+
+struct x86_answers {
+	struct exit x[X86_ANSWERS];
+	unsigned n, at; /* how many, and how many of them it has met again */
+};
+
 struct x86 {
 	int64_t left;               /* instructions left in this turn */
 	uint64_t base;              /* for compiled code */
@@ -138,7 +147,8 @@ struct x86 {
 	bool look;           /* at lines, before the next instruction: one may be taken now */
 	uint8_t shadow;      /* X86_SHADOW_x: of the instruction before, */
 	uint64_t shadow_end; /* as long as less than that have retired */
-	bool answered;       /* exit.val answers the read at exit.addr */
+	bool answered;       /* exit.val is the answer to what exit asks */
+	bool asked;          /* it came out with that, and has not run since */
 	struct exit exit;
 	unsigned dr6_pending; /* debug traps that the current instruction has met */
 	bool step_over;       /* it is not single-stepped: it entered a handler that TF is off in */
@@ -167,6 +177,7 @@ struct x86 {
 	/* cpu/lockstep.h, NULL: not asked for; and with that the TLBs of stores, by context. */
 	struct cpu_lockstep *lockstep;
 	struct tlb *stores;
+	struct x86_answers answers;
 };
 
 /* CR0 */
@@ -338,6 +349,10 @@ void x86_look_at_access(struct x86 *, uint64_t linear, unsigned len, enum x86_ac
 /* code.c: the same for what finds code. */
 void x86_code_unlink(struct x86 *, bool globals);
 void x86_code_unlink_page(struct x86 *, uint64_t linear);
+/* Comes out with what is asked, and ends the attempt: when the CPU runs again, the instruction
+ * starts again, and gets the answer here.  Nothing may have changed that counts twice. */
+uint64_t x86_ask(struct x86 *, struct exit);
+void x86_forget_answers(struct x86 *);
 /* Physical memory: tables that are found by physical address; false: nothing is there. */
 bool x86_phys_read(struct x86 *, uint64_t pa, uint64_t *val, unsigned size);
 
