@@ -77,8 +77,11 @@ static const uint8_t *find(struct x86 *s, uint64_t linear)
 	if (x86_translate(s, user ? X86_CTX_USER : X86_CTX_SUPER, linear, X86_FETCH, &w, &error))
 		x86_page_fault(s, linear, error);
 	page = mem_at(s->env->mem, w.pa & ~PAGE_MASK, MEM_PAGE);
-	if (!page)
+	if (!page || atomic_load(mem_flags(s->env->mem, w.pa)) & MEM_NO_EXEC) {
+		if (s->env->vmm_exits)
+			x86_ask(s, (struct exit){ EXIT_FETCH, 1, w.pa, 0 });
 		x86_raise_error(s, X86_GP, 0);
+	}
 	if (!(atomic_load(mem_flags(s->env->mem, w.pa)) & MEM_CODE))
 		x86_vm_watch(s, w.pa, page);
 	tlb_fill(&s->code->fetch[user], false, linear, page, !w.global);

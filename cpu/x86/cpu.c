@@ -307,6 +307,9 @@ static int get(struct cpu *cpu, unsigned groups, void *to)
 		r->nmi_pending = atomic_load(&s->lines) >> INTC_NMI & 1;
 		r->init_pending = atomic_load(&s->lines) >> INTC_INIT & 1;
 		r->sipi = (uint16_t)(atomic_load(&s->sipi) + 1);
+		r->exception = s->exception;
+		r->exception_has_error = s->exception_has_error;
+		r->exception_error = s->exception_error;
 	}
 	return 0;
 }
@@ -341,6 +344,9 @@ static int set(struct cpu *cpu, unsigned groups, const void *from)
 		if (r->init_pending)
 			atomic_fetch_or(&s->lines, 1u << INTC_INIT);
 		atomic_store(&s->sipi, r->sipi <= 256 ? r->sipi - 1 : -1);
+		s->exception = r->exception <= 32 ? r->exception : 0;
+		s->exception_has_error = r->exception_has_error != 0;
+		s->exception_error = r->exception_error;
 	}
 	x86_mode_changed(s);
 	s->look = true;
@@ -433,6 +439,9 @@ static const struct field regs[] = {
 	FIELD(struct x86_regs, nmi_pending),
 	FIELD(struct x86_regs, init_pending),
 	FIELD(struct x86_regs, sipi),
+	FIELD(struct x86_regs, exception),
+	FIELD(struct x86_regs, exception_has_error),
+	FIELD(struct x86_regs, exception_error),
 	FIELD_END,
 };
 

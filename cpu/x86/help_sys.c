@@ -245,10 +245,14 @@ X86_HELP(sysexit)
 
 X86_HELP(cpuid)
 {
+	const uint32_t leaf = (uint32_t)s->r[X86_RAX], sub = (uint32_t)s->r[X86_RCX];
 	uint32_t out[4];
 
 	unused(s, a, b, d);
-	x86_cpuid(s, (uint32_t)s->r[X86_RAX], (uint32_t)s->r[X86_RCX], out);
+	x86_cpuid(s, leaf, sub, out);
+	if (s->env->cpuid && s->env->cpuid(s->env->machine, s->id, leaf, sub, out) &&
+	    s->env->vmm_exits)
+		x86_ask(s, (struct exit){ .why = EXIT_CPUID, .addr = leaf });
 	s->r[X86_RAX] = out[0];
 	s->r[X86_RBX] = out[1];
 	s->r[X86_RCX] = out[2];
@@ -282,22 +286,33 @@ X86_HELP(rdpmc)
 
 X86_HELP(rdmsr)
 {
+	const uint32_t msr = (uint32_t)s->r[X86_RCX];
 	uint64_t val;
 
 	unused(s, a, b, d);
 	x86_need_cpl0(s);
-	if (!x86_read_msr(s, (uint32_t)s->r[X86_RCX], &val))
-		x86_raise_error(s, X86_GP, 0);
+	if (!x86_read_msr(s, msr, &val)) {
+		if (!s->env->vmm_exits)
+			x86_raise_error(s, X86_GP, 0);
+		val = x86_ask(s, (struct exit){ EXIT_RDMSR, 8, msr, 0 });
+	}
 	put_edx_eax(s, val);
 	return 0;
 }
 
+/* A value that a register cannot have is a fault in any case. */
 X86_HELP(wrmsr)
 {
+	const uint32_t msr = (uint32_t)s->r[X86_RCX];
+	uint64_t old;
+
 	unused(s, a, b, d);
 	x86_need_cpl0(s);
-	if (!x86_write_msr(s, (uint32_t)s->r[X86_RCX], edx_eax(s)))
+	if (x86_write_msr(s, msr, edx_eax(s)))
+		return 0;
+	if (!s->env->vmm_exits || x86_read_msr(s, msr, &old))
 		x86_raise_error(s, X86_GP, 0);
+	x86_ask(s, (struct exit){ EXIT_WRMSR, 8, msr, edx_eax(s) });
 	return 0;
 }
 
@@ -481,5 +496,7 @@ X86_HELP(monitor)
 		x86_raise_error(s, X86_GP, 0);
 	if (!d)
 		x86_load(s, x86_linear(s, (unsigned)b, a, 1, X86_LOAD), 1);
+	if (s->env->vmm_exits)
+		x86_ask(s, (struct exit){ .why = d ? EXIT_MWAIT : EXIT_MONITOR });
 	return 0;
 }

@@ -15,7 +15,9 @@ enum { TSS_IO_BASE = 0x66 };
 
 static void make(void *cpu, struct lockstep_access *a)
 {
-	struct bus *ports = ((const struct x86 *)cpu)->env->ports;
+	const enum exit_why why = a->write ? EXIT_OUT : EXIT_IN;
+	struct x86 *s = cpu;
+	struct bus *ports = s->env->ports;
 
 	if (!ports)
 		a->ok = false;
@@ -23,6 +25,10 @@ static void make(void *cpu, struct lockstep_access *a)
 		a->ok = bus_write(ports, a->at, a->val, a->size);
 	else
 		a->ok = bus_read(ports, a->at, &a->val, a->size);
+	if (a->ok || !s->env->vmm_exits)
+		return;
+	a->val = x86_ask(s, (struct exit){ why, (uint8_t)a->size, a->at, a->val });
+	a->ok = true;
 }
 
 uint32_t x86_in(struct x86 *s, uint16_t port, unsigned size)
@@ -33,7 +39,7 @@ uint32_t x86_in(struct x86 *s, uint16_t port, unsigned size)
 
 	cpu_lockstep_access(s->lockstep, s, &a, make);
 	if (a.ok)
-		return (uint32_t)a.val;
+		return (uint32_t)a.val & UINT32_MAX >> (32 - 8 * size);
 	if (size == 1)
 		return 0xff;
 	val = x86_in(s, port, half);

@@ -74,6 +74,9 @@ struct x86_regs {
 	uint8_t nmi_masked; /* until IRET */
 	uint8_t nmi_pending, init_pending;
 	uint16_t sipi; /* a startup message waits: its vector + 1; 0: none */
+	/* This exception + 1 is delivered before the next instruction; 0: none */
+	uint8_t exception, exception_has_error;
+	uint32_t exception_error;
 };
 
 enum { X86_SHADOW_STI = 1, X86_SHADOW_SS = 2 };

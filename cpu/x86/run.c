@@ -100,8 +100,12 @@ static bool before(struct x86 *s, struct exit *x)
 {
 	if (atomic_load_explicit(&s->attention, memory_order_relaxed) && !attend(s, x))
 		return false;
-	if (unlikely(s->look))
+	if (unlikely(s->look)) {
 		look_at_lines(s);
+		/* The interrupt controller may have kicked when it was asked. */
+		if (atomic_load_explicit(&s->attention, memory_order_relaxed) && !attend(s, x))
+			return false;
+	}
 	if (unlikely(is_asleep(s))) {
 		x->why = EXIT_HALT;
 		return false;
@@ -295,7 +299,18 @@ static void finish_asking(struct x86 *s)
 	s->answers.at = 0;
 	x86_run_some(s, 1);
 	x86_forget_answers(s);
-	x86_next_slice(s, INT64_MAX);
+}
+
+/* An exception that came with the state. */
+static _Noreturn void raise_given(struct x86 *s)
+{
+	const enum x86_vector vector = (enum x86_vector)(s->exception - 1);
+
+	s->exception = 0;
+	s->halted = false;
+	if (s->exception_has_error)
+		x86_raise_error(s, vector, s->exception_error);
+	x86_raise(s, vector);
 }
 
 void x86_run(struct x86 *s, struct exit *x, uint64_t turn)
@@ -330,8 +345,11 @@ void x86_run(struct x86 *s, struct exit *x, uint64_t turn)
 	default:
 		if (s->answered)
 			finish_asking(s);
+		if (s->exception)
+			raise_given(s);
 		break;
 	}
+	x86_next_slice(s, INT64_MAX);
 	if (s->lockstep)
 		run_lockstep(s, x);
 	else if (s->jit && !(turn && turn <= EXACT))
@@ -377,6 +395,7 @@ void x86_init(struct x86 *s)
 	s->dr[6] = 0xffff0ff0;
 	s->dr[7] = 0x400;
 	s->halted = s->nmi_masked = false;
+	s->exception = 0;
 	x86_forget_answers(s);
 	s->shadow = 0;
 	s->dr6_pending = 0;

@@ -152,6 +152,9 @@ struct x86 {
 	struct exit exit;
 	unsigned dr6_pending; /* debug traps that the current instruction has met */
 	bool step_over;       /* it is not single-stepped: it entered a handler that TF is off in */
+	/* The next instruction is this exception + 1 (x86_regs.exception); 0: it is not. */
+	uint8_t exception, exception_has_error;
+	uint32_t exception_error;
 	uint8_t
 	    delivering; /* the exception whose handler is being entered, + 1; X86_JMP_RETRY: 0 */
 

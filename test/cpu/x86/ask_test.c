@@ -50,11 +50,20 @@ static void make_tables(struct rig *g)
 	put64(g, GDT + 16, 0x00cf93000000ffff);
 	for (n = 0; n < 32; n++) {
 		put64(g, IDT + 16 * n,
-		    0x8e00000800000000 | ((HANDLER & 0xffffull) + 16 * n) |
+		    0x8e0000080000 | ((HANDLER & 0xffffull) + 16 * n) |
 			(uint64_t)(HANDLER >> 16) << 48);
 		put64(g, IDT + 16 * n + 8, 0);
 		g->ram[HANDLER + 16 * n] = 0xf4; /* hlt */
 	}
+}
+
+static bool change_cpuid(void *machine, unsigned id, uint32_t leaf, uint32_t sub, uint32_t out[4])
+{
+	(void)machine;
+	(void)id;
+	if (leaf == 0x40000001)
+		memcpy(out, (uint32_t[]){ 1, 2, 3, sub }, 4 * sizeof *out);
+	return leaf == 0x40000002;
 }
 
 static struct rig *start(bool jit)
@@ -67,10 +76,13 @@ static struct rig *start(bool jit)
 	memset(g->ram, 0, RAM);
 	g->env = (struct cpu_env){ .mem = mem_new(),
 		.bus = bus_new(),
+		.model = "best,+monitor",
+		.cpuid = change_cpuid,
 		.clock = clock_new(),
 		.jit = jit,
 		.eager = jit,
-		.hole_exits = true };
+		.hole_exits = true,
+		.vmm_exits = true };
 	assert_int_equal(mem_map(g->env.mem, 0, g->ram, RAM, &e), 0);
 	g->cpu = cpu_x86_64.new(&g->env, 0, NULL, &e);
 	if (!g->cpu)
@@ -316,6 +328,146 @@ static void read_only_ram_is_read(void **state)
 	mem_protect(g->env.mem, 0, RAM, 0);
 }
 
+static void comes_out(struct rig *g, enum exit_why why, uint64_t addr, unsigned size)
+{
+	go_on(g);
+	assert_int_equal(g->x.why, why);
+	assert_int_equal(g->x.addr, addr);
+	assert_int_equal(g->x.size, size);
+}
+
+static void ports_come_out(void **state)
+{
+	struct rig *g = *state;
+
+	/* in ax, dx; out 0x20, eax; in al, 7 */
+	LOAD(0x66, 0xed, 0xe7, 0x20, 0xe4, 7);
+	g->r.r[X86_RDX] = 0xfedc;
+	g->r.r[X86_RAX] = 0x11111111;
+	cpu_x86_64.set(g->cpu, X86_REGS_INT, &g->r);
+	comes_out(g, EXIT_IN, 0xfedc, 2);
+	g->x.val = UINT64_MAX - 1;
+	comes_out(g, EXIT_OUT, 0x20, 4);
+	assert_int_equal(g->x.val, 0x1111fffe);
+	comes_out(g, EXIT_IN, 7, 1);
+	g->x.val = 0x42;
+	halts(g);
+	assert_int_equal(g->r.r[X86_RAX], 0x1111ff42);
+
+	LOAD(0xf3, 0x66, 0x6d, 0xf3, 0x6e); /* rep insw, rep outsb */
+	g->r.r[X86_RDX] = 0x1f0;
+	g->r.r[X86_RDI] = DATA;
+	g->r.r[X86_RCX] = 2;
+	cpu_x86_64.set(g->cpu, X86_REGS_INT, &g->r);
+	comes_out(g, EXIT_IN, 0x1f0, 2);
+	g->x.val = 0x1234;
+	comes_out(g, EXIT_IN, 0x1f0, 2);
+	assert_int_equal(g->r.r[X86_RCX], 1);
+	g->x.val = 0x5678;
+	halts(g);
+	assert_memory_equal(g->ram + DATA, "\x34\x12\x78\x56", 4);
+
+	/* From the hole to a port. */
+	LOAD(0x6f); /* outsd */
+	g->r.r[X86_RSI] = HOLE;
+	cpu_x86_64.set(g->cpu, X86_REGS_INT, &g->r);
+	reads(g, HOLE, 4, 0xabcdef01);
+	comes_out(g, EXIT_OUT, 0, 4);
+	assert_int_equal(g->x.val, 0xabcdef01);
+	halts(g);
+	assert_int_equal(g->r.r[X86_RSI], HOLE + 4);
+}
+
+static void registers_that_are_not_there_come_out(void **state)
+{
+	struct rig *g = *state;
+
+	LOAD(0x0f, 0x32, 0x0f, 0x30); /* rdmsr; wrmsr */
+	g->r.r[X86_RCX] = 0x1b;       /* IA32_APIC_BASE: there is no APIC */
+	cpu_x86_64.set(g->cpu, X86_REGS_INT, &g->r);
+	comes_out(g, EXIT_RDMSR, 0x1b, 8);
+	g->x.val = 0x1fee00900;
+	comes_out(g, EXIT_WRMSR, 0x1b, 8);
+	assert_int_equal(g->x.val, 0x1fee00900);
+	halts(g);
+	assert_int_equal(g->r.r[X86_RDX], 1);
+	/* A value that LSTAR cannot have is the guest's fault: #GP. */
+	LOAD(0x0f, 0x30);
+	g->r.r[X86_RCX] = 0xc0000082;
+	g->r.r[X86_RDX] = 0x40000000;
+	cpu_x86_64.set(g->cpu, X86_REGS_INT, &g->r);
+	halts(g);
+	assert_int_equal(g->r.rip, HANDLER + 16 * X86_GP + 1);
+}
+
+static void instructions_come_out(void **state)
+{
+	struct rig *g = *state;
+
+	LOAD(0x0f, 0xa2); /* cpuid */
+	g->r.r[X86_RAX] = 0x40000001;
+	g->r.r[X86_RCX] = 9;
+	cpu_x86_64.set(g->cpu, X86_REGS_INT, &g->r);
+	halts(g);
+	assert_int_equal(g->r.r[X86_RAX], 1);
+	assert_int_equal(g->r.r[X86_RBX], 2);
+	assert_int_equal(g->r.r[X86_RDX], 9);
+	LOAD(0x0f, 0xa2);
+	g->r.r[X86_RAX] = 0x40000002;
+	cpu_x86_64.set(g->cpu, X86_REGS_INT, &g->r);
+	comes_out(g, EXIT_CPUID, 0x40000002, 0);
+	assert_int_equal(g->r.rip, CODE);
+	LOAD(0x0f, 0x01, 0xc8, 0x0f, 0x01, 0xc9); /* monitor; mwait */
+	comes_out(g, EXIT_MONITOR, 0, 0);
+	comes_out(g, EXIT_MWAIT, 0, 0);
+	halts(g);
+	LOAD(0xff, 0xe3); /* jmp rbx */
+	comes_out(g, EXIT_FETCH, HOLE, 1);
+	assert_int_equal(g->r.rip, HOLE);
+	halts(g); /* nobody has an instruction there */
+	assert_int_equal(g->r.rip, HANDLER + 16 * X86_GP + 1);
+}
+
+static void pages_without_code(void **state)
+{
+	struct rig *g = *state;
+
+	LOAD(0x90);
+	assert_int_equal(mem_protect(g->env.mem, 0, RAM, MEM_NO_EXEC), 0);
+	cpu_x86_64.fence(g->cpu, false);
+	comes_out(g, EXIT_FETCH, CODE, 1);
+	assert_int_equal(mem_protect(g->env.mem, 0, RAM, 0), 0);
+	g->x.why = EXIT_KICKED;
+	halts(g);
+	assert_int_equal(g->r.rip, CODE + 2);
+}
+
+/* One that came with the state, with its error code, before the instruction. */
+static void an_exception_can_be_given(void **state)
+{
+	struct rig *g = *state;
+	uint64_t frame[2];
+
+	LOAD(0x90);
+	g->r.exception = X86_GP + 1;
+	g->r.exception_has_error = 1;
+	g->r.exception_error = 0x1234;
+	cpu_x86_64.set(g->cpu, X86_REGS_STATE, &g->r);
+	halts(g);
+	assert_int_equal(g->r.rip, HANDLER + 16 * X86_GP + 1);
+	memcpy(frame, g->ram + g->r.r[X86_RSP], sizeof frame);
+	assert_int_equal(frame[0], 0x1234);
+	assert_int_equal(frame[1], CODE);
+	assert_int_equal(g->r.exception, 0);
+	LOAD(0x90);
+	g->r.exception = X86_UD + 1;
+	g->r.exception_has_error = 0;
+	cpu_x86_64.set(g->cpu, X86_REGS_STATE, &g->r);
+	halts(g);
+	assert_int_equal(g->r.rip, HANDLER + 16 * X86_UD + 1);
+	assert_int_equal(g->r.r[X86_RSP], STACK - 40);
+}
+
 int main(void)
 {
 #define TEST(fn)                                                                                   \
@@ -330,6 +482,11 @@ int main(void)
 		TEST(a_turn_of_one_finishes_the_instruction),
 		TEST(a_fault_forgets_answers),
 		TEST(read_only_ram_is_read),
+		TEST(ports_come_out),
+		TEST(registers_that_are_not_there_come_out),
+		TEST(instructions_come_out),
+		TEST(pages_without_code),
+		TEST(an_exception_can_be_given),
 	};
 #undef TEST
 
