@@ -34,8 +34,9 @@ struct cpu_env {
 	bool paths;          /* and so are paths: what is hot elsewhere */
 	bool hole_exits;     /* accesses that nobody answers come out as EXIT_READ and EXIT_WRITE */
 	bool vmm_exits;      /* and so do I/O ports, MSRs, and more: core/exit.h */
-	bool parallel;       /* CPUs run on several host threads */
-	bool background;     /* paths are compiled on one more; runs do not repeat exactly then */
+	bool unwatched;  /* memory changes between runs without mem_written; code is looked at */
+	bool parallel;   /* CPUs run on several host threads */
+	bool background; /* paths are compiled on one more; runs do not repeat exactly then */
 	/* This CPU has to look up if it is halted: its own timer fired.  May be NULL. */
 	void (*wake)(void *machine, unsigned id);
 	/* May change what CPUID gives; true: it comes out as EXIT_CPUID (vmm_exits).  NULL: never.

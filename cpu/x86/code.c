@@ -84,6 +84,10 @@ static const uint8_t *find(struct x86 *s, uint64_t linear)
 	}
 	if (!(atomic_load(mem_flags(s->env->mem, w.pa)) & MEM_CODE))
 		x86_vm_watch(s, w.pa, page);
+	if (unlikely(s->env->unwatched) && x86_vm_was_changed(s, page) && s->compiled) {
+		s->single = true;
+		longjmp(s->trap, X86_JMP_RETRY);
+	}
 	tlb_fill(&s->code->fetch[user], false, linear, page, !w.global);
 	s->code->pa[user][tlb_slot(linear)] = w.pa & ~PAGE_MASK;
 	if (!w.global)

@@ -323,6 +323,8 @@ void x86_run(struct x86 *s, struct exit *x, uint64_t turn)
 	s->count_end = retired + (uint64_t)s->left;
 	x86_apic_moved(s); /* before the first run there was none */
 	x86_vm_enter(s);
+	if (s->env->unwatched)
+		x86_code_unlink(s, true);
 	switch (setjmp(s->trap)) {
 	case X86_JMP_EXCEPTION:
 		s->compiled = s->single = false;

@@ -20,6 +20,39 @@ bool x86_vm_gives_up(struct x86 *s, uint64_t pa)
 	return atomic_load(writes_to(s->vm, pa)) >= TOO_MANY_WRITES;
 }
 
+static struct x86_sum *sum_of(struct x86_vm *vm, const uint8_t *host)
+{
+	return &vm->sums[(uintptr_t)host >> MEM_PAGE_BITS & (X86_SUMS - 1)];
+}
+
+/* FNV-1a by words: it is not for enemies, who could only fool themselves. */
+static uint64_t checksum(const uint8_t *page)
+{
+	uint64_t sum = 0xcbf29ce484222325, word;
+	unsigned i;
+
+	for (i = 0; i < MEM_PAGE; i += 8) {
+		memcpy(&word, page + i, 8);
+		sum = (sum ^ word) * 0x100000001b3;
+	}
+	return sum ? sum : 1;
+}
+
+bool x86_vm_was_changed(struct x86 *s, const uint8_t *page)
+{
+	struct x86_sum *at = sum_of(s->vm, page);
+	const uint64_t sum = checksum(page);
+
+	if (atomic_load(&at->page) == (uintptr_t)page && atomic_load(&at->sum) == sum)
+		return false;
+	if (s->compiled) /* which is not thrown away while it runs: this comes again */
+		return true;
+	x86_vm_changed(s, page, MEM_PAGE);
+	atomic_store(&at->page, (uintptr_t)page);
+	atomic_store(&at->sum, sum);
+	return true;
+}
+
 void x86_vm_changed(struct x86 *s, const uint8_t *host, uint64_t len)
 {
 	const uintptr_t last = ((uintptr_t)host + len - 1) >> X86_PIECE_BITS;
@@ -28,6 +61,8 @@ void x86_vm_changed(struct x86 *s, const uint8_t *host, uint64_t len)
 	for (piece = (uintptr_t)host >> X86_PIECE_BITS; piece <= last; piece++)
 		atomic_fetch_add(x86_piece(s->vm, (const uint8_t *)(piece << X86_PIECE_BITS)), 1);
 	atomic_fetch_add(&s->vm->epoch, 2);
+	if (s->vm->sums)
+		atomic_store(&sum_of(s->vm, host)->sum, 0);
 	x86_jit_written(s, host, len);
 }
 
@@ -64,8 +99,13 @@ int x86_vm_new(struct x86 *s, struct err *e)
 		return 0;
 	}
 	s->vm = calloc(1, sizeof *s->vm);
-	if (!s->vm)
+	if (s->vm && s->env->unwatched)
+		s->vm->sums = calloc(X86_SUMS, sizeof *s->vm->sums);
+	if (!s->vm || (s->env->unwatched && !s->vm->sums)) {
+		free(s->vm);
+		s->vm = NULL;
 		return err_set(e, ENOMEM, "x86: no memory for a CPU");
+	}
 	gate_init(&s->vm->gate);
 	mutex_init(&s->vm->bus);
 	mem_on_code_write(s->env->mem, code_written, s);
@@ -79,6 +119,7 @@ void x86_vm_free(struct x86 *s)
 	mem_on_code_write(s->env->mem, NULL, NULL);
 	mutex_fini(&s->vm->bus);
 	gate_fini(&s->vm->gate);
+	free(s->vm->sums);
 	free(s->vm);
 }
 

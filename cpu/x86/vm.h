@@ -12,7 +12,14 @@
  * grows when code in it may have been written.  A page of which something was decoded carries
  * MEM_CODE: then no CPU has a store TLB entry for it, and all stores to it come to mem_written.
  */
-enum { X86_PIECE_BITS = 7, X86_PIECES = 1 << 15, X86_COUNTERS = 1 << 12 };
+enum { X86_PIECE_BITS = 7, X86_PIECES = 1 << 15, X86_COUNTERS = 1 << 12, X86_SUMS = 1 << 12 };
+
+/* A page with code, and a checksum of it as long as all that was made of it is of these bytes; 0:
+ * that is not known. */
+struct x86_sum {
+	_Atomic uintptr_t page;
+	_Atomic uint64_t sum;
+};
 
 struct x86_vm {
 	struct gate gate;
@@ -21,6 +28,8 @@ struct x86_vm {
 	_Atomic uint32_t epoch; /* even; grows when any number does */
 	/* Stores to pages with MEM_CODE since something was decoded there; pages share them. */
 	_Atomic uint8_t writes[X86_COUNTERS];
+	struct x86_sum
+	    *sums; /* X86_SUMS of them by host page, for memory that is unwatched; or NULL */
 };
 
 static inline _Atomic uint32_t *x86_piece(struct x86_vm *vm, const uint8_t *host)
@@ -45,6 +54,9 @@ void x86_vm_together(struct x86 *);
 void x86_vm_changed(struct x86 *, const uint8_t *host, uint64_t len);
 /* From now on stores to the page of RAM at pa are seen. */
 void x86_vm_watch(struct x86 *, uint64_t pa, const uint8_t *page);
+/* Before something of a page with code is executed the first time in a run: whether it was changed
+ * by somebody who did not say so.  For x86_vm_changed. */
+bool x86_vm_was_changed(struct x86 *, const uint8_t *page);
 /* Whether the next store to code there is the last that is. */
 bool x86_vm_gives_up(struct x86 *, uint64_t pa);
 

@@ -82,7 +82,8 @@ static struct rig *start(bool jit)
 		.jit = jit,
 		.eager = jit,
 		.hole_exits = true,
-		.vmm_exits = true };
+		.vmm_exits = true,
+		.unwatched = true };
 	assert_int_equal(mem_map(g->env.mem, 0, g->ram, RAM, &e), 0);
 	g->cpu = cpu_x86_64.new(&g->env, 0, NULL, &e);
 	if (!g->cpu)
@@ -124,7 +125,6 @@ static void load(struct rig *g, const void *code, size_t len)
 
 	memcpy(g->ram + CODE, code, len);
 	g->ram[CODE + len] = 0xf4;
-	mem_written(g->env.mem, CODE, len + 1);
 	cpu_x86_64.reset(g->cpu);
 	cpu_x86_64.get(g->cpu, X86_REGS_ALL, &g->r);
 	for (n = 0; n < X86_NSEGS; n++)
@@ -468,6 +468,43 @@ static void an_exception_can_be_given(void **state)
 	assert_int_equal(g->r.r[X86_RSP], STACK - 40);
 }
 
+/* A program of two pages that the host changes between two runs; what was compiled, too. */
+static void changed_code_is_seen(void **state)
+{
+	struct rig *g = *state;
+	unsigned n;
+
+	LOAD(0xb0, 1, 0xe9, 0xf9, 0x0f, 0, 0); /* mov al, 1; jmp CODE + 0x1000 */
+	for (n = 0; n < 100; n++) {
+		memcpy(g->ram + CODE + 0x1000, (uint8_t[]){ 0xb4, (uint8_t)(n / 3), 0xf4 }, 3);
+		g->ram[CODE + 1] = (uint8_t)(n / 5);
+		g->r.rip = CODE;
+		g->r.halted = 0;
+		cpu_x86_64.set(g->cpu, X86_REGS_INT | X86_REGS_STATE, &g->r);
+		halts(g);
+		assert_int_equal(g->r.r[X86_RAX] & 0xffff, n / 3 << 8 | n / 5);
+	}
+}
+
+/* What the guest has stored over code, and the host has put back. */
+static void code_that_both_change(void **state)
+{
+	struct rig *g = *state;
+	unsigned n;
+
+	/* mov al, 1; mov byte [rip - 8], 2: its own operand */
+	LOAD(0xb0, 1, 0xc6, 0x05, 0xf8, 0xff, 0xff, 0xff, 2);
+	for (n = 0; n < 20; n++) {
+		g->ram[CODE + 1] = 1;
+		g->r.rip = CODE;
+		g->r.halted = 0;
+		cpu_x86_64.set(g->cpu, X86_REGS_INT | X86_REGS_STATE, &g->r);
+		halts(g);
+		assert_int_equal(g->r.r[X86_RAX] & 0xff, 1);
+		assert_int_equal(g->ram[CODE + 1], 2);
+	}
+}
+
 int main(void)
 {
 #define TEST(fn)                                                                                   \
@@ -487,6 +524,8 @@ int main(void)
 		TEST(instructions_come_out),
 		TEST(pages_without_code),
 		TEST(an_exception_can_be_given),
+		TEST(changed_code_is_seen),
+		TEST(code_that_both_change),
 	};
 #undef TEST
 
