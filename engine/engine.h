@@ -40,6 +40,11 @@ struct engine_class {
 	void *(*ram_new)(struct engine *, size_t len, struct err *);
 	void (*ram_free)(struct engine *, void *, size_t len);
 	int (*map)(struct engine *, uint64_t gpa, void *hva, size_t len, struct err *);
+	/* Takes away again what map took at once, or says what CPUs may do there beside reading:
+	 * what they may not comes out as EXIT_WRITE and EXIT_FETCH.  While no CPU runs.  hva may be
+	 * any memory of the caller's.  NULL: the engine cannot. */
+	int (*unmap)(struct engine *, uint64_t gpa, size_t len, struct err *);
+	int (*protect)(struct engine *, uint64_t gpa, size_t len, bool write, bool execute);
 
 	struct vcpu *(*vcpu_new)(struct engine *, unsigned id, struct err *);
 	void (*vcpu_free)(struct vcpu *);

@@ -14,12 +14,14 @@ struct engine {
 	const struct cpu_class *cpu;
 	struct cpu_env env;
 	struct cpu *first; /* the VM's CPU 0, which owns what they share */
+	struct vcpu *vcpus;
 };
 
 struct vcpu {
 	const struct cpu_class *class;
 	struct engine *engine;
 	struct cpu *cpu;
+	struct vcpu *next;
 };
 
 int soft_probe(const struct cpu_class *cpu, struct err *e)
@@ -65,6 +67,32 @@ int soft_map(struct engine *g, uint64_t gpa, void *hva, size_t len, struct err *
 	return mem_map(g->env.mem, gpa, hva, len, e);
 }
 
+/* In this order: a CPU that runs next has forgotten where it was. */
+static void forget_all(struct engine *g)
+{
+	for (struct vcpu *v = g->vcpus; v; v = v->next)
+		g->cpu->fence(v->cpu, false);
+}
+
+int soft_unmap(struct engine *g, uint64_t gpa, size_t len, struct err *e)
+{
+	int rc = mem_unmap(g->env.mem, gpa, len);
+
+	if (rc)
+		return err_set(e, -rc, "soft: no memory was mapped as that");
+	forget_all(g);
+	return 0;
+}
+
+int soft_protect(struct engine *g, uint64_t gpa, size_t len, bool write, bool execute)
+{
+	int rc =
+	    mem_protect(g->env.mem, gpa, len, (write ? 0 : MEM_ROM) | (execute ? 0 : MEM_NO_EXEC));
+
+	forget_all(g);
+	return rc;
+}
+
 struct vcpu *soft_vcpu_new(struct engine *g, unsigned id, struct err *e)
 {
 	struct vcpu *v = calloc(1, sizeof *v);
@@ -82,6 +110,8 @@ struct vcpu *soft_vcpu_new(struct engine *g, unsigned id, struct err *e)
 	}
 	if (!g->first)
 		g->first = v->cpu;
+	v->next = g->vcpus;
+	g->vcpus = v;
 	return v;
 }
 
@@ -89,6 +119,11 @@ void soft_vcpu_free(struct vcpu *v)
 {
 	if (!v)
 		return;
+	for (struct vcpu **at = &v->engine->vcpus; *at; at = &(*at)->next)
+		if (*at == v) {
+			*at = v->next;
+			break;
+		}
 	if (v->cpu == v->engine->first)
 		v->engine->first = NULL;
 	v->class->free(v->cpu);
