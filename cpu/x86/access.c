@@ -145,6 +145,8 @@ uint64_t x86_ask(struct x86 *s, struct exit x)
 		a->at = a->n;
 		return s->exit.val;
 	}
+	if (s->bus_locked)
+		x86_bus_unlock(s);
 	s->exit = x;
 	s->asked = true;
 	x86_attend(s, X86_ATT_EXIT);

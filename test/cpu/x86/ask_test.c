@@ -83,7 +83,8 @@ static struct rig *start(bool jit)
 		.eager = jit,
 		.hole_exits = true,
 		.vmm_exits = true,
-		.unwatched = true };
+		.unwatched = true,
+		.parallel = true }; /* the bus is locked by a mutex then */
 	assert_int_equal(mem_map(g->env.mem, 0, g->ram, RAM, &e), 0);
 	g->cpu = cpu_x86_64.new(&g->env, 0, NULL, &e);
 	if (!g->cpu)
