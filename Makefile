@@ -30,10 +30,12 @@ LISTS = $(KINDS:%=$O/%_list.c)
 X86_OPS = $(sort $(wildcard cpu/x86/*.ops))
 GEN = $(patsubst %.dec,$O/%_dec.h,$(wildcard cpu/*/*.dec)) $O/cpu/x86/x86_ops.h
 OBJ = $(SRC:%.c=$O/%.o) $(LISTS:%.c=%.o)
+# A library of its own: NetBSD's API for virtual machines.
+NVMM = $(patsubst %.c,$O/%.o,$(wildcard lib/nvmm/*.c))
 CMD = $(patsubst %.c,$O/%.o,$(wildcard cmd/*.c))
 TESTS = $(patsubst %.c,$O/%,$(shell find test -name '*_test.c'))
 
-all: $O/lodge $O/liblodge.a $O/liblodge.so $O/lodge.pc
+all: $O/lodge $O/liblodge.a $O/liblodge.so $O/lodge.pc $O/libnvmm.so
 
 $O/lodge: $(CMD) $O/liblodge.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(EDIT:%=-l%)
@@ -41,6 +43,8 @@ $O/liblodge.a: $(OBJ)
 	rm -f $@ && $(AR) rcs $@ $^
 $O/liblodge.so: $(OBJ)
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,-soname,liblodge.so.0 -o $@ $^ $(LDLIBS)
+$O/libnvmm.so: $(NVMM) $O/liblodge.a
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libnvmm.so.0 -Wl,--exclude-libs,ALL -o $@ $^ $(LDLIBS)
 $O/lodge.pc: lodge.pc.in include/lodge.h
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@FOUND@|$(FOUND:%=-l%)|' lodge.pc.in > $@
 
@@ -65,6 +69,9 @@ tests: $(TESTS) $O/test/no_wx
 $O/test/no_wx: $O/test/no_wx.o
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^
 $O/test/%_test: $O/test/%_test.o $O/liblodge.a
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+
+$O/test/lib/nvmm%_test: $O/test/lib/nvmm%_test.o $(NVMM) $O/liblodge.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
 
 # It has memory and exceptions of its own, and takes the rest of the CPU from the library.
@@ -112,6 +119,9 @@ install: all
 	install -m 644 $O/liblodge.a $(DESTDIR)$(PREFIX)/lib/liblodge.a
 	install -m 755 $O/liblodge.so $(DESTDIR)$(PREFIX)/lib/liblodge.so.0
 	ln -sf liblodge.so.0 $(DESTDIR)$(PREFIX)/lib/liblodge.so
+	install -m 755 $O/libnvmm.so $(DESTDIR)$(PREFIX)/lib/libnvmm.so.0
+	ln -sf libnvmm.so.0 $(DESTDIR)$(PREFIX)/lib/libnvmm.so
+	install -m 644 include/nvmm.h $(DESTDIR)$(PREFIX)/include/nvmm.h
 	install -m 644 $O/lodge.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/lodge.pc
 	install -m 644 include/lodge.h $(DESTDIR)$(PREFIX)/include/lodge.h
 	install -m 644 doc/lodge.1 doc/lodge-img.1 $(DESTDIR)$(PREFIX)/share/man/man1/
@@ -133,4 +143,4 @@ clean:
 
 .PHONY: all tests check fuzz-insn demo bench install clean
 .SECONDARY:
--include $(OBJ:.o=.d) $(CMD:.o=.d) $(TESTS:%=%.d)
+-include $(OBJ:.o=.d) $(NVMM:.o=.d) $(CMD:.o=.d) $(TESTS:%=%.d)

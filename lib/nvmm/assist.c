@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * nvmm_assist_io and nvmm_assist_mem.  The engine has the instruction half done and asks for what
+ * it needs; so it is no emulator of a few instructions but the processor itself that ends it, and
+ * there is no instruction that this cannot do.  One with REP comes out for each iteration.
+ */
+#include <errno.h>
+
+#include "base/bytes.h"
+#include "lib/nvmm/vmm.h"
+
+static bool is_port(const struct exit *x)
+{
+	return x->why == EXIT_IN || x->why == EXIT_OUT;
+}
+
+static bool is_memory(const struct exit *x)
+{
+	return x->why == EXIT_READ || x->why == EXIT_WRITE;
+}
+
+static int call_io(struct nvmm_machine *mach, struct nvmm_vcpu *vcpu, struct exit *x)
+{
+	uint8_t data[8] = { 0 };
+	struct nvmm_io io = { .mach = mach,
+		.vcpu = vcpu,
+		.port = (uint16_t)x->addr,
+		.in = x->why == EXIT_IN,
+		.size = x->size,
+		.data = data };
+
+	if (!vcpu->cbs.io)
+		return -EINVAL;
+	put_le(data, x->val, x->size);
+	vcpu->cbs.io(&io);
+	if (x->why == EXIT_IN)
+		x->val = get_le(data, x->size);
+	return 0;
+}
+
+static int call_mem(struct nvmm_machine *mach, struct nvmm_vcpu *vcpu, struct exit *x)
+{
+	uint8_t data[8] = { 0 };
+	struct nvmm_mem mem = { .mach = mach,
+		.vcpu = vcpu,
+		.gpa = x->addr,
+		.write = x->why == EXIT_WRITE,
+		.size = x->size,
+		.data = data };
+
+	if (!vcpu->cbs.mem)
+		return -EINVAL;
+	put_le(data, x->val, x->size);
+	vcpu->cbs.mem(&mem);
+	if (x->why == EXIT_READ)
+		x->val = get_le(data, x->size);
+	return 0;
+}
+
+/* Ends the instruction at RIP; 1: it, or an interrupt in its place, came out with something else.
+ */
+static int finish(struct nvmm_machine *mach, struct nvmm_vcpu *vcpu, struct nvmm_comm_page *p)
+{
+	bool answered;
+	int rc;
+
+	do {
+		answered = p->asked;
+		rc = 0;
+		if (!answered)
+			p->x.why = EXIT_KICKED;
+		else if (is_port(&p->x))
+			rc = call_io(mach, vcpu, &p->x);
+		else
+			rc = call_mem(mach, vcpu, &p->x);
+		if (rc)
+			return rc;
+		vmm_run(p, 1);
+		p->asked = is_port(&p->x) || is_memory(&p->x);
+		/* A kick before it began; behind an answer, the instruction is done. */
+	} while (p->asked || (p->x.why == EXIT_KICKED && !answered));
+	return p->x.why != EXIT_TURN && p->x.why != EXIT_KICKED;
+}
+
+static int assist(struct nvmm_machine *mach, struct nvmm_vcpu *vcpu, uint64_t reason)
+{
+	struct nvmm_comm_page *p = vmm_cpu(mach, vcpu);
+	int rc;
+
+	if (!p)
+		return -1;
+	if (p->exit.reason != reason)
+		return vmm_fail(EINVAL);
+	/* The guest jumped there; NVMM cannot read such instructions either. */
+	if (p->x.why == EXIT_FETCH)
+		return vmm_fail(EFAULT);
+	/* With another state it may be another instruction by now. */
+	rc = vmm_push(p);
+	if (!rc)
+		rc = finish(mach, vcpu, p);
+	if (rc < 0)
+		return vmm_fail(-rc);
+	p->held = rc;
+	return 0;
+}
+
+int nvmm_assist_io(struct nvmm_machine *mach, struct nvmm_vcpu *vcpu)
+{
+	return assist(mach, vcpu, NVMM_VCPU_EXIT_IO);
+}
+
+int nvmm_assist_mem(struct nvmm_machine *mach, struct nvmm_vcpu *vcpu)
+{
+	return assist(mach, vcpu, NVMM_VCPU_EXIT_MEMORY);
+}
