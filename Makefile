@@ -71,7 +71,7 @@ $O/test/no_wx: $O/test/no_wx.o
 $O/test/%_test: $O/test/%_test.o $O/liblodge.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
 
-$O/test/lib/nvmm%_test: $O/test/lib/nvmm%_test.o $(NVMM) $O/liblodge.a
+$O/test/lib/nvmm_%_test: $O/test/lib/nvmm_%_test.o $(NVMM) $O/liblodge.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
 
 # It has memory and exceptions of its own, and takes the rest of the CPU from the library.
