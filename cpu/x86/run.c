@@ -52,6 +52,15 @@ static void look_at_a20(struct x86 *s)
 	x86_flush(s, true);
 }
 
+/* If entering the handler asks for something, it begins again with the answer. */
+static void enter_external(struct x86 *s, unsigned vector)
+{
+	s->external = (uint16_t)(vector + 1);
+	x86_interrupt(s, vector, X86_EVENT_EXTERNAL, false, 0);
+	s->external = 0;
+	x86_forget_answers(s);
+}
+
 /* INIT, SIPI, NMI, INTR; they stay where they are while they cannot be taken. */
 static void look_at_lines(struct x86 *s)
 {
@@ -78,7 +87,7 @@ static void look_at_lines(struct x86 *s)
 		s->halted = false;
 		s->nmi_masked = true;
 		s->look = true;
-		x86_interrupt(s, X86_NMI, X86_EVENT_EXTERNAL, false, 0);
+		enter_external(s, X86_NMI);
 		return;
 	}
 	if (!(s->eflags & FLAG_IF) || !(atomic_load(&s->lines) >> INTC_INTR & 1))
@@ -87,7 +96,7 @@ static void look_at_lines(struct x86 *s)
 	if (vector < 0)
 		return;
 	s->halted = false;
-	x86_interrupt(s, (unsigned)vector, X86_EVENT_EXTERNAL, false, 0);
+	enter_external(s, (unsigned)vector);
 }
 
 static bool is_asleep(const struct x86 *s)
@@ -290,27 +299,32 @@ static void take_answer(struct x86 *s, const struct exit *x)
 	s->asked = false;
 }
 
-/* The instruction that has answers comes before all else: what was read for it is not there a
- * second time. */
-static void finish_asking(struct x86 *s)
-{
-	if (atomic_load(&s->attention) & X86_ATT_PAGE)
-		x86_flush(s, true);
-	s->answers.at = 0;
-	x86_run_some(s, 1);
-	x86_forget_answers(s);
-}
-
 /* An exception that came with the state. */
 static _Noreturn void raise_given(struct x86 *s)
 {
 	const enum x86_vector vector = (enum x86_vector)(s->exception - 1);
 
-	s->exception = 0;
 	s->halted = false;
 	if (s->exception_has_error)
 		x86_raise_error(s, vector, s->exception_error);
 	x86_raise(s, vector);
+}
+
+/* What has answers comes before all else: what was read for it is not there a second time. */
+static void begin_again(struct x86 *s)
+{
+	if (!s->external && !s->exception && !s->answered)
+		return;
+	if (atomic_load(&s->attention) & X86_ATT_PAGE)
+		x86_flush(s, true);
+	s->answers.at = 0;
+	if (s->external)
+		enter_external(s, s->external - 1u);
+	else if (s->exception)
+		raise_given(s);
+	else
+		x86_run_some(s, 1);
+	x86_forget_answers(s);
 }
 
 void x86_run(struct x86 *s, struct exit *x, uint64_t turn)
@@ -328,12 +342,14 @@ void x86_run(struct x86 *s, struct exit *x, uint64_t turn)
 	switch (setjmp(s->trap)) {
 	case X86_JMP_EXCEPTION:
 		s->compiled = s->single = false;
-		x86_forget_answers(s);
+		s->external = 0;
 		/* It takes its share of the turn: a handler that faults for ever must not hang us.
 		 */
 		s->left--;
 		s->count_end--;
 		x86_deliver_raised(s);
+		s->exception = 0;
+		x86_forget_answers(s);
 		break;
 	case X86_JMP_RETRY:
 		s->compiled = false;
@@ -341,14 +357,14 @@ void x86_run(struct x86 *s, struct exit *x, uint64_t turn)
 		break;
 	case X86_JMP_SHUTDOWN:
 		s->compiled = s->single = false;
+		s->exception = 0;
+		s->external = 0;
+		x86_forget_answers(s);
 		x->why = EXIT_SHUTDOWN;
 		x86_vm_leave(s);
 		return;
 	default:
-		if (s->answered)
-			finish_asking(s);
-		if (s->exception)
-			raise_given(s);
+		begin_again(s);
 		break;
 	}
 	x86_next_slice(s, INT64_MAX);
@@ -398,6 +414,7 @@ void x86_init(struct x86 *s)
 	s->dr[7] = 0x400;
 	s->halted = s->nmi_masked = false;
 	s->exception = 0;
+	s->external = 0;
 	x86_forget_answers(s);
 	s->shadow = 0;
 	s->dr6_pending = 0;

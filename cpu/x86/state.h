@@ -155,6 +155,7 @@ struct x86 {
 	/* The next instruction is this exception + 1 (x86_regs.exception); 0: it is not. */
 	uint8_t exception, exception_has_error;
 	uint32_t exception_error;
+	uint16_t external; /* the interrupt whose handler is being entered, + 1 */
 	uint8_t
 	    delivering; /* the exception whose handler is being entered, + 1; X86_JMP_RETRY: 0 */
 

@@ -506,6 +506,53 @@ static void code_that_both_change(void **state)
 	}
 }
 
+/* A stack in the hole: each push of an exception comes out, and none twice. */
+static void handlers_can_have_a_stack_in_the_hole(void **state)
+{
+	struct rig *g = *state;
+	unsigned n;
+
+	LOAD(0x0f, 0x0b); /* ud2 */
+	g->r.r[X86_RSP] = HOLE + 0x100;
+	cpu_x86_64.set(g->cpu, X86_REGS_INT, &g->r);
+	for (n = 1; n <= 5; n++) {
+		go_on(g);
+		assert_int_equal(g->x.why, EXIT_WRITE);
+		assert_int_equal(g->x.addr, HOLE + 0x100 - 8 * n);
+		assert_int_equal(g->r.rip, CODE);
+	}
+	assert_int_equal(g->x.val, CODE);
+	halts(g);
+	assert_int_equal(g->r.rip, HANDLER + 16 * X86_UD + 1);
+	/* The same for one that came with the state. */
+	LOAD(0x90);
+	g->r.r[X86_RSP] = HOLE + 0x100;
+	g->r.exception = X86_UD + 1;
+	g->r.exception_has_error = 0;
+	cpu_x86_64.set(g->cpu, X86_REGS_INT | X86_REGS_STATE, &g->r);
+	for (n = 1; n <= 5; n++)
+		writes(g, HOLE + 0x100 - 8 * n, 8,
+		    n == 1   ? 16
+		    : n == 2 ? HOLE + 0x100
+		    : n == 3 ? 0x10002
+		    : n == 4 ? 8
+			     : CODE);
+	halts(g);
+	assert_int_equal(g->r.rip, HANDLER + 16 * X86_UD + 1);
+	/* And for an NMI. */
+	LOAD(0x90);
+	g->r.r[X86_RSP] = HOLE + 0x100;
+	cpu_x86_64.set(g->cpu, X86_REGS_INT, &g->r);
+	cpu_x86_64.irq(g->cpu, INTC_NMI, true);
+	for (n = 1; n <= 5; n++) {
+		go_on(g);
+		assert_int_equal(g->x.why, EXIT_WRITE);
+		assert_int_equal(g->x.addr, HOLE + 0x100 - 8 * n);
+	}
+	halts(g);
+	assert_int_equal(g->r.rip, HANDLER + 16 * X86_NMI + 1);
+}
+
 int main(void)
 {
 #define TEST(fn)                                                                                   \
@@ -525,6 +572,7 @@ int main(void)
 		TEST(instructions_come_out),
 		TEST(pages_without_code),
 		TEST(an_exception_can_be_given),
+		TEST(handlers_can_have_a_stack_in_the_hole),
 		TEST(changed_code_is_seen),
 		TEST(code_that_both_change),
 	};
