@@ -17,7 +17,7 @@
 
 /* NVMM comes out with NVMM_VCPU_EXIT_NONE whenever the host wants its processor: here it is every
  * so many instructions, so that programs which look for signals and times see them. */
-enum { SLICE = 2000000 };
+enum { SLICE = 200000 };
 
 /* While the program waits for the end of an NMI's handler, instructions are single ones, but not
  * for ever. */
