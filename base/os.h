@@ -28,6 +28,10 @@ void os_random(void *buf, size_t len); /* from the kernel's generator; never fai
 void *os_ram_new(size_t len, struct err *);
 void os_ram_free(void *, size_t len);
 void os_ram_discard(void *, size_t len);
+/* The pages at `at`, which somebody has mapped, become zeroed ones that have a second view: what is
+ * written in one is in both, and each may be protected and unmapped (os_ram_free) by itself.  0 or
+ * -errno. */
+int os_ram_share(void *at, size_t len, void **view);
 /* A part of such memory, whole pages, becomes what is at off in a file, a multiple of 64 KiB: pages
  * are read when they are touched, and what is written stays here.  The file must not change as
  * long as the memory is there. */
@@ -44,6 +48,9 @@ struct os_code {
 	const uint8_t *rx;
 	size_t size; /* whole pages */
 };
+/* A file of no bytes without a name, for memory that is mapped more than once: a descriptor, or -1
+ * with errno. */
+int os_nameless(void);
 int os_code_new(size_t size, struct os_code *, struct err *);
 void os_code_free(struct os_code *);
 

@@ -15,41 +15,17 @@
 #define MAP_NORESERVE 0
 #endif
 
-#ifdef __NetBSD__
-/* mmap(2): PaX MPROTECT asks for the rights of all views beforehand. */
-static int views(size_t size, struct os_code *c)
-{
-	void *rw, *rx;
-
-	rw = mmap(NULL, size, PROT_READ | PROT_WRITE | PROT_MPROTECT(PROT_EXEC),
-	    MAP_SHARED | MAP_ANON, -1, 0);
-	if (rw == MAP_FAILED)
-		return -errno;
-	rx = mremap(rw, size, NULL, size, MAP_REMAPDUP);
-	if (rx == MAP_FAILED || mprotect(rx, size, PROT_READ | PROT_EXEC) < 0) {
-		int rc = -errno;
-
-		if (rx != MAP_FAILED)
-			munmap(rx, size);
-		munmap(rw, size);
-		return rc;
-	}
-	*c = (struct os_code){ .rw = rw, .rx = rx, .size = size };
-	return 0;
-}
-#else
-/* A file without a name. */
-static int nameless(void)
+int os_nameless(void)
 {
 #if defined(__linux__)
 #ifdef MFD_NOEXEC_SEAL
 	/* Allowed whatever vm.memfd_noexec says (it is about execve); before Linux 6.3: EINVAL. */
-	int fd = memfd_create("lodge-code", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
+	int fd = memfd_create("lodge", MFD_CLOEXEC | MFD_NOEXEC_SEAL);
 
 	if (fd >= 0 || errno != EINVAL)
 		return fd;
 #endif
-	return memfd_create("lodge-code", MFD_CLOEXEC);
+	return memfd_create("lodge", MFD_CLOEXEC);
 #elif defined(SHM_ANON)
 	return shm_open(SHM_ANON, O_RDWR, 0);
 #elif defined(__OpenBSD__)
@@ -75,6 +51,29 @@ static int nameless(void)
 #endif
 }
 
+#ifdef __NetBSD__
+/* mmap(2): PaX MPROTECT asks for the rights of all views beforehand. */
+static int views(size_t size, struct os_code *c)
+{
+	void *rw, *rx;
+
+	rw = mmap(NULL, size, PROT_READ | PROT_WRITE | PROT_MPROTECT(PROT_EXEC),
+	    MAP_SHARED | MAP_ANON, -1, 0);
+	if (rw == MAP_FAILED)
+		return -errno;
+	rx = mremap(rw, size, NULL, size, MAP_REMAPDUP);
+	if (rx == MAP_FAILED || mprotect(rx, size, PROT_READ | PROT_EXEC) < 0) {
+		int rc = -errno;
+
+		if (rx != MAP_FAILED)
+			munmap(rx, size);
+		munmap(rw, size);
+		return rc;
+	}
+	*c = (struct os_code){ .rw = rw, .rx = rx, .size = size };
+	return 0;
+}
+#else
 static int map_views(int fd, size_t size, struct os_code *c)
 {
 	void *rw, *rx;
@@ -97,7 +96,7 @@ static int map_views(int fd, size_t size, struct os_code *c)
 
 static int views(size_t size, struct os_code *c)
 {
-	int rc, fd = nameless();
+	int rc, fd = os_nameless();
 
 	if (fd < 0)
 		return -errno;

@@ -61,6 +61,37 @@ void os_ram_discard(void *p, size_t len)
 		memset(p, 0, len);
 }
 
+static int share(int fd, void *at, size_t len, void **view)
+{
+	const int prot = PROT_READ | PROT_WRITE, flags = MAP_SHARED | MAP_NORESERVE;
+	void *p;
+
+	if (ftruncate(fd, (off_t)len) < 0)
+		return -errno;
+	p = mmap(NULL, len, prot, flags, fd, 0);
+	if (p == MAP_FAILED)
+		return -errno;
+	if (mmap(at, len, prot, flags | MAP_FIXED, fd, 0) == MAP_FAILED) {
+		int rc = -errno;
+
+		munmap(p, len);
+		return rc;
+	}
+	*view = p;
+	return 0;
+}
+
+int os_ram_share(void *at, size_t len, void **view)
+{
+	int rc, fd = os_nameless();
+
+	if (fd < 0)
+		return -errno;
+	rc = share(fd, at, len, view);
+	close(fd);
+	return rc;
+}
+
 int os_ram_map(void *p, size_t len, int fd, uint64_t off)
 {
 	if (mmap(p, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED, fd,
