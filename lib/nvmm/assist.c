@@ -5,6 +5,7 @@
  * there is no instruction that this cannot do.  One with REP comes out for each iteration.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "base/bytes.h"
 #include "lib/nvmm/vmm.h"
@@ -57,6 +58,14 @@ static int call_mem(struct nvmm_machine *mach, struct nvmm_vcpu *vcpu, struct ex
 	return 0;
 }
 
+/* What a callback gave other than an answer: it is no part of the instruction, and comes behind
+ * that (for registers), or now. */
+static int push_others(struct nvmm_comm_page *p)
+{
+	p->dirty &= ~(unsigned)X86_REGS_INT;
+	return vmm_push(p);
+}
+
 /* Ends the instruction at RIP; 1: it, or an interrupt in its place, came out with something else.
  */
 static int finish(struct nvmm_machine *mach, struct nvmm_vcpu *vcpu, struct nvmm_comm_page *p)
@@ -73,6 +82,8 @@ static int finish(struct nvmm_machine *mach, struct nvmm_vcpu *vcpu, struct nvmm
 			rc = call_io(mach, vcpu, &p->x);
 		else
 			rc = call_mem(mach, vcpu, &p->x);
+		if (!rc)
+			rc = push_others(p);
 		if (rc)
 			return rc;
 		vmm_run(p, 1);
@@ -82,9 +93,30 @@ static int finish(struct nvmm_machine *mach, struct nvmm_vcpu *vcpu, struct nvmm
 	return p->x.why != EXIT_TURN && p->x.why != EXIT_KICKED;
 }
 
+/* Registers that a callback has changed in the state stay as it wants them. */
+static int keep_changes(
+    struct nvmm_machine *mach, struct nvmm_vcpu *vcpu, const uint64_t before[NVMM_X64_NGPR])
+{
+	uint64_t *gprs = vcpu->state->gprs, wanted[NVMM_X64_NGPR];
+	unsigned n;
+
+	if (!memcmp(gprs, before, sizeof wanted))
+		return 0;
+	memcpy(wanted, gprs, sizeof wanted);
+	if (nvmm_vcpu_getstate(mach, vcpu, NVMM_X64_STATE_GPRS))
+		return -1;
+	for (n = 0; n < NVMM_X64_NGPR; n++)
+		if (wanted[n] != before[n])
+			gprs[n] = wanted[n];
+	return nvmm_vcpu_setstate(mach, vcpu, NVMM_X64_STATE_GPRS);
+}
+
 static int assist(struct nvmm_machine *mach, struct nvmm_vcpu *vcpu, uint64_t reason)
 {
+	const uint64_t shown =
+	    NVMM_X64_STATE_GPRS | NVMM_X64_STATE_SEGS | NVMM_X64_STATE_CRS | NVMM_X64_STATE_MSRS;
 	struct nvmm_comm_page *p = vmm_cpu(mach, vcpu);
+	uint64_t before[NVMM_X64_NGPR];
 	int rc;
 
 	if (!p)
@@ -96,12 +128,17 @@ static int assist(struct nvmm_machine *mach, struct nvmm_vcpu *vcpu, uint64_t re
 		return vmm_fail(EFAULT);
 	/* With another state it may be another instruction by now. */
 	rc = vmm_push(p);
-	if (!rc)
-		rc = finish(mach, vcpu, p);
+	if (rc)
+		return vmm_fail(-rc);
+	/* Callbacks find this in the state, and programs rely on it. */
+	if (nvmm_vcpu_getstate(mach, vcpu, shown))
+		return -1;
+	memcpy(before, vcpu->state->gprs, sizeof before);
+	rc = finish(mach, vcpu, p);
 	if (rc < 0)
 		return vmm_fail(-rc);
 	p->held = rc;
-	return 0;
+	return keep_changes(mach, vcpu, before);
 }
 
 int nvmm_assist_io(struct nvmm_machine *mach, struct nvmm_vcpu *vcpu)

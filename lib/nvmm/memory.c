@@ -45,14 +45,18 @@ static struct vmm_host *host_of(struct vmm *m, uintptr_t hva, size_t size)
 static int add_host(struct vmm *m, uintptr_t hva, size_t size)
 {
 	const struct vmm_host *h;
+	void *view;
+	int rc;
 
 	for (h = m->host; h < m->host + m->nhosts; h++)
-		if (hva < h->hva + h->size && h->hva < hva + size)
+		if (!h->gone && hva < h->hva + h->size && h->hva < hva + size)
 			return -EEXIST;
 	if (m->nhosts == VMM_HOSTS)
 		return -ENOBUFS;
-	os_ram_discard((void *)hva, size);
-	m->host[m->nhosts++] = (struct vmm_host){ .hva = hva, .size = size };
+	rc = os_ram_share((void *)hva, size, &view);
+	if (rc)
+		return rc;
+	m->host[m->nhosts++] = (struct vmm_host){ .hva = hva, .size = size, .view = view };
 	return 0;
 }
 
@@ -71,12 +75,12 @@ int nvmm_hva_map(struct nvmm_machine *mach, uintptr_t hva, size_t size)
 	return rc ? vmm_fail(-rc) : 0;
 }
 
-/* The guest keeps what it has: the memory itself goes with the last area in it. */
+/* The guest keeps what it has, in its own view. */
 static void drop_host(struct vmm *m, struct vmm_host *h)
 {
 	if (!h->gone || h->used)
 		return;
-	os_ram_free((void *)h->hva, h->size);
+	os_ram_free(h->view, h->size);
 	*h = m->host[--m->nhosts];
 }
 
@@ -94,6 +98,7 @@ int nvmm_hva_unmap(struct nvmm_machine *mach, uintptr_t hva, size_t size)
 	if (h && (h->hva != hva || h->size != size))
 		h = NULL;
 	if (h) {
+		os_ram_free((void *)hva, size);
 		h->gone = true;
 		drop_host(m, h);
 	}
@@ -104,11 +109,11 @@ int nvmm_hva_unmap(struct nvmm_machine *mach, uintptr_t hva, size_t size)
 /* The program may go on with what it did not give back. */
 void vmm_free_memory(struct vmm *m)
 {
-	unsigned n;
+	while (m->nhosts) {
+		const struct vmm_host *h = &m->host[--m->nhosts];
 
-	for (n = 0; n < m->nhosts; n++)
-		if (m->host[n].gone)
-			os_ram_free((void *)m->host[n].hva, m->host[n].size);
+		os_ram_free(h->view, h->size);
+	}
 }
 
 /* Guest memory --------------------------------------------------------------------------------- */
@@ -123,11 +128,24 @@ static struct vmm_area *area_of(struct vmm *m, uint64_t gpa)
 	return NULL;
 }
 
-static int add_area(struct vmm *m, const struct vmm_area *new)
+static int map_area(struct vmm *m, const struct vmm_area *a)
+{
+	const bool write = a->prot & PROT_WRITE, execute = a->prot & PROT_EXEC;
+	struct err e;
+	int rc = m->class->map(m->engine, a->gpa, a->view, a->size, &e);
+
+	if (rc || !m->class->protect)
+		return rc;
+	rc = m->class->protect(m->engine, a->gpa, a->size, write, execute);
+	if (rc && m->class->unmap)
+		m->class->unmap(m->engine, a->gpa, a->size, &e);
+	return rc;
+}
+
+static int add_area(struct vmm *m, struct vmm_area *new)
 {
 	struct vmm_host *h = host_of(m, new->hva, new->size);
 	struct vmm_area *a;
-	struct err e;
 	int rc;
 
 	for (a = m->area; a < m->area + m->nareas; a++)
@@ -137,14 +155,10 @@ static int add_area(struct vmm *m, const struct vmm_area *new)
 		return -EINVAL;
 	if (m->nareas == VMM_AREAS)
 		return -ENOBUFS;
-	if (new->prot) {
-		rc = m->class->map(m->engine, new->gpa, (void *)new->hva, new->size, &e);
-		if (!rc && m->class->protect)
-			rc = m->class->protect(m->engine, new->gpa, new->size,
-			    new->prot &PROT_WRITE, new->prot &PROT_EXEC);
-		if (rc)
-			return rc;
-	}
+	new->view = h->view + (new->hva - h->hva);
+	rc = new->prot ? map_area(m, new) : 0;
+	if (rc)
+		return rc;
 	h->used++;
 	m->area[m->nareas++] = *new;
 	return 0;
@@ -152,7 +166,7 @@ static int add_area(struct vmm *m, const struct vmm_area *new)
 
 int nvmm_gpa_map(struct nvmm_machine *mach, uintptr_t hva, gpaddr_t gpa, size_t size, int prot)
 {
-	const struct vmm_area a = { .gpa = gpa, .size = size, .hva = hva, .prot = prot };
+	struct vmm_area a = { .gpa = gpa, .size = size, .hva = hva, .prot = prot };
 	struct vmm *m = vmm_of(mach);
 	int rc;
 
@@ -165,6 +179,16 @@ int nvmm_gpa_map(struct nvmm_machine *mach, uintptr_t hva, gpaddr_t gpa, size_t 
 	rc = add_area(m, &a);
 	vmm_release(m);
 	return rc ? vmm_fail(-rc) : 0;
+}
+
+/* What an area is in, which may be gone for the program. */
+static struct vmm_host *find_view(struct vmm *m, const uint8_t *view)
+{
+	struct vmm_host *h = m->host;
+
+	while (view < h->view || view >= h->view + h->size)
+		h++;
+	return h;
 }
 
 static int drop_area(struct vmm *m, uintptr_t hva, uint64_t gpa, size_t size)
@@ -181,13 +205,10 @@ static int drop_area(struct vmm *m, uintptr_t hva, uint64_t gpa, size_t size)
 		if (rc)
 			return rc;
 	}
+	h = find_view(m, a->view);
 	*a = m->area[--m->nareas];
-	for (h = m->host; h < m->host + m->nhosts; h++)
-		if (hva >= h->hva && hva - h->hva < h->size) {
-			h->used--;
-			drop_host(m, h);
-			break;
-		}
+	h->used--;
+	drop_host(m, h);
 	return 0;
 }
 
@@ -234,7 +255,7 @@ static bool read_part(struct vmm *m, uint64_t *gpa, uint8_t **to, size_t *left)
 	n = a->size - (size_t)(*gpa - a->gpa);
 	if (n > *left)
 		n = *left;
-	memcpy(*to, (const uint8_t *)a->hva + (*gpa - a->gpa), n);
+	memcpy(*to, a->view + (*gpa - a->gpa), n);
 	*gpa += n;
 	*to += n;
 	*left -= n;

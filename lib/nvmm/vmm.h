@@ -29,14 +29,16 @@ enum {
 struct vmm_host {
 	uintptr_t hva;
 	size_t size;
+	uint8_t *view; /* the same memory, whatever the program does with its own */
 	unsigned used; /* by so many areas */
-	bool gone;     /* nvmm_hva_unmap: as soon as nobody uses it */
+	bool gone;     /* for the program: nvmm_hva_unmap */
 };
 
 struct vmm_area {
 	uint64_t gpa;
 	size_t size;
 	uintptr_t hva;
+	uint8_t *view;
 	int prot; /* PROT_x */
 };
 

@@ -388,6 +388,39 @@ static void programs_may_do_it_themselves(void **state)
 	assert_int_equal(errno, EINVAL);
 }
 
+/* A callback that looks at the processor, without asking for it, and one that changes it. */
+static void look(struct nvmm_io *io)
+{
+	struct nvmm_vcpu_state *s = io->vcpu->state;
+
+	assert_int_equal(s->gprs[NVMM_X64_GPR_RAX], 0x12345678);
+	assert_int_equal(s->gprs[NVMM_X64_GPR_RIP], RIG_CODE);
+	assert_int_equal(s->crs[NVMM_X64_CR_CR3], RIG_TABLES);
+	assert_int_equal(s->segs[NVMM_X64_SEG_CS].attrib.l, 1);
+	s->gprs[NVMM_X64_GPR_R15] = 0x99;
+	s->crs[NVMM_X64_CR_CR2] = 0x77;
+	assert_int_equal(
+	    nvmm_vcpu_setstate(io->mach, io->vcpu, NVMM_X64_STATE_GPRS | NVMM_X64_STATE_CRS), 0);
+}
+
+static void callbacks_have_the_state(void **state)
+{
+	struct rig *r = *state;
+
+	use(r, look);
+	RIG_LOAD(r, RIG_64, 0xef);
+	r->vcpu.state->gprs[NVMM_X64_GPR_RAX] = 0x12345678;
+	rig_set(r, NVMM_X64_STATE_ALL);
+	memset(r->vcpu.state, 0, sizeof *r->vcpu.state);
+	assert_int_equal(rig_run(r), NVMM_VCPU_EXIT_IO);
+	assert_int_equal(nvmm_assist_io(&r->mach, &r->vcpu), 0);
+	assert_int_equal(rig_run(r), NVMM_VCPU_EXIT_HALTED);
+	rig_get(r, NVMM_X64_STATE_GPRS | NVMM_X64_STATE_CRS);
+	assert_int_equal(r->vcpu.state->gprs[NVMM_X64_GPR_RIP], RIG_CODE + 2);
+	assert_int_equal(r->vcpu.state->gprs[NVMM_X64_GPR_R15], 0x99);
+	assert_int_equal(r->vcpu.state->crs[NVMM_X64_CR_CR2], 0x77);
+}
+
 /* Ports that the TSS does not allow are the guest's mistake, before anything comes out. */
 static void permission_is_the_processors(void **state)
 {
@@ -418,6 +451,7 @@ int main(void)
 		TEST(each_form),
 		TEST(between_a_port_and_a_hole),
 		TEST(programs_may_do_it_themselves),
+		TEST(callbacks_have_the_state),
 		TEST(permission_is_the_processors),
 	};
 #undef TEST
