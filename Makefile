@@ -126,6 +126,8 @@ install: all
 	install -m 644 include/lodge.h $(DESTDIR)$(PREFIX)/include/lodge.h
 	install -m 644 doc/lodge.1 doc/lodge-img.1 $(DESTDIR)$(PREFIX)/share/man/man1/
 	install -m 644 doc/vm.conf.5 $(DESTDIR)$(PREFIX)/share/man/man5/vm.conf.5
+	install -d $(DESTDIR)$(PREFIX)/share/man/man3
+	install -m 644 doc/libnvmm.3 $(DESTDIR)$(PREFIX)/share/man/man3/libnvmm.3
 	install -d $(DESTDIR)$(PREFIX)/lib/systemd/system $(DESTDIR)$(PREFIX)/lib/systemd/user \
 	    $(DESTDIR)$(PREFIX)/share/examples/lodge/rc.d
 	for d in system user; do \

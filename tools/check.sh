@@ -57,7 +57,7 @@ if wants build; then
 	run "build with ASan and UBSan" make -s -j"$jobs" O=build-asan CFLAGS="$asan" all tests
 fi
 wants lint && run "lint" tools/lint.py build
-wants lint && run "manual pages" mandoc -T lint -W warning doc/*.[15]
+wants lint && run "manual pages" mandoc -T lint -W warning doc/*.[135]
 if wants unit; then
 	export CMOCKA_MESSAGE_OUTPUT=TAP
 	for t in $(find test -name '*_test.c' | LC_ALL=C sort); do
