@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "core/mem.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
@@ -13,6 +14,8 @@ struct piece {
 	uint8_t *hva;
 	atomic_uchar *flags; /* one a page */
 };
+
+enum { WATCHERS = 2 };
 
 /* Where it is is one word, so that who looks sees it either there or here. */
 struct mem_window {
@@ -30,8 +33,11 @@ struct mem {
 	atomic_uchar window_flags; /* none, of all their pages */
 	void (*moved)(void *arg);
 	void *moved_arg;
-	void (*code_write)(void *arg, uint64_t gpa, uint64_t len);
-	void *code_arg;
+	struct {
+		void (*fn)(void *arg, uint64_t gpa, uint64_t len);
+		void *arg;
+	} watcher[WATCHERS];
+	unsigned nwatchers;
 	atomic_bool tracked; /* mem_track */
 };
 
@@ -268,7 +274,7 @@ void mem_written(struct mem *m, uint64_t gpa, uint64_t len)
 {
 	uint64_t n;
 
-	if (!m->code_write && !m->tracked)
+	if (!m->nwatchers && !m->tracked)
 		return;
 	/* What was written must be seen by whoever sets MEM_CODE after we looked at it here. */
 	atomic_thread_fence(memory_order_seq_cst);
@@ -280,15 +286,37 @@ void mem_written(struct mem *m, uint64_t gpa, uint64_t len)
 			n = len;
 		if (flags && *flags & MEM_CLEAN)
 			mem_dirty(m, gpa);
-		if (flags && *flags & MEM_CODE && m->code_write)
-			m->code_write(m->code_arg, gpa, n);
+		for (unsigned i = 0; flags && *flags & MEM_CODE && i < m->nwatchers; i++)
+			m->watcher[i].fn(m->watcher[i].arg, gpa, n);
 	}
 }
 
 void mem_on_code_write(struct mem *m, void (*fn)(void *arg, uint64_t gpa, uint64_t len), void *arg)
 {
-	m->code_write = fn;
-	m->code_arg = arg;
+	assert(m->nwatchers < WATCHERS);
+	m->watcher[m->nwatchers].fn = fn;
+	m->watcher[m->nwatchers++].arg = arg;
+}
+
+void mem_off_code_write(struct mem *m, void *arg)
+{
+	unsigned i = 0;
+
+	while (i < m->nwatchers && m->watcher[i].arg != arg)
+		i++;
+	if (i == m->nwatchers)
+		return;
+	m->nwatchers--;
+	for (; i < m->nwatchers; i++)
+		m->watcher[i] = m->watcher[i + 1];
+}
+
+void mem_no_code(struct mem *m)
+{
+	for (const struct piece *p = m->p; p < m->p + m->n; p++)
+		for (uint64_t i = 0; i <= (p->last - p->gpa) / MEM_PAGE; i++)
+			atomic_fetch_and_explicit(
+			    &p->flags[i], (unsigned char)~MEM_CODE, memory_order_relaxed);
 }
 
 struct mem_window *mem_window_new(struct mem *m, void *hva, uint64_t len, struct err *e)

@@ -65,8 +65,12 @@ void mem_written(struct mem *, uint64_t gpa, uint64_t len);
 void mem_track(struct mem *, bool on);
 /* Before a CPU stores to a clean page, or may do so without being seen. */
 void mem_dirty(struct mem *, uint64_t gpa);
-/* The engine's side of that; called on the writer's thread, for parts of pages with MEM_CODE. */
+/* The engine's side of that; called on the writer's thread, for parts of pages with MEM_CODE. While
+ * a machine moves to another engine there are two of them. */
 void mem_on_code_write(struct mem *, void (*fn)(void *arg, uint64_t gpa, uint64_t len), void *arg);
+void mem_off_code_write(struct mem *, void *arg); /* as it was given; nothing if it was not */
+/* While no CPU runs: no engine holds any code, so all pages lose MEM_CODE. */
+void mem_no_code(struct mem *);
 
 /*
  * Memory of a device that the guest puts somewhere (a framebuffer behind a BAR).  CPUs load and

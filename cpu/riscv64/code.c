@@ -426,7 +426,7 @@ void rv_code_free(struct rv *s)
 	unsigned i;
 
 	if (s == s->first) {
-		mem_on_code_write(s->env->mem, NULL, NULL);
+		mem_off_code_write(s->env->mem, s);
 		for (i = 0; i < store->npages; i++) {
 			free(store->page[i]->cell);
 			free(store->page[i]);

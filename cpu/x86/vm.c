@@ -116,7 +116,7 @@ void x86_vm_free(struct x86 *s)
 {
 	if (s != s->first || !s->vm)
 		return;
-	mem_on_code_write(s->env->mem, NULL, NULL);
+	mem_off_code_write(s->env->mem, s);
 	mutex_fini(&s->vm->bus);
 	gate_fini(&s->vm->gate);
 	free(s->vm->sums);

@@ -139,6 +139,29 @@ static void only_writes_to_code_are_told(void **state)
 	assert_null(mem_flags(f->m, 0));
 }
 
+static void two_engines_are_told_of_writes_to_code(void **state)
+{
+	struct fixture *f = *state;
+	struct written one = { 0 }, other = { 0 };
+
+	mem_on_code_write(f->m, note, &one);
+	mem_on_code_write(f->m, note, &other);
+	mem_off_code_write(f->m, f);
+	*mem_flags(f->m, BASE + P) |= MEM_CODE;
+	mem_written(f->m, BASE + P, 1);
+	assert_int_equal(one.calls, 1);
+	assert_int_equal(other.calls, 1);
+	mem_off_code_write(f->m, &one);
+	mem_written(f->m, BASE + P, 1);
+	assert_int_equal(one.calls, 1);
+	assert_int_equal(other.calls, 2);
+	mem_no_code(f->m);
+	assert_int_equal(*mem_flags(f->m, BASE + P) & MEM_CODE, 0);
+	mem_written(f->m, BASE + P, 1);
+	assert_int_equal(other.calls, 2);
+	mem_off_code_write(f->m, &other);
+}
+
 static void discarded_pages_are_zeroes(void **state)
 {
 	struct mem *m = mem_new();
@@ -359,6 +382,7 @@ int main(void)
 		TEST(copies_cross_pieces),
 		TEST(failed_copies_do_nothing),
 		TEST(only_writes_to_code_are_told),
+		TEST(two_engines_are_told_of_writes_to_code),
 		cmocka_unit_test(discarded_pages_are_zeroes),
 		TEST(bad_maps_are_refused),
 		TEST(what_is_unmapped_is_no_ram),

@@ -249,6 +249,7 @@ static void stores_to_code_are_told(void **state)
 	struct rig *r = *state;
 
 	map(r);
+	mem_off_code_write(r->mem, r->s); /* in place of its own */
 	mem_on_code_write(r->mem, on_code, r);
 	rig_store(r, VA, 8, 0);
 	rig_store(r, VA2 + (A - RIG_RAM), 8, 0); /* the same page elsewhere */
@@ -290,6 +291,7 @@ static void atomics_are_aligned_and_in_ram(void **state)
 	uint64_t place;
 
 	map(r);
+	mem_off_code_write(r->mem, r->s); /* in place of its own */
 	mem_on_code_write(r->mem, on_code, r);
 	assert_int_equal(atomic(r, &c, VA + 16, 8, true), RIG_OK);
 	assert_ptr_equal((void *)(uintptr_t)c.b, mem_at(r->mem, A + 16, 8));
