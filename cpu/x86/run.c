@@ -69,6 +69,8 @@ static void look_at_lines(struct x86 *s)
 	s->look = false;
 	look_at_a20(s);
 	if (take_line(s, INTC_INIT)) {
+		if (x86_intc(s))
+			s->env->intc->init(s->env->intc->arg, s->id);
 		x86_init(s);
 		s->wait_sipi = s->id != 0;
 	}
@@ -397,7 +399,6 @@ static void reset_segments(struct x86 *s)
 
 void x86_init(struct x86 *s)
 {
-	const struct intc *c = x86_intc(s);
 	unsigned i;
 
 	for (i = 0; i < 16; i++)
@@ -418,8 +419,6 @@ void x86_init(struct x86 *s)
 	x86_forget_answers(s);
 	s->shadow = 0;
 	s->dr6_pending = 0;
-	if (c)
-		c->init(c->arg, s->id);
 	x86_flush(s, true);
 	x86_mode_changed(s);
 }

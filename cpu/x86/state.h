@@ -405,7 +405,9 @@ void x86_run_some(struct x86 *, int64_t most);
 /* The current instruction shadows the next one. */
 void x86_shadow(struct x86 *, uint8_t shadow);
 void x86_reset(struct x86 *);
-void x86_init(struct x86 *);                    /* the INIT signal: SDM volume 3, table 9-1 */
+/* The INIT signal (SDM volume 3, table 9-1), but for the interrupt controller: a CPU is also made
+ * beside one that is in use, to take over from it. */
+void x86_init(struct x86 *);
 void x86_startup(struct x86 *, uint8_t vector); /* SIPI */
 /* For RDRAND and RDSEED, by way of core/event.h. */
 uint64_t x86_random(struct x86 *);
