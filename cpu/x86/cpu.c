@@ -281,6 +281,43 @@ static void set_segs(struct x86 *s, const struct x86_regs *r)
 	x86_flush(s, true);
 }
 
+static void get_state(const struct x86 *s, struct x86_regs *r)
+{
+	const uint32_t lines = atomic_load(&s->lines);
+
+	r->halted = s->halted;
+	r->wait_sipi = s->wait_sipi;
+	/* Nobody has looked behind the last instruction yet. */
+	r->shadow = x86_retired(s) < s->shadow_end ? s->shadow : 0;
+	if (r->shadow & X86_SHADOW_SS)
+		r->shadow |= (uint8_t)(s->dr6_pending << X86_SHADOW_TRAPS);
+	r->nmi_masked = s->nmi_masked;
+	r->nmi_pending = lines >> INTC_NMI & 1;
+	r->init_pending = lines >> INTC_INIT & 1;
+	r->sipi = (uint16_t)(atomic_load(&s->sipi) + 1);
+	r->exception = s->exception;
+	r->exception_has_error = s->exception_has_error;
+	r->exception_error = s->exception_error;
+}
+
+static void set_state(struct x86 *s, const struct x86_regs *r)
+{
+	s->halted = r->halted;
+	s->wait_sipi = r->wait_sipi;
+	s->shadow = r->shadow & (X86_SHADOW_STI | X86_SHADOW_SS);
+	s->shadow_end = x86_retired(s) + 1;
+	s->dr6_pending = s->shadow & X86_SHADOW_SS ? r->shadow >> X86_SHADOW_TRAPS : 0;
+	s->nmi_masked = r->nmi_masked;
+	if (r->nmi_pending)
+		atomic_fetch_or(&s->lines, 1u << INTC_NMI);
+	if (r->init_pending)
+		atomic_fetch_or(&s->lines, 1u << INTC_INIT);
+	atomic_store(&s->sipi, r->sipi <= 256 ? r->sipi - 1 : -1);
+	s->exception = r->exception <= 32 ? r->exception : 0;
+	s->exception_has_error = r->exception_has_error != 0;
+	s->exception_error = r->exception_error;
+}
+
 static int get(struct cpu *cpu, unsigned groups, void *to)
 {
 	struct x86 *s = x86_of(cpu);
@@ -299,18 +336,8 @@ static int get(struct cpu *cpu, unsigned groups, void *to)
 		get_msrs(s, r);
 	if (groups & X86_REGS_FP)
 		get_fp(s, r);
-	if (groups & X86_REGS_STATE) {
-		r->halted = s->halted;
-		r->wait_sipi = s->wait_sipi;
-		r->shadow = s->shadow;
-		r->nmi_masked = s->nmi_masked;
-		r->nmi_pending = atomic_load(&s->lines) >> INTC_NMI & 1;
-		r->init_pending = atomic_load(&s->lines) >> INTC_INIT & 1;
-		r->sipi = (uint16_t)(atomic_load(&s->sipi) + 1);
-		r->exception = s->exception;
-		r->exception_has_error = s->exception_has_error;
-		r->exception_error = s->exception_error;
-	}
+	if (groups & X86_REGS_STATE)
+		get_state(s, r);
 	return 0;
 }
 
@@ -333,21 +360,8 @@ static int set(struct cpu *cpu, unsigned groups, const void *from)
 		set_msrs(s, r);
 	if (groups & X86_REGS_FP)
 		set_fp(s, r);
-	if (groups & X86_REGS_STATE) {
-		s->halted = r->halted;
-		s->wait_sipi = r->wait_sipi;
-		s->shadow = r->shadow & (X86_SHADOW_STI | X86_SHADOW_SS);
-		s->shadow_end = x86_retired(s) + 1;
-		s->nmi_masked = r->nmi_masked;
-		if (r->nmi_pending)
-			atomic_fetch_or(&s->lines, 1u << INTC_NMI);
-		if (r->init_pending)
-			atomic_fetch_or(&s->lines, 1u << INTC_INIT);
-		atomic_store(&s->sipi, r->sipi <= 256 ? r->sipi - 1 : -1);
-		s->exception = r->exception <= 32 ? r->exception : 0;
-		s->exception_has_error = r->exception_has_error != 0;
-		s->exception_error = r->exception_error;
-	}
+	if (groups & X86_REGS_STATE)
+		set_state(s, r);
 	x86_mode_changed(s);
 	s->look = true;
 	return 0;

@@ -70,7 +70,9 @@ struct x86_regs {
 	/* X86_REGS_STATE */
 	uint8_t halted;
 	uint8_t wait_sipi;
-	uint8_t shadow;     /* no interrupt is taken after this instruction: X86_SHADOW_x */
+	uint8_t shadow;     /* no interrupt is taken after this instruction: X86_SHADOW_x; from
+			       X86_SHADOW_TRAPS on, the breakpoints (DR6.B0 to B3) that MOV SS
+			       has met, whose #DB waits for the next instruction */
 	uint8_t nmi_masked; /* until IRET */
 	uint8_t nmi_pending, init_pending;
 	uint16_t sipi; /* a startup message waits: its vector + 1; 0: none */
@@ -79,6 +81,6 @@ struct x86_regs {
 	uint32_t exception_error;
 };
 
-enum { X86_SHADOW_STI = 1, X86_SHADOW_SS = 2 };
+enum { X86_SHADOW_STI = 1, X86_SHADOW_SS = 2, X86_SHADOW_TRAPS = 4 /* a bit number */ };
 
 #endif

@@ -193,10 +193,21 @@ static void interpret(struct x86 *s)
 		step(s);
 }
 
+/* Of instructions that nobody looked behind: in the middle of a block, and of compiled code. */
+static void end_shadow(struct x86 *s)
+{
+	if (s->shadow && x86_retired(s) >= s->shadow_end)
+		s->shadow = 0;
+}
+
 static void run(struct x86 *s, struct exit *x)
 {
-	while (before(s, x))
+	for (;;) {
+		end_shadow(s);
+		if (!before(s, x))
+			return;
 		interpret(s);
+	}
 }
 
 /* With compiled code ---------------------------------------------------------------------------
@@ -231,13 +242,6 @@ static void run_cold(struct x86 *s)
 		x86_next_slice(s, 1);
 	interpret(s);
 	s->single = false;
-}
-
-/* The compiled code that the shadow was for did not. */
-static void end_shadow(struct x86 *s)
-{
-	if (s->shadow && x86_retired(s) >= s->shadow_end)
-		s->shadow = 0;
 }
 
 static void run_compiled(struct x86 *s, struct exit *x)
