@@ -55,6 +55,10 @@ struct cpu_class {
 	const char *name;         /* what -a takes: "riscv64" */
 	size_t regs_size;         /* of the struct in cpu/ARCH/regs.h */
 	const struct field *regs; /* its fields, for save, compare and listings */
+	/* Input lines that stay as they are driven, as bits; the others are raised, and then taken
+	 * or cleared by the CPU.  regs have the latter; of the former only who drives them knows.
+	 */
+	uint64_t levels;
 	/* first: CPU 0 of the same VM, which owns what they share; NULL when this is it. */
 	struct cpu *(*new)(const struct cpu_env *, unsigned id, struct cpu *first, struct err *);
 	void (*free)(struct cpu *); /* the first one last */

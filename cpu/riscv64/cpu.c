@@ -227,6 +227,7 @@ const struct cpu_class cpu_riscv64 = {
 	.name = "riscv64",
 	.regs_size = sizeof(struct rv_regs),
 	.regs = regs,
+	.levels = ~(1ull << RV_LINE_SSIP),
 	.new = new,
 	.free = release,
 	.reset = reset,

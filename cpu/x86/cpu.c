@@ -463,6 +463,7 @@ const struct cpu_class cpu_x86_64 = {
 	.name = "x86_64",
 	.regs_size = sizeof(struct x86_regs),
 	.regs = regs,
+	.levels = 1 << INTC_INTR | 1 << INTC_A20M,
 	.new = new,
 	.free = release,
 	.reset = reset,
