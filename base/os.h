@@ -53,6 +53,8 @@ struct os_code {
 int os_nameless(void);
 int os_code_new(size_t size, struct os_code *, struct err *);
 void os_code_free(struct os_code *);
+/* What is in it is not needed any more: the host has the pages back, where the OS can do that. */
+void os_code_discard(struct os_code *);
 
 /* A file's exclusive (write) or shared lock against other processes and other descriptors of this
  * one.  0, or -EAGAIN when another holds it. */

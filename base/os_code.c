@@ -129,3 +129,13 @@ void os_code_free(struct os_code *c)
 	}
 	*c = (struct os_code){ 0 };
 }
+
+void os_code_discard(struct os_code *c)
+{
+#ifdef MADV_REMOVE
+	if (c->rw)
+		madvise(c->rw, c->size, MADV_REMOVE);
+#else
+	(void)c;
+#endif
+}

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "core/exit.h"
 
+struct os_code;
 struct mem;
 struct bus;
 struct clock;
@@ -16,6 +17,8 @@ struct log;
 struct field;
 struct intc;
 struct cpu;
+
+enum { CPU_CODE_SIZE = 160 << 20 };
 
 /* What guest CPUs work on; outlives them. */
 struct cpu_env {
@@ -28,12 +31,14 @@ struct cpu_env {
 	const struct log *log;
 	bool firmware_calls; /* calls to firmware come out as EXIT_CALL: the VM is the firmware */
 	bool jit;            /* make host code, where there is a generator for this host */
-	bool baseline;       /* without instructions that old hosts do not have */
-	bool lockstep;       /* run the interpreter beside compiled code; not if parallel */
-	bool eager;          /* code is compiled the first time, not interpreted a while; */
-	bool paths;          /* and so are paths: what is hot elsewhere */
-	bool hole_exits;     /* accesses that nobody answers come out as EXIT_READ and EXIT_WRITE */
-	bool vmm_exits;      /* and so do I/O ports, MSRs, and more: core/exit.h */
+	/* Memory for that, of CPU_CODE_SIZE, which outlives the CPUs; NULL: they make their own. */
+	const struct os_code *code;
+	bool baseline;   /* without instructions that old hosts do not have */
+	bool lockstep;   /* run the interpreter beside compiled code; not if parallel */
+	bool eager;      /* code is compiled the first time, not interpreted a while; */
+	bool paths;      /* and so are paths: what is hot elsewhere */
+	bool hole_exits; /* accesses that nobody answers come out as EXIT_READ and EXIT_WRITE */
+	bool vmm_exits;  /* and so do I/O ports, MSRs, and more: core/exit.h */
 	bool unwatched;  /* memory changes between runs without mem_written; code is looked at */
 	bool parallel;   /* CPUs run on several host threads */
 	bool background; /* paths are compiled on one more; runs do not repeat exactly then */

@@ -12,7 +12,6 @@
 #include "jit/later.h"
 
 enum {
-	CODE_SIZE = 160 << 20,
 	HEAT = 1 << 17,
 	MAX_INSNS = 64,
 	PLAIN = 16, /* more than a flavour: see jit/jit.h */
@@ -78,7 +77,8 @@ int cpu_jit_new(const struct cpu_jit_class *class, const struct cpu_env *env, st
 	j->paths = env->paths;
 	j->parallel = env->parallel;
 	j->limit = env->eager || env->paths ? 0 : WARM;
-	j->jit = jit_new(&class->guest, CODE_SIZE, env->baseline, e);
+	j->jit = env->code ? jit_new_in(&class->guest, env->code, env->baseline, e)
+			   : jit_new(&class->guest, CPU_CODE_SIZE, env->baseline, e);
 	j->cache = j->jit ? jit_cache_new(j->jit, e) : NULL;
 	j->later_guest =
 	    (struct jit_later_guest){ class->guest.ir, sizeof(struct order), lift_order };

@@ -9,12 +9,15 @@
 
 #include "base/os.h"
 #include "core/mem.h"
+#include "jit/jit.h"
 
 struct engine {
 	const struct cpu_class *cpu;
 	struct cpu_env env;
 	struct cpu *first; /* the VM's CPU 0, which owns what they share */
 	struct vcpu *vcpus;
+	/* CPUs come and go; in a sandbox there is no memory like this to be had later. */
+	struct os_code code;
 };
 
 struct vcpu {
@@ -42,11 +45,19 @@ struct engine *soft_new(const struct engine_env *env, bool jit, struct err *e)
 	g->cpu = env->cpu;
 	g->env = env->env;
 	g->env.jit = jit;
+	if (jit && jit_supported()) {
+		if (os_code_new(CPU_CODE_SIZE, &g->code, e) < 0) {
+			free(g);
+			return NULL;
+		}
+		g->env.code = &g->code;
+	}
 	return g;
 }
 
 void soft_free(struct engine *g)
 {
+	os_code_free(&g->code);
 	free(g);
 }
 
@@ -127,6 +138,8 @@ void soft_vcpu_free(struct vcpu *v)
 	if (v->cpu == v->engine->first)
 		v->engine->first = NULL;
 	v->class->free(v->cpu);
+	if (!v->engine->first)
+		os_code_discard(&v->engine->code);
 	free(v);
 }
 

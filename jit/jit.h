@@ -104,6 +104,10 @@ enum jit_why {
 bool jit_supported(void);
 /* size: of code memory.  baseline: no instruction that an old host does not have. */
 struct jit *jit_new(const struct jit_guest *, size_t size, bool baseline, struct err *);
+/* The same in memory that is the caller's, and outlives it; of what was there nothing is kept. */
+struct os_code;
+struct jit *jit_new_in(
+    const struct jit_guest *, const struct os_code *, bool baseline, struct err *);
 void jit_free(struct jit *);
 
 /* Code memory from where the units go to its end, as offsets. */

@@ -158,6 +158,7 @@ struct jit {
 	struct jit_guest guest;
 	struct x86_features has;
 	struct os_code code;
+	bool own_code;
 	size_t first; /* behind the thunks */
 	/* Thunks, in the writable view. */
 	uint8_t *enter, *leave, *exit, *miss, *stop, *stop_now, *fp_load, *fp_reload, *slow_now,

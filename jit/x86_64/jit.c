@@ -16,7 +16,8 @@ bool jit_supported(void)
 	return true;
 }
 
-struct jit *jit_new(const struct jit_guest *guest, size_t size, bool baseline, struct err *e)
+struct jit *jit_new_in(
+    const struct jit_guest *guest, const struct os_code *code, bool baseline, struct err *e)
 {
 	struct jit *j = calloc(1, sizeof *j);
 
@@ -33,15 +34,25 @@ struct jit *jit_new(const struct jit_guest *guest, size_t size, bool baseline, s
 	}
 	j->guest = *guest;
 	j->gen->jit = j;
+	j->code = *code;
 	if (!baseline)
 		j->has = x86_features_host();
-	if (os_code_new(size, &j->code, e) < 0) {
-		free(j->gen);
-		free(j);
-		return NULL;
-	}
 	x86_choose_pins(j);
 	x86_make_thunks(j);
+	return j;
+}
+
+struct jit *jit_new(const struct jit_guest *guest, size_t size, bool baseline, struct err *e)
+{
+	struct os_code code;
+	struct jit *j = NULL;
+
+	if (!os_code_new(size, &code, e))
+		j = jit_new_in(guest, &code, baseline, e);
+	if (j)
+		j->own_code = true;
+	else
+		os_code_free(&code);
 	return j;
 }
 
@@ -49,7 +60,8 @@ void jit_free(struct jit *j)
 {
 	if (!j)
 		return;
-	os_code_free(&j->code);
+	if (j->own_code)
+		os_code_free(&j->code);
 	free(j->gen);
 	free(j);
 }

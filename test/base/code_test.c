@@ -53,6 +53,8 @@ static void what_is_written_runs(void **state)
 		write_function(c.rw + at[i], (uint8_t)(i + 1));
 		assert_int_equal(call(c.rx + at[i], len), 43 + i);
 	}
+	os_code_discard(&c);
+	assert_int_equal(call(c.rx + at[1], write_function(c.rw + at[1], 9)), 51);
 	os_code_free(&c);
 	assert_null(c.rw);
 	os_code_free(&c);
