@@ -35,10 +35,13 @@ struct engine_class {
 
 	struct engine *(*new)(const struct engine_env *, struct err *);
 	void (*free)(struct engine *);
-	/* Guest RAM comes from the engine: NVMM and HAXM must know host memory before the guest
-	 * sees it, and nvmm_hva_map replaces what it held. */
+	/* Guest RAM comes from an engine: NVMM and HAXM must know host memory before the guest
+	 * sees it, and nvmm_hva_map replaces what it held.  any_ram: map takes what another engine
+	 * made, too, and leaves what is in it alone. */
 	void *(*ram_new)(struct engine *, size_t len, struct err *);
 	void (*ram_free)(struct engine *, void *, size_t len);
+	bool any_ram;
+	/* Before the first CPU: the engine is told of RAM that is in env.mem. */
 	int (*map)(struct engine *, uint64_t gpa, void *hva, size_t len, struct err *);
 	/* Takes away again what map took at once, or says what CPUs may do there beside reading:
 	 * what they may not comes out as EXIT_WRITE and EXIT_FETCH.  While no CPU runs.  hva may be

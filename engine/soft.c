@@ -8,7 +8,6 @@
 #include <stdlib.h>
 
 #include "base/os.h"
-#include "core/mem.h"
 #include "jit/jit.h"
 
 struct engine {
@@ -73,9 +72,11 @@ void soft_ram_free(struct engine *g, void *ram, size_t len)
 	os_ram_free(ram, len);
 }
 
+/* CPUs look into the env's map. */
 int soft_map(struct engine *g, uint64_t gpa, void *hva, size_t len, struct err *e)
 {
-	return mem_map(g->env.mem, gpa, hva, len, e);
+	(void)g, (void)gpa, (void)hva, (void)len, (void)e;
+	return 0;
 }
 
 /* In this order: a CPU that runs next has forgotten where it was. */

@@ -122,17 +122,18 @@ void *lodge_bare_map(struct lodge_bare *b, uint64_t gpa, uint64_t len, struct lo
 
 	if (!rc) {
 		ram = b->class->ram_new(b->engine, len, &e);
-		rc = ram ? b->class->map(b->engine, gpa, ram, len, &e) : -ENOMEM;
-	}
-	if (rc) {
-		if (ram)
+		rc = ram ? mem_map(b->env.env.mem, gpa, ram, len, &e) : -ENOMEM;
+		if (ram && rc)
 			b->class->ram_free(b->engine, ram, len);
-		lib_fail(error, rc, &e);
-		return NULL;
 	}
-	b->ram[b->nram].ram = ram;
-	b->ram[b->nram++].len = len;
-	return ram;
+	if (!rc) {
+		b->ram[b->nram].ram = ram;
+		b->ram[b->nram++].len = len;
+		rc = b->class->map(b->engine, gpa, ram, len, &e);
+	}
+	if (rc)
+		lib_fail(error, rc, &e);
+	return rc ? NULL : ram;
 }
 
 void lodge_bare_written(struct lodge_bare *b, uint64_t gpa, uint64_t len)

@@ -44,6 +44,8 @@ int machine_ram(struct machine *m, uint64_t base, uint64_t size, struct err *e)
 		return -ENOMEM;
 	m->ram[m->nrams].hva = hva;
 	m->ram[m->nrams++].len = (size_t)size;
+	if (mem_map(m->env.mem, base, hva, size, e) < 0)
+		return -EINVAL;
 	return c->map(m->engine, base, hva, (size_t)size, e);
 }
 

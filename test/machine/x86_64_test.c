@@ -31,10 +31,12 @@ struct rig {
 	struct err e;
 };
 
+static const struct engine_class idle_engine;
+
 static struct engine *engine_make(const struct engine_env *env, struct err *e)
 {
-	(void)e;
-	return (struct engine *)env->env.mem; /* all that it needs */
+	(void)env, (void)e;
+	return (struct engine *)(uintptr_t)&idle_engine; /* it has no state */
 }
 
 static void engine_drop(struct engine *engine)
@@ -56,7 +58,8 @@ static void ram_free(struct engine *engine, void *hva, size_t len)
 
 static int map(struct engine *engine, uint64_t gpa, void *hva, size_t len, struct err *e)
 {
-	return mem_map((struct mem *)engine, gpa, hva, len, e);
+	(void)engine, (void)gpa, (void)hva, (void)len, (void)e;
+	return 0;
 }
 
 static struct vcpu *vcpu_new(struct engine *engine, unsigned id, struct err *e)
