@@ -16,6 +16,7 @@
  * engine_NAME`. Nothing outside engine/ knows which one is in use; nothing in engine/ knows a
  * device or a machine.
  */
+struct buf;
 struct engine; /* one per VM */
 struct vcpu;   /* one guest CPU; only its own thread uses it, unless it says any */
 
@@ -32,6 +33,12 @@ struct engine_class {
 	int rank;
 	/* 0 when this host can run this guest CPU with it, else -errno and the reason. */
 	int (*probe)(const struct cpu_class *, struct err *);
+	/* vcpu_retired counts each instruction, and turns end where they are told to. */
+	bool exact;
+	/* Of the CPU that is wanted (cpu_env.model) what this host can give the guest with it, in
+	 * the same form: the text with what it takes away behind it ("x86-64-v3,-rdseed"); nothing
+	 * when that is all.  NULL: it can be any. */
+	int (*model)(const struct cpu_class *, const char *wanted, struct buf *can, struct err *);
 
 	struct engine *(*new)(const struct engine_env *, struct err *);
 	void (*free)(struct engine *);
