@@ -14,7 +14,7 @@
 #include "base/thread.h"
 #include "core/event.h"
 #include "cpu/cpu.h"
-#include "engine/engine.h"
+#include "engine/list.h"
 #include "host/chr.h"
 #include "host/net/net.h"
 #include "host/vsock.h"
@@ -72,13 +72,15 @@ static void *run_loop(void *arg)
 	return NULL;
 }
 
+/* The best one is named; of several the machine takes those that it can have. */
 static int choose_engine(struct config *c, struct err *e)
 {
-	const struct engine_class *engine;
-	int rc;
+	struct engine_list list;
+	int rc = engine_list_read(&list, c->engine, cpu_find(c->arch), c->deterministic, e);
 
-	engine = lib_engine(c->engine, cpu_find(c->arch), e, &rc);
-	return engine ? config_set(c, "engine", engine->name, e) : rc;
+	if (rc)
+		return rc;
+	return strcmp(c->engine, "auto") ? 0 : config_set(c, "engine", list.class[0] -> name, e);
 }
 
 static int configure(struct lodge_machine *m, const struct config *c, struct err *e)

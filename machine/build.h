@@ -34,7 +34,13 @@ struct share;
  * and delivers events.  One CPU alone, and those of a deterministic machine, run in turns on the
  * VM's thread.  Devices are on whatever thread needs them, with their locks held.
  */
-enum { MACHINE_CPUS = 64, MACHINE_DEVS = 64, MACHINE_RAMS = 4, MACHINE_BUSES = 4 };
+enum {
+	MACHINE_CPUS = 64,
+	MACHINE_DEVS = 64,
+	MACHINE_RAMS = 4,
+	MACHINE_BUSES = 4,
+	MACHINE_ENGINES = 8
+};
 enum { MACHINE_COUNT_SHIFT = 2 }; /* deterministic runs: an instruction takes 1 << 2 ns */
 
 struct machine_cpu {
@@ -79,11 +85,18 @@ struct machine {
 	struct dev_env env;
 	struct intc intc; /* of the CPUs; a device fills it in */
 	struct engine_env engine_env;
+	/* What runs the CPUs: one of engines, which are all there from the start. */
 	const struct engine_class *engine_class;
 	struct engine *engine;
+	struct {
+		const struct engine_class *class;
+		struct engine *engine;
+	} engines[MACHINE_ENGINES];
+	unsigned nengines, ram_maker;
 	struct machine_cpu cpu[MACHINE_CPUS];
 	unsigned ncpus;
 	struct {
+		uint64_t gpa;
 		void *hva;
 		size_t len;
 	} ram[MACHINE_RAMS];

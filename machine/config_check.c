@@ -10,7 +10,7 @@
 #include "base/buf.h"
 #include "base/log.h"
 #include "cpu/cpu.h"
-#include "engine/engine.h"
+#include "engine/list.h"
 #include "machine/config.h"
 #include "machine/config_key.h"
 #include "machine/machine.h"
@@ -80,12 +80,14 @@ int config_check_machine(const char *key, const char *value, struct err *e)
 int config_check_engine(const char *key, const char *value, struct err *e)
 {
 	struct buf choice = { 0 };
+	struct engine_list list;
 
-	if (!strcmp(value, "auto") || engine_find(value))
+	if (!engine_list_read(&list, value, NULL, false, NULL))
 		return 0;
 	config_add_choice(&choice, "auto");
 	for (const struct engine_class *const *n = engine_classes; *n; n++)
 		config_add_choice(&choice, (*n)->name);
+	config_add_choice(&choice, "or several with + between");
 	return config_refuse(key, value, &choice, e);
 }
 

@@ -20,34 +20,12 @@
 #include "host/block.h"
 #include "host/share/share.h"
 #include "machine/build.h"
+#include "machine/engines.h"
 #include "machine/keys.h"
 #include "machine/run.h"
 
 /* Deterministic runs begin on the first of January 2025. */
 static const uint64_t FIXED_WALL_NS = 1735689600ull * 1000000000;
-
-int machine_ram(struct machine *m, uint64_t base, uint64_t size, struct err *e)
-{
-	const struct engine_class *c = m->engine_class;
-	void *hva;
-
-	assert(m->nrams < MACHINE_RAMS);
-	if (size > SIZE_MAX / 2)
-		return err_set(e, ENOMEM, "memory: this host cannot give so much");
-	if (m->host.source) {
-		if (clone_take_ram(m, &hva, size, e) < 0)
-			return -EINVAL;
-	} else {
-		hva = c->ram_new(m->engine, (size_t)size, e);
-	}
-	if (!hva)
-		return -ENOMEM;
-	m->ram[m->nrams].hva = hva;
-	m->ram[m->nrams++].len = (size_t)size;
-	if (mem_map(m->env.mem, base, hva, size, e) < 0)
-		return -EINVAL;
-	return c->map(m->engine, base, hva, (size_t)size, e);
-}
 
 struct dev *machine_place(
     struct machine *m, const struct machine_place *p, struct dev *pic, struct err *e)
@@ -208,26 +186,6 @@ static int find_class(struct machine *m, struct err *e)
 	return m->board ? 0 : err_set(e, ENOMEM, "machine %s: no memory", name);
 }
 
-/* ENODEV is for an engine that this host does not have. */
-static int find_engine(struct machine *m, struct err *e)
-{
-	const struct cpu_class *cpu = cpu_find(m->class->arch);
-	const char *name = m->config.engine;
-
-	if (!cpu)
-		return err_set(e, EINVAL, "machine %s: this build has no CPU %s", m->class->name,
-		    m->class->arch);
-	m->engine_env.cpu = cpu;
-	if (!strcmp(name, "auto")) {
-		m->engine_class = engine_best(cpu, e);
-		return m->engine_class ? 0 : -ENODEV;
-	}
-	m->engine_class = engine_find(name);
-	if (!m->engine_class)
-		return err_set(e, EINVAL, "engine %s: there is none of this name", name);
-	return m->engine_class->probe(cpu, e) < 0 ? -ENODEV : 0;
-}
-
 void machine_fix_events(struct machine *m, uint64_t seed)
 {
 	events_fix(m->host.events, seed, FIXED_WALL_NS, m->env.clock);
@@ -296,13 +254,6 @@ static int make_balloon(struct machine *m, struct err *e)
 	return 0;
 }
 
-int machine_engine(struct machine *m, bool firmware_calls, struct err *e)
-{
-	m->engine_env.env.firmware_calls = firmware_calls;
-	m->engine = m->engine_class->new (&m->engine_env, e);
-	return m->engine ? 0 : -ENOMEM;
-}
-
 int machine_cpus(struct machine *m, struct err *e)
 {
 	struct vcpu *v;
@@ -324,7 +275,7 @@ static int make(struct machine *m, struct err *e)
 	if (!rc && m->snapshot)
 		rc = restore_board(m, e);
 	if (!rc)
-		rc = find_engine(m, e);
+		rc = engines_find(m, e);
 	if (!rc)
 		rc = make_core(m, e);
 	if (!rc)
@@ -412,12 +363,7 @@ void machine_free(struct machine *m)
 		share_free(m->share[i]);
 	while (m->ncpus)
 		m->engine_class->vcpu_free(m->cpu[--m->ncpus].vcpu);
-	while (m->nrams) {
-		m->nrams--;
-		m->engine_class->ram_free(m->engine, m->ram[m->nrams].hva, m->ram[m->nrams].len);
-	}
-	if (m->engine)
-		m->engine_class->free(m->engine);
+	engines_free(m);
 	keys_free(m->keys);
 	if (m->balloon)
 		balloon_fini(m->balloon);

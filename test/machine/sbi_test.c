@@ -141,6 +141,7 @@ static int set_up(void **state)
 	r->ram = aligned_alloc(MEM_PAGE, SIZE);
 	memset(r->ram, 0, SIZE);
 	r->m.engine_class = &fake_engine;
+	r->m.engine_env.cpu = cpu_find("riscv64");
 	r->m.host.console = &r->chr;
 	r->m.env.mem = mem_new();
 	r->m.env.bus = bus_new();

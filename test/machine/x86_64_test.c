@@ -164,7 +164,9 @@ static int set_up(void **state)
 	m->config.cmdline = strdup("quiet");
 	mutex_init(&m->lock);
 	cond_init(&m->wake);
-	m->engine_class = &idle_engine;
+	m->engine_class = m->engines[0].class = &idle_engine;
+	m->nengines = 1;
+	m->engine_env.cpu = cpu_find("x86_64");
 	m->host.events = events_new();
 	m->env = (struct dev_env){
 		.mem = mem_new(),

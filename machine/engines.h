@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef MACHINE_ENGINES_H
+#define MACHINE_ENGINES_H
+
+#include "base/err.h"
+
+struct buf;
+struct engine_class;
+struct machine;
+
+/*
+ * The engines of a machine.  Those that the key engine names, and that can run its CPUs here, are
+ * all made before its memory and live as long as it does: so a process that gives up its rights has
+ * what it needs, and the guest has from the start a CPU that all of them can be.  One of them has
+ * vcpus at a time (machine/move.h).
+ */
+
+/* Which there will be, the first of which is engine_class, and the CPU: config.cpu_model. */
+int engines_find(struct machine *, struct err *);
+/* The number of one, which is made if it is not there; -errno and the reason. */
+int engines_have(struct machine *, const struct engine_class *, struct err *);
+void engines_free(struct machine *); /* and the RAM; the vcpus are gone */
+/* As the key engine has it for a machine that is to go on from this one: what runs it now, and then
+ * the others that were wanted. */
+void engines_print(const struct machine *, struct buf *);
+
+#endif
