@@ -14,6 +14,7 @@
 #include "machine/clone.h"
 #include "machine/config.h"
 #include "machine/hotplug.h"
+#include "machine/lines.h"
 #include "machine/machine.h"
 #include "machine/rest.h"
 #include "machine/save.h"
@@ -45,6 +46,7 @@ enum { MACHINE_COUNT_SHIFT = 2 }; /* deterministic runs: an instruction takes 1 
 
 struct machine_cpu {
 	struct vcpu *vcpu;
+	struct lines lines;        /* for whoever is not on its thread */
 	atomic_bool off;           /* the firmware holds it: it does not run */
 	atomic_bool suspended;     /* the firmware sent it to sleep, and it has not run since */
 	atomic_bool halted;        /* its own thread writes it: it came back with EXIT_HALT */

@@ -118,14 +118,6 @@ void machine_fdt(struct machine *m, struct fdt *f)
 			m->dev[i]->class->fdt(m->dev[i], f);
 }
 
-void machine_irq(struct machine *m, unsigned cpu, unsigned line, bool level)
-{
-	assert(cpu < m->ncpus);
-	m->engine_class->vcpu_irq(m->cpu[cpu].vcpu, line, level);
-	if (level)
-		machine_alert(m, &m->cpu[cpu]);
-}
-
 static void env_irq(void *machine, unsigned cpu, unsigned line, bool level)
 {
 	machine_irq(machine, cpu, line, level);
@@ -330,6 +322,7 @@ struct machine *machine_new(
 	for (unsigned i = 0; i < MACHINE_CPUS; i++) {
 		m->cpu[i].machine = m;
 		cond_init(&m->cpu[i].wake);
+		lines_init(&m->cpu[i].lines);
 	}
 	config_init(&m->config);
 	m->host = *host;
@@ -377,8 +370,10 @@ void machine_free(struct machine *m)
 	clone_fini(&m->clone);
 	rest_fini(&m->rest);
 	config_free(&m->config);
-	for (unsigned i = 0; i < MACHINE_CPUS; i++)
+	for (unsigned i = 0; i < MACHINE_CPUS; i++) {
+		lines_fini(&m->cpu[i].lines);
 		cond_fini(&m->cpu[i].wake);
+	}
 	cond_fini(&m->wake);
 	mutex_fini(&m->disks);
 	mutex_fini(&m->lock);

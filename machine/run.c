@@ -23,7 +23,7 @@ void machine_wake(struct machine *m)
 	cond_broadcast(&m->wake);
 	mutex_unlock(&m->lock);
 	for (unsigned i = 0; i < m->ncpus && !m->parallel; i++)
-		m->engine_class->vcpu_kick(m->cpu[i].vcpu);
+		lines_kick(m, i);
 }
 
 static void wake_cpu(struct machine *m, struct machine_cpu *c)
@@ -59,7 +59,7 @@ void machine_leave(struct machine *m)
 {
 	atomic_store(&m->leave, true);
 	for (unsigned i = 0; i < m->ncpus; i++) {
-		m->engine_class->vcpu_kick(m->cpu[i].vcpu);
+		lines_kick(m, i);
 		wake_cpu(m, &m->cpu[i]);
 	}
 	machine_wake(m);
