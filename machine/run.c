@@ -185,6 +185,17 @@ static void wait_while_paused(struct machine *m)
 	clock_resume(m->env.clock);
 }
 
+/* What was asked for while something else was attended to must not wait for the next request. */
+static bool is_asked(struct machine *m)
+{
+	bool asked;
+
+	mutex_lock(&m->lock);
+	asked = m->pause || rest_is_asked(m) || clone_is_asked(m);
+	mutex_unlock(&m->lock);
+	return asked || hotplug_is_asked(m);
+}
+
 static int do_request(struct machine *m, enum machine_end *end, unsigned *code, struct err *e)
 {
 	struct machine_request r;
@@ -227,8 +238,7 @@ int machine_attend(struct machine *m, enum machine_end *end, unsigned *code, str
 		}
 		wait_while_paused(m);
 		rc = do_request(m, end, code, e);
-		/* What was asked for since then must not wait for the next request. */
-	} while (!rc && (machine_is_paused(m) || hotplug_is_asked(m)));
+	} while (!rc && is_asked(m));
 	return rc;
 }
 
