@@ -56,6 +56,17 @@ struct engine_class {
 	int (*unmap)(struct engine *, uint64_t gpa, size_t len, struct err *);
 	int (*protect)(struct engine *, uint64_t gpa, size_t len, bool write, bool execute);
 
+	/* In a machine that moves from engine to engine (machine/move.h) vcpus come and go, while
+	 * the engine and what it was told of memory stay: at most one engine has any.  So vcpu_new
+	 * changes nothing outside of itself, and neither does vcpu_set with what vcpu_get gave
+	 * elsewhere.
+	 * leave: the vcpus are about to go, so what the engine does for devices of ours in their
+	 * place (interrupt controllers, timers) goes back to them.  enter: the vcpus have all of
+	 * their state, and it may take that over (again, if the move was called off); it also looks
+	 * where mem's windows are now.  0, or -errno and the reason; NULL: nothing is to be done.
+	 */
+	int (*leave)(struct engine *, struct err *);
+	int (*enter)(struct engine *, struct err *);
 	struct vcpu *(*vcpu_new)(struct engine *, unsigned id, struct err *);
 	void (*vcpu_free)(struct vcpu *);
 	void (*vcpu_reset)(struct vcpu *); /* power-on state; vcpu_new does it too */
@@ -72,6 +83,7 @@ struct engine_class {
 	/* How many instructions it has run: between two runs the difference is what counts. */
 	uint64_t (*vcpu_retired)(struct vcpu *);
 	/* The state, in the form of cpu/ARCH/regs.h; groups: bits of the cpu class. */
+	/* Of what the last exit has asked for nothing is left undone when get gives them. */
 	int (*vcpu_get)(struct vcpu *, unsigned groups, void *regs);
 	int (*vcpu_set)(struct vcpu *, unsigned groups, const void *regs);
 };

@@ -16,6 +16,7 @@
 #include "machine/hotplug.h"
 #include "machine/lines.h"
 #include "machine/machine.h"
+#include "machine/move.h"
 #include "machine/rest.h"
 #include "machine/save.h"
 #include "machine/snapshot.h"
@@ -142,6 +143,7 @@ struct machine {
 	struct rest rest;
 	struct save save;
 	struct clone clone;
+	struct move move;
 };
 
 /*

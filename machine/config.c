@@ -40,6 +40,8 @@ static const struct key keys[] = {
 	    "board; default: the usual one of the CPU" },
 	{ "engine", TEXT, AT(engine), config_check_engine,
 	    "what runs the CPUs; default auto: the best" },
+	{ "engine-after", LIST, AT(after), NULL,
+	    "TIME:ENGINE: the machine moves to that one when the guest has run so long; up to 8" },
 	{ "memory", SIZE, AT(memory), NULL,
 	    "RAM: 512M, 2G; a plain number is in MiB; default 512M" },
 	{ "cpu-model", TEXT, AT(cpu_model), config_check_any,
@@ -136,6 +138,7 @@ static const struct list {
 	{ AT(device), AT(ndevices), config_add_device },
 	{ AT(port), AT(nports), config_add_port },
 	{ AT(share), AT(nshares), config_add_share },
+	{ AT(after), AT(nafters), config_add_after },
 };
 
 static const struct list *list_of(const struct key *k)

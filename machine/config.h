@@ -20,7 +20,8 @@ enum {
 	CONFIG_NETS = CONFIG_LIST,
 	CONFIG_DEVICES = CONFIG_LIST,
 	CONFIG_PORTS = CONFIG_LIST,
-	CONFIG_SHARES = CONFIG_LIST
+	CONFIG_SHARES = CONFIG_LIST,
+	CONFIG_AFTERS = CONFIG_LIST
 };
 
 struct config_disk {
@@ -55,6 +56,8 @@ struct config {
 	unsigned nports;
 	char *share[CONFIG_SHARES]; /* see config_share */
 	unsigned nshares;
+	char *after[CONFIG_AFTERS]; /* see config_after */
+	unsigned nafters;
 	char *vsock;          /* see config_vsock */
 	char *display;        /* "vga" or "none"; NULL: what the board has */
 	char *vgabios;        /* a file, "none", or NULL: beside the firmware */
@@ -127,6 +130,12 @@ struct config_share {
 	bool readonly, mapped;
 };
 int config_share(struct config_share *, const char *value, struct err *);
+/* When it moves to another engine: "TIME:ENGINE". */
+struct config_after {
+	uint64_t ns;        /* of the guest's time, from where it starts */
+	const char *engine; /* in the text */
+};
+int config_after(struct config_after *, const char *value, struct err *);
 /* Sockets between guest and host: "PATH[,cid=N]". */
 struct config_vsock {
 	char path[108];

@@ -41,5 +41,6 @@ int config_add_device(struct config *, const char *value, struct err *);
 int config_add_port(struct config *, const char *value, struct err *);
 int config_add_net(struct config *, const char *value, struct err *);
 int config_add_share(struct config *, const char *value, struct err *);
+int config_add_after(struct config *, const char *value, struct err *);
 
 #endif

@@ -10,6 +10,7 @@
 #include "base/buf.h"
 #include "core/block.h"
 #include "dev/dev.h"
+#include "engine/engine.h"
 #include "host/image/image.h"
 #include "host/net/net.h"
 #include "machine/config.h"
@@ -261,5 +262,43 @@ int config_add_net(struct config *c, const char *value, struct err *e)
 		rc = config_set_text(&c->net[c->nnets], value, e);
 	c->nnets += !rc;
 	c->no_net &= rc != 0;
+	return rc;
+}
+
+/* Moves to other engines ----------------------------------------------------------------------- */
+
+int config_after(struct config_after *a, const char *value, struct err *e)
+{
+	const char *colon = strchr(value, ':');
+	const size_t n = colon ? (size_t)(colon - value) : 0;
+	char time[32] = "";
+
+	if (n < sizeof time)
+		memcpy(time, value, n);
+	if (!colon || parse_duration(time, &a->ns))
+		return err_set(e, EINVAL,
+		    "engine-after \"%.60s\": TIME:ENGINE is wanted, such as 10s:soft or "
+		    "500ms:interp",
+		    value);
+	a->engine = colon + 1;
+	if (!engine_find(a->engine))
+		return err_set(e, EINVAL, "engine-after \"%.60s\": there is no engine \"%.40s\"",
+		    value, a->engine);
+	return 0;
+}
+
+int config_add_after(struct config *c, const char *value, struct err *e)
+{
+	struct config_after a;
+	int rc;
+
+	if (c->nafters == CONFIG_AFTERS)
+		return err_set(e, EINVAL,
+		    "engine-after \"%s\": there are %d already, the most there can be", value,
+		    CONFIG_AFTERS);
+	rc = config_after(&a, value, e);
+	if (!rc)
+		rc = config_set_text(&c->after[c->nafters], value, e);
+	c->nafters += !rc;
 	return rc;
 }

@@ -74,6 +74,30 @@ static int choose_maker(struct machine *m, struct err *e)
 	return 0;
 }
 
+/* What the machine moves to later is there from the start, too. */
+static int find_later(struct machine *m, struct err *e)
+{
+	struct config_after a;
+	unsigned have;
+	int rc = 0;
+
+	for (unsigned i = 0; i < m->config.nafters && !rc; i++) {
+		rc = config_after(&a, m->config.after[i], e);
+		if (rc)
+			break;
+		have = 0;
+		while (have < m->nengines && strcmp(m->engines[have].class->name, a.engine) != 0)
+			have++;
+		if (have < m->nengines)
+			continue;
+		assert(m->nengines < MACHINE_ENGINES);
+		m->engines[m->nengines++].class = engine_find(a.engine);
+		rc = engine_can(
+		    m->engines[have].class, m->engine_env.cpu, m->config.deterministic, e);
+	}
+	return rc;
+}
+
 int engines_find(struct machine *m, struct err *e)
 {
 	const struct cpu_class *cpu = cpu_find(m->class->arch);
@@ -92,7 +116,9 @@ int engines_find(struct machine *m, struct err *e)
 	m->engine_class = l.class[0];
 	if (l.skipped.text[0])
 		log_info(m->host.log, "%s; %s does", l.skipped.text, m->engine_class->name);
-	rc = choose_maker(m, e);
+	rc = find_later(m, e);
+	if (!rc)
+		rc = choose_maker(m, e);
 	return rc ? rc : limit_models(m, e);
 }
 

@@ -280,6 +280,8 @@ static int make(struct machine *m, struct err *e)
 		rc = hotplug_init(m, e);
 	if (!rc)
 		rc = m->snapshot ? restore_machine(m, e) : machine_boot(m, e);
+	if (!rc)
+		move_plan(m);
 	return rc;
 }
 

@@ -178,7 +178,7 @@ static void wait_while_paused(struct machine *m)
 	clock_pause(m->env.clock);
 	machine_drain(m);
 	mutex_lock(&m->lock);
-	while (m->pause && !m->stop && !m->request.made && !rest_is_asked(m) &&
+	while (m->pause && !m->stop && !m->request.made && !rest_is_asked(m) && !move_is_asked(m) &&
 	       !clone_is_asked(m) && !hotplug_is_asked(m))
 		cond_wait(&m->wake, &m->lock);
 	mutex_unlock(&m->lock);
@@ -191,7 +191,7 @@ static bool is_asked(struct machine *m)
 	bool asked;
 
 	mutex_lock(&m->lock);
-	asked = m->pause || rest_is_asked(m) || clone_is_asked(m);
+	asked = m->pause || rest_is_asked(m) || move_is_asked(m) || clone_is_asked(m);
 	mutex_unlock(&m->lock);
 	return asked || hotplug_is_asked(m);
 }
@@ -232,6 +232,7 @@ int machine_attend(struct machine *m, enum machine_end *end, unsigned *code, str
 	do {
 		hotplug_attend(m);
 		rest_attend(m);
+		move_attend(m);
 		if (clone_attend(m)) {
 			*end = MACHINE_CLONED;
 			return 1;
@@ -309,5 +310,6 @@ int machine_run(struct machine *m, enum machine_end *end, unsigned *code, struct
 	clock_pause(m->env.clock);
 	rest_end(m);
 	clone_end(m);
+	move_end(m);
 	return rc < 0 ? rc : 0;
 }

@@ -82,6 +82,8 @@ int run_turns(struct machine *m, enum machine_end *end, unsigned *code, struct e
 		now = clock_now(m->env.clock);
 		if (clock_next(m->env.clock) <= now)
 			clock_run(m->env.clock);
+		if (atomic_load(&m->leave)) /* a timer asked for something */
+			continue;
 		events_deliver(m->env.events);
 		c = next_cpu(m, &n);
 		if (!c) {

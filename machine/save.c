@@ -14,6 +14,7 @@
 #include "core/event.h"
 #include "core/mem.h"
 #include "machine/build.h"
+#include "machine/engines.h"
 #include "machine/keys.h"
 #include "machine/save_parts.h"
 #include "machine/snapshot.h"
@@ -54,12 +55,20 @@ void put_device(const struct dev *d, struct buf *b)
 static void put_config(const struct machine *m, struct buf *b)
 {
 	struct config c = m->config;
+	struct buf engines = { 0 };
 	char folder[4096];
 	size_t at = snapshot_begin(b, "config");
 
+	engines_print(m, &engines);
+	buf_put(&engines, "", 1);
+	b->failed |= engines.failed;
+	if (!engines.failed)
+		c.engine = (char *)engines.data;
 	c.restore = NULL;
 	c.restore_any_disk = c.paused = false;
+	c.nafters = 0; /* that time is over */
 	config_print(&c, b);
+	buf_free(&engines);
 	snapshot_end(b, at);
 	at = snapshot_begin(b, "folder");
 	if (getcwd(folder, sizeof folder))
