@@ -180,6 +180,26 @@ struct lodge_save {
 /* Any thread: how far the last one is. */
 LODGE_API void lodge_machine_save_status(struct lodge_machine *, struct lodge_save *);
 
+/* Any thread: a machine that runs begins to move to another engine, with all that its guest has;
+ * the guest stands still meanwhile, and does not notice otherwise.  What it may move to is best
+ * named in the key engine ("soft+interp"): so its CPU is one that all of them can be, and the
+ * engine is there when a sandbox lets nobody fetch it.  EINVAL: there is no such engine, or the
+ * machine does not run; EBUSY: it moves already. */
+LODGE_API int lodge_machine_move(struct lodge_machine *, const char *engine, struct lodge_error *);
+
+enum lodge_move_state { LODGE_MOVE_NONE, LODGE_MOVE_RUNS, LODGE_MOVE_DONE, LODGE_MOVE_FAILED };
+
+struct lodge_move {
+	enum lodge_move_state state; /* of the last move; where it fails the machine goes on */
+	const char *engine;          /* that runs the machine now */
+	uint64_t stood_ns;           /* LODGE_MOVE_DONE: how long the guest has stood still */
+	uint64_t moves;              /* so many were done */
+	char why[400];               /* LODGE_MOVE_FAILED */
+};
+
+/* Any thread. */
+LODGE_API void lodge_machine_move_status(struct lodge_machine *, struct lodge_move *);
+
 /* Reads a snapshot's file to its end, and compares all checksums. */
 LODGE_API int lodge_snapshot_check(const char *path, struct lodge_error *);
 

@@ -22,6 +22,8 @@
 #include "lib/lib.h"
 #include "machine/build.h"
 #include "machine/clone.h"
+#include "machine/engines.h"
+#include "machine/move.h"
 #include "machine/save.h"
 #include "machine/snapshot.h"
 #include "mon/mon.h"
@@ -309,8 +311,18 @@ struct lodge_machine *lodge_machine_new(
 static int configure_clone(struct config *c, const struct lodge_machine *parent, struct err *e)
 {
 	const struct clone *clone = &parent->machine->clone;
-	int rc = config_copy(c, &parent->config, e);
+	struct buf engines = { 0 };
+	int rc = config_copy(c, machine_config(parent->machine), e);
 
+	while (!rc && c->nafters)
+		free(c->after[--c->nafters]);
+	memset(c->after, 0, sizeof c->after);
+	engines_print(parent->machine, &engines);
+	buf_put(&engines, "", 1);
+	if (!rc)
+		rc = engines.failed ? err_set(e, ENOMEM, "no memory")
+				    : config_set(c, "engine", (char *)engines.data, e);
+	buf_free(&engines);
 	if (!rc)
 		rc = config_twin(c, clone->name, e);
 	if (!rc)
@@ -388,14 +400,16 @@ size_t lodge_machine_describe(const struct lodge_machine *m, char *text, size_t 
 	const char *file = c->kernel ? c->kernel : c->firmware;
 	uint64_t amount = c->memory >> 10;
 	const char *unit = "KMG";
+	struct move_status s;
 	struct buf b = { 0 };
 
 	while (unit[1] && amount % 1024 == 0) {
 		amount >>= 10;
 		unit++;
 	}
+	machine_move_status(m->machine, &s);
 	buf_printf(&b, "%s %s, engine %s, %" PRIu64 "%c, %u CPU%s, %s %s", c->arch, c->machine,
-	    c->engine, amount, *unit, c->cpus, c->cpus > 1 ? "s" : "",
+	    s.engine, amount, *unit, c->cpus, c->cpus > 1 ? "s" : "",
 	    c->kernel ? "kernel" : "firmware", base_name(file));
 	return lib_give(&b, text, size);
 }
@@ -573,6 +587,28 @@ void lodge_machine_save_status(struct lodge_machine *m, struct lodge_save *to)
 		.done = s.done,
 		.total = s.total,
 		.stood_ns = s.stood_ns,
+	};
+	snprintf(to->why, sizeof to->why, "%s", s.err.text);
+}
+
+int lodge_machine_move(struct lodge_machine *m, const char *engine, struct lodge_error *error)
+{
+	struct err e;
+	int rc = machine_move(m->machine, engine, &e);
+
+	return rc ? lib_fail(error, rc, &e) : 0;
+}
+
+void lodge_machine_move_status(struct lodge_machine *m, struct lodge_move *to)
+{
+	struct move_status s;
+
+	machine_move_status(m->machine, &s);
+	*to = (struct lodge_move){
+		.state = (enum lodge_move_state)s.state,
+		.engine = s.engine,
+		.stood_ns = s.stood_ns,
+		.moves = s.moves,
 	};
 	snprintf(to->why, sizeof to->why, "%s", s.err.text);
 }
