@@ -207,6 +207,8 @@ const struct mon_command mon_commands[] = {
 	{ "query-vm-snapshot", "", mon_query_vm_snapshot },
 	{ "vm-fork", "name:s console?:s ctl?:s", mon_vm_fork },
 	{ "query-vm-fork", "", mon_query_vm_fork },
+	{ "vm-engine", "engine:s", mon_vm_engine },
+	{ "query-vm-engine", "", mon_query_vm_engine },
 	{ NULL, NULL, NULL },
 };
 

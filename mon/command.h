@@ -80,6 +80,9 @@ int mon_vm_snapshot(struct mon *, json_t *args, json_t **result, struct err *);
 int mon_query_vm_snapshot(struct mon *, json_t *args, json_t **result, struct err *);
 int mon_vm_fork(struct mon *, json_t *args, json_t **result, struct err *);
 int mon_query_vm_fork(struct mon *, json_t *args, json_t **result, struct err *);
+/* mon/engine.c */
+int mon_vm_engine(struct mon *, json_t *args, json_t **result, struct err *);
+int mon_query_vm_engine(struct mon *, json_t *args, json_t **result, struct err *);
 
 /* The commands of those names: mon/net.c. */
 int mon_set_link(struct mon *, json_t *args, json_t **result, struct err *);

@@ -12,6 +12,7 @@
 
 #include "machine/config.h"
 #include "machine/machine.h"
+#include "machine/move.h"
 #include "mon/command.h"
 #include "mon/mon.h"
 
@@ -19,11 +20,13 @@ int mon_query_lodge(struct mon *m, json_t *args, json_t **result, struct err *e)
 {
 	const struct config *c = machine_config(mon_machine(m));
 	const struct mon_host *host = mon_host(m);
+	struct move_status s;
 
 	(void)args, (void)e;
+	machine_move_status(mon_machine(m), &s);
 	*result = json_pack("{s:s, s:s, s:s, s:s, s:s, s:I, s:i, s:I, s:I, s:s, s:b}", "version",
 	    host->version, "status", machine_is_paused(mon_machine(m)) ? "paused" : "running",
-	    "arch", c->arch, "machine", c->machine, "engine", c->engine, "memory",
+	    "arch", c->arch, "machine", c->machine, "engine", s.engine, "memory",
 	    (json_int_t)c->memory, "cpus", (int)c->cpus, "uptime",
 	    (json_int_t)(mon_age_ns(m) / 1000000000), "pid", (json_int_t)getpid(), "console",
 	    host->console ? host->console : "", "sandbox", mon_is_sandboxed(m));
@@ -59,9 +62,12 @@ int mon_query_target(struct mon *m, json_t *args, json_t **result, struct err *e
 
 int mon_query_kvm(struct mon *m, json_t *args, json_t **result, struct err *e)
 {
-	const bool kvm = !strcmp(machine_config(mon_machine(m))->engine, "kvm");
+	struct move_status s;
+	bool kvm;
 
 	(void)args, (void)e;
+	machine_move_status(mon_machine(m), &s);
+	kvm = !strcmp(s.engine, "kvm");
 	*result = json_pack("{s:b, s:b}", "enabled", kvm, "present", kvm);
 	return 0;
 }
