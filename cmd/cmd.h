@@ -11,6 +11,7 @@ enum { STATUS_OK = 0, STATUS_USAGE = 1, STATUS_HOST = 2, STATUS_TIMEOUT = 4 };
 int cmd_run(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 int cmd_engines(int argc, char **argv);
+int cmd_engine(int argc, char **argv);
 int cmd_machines(int argc, char **argv);
 int cmd_selftest(int argc, char **argv);
 int cmd_balloon(int argc, char **argv);

@@ -17,6 +17,7 @@ static void help_all(void)
 	       "       lodge monitor VM [COMMAND [KEY=VALUE ...]]  commands as of QEMU's QMP\n"
 	       "       lodge engines                 what this host can run, and why not\n"
 	       "       lodge selftest [-E ENGINE]    tests them: a report to read, or to mail\n"
+	       "       lodge engine VM [ENGINE]      moves it there while it runs\n"
 	       "       lodge machines                the boards that there are\n"
 	       "       lodge snapshot VM FILE        saves a running machine in a file\n"
 	       "       lodge restore [options] FILE  goes on where it was saved\n"

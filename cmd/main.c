@@ -20,6 +20,7 @@ static const struct {
 	{ "console", cmd_console },
 	{ "monitor", cmd_monitor },
 	{ "engines", cmd_engines },
+	{ "engine", cmd_engine },
 	{ "machines", cmd_machines },
 	{ "selftest", cmd_selftest },
 	{ "snapshot", cmd_snapshot },

@@ -22,7 +22,10 @@ struct option {
 static const struct option table[] = {
 	{ 'a', "arch", KEY, "arch", "CPU", "guest CPU; default: what the kernel is made for" },
 	{ 'M', "machine", KEY, "machine", "BOARD", "lodge machines lists them" },
-	{ 'E', "engine", KEY, "engine", "ENGINE", "auto, or one that lodge engines lists" },
+	{ 'E', "engine", KEY, "engine", "ENGINE[+...]",
+	    "auto, or one that lodge engines lists; and those it may move to" },
+	{ 0, "engine-after", KEY, "engine-after", "TIME:ENGINE",
+	    "move there when the guest has run so long; may be repeated" },
 	{ 'm', "memory", KEY, "memory", "SIZE", "512M, 2G; default 512M" },
 	{ 'c', "cpus", KEY, "cpus", "N", "number of CPUs; default 1" },
 	{ 'b', "firmware", KEY, "firmware", "FILE", "or none; default: built in" },
