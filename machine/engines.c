@@ -42,9 +42,8 @@ static int limit_model(struct machine *m, const struct engine_class *c, bool fix
 	return rc;
 }
 
-/* A CPU of which nothing was said is one that each of them can be: what one takes away the next one
- * is not asked for. */
-static int limit_models(struct machine *m, struct err *e)
+/* What one takes away the next one is not asked for. */
+int engines_model(struct machine *m, struct err *e)
 {
 	const bool fixed = m->config.cpu_model || m->snapshot;
 	int rc = 0;
@@ -119,7 +118,7 @@ int engines_find(struct machine *m, struct err *e)
 	rc = find_later(m, e);
 	if (!rc)
 		rc = choose_maker(m, e);
-	return rc ? rc : limit_models(m, e);
+	return rc ? rc : engines_model(m, e);
 }
 
 int machine_engine(struct machine *m, bool firmware_calls, struct err *e)

@@ -17,6 +17,9 @@ struct machine;
 
 /* Which there will be, the first of which is engine_class, and the CPU: config.cpu_model. */
 int engines_find(struct machine *, struct err *);
+/* A CPU of which nothing was said becomes one that all of them can be; -ENOTSUP: one of them cannot
+ * be the one that was asked for. */
+int engines_model(struct machine *, struct err *);
 /* The number of one, which is made if it is not there; -errno and the reason. */
 int engines_have(struct machine *, const struct engine_class *, struct err *);
 void engines_free(struct machine *); /* and the RAM; the vcpus are gone */

@@ -78,6 +78,7 @@ static void change_places(struct machine *m, struct other *o)
 	mutex_lock(&m->lock);
 	m->engine_class = o->class;
 	m->engine = o->engine;
+	m->move.status.moves++;
 	mutex_unlock(&m->lock);
 	lines_back(m, o->vcpu);
 	/* A timer of theirs may have been about to say so. */
@@ -192,7 +193,6 @@ void move_attend(struct machine *m)
 	v->status.state = rc ? MOVE_FAILED : MOVE_DONE;
 	v->status.err = e;
 	v->status.stood_ns = os_clock_ns() - began;
-	v->status.moves += !rc;
 	mutex_unlock(&m->lock);
 }
 
