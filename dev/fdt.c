@@ -28,7 +28,7 @@ struct fdt *fdt_new(void)
 	if (!f)
 		return NULL;
 	f->size = FIRST_SIZE;
-	f->tree = malloc(FIRST_SIZE);
+	f->tree = calloc(1, FIRST_SIZE); /* libfdt leaves padding as it is */
 	if (!f->tree)
 		return f;
 	if (fdt_create(f->tree, f->size) < 0 || fdt_finish_reservemap(f->tree) < 0)
@@ -58,7 +58,7 @@ static void fail(struct fdt *f)
 static void grow(struct fdt *f)
 {
 	int size = f->size * 2;
-	void *tree = malloc((size_t)size);
+	void *tree = calloc(1, (size_t)size);
 
 	if (!tree) {
 		fail(f);
