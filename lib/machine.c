@@ -14,7 +14,6 @@
 #include "base/thread.h"
 #include "core/event.h"
 #include "cpu/cpu.h"
-#include "engine/list.h"
 #include "host/chr.h"
 #include "host/net/net.h"
 #include "host/vsock.h"
@@ -23,7 +22,6 @@
 #include "machine/build.h"
 #include "machine/clone.h"
 #include "machine/engines.h"
-#include "machine/move.h"
 #include "machine/save.h"
 #include "machine/snapshot.h"
 #include "mon/mon.h"
@@ -74,17 +72,6 @@ static void *run_loop(void *arg)
 	return NULL;
 }
 
-/* The best one is named; of several the machine takes those that it can have. */
-static int choose_engine(struct config *c, struct err *e)
-{
-	struct engine_list list;
-	int rc = engine_list_read(&list, c->engine, cpu_find(c->arch), c->deterministic, e);
-
-	if (rc)
-		return rc;
-	return strcmp(c->engine, "auto") ? 0 : config_set(c, "engine", list.class[0] -> name, e);
-}
-
 static int configure(struct lodge_machine *m, const struct config *c, struct err *e)
 {
 	int rc = config_copy(&m->config, c, e);
@@ -92,7 +79,7 @@ static int configure(struct lodge_machine *m, const struct config *c, struct err
 	if (!rc)
 		rc = config_finish(&m->config, e);
 	if (!rc)
-		rc = choose_engine(&m->config, e);
+		rc = config_choose_engine(&m->config, e);
 	m->log.trace = config_trace(&m->config);
 	return rc;
 }

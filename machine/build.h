@@ -14,9 +14,7 @@
 #include "machine/clone.h"
 #include "machine/config.h"
 #include "machine/hotplug.h"
-#include "machine/lines.h"
 #include "machine/machine.h"
-#include "machine/move.h"
 #include "machine/rest.h"
 #include "machine/save.h"
 #include "machine/snapshot.h"
@@ -27,6 +25,7 @@ struct display;
 struct drives;
 struct fdt;
 struct keys;
+struct move;
 struct share;
 
 /*
@@ -44,6 +43,20 @@ enum {
 	MACHINE_ENGINES = 8
 };
 enum { MACHINE_COUNT_SHIFT = 2 }; /* deterministic runs: an instruction takes 1 << 2 ns */
+
+enum { LINES_RAISED = 8 };
+
+/* The input lines of a CPU.  Any thread drives them and kicks it, but its vcpu can be another one
+ * afterwards (machine/move.h): what happens meanwhile is kept for that. */
+struct lines {
+	struct mutex lock; /* around all use of the vcpu by other threads; a leaf */
+	bool away;         /* it is being replaced */
+	/* Those lines that stay as they are driven: which are up, and were when it went away. */
+	uint64_t levels, before;
+	/* The others that were raised since, in this order, each once. */
+	uint16_t raised[LINES_RAISED];
+	unsigned nraised;
+};
 
 struct machine_cpu {
 	struct vcpu *vcpu;
@@ -143,7 +156,7 @@ struct machine {
 	struct rest rest;
 	struct save save;
 	struct clone clone;
-	struct move move;
+	struct move *move;
 };
 
 /*

@@ -142,6 +142,9 @@ struct config_vsock {
 	uint64_t cid;
 };
 int config_vsock(struct config_vsock *, const char *value, struct err *);
+/* In place of auto, the engine that it is here.  -ENOTSUP, and why: none of those that are wanted
+ * runs this CPU. */
+int config_choose_engine(struct config *, struct err *);
 /* The effective configuration in the form that config_read takes. */
 void config_print(const struct config *, struct buf *);
 /* The categories of `trace` as bits for struct log. */

@@ -6,6 +6,7 @@
 
 #include "base/buf.h"
 #include "cpu/cpu.h"
+#include "engine/list.h"
 #include "host/net/net.h"
 #include "machine/config.h"
 #include "machine/load.h"
@@ -197,4 +198,15 @@ int config_finish(struct config *c, struct err *e)
 	for (unsigned i = 0; i < c->ndisks && !rc; i++)
 		rc = finish_disk(&c->disk[i], m, e);
 	return rc;
+}
+
+/* Of several a machine has those that it can have. */
+int config_choose_engine(struct config *c, struct err *e)
+{
+	struct engine_list l;
+	int rc = engine_list_read(&l, c->engine, cpu_find(c->arch), c->deterministic, e);
+
+	if (rc)
+		return rc;
+	return strcmp(c->engine, "auto") ? 0 : config_set(c, "engine", l.class[0] -> name, e);
 }

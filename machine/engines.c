@@ -163,6 +163,7 @@ int machine_ram(struct machine *m, uint64_t base, uint64_t size, struct err *e)
 static int add(struct machine *m, const struct engine_class *c, struct err *e)
 {
 	struct buf can = { 0 };
+	struct err why = { "" };
 	struct engine *engine;
 	int rc = engine_can(c, m->engine_env.cpu, m->config.deterministic, e);
 
@@ -182,9 +183,12 @@ static int add(struct machine *m, const struct engine_class *c, struct err *e)
 	if (rc)
 		return rc;
 	assert(m->nengines < MACHINE_ENGINES);
-	engine = c->new (&m->engine_env, e);
+	engine = c->new (&m->engine_env, &why);
 	if (!engine)
-		return -EIO;
+		return err_set(e, EIO,
+		    "%.240s; an engine that is named at the start has what it needs: "
+		    "engine=%s+%s",
+		    why.text, m->engine_class->name, c->name);
 	for (unsigned i = 0; i < m->nrams && !rc; i++)
 		rc = c->map(engine, m->ram[i].gpa, m->ram[i].hva, m->ram[i].len, e);
 	if (rc) {

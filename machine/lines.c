@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "machine/lines.h"
-
+/*
+ * Input lines of CPUs, whose vcpus may be replaced meanwhile.
+ */
 #include <assert.h>
 #include <string.h>
 

@@ -22,6 +22,7 @@
 #include "machine/build.h"
 #include "machine/engines.h"
 #include "machine/keys.h"
+#include "machine/move.h"
 #include "machine/run.h"
 
 /* Deterministic runs begin on the first of January 2025. */
@@ -231,8 +232,10 @@ static int make_core(struct machine *m, struct err *e)
 	m->pause = m->config.paused;
 	m->display = calloc(1, sizeof *m->display);
 	m->keys = keys_new(m, e);
-	return m->display && m->keys ? 0
-				     : err_set(e, ENOMEM, "machine %s: no memory", m->class->name);
+	m->move = move_new(e);
+	return m->display && m->keys && m->move
+		   ? 0
+		   : err_set(e, ENOMEM, "machine %s: no memory", m->class->name);
 }
 
 static int make_balloon(struct machine *m, struct err *e)
@@ -360,6 +363,7 @@ void machine_free(struct machine *m)
 		m->engine_class->vcpu_free(m->cpu[--m->ncpus].vcpu);
 	engines_free(m);
 	keys_free(m->keys);
+	move_free(m->move);
 	if (m->balloon)
 		balloon_fini(m->balloon);
 	free(m->balloon);

@@ -101,6 +101,22 @@ void machine_stop(struct machine *); /* any thread: machine_run comes back soon 
 void machine_pause(struct machine *);
 void machine_resume(struct machine *);
 bool machine_is_paused(struct machine *);
+/* Moves to other engines: machine/move.h. */
+enum move_state { MOVE_NONE, MOVE_RUNS, MOVE_DONE, MOVE_FAILED };
+
+struct move_status {
+	enum move_state state;
+	const char *engine; /* that runs the CPUs now */
+	uint64_t stood_ns;  /* MOVE_DONE: how long the guest has stood still */
+	uint64_t moves;     /* that were done since the machine was made */
+	struct err err;     /* MOVE_FAILED */
+};
+
+/* Any thread: begins to move a machine that runs.  -EBUSY: it does already. */
+int machine_move(struct machine *, const char *engine, struct err *);
+/* Any thread: of the last one. */
+void machine_move_status(struct machine *, struct move_status *);
+
 /* Any thread: a reset, as by a button on the case. */
 void machine_reset_button(struct machine *);
 /* Any thread: what the guest shows; picture_free frees it (core/display.h). */

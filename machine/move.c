@@ -7,11 +7,40 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "core/clock.h"
 #include "core/mem.h"
 #include "engine/list.h"
 #include "machine/build.h"
 #include "machine/engines.h"
 #include "machine/run.h"
+
+/* What the key engine-after asks for. */
+struct move_plan {
+	struct machine *machine;
+	const struct engine_class *to;
+	struct timer timer;
+};
+
+/* With the machine's lock. */
+struct move {
+	const struct engine_class *wanted; /* NULL: none is */
+	struct move_status status;
+	struct move_plan plan[CONFIG_AFTERS];
+};
+
+struct move *move_new(struct err *e)
+{
+	struct move *v = calloc(1, sizeof *v);
+
+	if (!v)
+		err_set(e, ENOMEM, "machine: no memory");
+	return v;
+}
+
+void move_free(struct move *v)
+{
+	free(v);
+}
 
 /* The machine at the other engine, until it is all there. */
 struct other {
@@ -78,12 +107,14 @@ static void change_places(struct machine *m, struct other *o)
 	mutex_lock(&m->lock);
 	m->engine_class = o->class;
 	m->engine = o->engine;
-	m->move.status.moves++;
+	m->move->status.moves++;
 	mutex_unlock(&m->lock);
 	lines_back(m, o->vcpu);
-	/* A timer of theirs may have been about to say so. */
-	for (unsigned i = 0; i < m->ncpus; i++)
+	for (unsigned i = 0; i < m->ncpus; i++) {
+		m->cpu[i].exit = (struct exit){ 0 };
+		/* A timer of theirs may have been about to say so. */
 		atomic_store(&m->cpu[i].alerted, true);
+	}
 	*o = old;
 }
 
@@ -104,8 +135,11 @@ static int move(struct machine *m, struct other *o, struct err *e)
 	} else {
 		lines_back(m, NULL);
 		/* It had it a moment ago. */
-		if (enter(m->engine_class, m->engine, &why))
+		if (enter(m->engine_class, m->engine, &why)) {
+			log_error(m->host.log, "engine %s cannot go on: %s", m->engine_class->name,
+			    why.text);
 			machine_power(m, POWER_CRASH, 0);
+		}
 	}
 	free_vcpus(o);
 	if (!rc)
@@ -131,13 +165,13 @@ int move_to(struct machine *m, const struct engine_class *to, struct err *e)
 
 bool move_is_asked(const struct machine *m)
 {
-	return m->move.wanted;
+	return m->move->wanted;
 }
 
 /* With the lock. */
 static int ask(struct machine *m, const struct engine_class *to, struct err *e)
 {
-	struct move *v = &m->move;
+	struct move *v = m->move;
 
 	if (v->wanted)
 		return err_set(e, EBUSY, "the machine moves to engine %s already", v->wanted->name);
@@ -166,14 +200,14 @@ int machine_move(struct machine *m, const char *engine, struct err *e)
 void machine_move_status(struct machine *m, struct move_status *to)
 {
 	mutex_lock(&m->lock);
-	*to = m->move.status;
+	*to = m->move->status;
 	to->engine = m->engine_class->name;
 	mutex_unlock(&m->lock);
 }
 
 void move_attend(struct machine *m)
 {
-	struct move *v = &m->move;
+	struct move *v = m->move;
 	const struct engine_class *to;
 	const uint64_t began = os_clock_ns();
 	struct err e = { "" };
@@ -198,7 +232,7 @@ void move_attend(struct machine *m)
 
 void move_end(struct machine *m)
 {
-	struct move *v = &m->move;
+	struct move *v = m->move;
 
 	mutex_lock(&m->lock);
 	if (v->wanted) {
@@ -234,7 +268,7 @@ void move_plan(struct machine *m)
 	struct config_after a;
 
 	for (unsigned i = 0; i < m->config.nafters; i++) {
-		struct move_plan *p = &m->move.plan[i];
+		struct move_plan *p = &m->move->plan[i];
 
 		if (config_after(&a, m->config.after[i], NULL) < 0)
 			continue;

@@ -11,6 +11,7 @@
 #include "core/clock.h"
 #include "core/event.h"
 #include "machine/build.h"
+#include "machine/move.h"
 
 /* The first turn of CPUs that take turns. */
 enum { TURN_FIRST = 50000 };

@@ -5,7 +5,9 @@
 #include "base/err.h"
 #include "machine/machine.h"
 
+struct lines;
 struct machine_cpu;
+struct vcpu;
 
 /* Loads what the machine boots; everything is in its power-on state. */
 int machine_boot(struct machine *, struct err *);
@@ -20,6 +22,16 @@ void machine_wake(struct machine *);
 void machine_alert(struct machine *, struct machine_cpu *);
 /* Every CPU comes back. */
 void machine_leave(struct machine *);
+
+/* Lines of CPUs (machine/lines.c; machine_irq of machine/build.h drives them). */
+void lines_init(struct lines *);
+void lines_fini(struct lines *);
+/* Any thread: the CPU comes back. */
+void lines_kick(struct machine *, unsigned cpu);
+/* For the VM's thread, while no CPU runs.  From now on nobody uses vcpus, */
+void lines_away(struct machine *);
+/* until they are these, or (NULL) the same ones again, and have seen all that happened. */
+void lines_back(struct machine *, struct vcpu *const *);
 
 /* What is between machine_attend and a request: 1 when the run ends, as *end and *code say. */
 int run_turns(struct machine *, enum machine_end *, unsigned *code, struct err *);

@@ -4,7 +4,6 @@
  * the shapes of its "migrate" and "query-migrate".
  */
 #include "machine/machine.h"
-#include "machine/move.h"
 #include "mon/command.h"
 
 static const uint64_t NS_PER_MS = 1000000, NS_PER_US = 1000;

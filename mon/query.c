@@ -12,7 +12,6 @@
 
 #include "machine/config.h"
 #include "machine/machine.h"
-#include "machine/move.h"
 #include "mon/command.h"
 #include "mon/mon.h"
 
