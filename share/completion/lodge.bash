@@ -16,6 +16,8 @@ _lodge_running()
 	elif [[ $command == monitor ]] && ((COMP_CWORD == 3)); then
 		mapfile -t COMPREPLY < <(compgen -W "$("$lodge" monitor "$prev" query-commands 2>/dev/null |
 			awk '{ print $NF }')" -- "$cur")
+	elif [[ $command == engine ]] && ((COMP_CWORD == 3)); then
+		mapfile -t COMPREPLY < <(compgen -W "$("$lodge" engines | awk '{ print $1 }')" -- "$cur")
 	elif [[ $cur == */* ]]; then
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
@@ -31,7 +33,7 @@ _lodge()
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
 		mapfile -t COMPREPLY < <(compgen -W 'run list status stop pause resume reset console monitor snapshot restore fork screenshot type
-			send-key balloon img engines selftest machines help --help --version' -- "$cur")
+			send-key balloon img engines engine selftest machines help --help --version' -- "$cur")
 		return
 	fi
 	case ${COMP_WORDS[1]} in
@@ -47,7 +49,7 @@ _lodge()
 		mapfile -t COMPREPLY < <(compgen -W --json -- "$cur")
 		return
 		;;
-	status | stop | pause | resume | reset | console | monitor | snapshot | fork | screenshot | type | send-key | balloon)
+	status | stop | pause | resume | reset | console | monitor | snapshot | fork | screenshot | type | send-key | balloon | engine)
 		_lodge_running
 		return
 		;;
@@ -116,7 +118,7 @@ _lodge()
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
 		;;
-	-m | --memory | -c | --cpus | -p | --cmdline | --timeout | --seed | --trace) ;;
+	-m | --memory | -c | --cpus | -p | --cmdline | --timeout | --seed | --trace | --engine-after) ;;
 	*)
 		[[ $cur != -* ]] ||
 			mapfile -t COMPREPLY < <(compgen -W "$("$lodge" help run | grep -o -- '--[a-z-]*' | sort -u)" -- "$cur")
