@@ -460,6 +460,32 @@ static void a_machine_is_saved_and_not_copied(void **state)
 	close(fd);
 }
 
+static void a_machine_moves_to_another_engine(void **state)
+{
+	char line[TEXT] = "";
+	int fd = meet(*state);
+
+	ask(fd, "{\"execute\": \"query-vm-engine\"}", "{\"status\": \"none\", \"engine\": ");
+	ask(fd, "{\"execute\": \"vm-engine\", \"arguments\": {\"engine\": \"kqemu\"}}",
+	    "there is no such engine");
+	for (int i = 0; i < 2; i++) {
+		ask(fd,
+		    i ? "{\"execute\": \"vm-engine\", \"arguments\": {\"engine\": \"soft\"}}"
+		      : "{\"execute\": \"vm-engine\", \"arguments\": {\"engine\": \"interp\"}}",
+		    "{\"return\": {}}");
+		do {
+			say(fd, "{\"execute\": \"query-vm-engine\"}");
+			hear(fd, line);
+			usleep(1000);
+		} while (strstr(line, "\"active\""));
+		assert_non_null(strstr(line, "\"completed\""));
+		assert_non_null(strstr(line, "\"downtime-us\": "));
+		ask(fd, "{\"execute\": \"query-lodge\"}",
+		    i ? "\"engine\": \"soft\"" : "\"engine\": \"interp\"");
+	}
+	close(fd);
+}
+
 static void values_may_come_in_pieces_and_together(void **state)
 {
 	int fd = meet(*state);
@@ -595,6 +621,7 @@ int main(void)
 		TEST(the_balloon_is_asked),
 		TEST(network_cards_are_described_and_unplugged),
 		TEST(a_machine_is_saved_and_not_copied),
+		TEST(a_machine_moves_to_another_engine),
 		TEST(values_may_come_in_pieces_and_together),
 		TEST(what_never_ends_ends_the_connection),
 		TEST(a_reader_that_does_not_read_is_dropped),
