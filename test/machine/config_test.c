@@ -229,6 +229,15 @@ static void bad_values_are_refused_by_name(void **state)
 	refused("virtio-bus", "isa", "mmio, pci");
 	refused("display", "cga", "vga, none");
 	refused("engine", "kqemu", "auto");
+	refused("engine", "", "auto");
+	refused("engine", "soft+", "auto");
+	refused("engine", "soft+soft", "several with +");
+	refused("engine", "auto+soft", "several with +");
+	refused("engine-after", "soft", "TIME:ENGINE");
+	refused("engine-after", ":soft", "TIME:ENGINE");
+	refused("engine-after", "soon:soft", "TIME:ENGINE");
+	refused("engine-after", "1s:", "there is no engine \"\"");
+	refused("engine-after", "1s:kqemu", "there is no engine \"kqemu\"");
 	refused("arch", "z80", "riscv64");
 	refused("machine", "toaster", "virt");
 	refused("trace", "sbi,nonsense", "exceptions");
@@ -323,7 +332,9 @@ static void print_reads_back(void **state)
 	set(&c, "firmware", "none");
 	set(&c, "initrd", "i");
 	set(&c, "console", "file:a b");
-	set(&c, "engine", "interp");
+	set(&c, "engine", "interp+soft");
+	set(&c, "engine-after", "2500ms:soft");
+	set(&c, "engine-after", "5:interp");
 	set(&c, "arch", "riscv64");
 	same_after_round_trip(&c);
 	set(&c, "name", "web.1");
