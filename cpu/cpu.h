@@ -16,6 +16,7 @@ struct clock;
 struct log;
 struct field;
 struct intc;
+struct debug_points;
 struct cpu;
 
 enum { CPU_CODE_SIZE = 160 << 20 };
@@ -76,6 +77,8 @@ struct cpu_class {
 	uint64_t (*retired)(struct cpu *);              /* and vcpu_retired */
 	int (*get)(struct cpu *, unsigned groups, void *regs);
 	int (*set)(struct cpu *, unsigned groups, const void *regs);
+	void (*debug)(struct cpu *, const struct debug_points *); /* as engine_class.vcpu_debug, */
+	void (*step)(struct cpu *, struct exit *);                /* and vcpu_step */
 };
 
 extern const struct cpu_class *const cpu_classes[]; /* made by tools/list.sh */

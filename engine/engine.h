@@ -86,6 +86,13 @@ struct engine_class {
 	/* Of what the last exit has asked for nothing is left undone when get gives them. */
 	int (*vcpu_get)(struct vcpu *, unsigned groups, void *regs);
 	int (*vcpu_set)(struct vcpu *, unsigned groups, const void *regs);
+	/* For debuggers; both are NULL where the engine has no means.  What to come out for from
+	 * now on (core/debug.h), which is kept; NULL: nothing. */
+	void (*vcpu_debug)(struct vcpu *, const struct debug_points *);
+	/* Runs one instruction, whatever breakpoints say, and takes no interrupt before:
+	 * EXIT_DEBUG, or what the instruction comes out for.  EXIT_HALT: it waits for one, and did
+	 * nothing. */
+	void (*vcpu_step)(struct vcpu *, struct exit *);
 };
 
 extern const struct engine_class *const engine_classes[]; /* made by tools/list.sh */

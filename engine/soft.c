@@ -189,6 +189,16 @@ int soft_vcpu_set(struct vcpu *v, unsigned groups, const void *regs)
 	return v->class->set(v->cpu, groups, regs);
 }
 
+void soft_vcpu_debug(struct vcpu *v, const struct debug_points *points)
+{
+	v->class->debug(v->cpu, points);
+}
+
+void soft_vcpu_step(struct vcpu *v, struct exit *x)
+{
+	v->class->step(v->cpu, x);
+}
+
 static struct engine *new (const struct engine_env *env, struct err *e)
 {
 	return soft_new(env, true, e);

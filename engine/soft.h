@@ -24,6 +24,8 @@ void soft_vcpu_fenced(struct vcpu *);
 uint64_t soft_vcpu_retired(struct vcpu *);
 int soft_vcpu_get(struct vcpu *, unsigned groups, void *regs);
 int soft_vcpu_set(struct vcpu *, unsigned groups, const void *regs);
+void soft_vcpu_debug(struct vcpu *, const struct debug_points *);
+void soft_vcpu_step(struct vcpu *, struct exit *);
 
 #define SOFT_FUNCTIONS                                                                             \
 	.probe = soft_probe, .free = soft_free, .ram_new = soft_ram_new,                           \
@@ -32,6 +34,7 @@ int soft_vcpu_set(struct vcpu *, unsigned groups, const void *regs);
 	.vcpu_free = soft_vcpu_free, .vcpu_reset = soft_vcpu_reset, .vcpu_run = soft_vcpu_run,     \
 	.vcpu_kick = soft_vcpu_kick, .vcpu_irq = soft_vcpu_irq, .vcpu_fence = soft_vcpu_fence,     \
 	.vcpu_fenced = soft_vcpu_fenced, .vcpu_retired = soft_vcpu_retired,                        \
-	.vcpu_get = soft_vcpu_get, .vcpu_set = soft_vcpu_set
+	.vcpu_get = soft_vcpu_get, .vcpu_set = soft_vcpu_set, .vcpu_debug = soft_vcpu_debug,       \
+	.vcpu_step = soft_vcpu_step
 
 #endif

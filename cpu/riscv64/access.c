@@ -53,7 +53,8 @@ static struct part locate(struct rv *s, uint64_t va, unsigned len, enum rv_acces
 		mem_dirty(s->env->mem, w.pa);
 	p.code = *flags & MEM_CODE;
 	p.host = page + (w.pa & PAGE_MASK);
-	if (w.whole && !(*flags & MEM_IO) && !(access == RV_STORE && p.code))
+	if (w.whole && !(*flags & MEM_IO) && !(access == RV_STORE && p.code) &&
+	    !rv_debug_page(s, va))
 		rv_tlb_fill(s, access == RV_STORE, va, page, w.local);
 	return p;
 }
@@ -127,11 +128,19 @@ static unsigned first_part(uint64_t va, unsigned size)
 	return size < room ? size : room;
 }
 
+static void look(struct rv *s, uint64_t va, unsigned len, enum rv_access access)
+{
+	if (unlikely(s->watching))
+		rv_debug_access(s, va, len, access);
+}
+
 uint64_t rv_load(struct rv *s, uint64_t va, unsigned size)
 {
 	unsigned n = first_part(va, size);
 	uint8_t bytes[8];
 	struct part p, q;
+
+	look(s, va, size, RV_LOAD);
 
 	if (n < size) {
 		p = locate_ram(s, va, n, RV_LOAD);
@@ -181,6 +190,7 @@ void rv_store(struct rv *s, uint64_t va, uint64_t val, unsigned size)
 	unsigned n = first_part(va, size);
 	struct part p;
 
+	look(s, va, size, RV_STORE);
 	if (n < size) {
 		store_across(s, va, val, size, n);
 		return;
@@ -205,6 +215,9 @@ void *rv_atomic(struct rv *s, uint64_t va, unsigned size, bool for_lr, uint64_t 
 
 	if (va & (size - 1))
 		rv_raise(s, for_lr ? RV_LOAD_MISALIGNED : RV_STORE_MISALIGNED, va);
+	look(s, va, size, RV_LOAD);
+	if (!for_lr)
+		look(s, va, size, RV_STORE);
 	if (e->tag != (va & ~PAGE_MASK)) {
 		p = locate_ram(s, va, size, for_lr ? RV_LOAD : RV_STORE);
 		if (!for_lr)
@@ -236,8 +249,10 @@ static struct rv_where cbo_locate(struct rv *s, uint64_t va, enum rv_access acce
 void rv_cbo_zero(struct rv *s, uint64_t va)
 {
 	struct rv_where w = cbo_locate(s, va, RV_STORE);
-	void *host = mem_at(s->env->mem, w.pa, CBO_BLOCK);
+	void *host;
 
+	look(s, va & -(uint64_t)CBO_BLOCK, CBO_BLOCK, RV_STORE);
+	host = mem_at(s->env->mem, w.pa, CBO_BLOCK);
 	if (!host ||
 	    (*mem_flags(s->env->mem, w.pa) & MEM_IO && bus_covers(s->env->bus, w.pa, CBO_BLOCK)))
 		access_fault(s, RV_STORE, va);

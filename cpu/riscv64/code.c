@@ -217,7 +217,7 @@ struct rv_page *rv_code_find(struct rv *s, uint64_t va)
 	host = mem_at(s->env->mem, w.pa, MEM_PAGE);
 	if (!host)
 		rv_raise(s, RV_FETCH_ACCESS, va);
-	if (!w.whole)
+	if (!w.whole || (unlikely(s->breaks) && debug_breaks_in_page(s->points, va)))
 		return NULL;
 	p = find_or_make(s, w.pa, host);
 	if (!p)
@@ -282,8 +282,11 @@ const struct rv_cell *rv_code_scratch(struct rv *s, uint64_t va)
 	struct rv_cell *cell = s->code->scratch;
 	uint64_t fault;
 	uint32_t word;
-	int cause = fetch(s, va, &word, &fault);
+	int cause;
 
+	if (unlikely(s->breaks))
+		rv_debug_before(s, va);
+	cause = fetch(s, va, &word, &fault);
 	if (cause)
 		rv_raise(s, cause, fault);
 	s->pc_bias = va - ((uintptr_t)cell >> 3);

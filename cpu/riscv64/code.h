@@ -65,7 +65,7 @@ struct rv_code {
 	uint64_t local[RV_FETCH_SIZE / 64]; /* bits of those of this address space only, */
 	uint8_t local_modes;                /* and 1 << the modes that they are of */
 	/* One instruction that has no cell of its own, then the way on: what crosses a page, lies
-	 * in a page that PMP splits, or is to be executed alone. */
+	 * in a page that PMP splits or that has a breakpoint, or is to be executed alone. */
 	struct rv_cell scratch[RV_SCRATCH_CELLS];
 	/* What such cells are for instructions that were decoded lately. */
 	struct {

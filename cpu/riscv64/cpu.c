@@ -181,6 +181,16 @@ static int set(struct cpu *cpu, unsigned groups, const void *from)
 	return 0;
 }
 
+static void debug(struct cpu *cpu, const struct debug_points *points)
+{
+	rv_debug_set(rv_of(cpu), points);
+}
+
+static void step(struct cpu *cpu, struct exit *x)
+{
+	rv_step(rv_of(cpu), x);
+}
+
 static const struct field regs[] = {
 	FIELD_ARRAY(struct rv_regs, x),
 	FIELD(struct rv_regs, pc),
@@ -239,4 +249,6 @@ const struct cpu_class cpu_riscv64 = {
 	.retired = retired,
 	.get = get,
 	.set = set,
+	.debug = debug,
+	.step = step,
 };

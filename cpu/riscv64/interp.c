@@ -254,14 +254,20 @@ static bool attend(struct rv *s, struct exit *x)
 		rv_vm_do_fences(s);
 	if (why & RV_ATT_CODE)
 		rv_code_attend(s);
-	why &= RV_ATT_EXIT | RV_ATT_KICK | RV_ATT_LINES;
+	why &= RV_ATT_EXIT | RV_ATT_DEBUG | RV_ATT_KICK | RV_ATT_LINES;
 	if (why & RV_ATT_EXIT) {
 		if (why & ~(uint32_t)RV_ATT_EXIT)
 			rv_attend(s, why & ~(uint32_t)RV_ATT_EXIT);
 		*x = s->exit;
 		return false;
 	}
-	if (why & RV_ATT_KICK) {
+	if (why & RV_ATT_DEBUG) {
+		if (why & ~(uint32_t)RV_ATT_DEBUG)
+			rv_attend(s, why & ~(uint32_t)RV_ATT_DEBUG);
+		*x = s->hit;
+		return false;
+	}
+	if (why & RV_ATT_KICK && !s->stepping) {
 		if (why & RV_ATT_LINES)
 			rv_attend(s, RV_ATT_LINES);
 		x->why = EXIT_KICKED;
@@ -269,7 +275,8 @@ static bool attend(struct rv *s, struct exit *x)
 	}
 	if (why & RV_ATT_LINES) {
 		s->mip |= atomic_fetch_and(&s->lines, ~ssip) & ssip;
-		rv_interrupt(s);
+		if (!s->stepping) /* which asks again behind the step */
+			rv_interrupt(s);
 	}
 	return true;
 }
@@ -309,11 +316,13 @@ static void run(struct rv *s, struct exit *x, bool exact)
 	const struct rv_cell *cell;
 
 	for (;;) {
-		if (!begin_slice(s, x, exact ? 1 : INT64_MAX))
+		if (!begin_slice(s, x, INT64_MAX))
 			return;
-		/* A scratch cell leads to the next one through `cross`, which sees the empty
-		 * budget. */
-		cell = exact ? rv_code_scratch(s, s->pc) : rv_code_enter(s, s->pc);
+		if (exact || s->single) {
+			rv_run_one(s);
+			continue;
+		}
+		cell = rv_code_enter(s, s->pc);
 		while (cell)
 			cell = RV_CELL_FN(cell)(s, cell, s->left);
 	}
@@ -324,9 +333,12 @@ void rv_run_one(struct rv *s)
 	const struct rv_cell *cell;
 
 	rv_next_slice(s, 1);
+	s->alone = true;
+	/* A scratch cell leads to the next one through `cross`, which sees the empty budget. */
 	cell = rv_code_scratch(s, s->pc);
 	while (cell)
 		cell = RV_CELL_FN(cell)(s, cell, s->left);
+	s->alone = s->single = false;
 }
 
 /* Compiled code looks at `attention` only when its instructions are used up. */
@@ -356,6 +368,10 @@ static void run_compiled(struct rv *s, struct exit *x)
 		if (!begin_slice(s, x, SLICE))
 			return;
 		cpu_jit_fetch(s->jit, s);
+		if (unlikely(s->single)) {
+			rv_run_one(s);
+			continue;
+		}
 		if (s->jit_side.hot) {
 			cpu_jit_follow(s->jit, s);
 			continue;
@@ -398,14 +414,24 @@ void rv_run(struct rv *s, struct exit *x, uint64_t turn)
 	s->left = turn && turn < INT64_MAX / 2 ? (int64_t)turn : INT64_MAX / 2;
 	s->turn_rest = 0;
 	s->count_end = retired + (uint64_t)s->left;
+	if (!s->stepping) /* a step before this run has kept what it had */
+		s->reserved = false;
 	rv_vm_enter(s);
 	rv_host_enter(s);
-	if (setjmp(s->trap) == RV_JMP_TRAP) {
+	switch (setjmp(s->trap)) {
+	case RV_JMP_TRAP:
+		rv_debug_drop(s);
 		/* An exception is no retired instruction, but takes its share of the turn: a
 		 * handler that faults for ever must not hang us. */
 		s->left--;
 		s->count_end--;
 		rv_trap(s, false, s->raised_cause, s->raised_tval);
+		break;
+	case RV_JMP_RETRY:
+		s->alone = false;
+		break;
+	default:
+		break;
 	}
 	if (s->lockstep)
 		run_lockstep(s, x);
@@ -415,5 +441,5 @@ void rv_run(struct rv *s, struct exit *x, uint64_t turn)
 		run(s, x, turn && turn <= EXACT);
 	rv_host_leave(s);
 	rv_vm_leave(s);
-	s->reserved = false;
+	s->reserved &= s->stepping;
 }

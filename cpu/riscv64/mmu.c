@@ -241,7 +241,7 @@ void *rv_refill(struct rv *s, uint64_t va, unsigned size, bool store)
 	    !remembered(s, ctx, va, store ? RV_STORE : RV_LOAD, &w))
 		return NULL;
 	page = mem_page(s->env->mem, w.pa, &flags);
-	if (!page || *flags & bad)
+	if (!page || *flags & bad || rv_debug_page(s, va))
 		return NULL;
 	rv_tlb_fill(s, store, va, page, w.local);
 	return page + offset;

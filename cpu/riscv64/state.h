@@ -10,6 +10,7 @@
 #include "base/compiler.h"
 #include "base/thread.h"
 #include "core/clock.h"
+#include "core/debug.h"
 #include "cpu/cpu.h"
 #include "cpu/jit_side.h"
 #include "cpu/riscv64/regs.h"
@@ -85,12 +86,13 @@ enum {
 	RV_ATT_CODE = 8,   /* code that was decoded or compiled is stale */
 	RV_ATT_FENCE = 16, /* `fences` holds what another hart asks for */
 	RV_ATT_STOP = 32,  /* another hart has to be alone */
+	RV_ATT_DEBUG = 64, /* `hit` holds what a debugger waits for */
 };
 
 /* What a longjmp to `trap` says. */
 enum {
 	RV_JMP_TRAP = 1, /* an exception: raised_cause and raised_tval */
-	RV_JMP_RETRY = 2 /* `exit` asks for a value; the instruction starts again with it */
+	RV_JMP_RETRY = 2 /* the instruction starts again, when what waits is done */
 };
 
 struct rv_code; /* cpu/riscv64/code.h: decoded pages */
@@ -142,6 +144,14 @@ struct rv {
 	bool halted;   /* in WFI or WRS */
 	bool answered; /* exit.val answers the read at exit.addr for the retried instruction */
 	struct exit exit;
+
+	/* debug.c: NULL is no debugger's; whether it has breakpoints, and watches accesses. */
+	const struct debug_points *points;
+	bool breaks, watching;
+	bool stepping; /* in rv_step */
+	bool single;   /* the next instruction is for the interpreter, and alone, */
+	bool alone;    /* as the current one is */
+	struct exit hit;
 
 	unsigned id;
 	const struct cpu_env *env;
@@ -316,6 +326,25 @@ void rv_csr_reset(struct rv *);
 /* regs.h <-> state */
 void rv_csr_get(struct rv *, struct rv_regs *);
 void rv_csr_set(struct rv *, const struct rv_regs *);
+
+/* debug.c --------------------------------------------------------------------------------------
+ */
+
+void rv_debug_set(struct rv *, const struct debug_points *);
+/* An access of data is about to be made: notes it, or has the interpreter do it, if it is watched.
+ */
+void rv_debug_access(struct rv *, uint64_t va, unsigned len, enum rv_access);
+/* Whether accesses in the page of va have to be looked at one by one. */
+static inline bool rv_debug_page(const struct rv *s, uint64_t va)
+{
+	return unlikely(s->watching) && debug_watches_page(s->points, va);
+}
+
+/* An instruction is about to be interpreted: comes out, and not back, if it has a breakpoint. */
+void rv_debug_before(struct rv *, uint64_t pc);
+/* The current instruction is given up, and what it has met with it. */
+void rv_debug_drop(struct rv *);
+void rv_step(struct rv *, struct exit *); /* see engine_class.vcpu_step */
 
 /* code.c, interp.c ---------------------------------------------------------------------------- */
 

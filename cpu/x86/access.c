@@ -80,7 +80,7 @@ static struct part translate(
 	if (!page)
 		return p;
 	p.host = page + (w.pa & PAGE_MASK);
-	if (s->tlb == &s->tlbs[X86_CTX_SLOW])
+	if (s->tlb == &s->tlbs[X86_CTX_SLOW] || x86_debug_page(s, linear))
 		return p;
 	tlb_fill(&s->tlbs[ctx], false, linear, page, !w.global);
 	if (access == X86_STORE && w.writable && !p.code)
@@ -115,7 +115,7 @@ void *x86_refill(struct x86 *s, uint64_t linear, unsigned size, bool store)
 	    x86_translate(s, ctx, linear, store ? X86_STORE_AGAIN : X86_LOAD, &w, &error))
 		return NULL;
 	page = page_of(s, w.pa, store, &code);
-	if (!page || (store && (!w.writable || code)))
+	if (!page || (store && (!w.writable || code)) || x86_debug_page(s, linear))
 		return NULL;
 	tlb_fill(s->tlb, store, linear, page, !w.global);
 	return page + (w.pa & PAGE_MASK);
@@ -344,11 +344,18 @@ static void store(struct x86 *s, enum x86_context ctx, uint64_t linear, uint64_t
 	store_bytes(s, ctx, linear, bytes, size);
 }
 
+static void look_for_debugger(struct x86 *s, uint64_t linear, unsigned size, enum x86_access access)
+{
+	if (unlikely(s->watching))
+		x86_debug_access(s, linear, size, access);
+}
+
 /* Data breakpoints and alignment checks, while the TLB is the one that stays empty. */
 static void look(struct x86 *s, uint64_t linear, unsigned size, enum x86_access access)
 {
 	if (unlikely(s->tlb == &s->tlbs[X86_CTX_SLOW]))
 		x86_look_at_access(s, linear, size, access);
+	look_for_debugger(s, linear, size, access);
 }
 
 uint64_t x86_load(struct x86 *s, uint64_t linear, unsigned size)
@@ -398,11 +405,13 @@ static enum x86_context system_context(const struct x86 *s)
 
 uint64_t x86_load_system(struct x86 *s, uint64_t linear, unsigned size)
 {
+	look_for_debugger(s, linear, size, X86_LOAD);
 	return load(s, system_context(s), linear, size);
 }
 
 void x86_store_system(struct x86 *s, uint64_t linear, uint64_t val, unsigned size)
 {
+	look_for_debugger(s, linear, size, X86_STORE);
 	store(s, system_context(s), linear, val, size);
 }
 

@@ -367,6 +367,16 @@ static int set(struct cpu *cpu, unsigned groups, const void *from)
 	return 0;
 }
 
+static void debug(struct cpu *cpu, const struct debug_points *points)
+{
+	x86_debug_set(x86_of(cpu), points);
+}
+
+static void step(struct cpu *cpu, struct exit *x)
+{
+	x86_step(x86_of(cpu), x);
+}
+
 #define SEG_FIELDS(name)                                                                           \
 	FIELD(struct x86_regs, name.base), FIELD(struct x86_regs, name.limit),                     \
 	    FIELD(struct x86_regs, name.attr), FIELD(struct x86_regs, name.selector)
@@ -475,4 +485,6 @@ const struct cpu_class cpu_x86_64 = {
 	.retired = retired,
 	.get = get,
 	.set = set,
+	.debug = debug,
+	.step = step,
 };

@@ -86,9 +86,10 @@ static unsigned vec_level(void *s)
 static uint64_t known(const void *cpu, uint64_t pc)
 {
 	const struct x86 *s = cpu;
-	const uint8_t *host = x86_code_known(s, is_code64(s) ? pc : (uint32_t)pc);
+	const uint64_t linear = is_code64(s) ? pc : (uint32_t)pc;
+	const uint8_t *host = x86_code_known(s, linear);
 
-	return host ? (uintptr_t)host : JIT_NO_PAGE;
+	return host && !x86_debug_code_page(s, linear) ? (uintptr_t)host : JIT_NO_PAGE;
 }
 
 static bool is_watched(const struct x86 *s, uint64_t pa)
@@ -115,7 +116,7 @@ static bool locate(void *cpu, struct jit_source *from)
 	unsigned offset;
 	const uint8_t *host;
 
-	if (wraps(s))
+	if (wraps(s) || x86_debug_code_page(s, s->rip))
 		return false;
 	host = x86_code_locate(s, s->rip, &from->pa);
 	offset = (uintptr_t)host & PAGE_MASK;

@@ -27,10 +27,18 @@ static bool attend(struct x86 *s, struct exit *x)
 	if (why & X86_ATT_EXIT) {
 		if (why & X86_ATT_KICK)
 			x86_attend(s, X86_ATT_KICK);
+		if (why & X86_ATT_DEBUG)
+			x86_attend(s, X86_ATT_DEBUG);
 		*x = s->exit;
 		return false;
 	}
-	if (why & X86_ATT_KICK) {
+	if (why & X86_ATT_DEBUG) {
+		if (why & X86_ATT_KICK)
+			x86_attend(s, X86_ATT_KICK);
+		*x = s->hit;
+		return false;
+	}
+	if (why & X86_ATT_KICK && !s->stepping) {
 		x->why = EXIT_KICKED;
 		return false;
 	}
@@ -111,7 +119,7 @@ static bool before(struct x86 *s, struct exit *x)
 {
 	if (atomic_load_explicit(&s->attention, memory_order_relaxed) && !attend(s, x))
 		return false;
-	if (unlikely(s->look)) {
+	if (unlikely(s->look) && !s->stepping) {
 		look_at_lines(s);
 		/* The interrupt controller may have kicked when it was asked. */
 		if (atomic_load_explicit(&s->attention, memory_order_relaxed) && !attend(s, x))
@@ -187,7 +195,10 @@ static NOINLINE void execute(struct x86 *s)
 /* What is to be interpreted next: an instruction, or the rest of a block. */
 static void interpret(struct x86 *s)
 {
-	if (likely(x86_is_plain(s)))
+	if (unlikely(s->breaks) && x86_debug_code_page(s, x86_linear_pc(s))) {
+		if (!x86_debug_hits(s))
+			step(s);
+	} else if (likely(x86_is_plain(s)))
 		execute(s);
 	else
 		step(s);
@@ -349,6 +360,7 @@ void x86_run(struct x86 *s, struct exit *x, uint64_t turn)
 	case X86_JMP_EXCEPTION:
 		s->compiled = s->single = false;
 		s->external = 0;
+		x86_debug_drop(s);
 		/* It takes its share of the turn: a handler that faults for ever must not hang us.
 		 */
 		s->left--;

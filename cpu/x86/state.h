@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/compiler.h"
+#include "core/debug.h"
 #include "core/exit.h"
 #include "core/intc.h"
 #include "cpu/cpu.h"
@@ -67,10 +68,11 @@ enum {
 	X86_ATT_KICK = 1,
 	X86_ATT_LINES =
 	    2, /* an interrupt may be taken now, or the next instruction is no plain one */
-	X86_ATT_EXIT = 4,  /* `exit` holds a reason to come out */
-	X86_ATT_CODE = 8,  /* compiled code is stale */
-	X86_ATT_STOP = 32, /* another CPU has to be alone */
-	X86_ATT_PAGE = 16, /* device memory has moved: no TLB entry holds */
+	X86_ATT_EXIT = 4,   /* `exit` holds a reason to come out */
+	X86_ATT_CODE = 8,   /* compiled code is stale */
+	X86_ATT_STOP = 32,  /* another CPU has to be alone */
+	X86_ATT_PAGE = 16,  /* device memory has moved: no TLB entry holds */
+	X86_ATT_DEBUG = 64, /* `hit` holds what a debugger waits for */
 };
 
 /* What a longjmp to `trap` says. */
@@ -158,6 +160,13 @@ struct x86 {
 	uint16_t external; /* the interrupt whose handler is being entered, + 1 */
 	uint8_t
 	    delivering; /* the exception whose handler is being entered, + 1; X86_JMP_RETRY: 0 */
+
+	/* debug_points.c: NULL is no debugger's; whether it has breakpoints, and watches accesses.
+	 */
+	const struct debug_points *points;
+	bool breaks, watching;
+	bool stepping; /* in x86_step */
+	struct exit hit;
 
 	unsigned id;
 	const struct cpu_env *env;
@@ -393,6 +402,37 @@ void x86_fpu_reset(struct x86 *);
 void x86_debug_before(struct x86 *);
 /* After an instruction, when TF was set before it or dr6_pending is not 0: raises #DB (trap). */
 void x86_debug_after(struct x86 *, bool single_step);
+
+/* debug_points.c ---------------------------------------------------------------------------------
+ */
+
+void x86_debug_set(struct x86 *, const struct debug_points *);
+/* Before an instruction is interpreted: true, and notes it, if it has a breakpoint. */
+bool x86_debug_hits(struct x86 *);
+/* An access of data is about to be made: notes it, or has the interpreter do it, if it is watched.
+ */
+void x86_debug_access(struct x86 *, uint64_t linear, unsigned len, enum x86_access);
+/* The current instruction is given up, and what it has met with it. */
+void x86_debug_drop(struct x86 *);
+void x86_step(struct x86 *, struct exit *); /* see engine_class.vcpu_step */
+
+/* Whether the page of a linear address has a breakpoint: it is interpreted, and asked before each
+ * instruction. */
+static inline bool x86_debug_code_page(const struct x86 *s, uint64_t linear)
+{
+	return unlikely(s->breaks) && debug_breaks_in_page(s->points, linear);
+}
+
+/* Whether accesses there have to be looked at one by one. */
+static inline bool x86_debug_page(const struct x86 *s, uint64_t linear)
+{
+	return unlikely(s->watching) && debug_watches_page(s->points, linear);
+}
+
+static inline uint64_t x86_linear_pc(const struct x86 *s)
+{
+	return s->mode & X86_CODE64 ? s->rip : (uint32_t)(s->rip + s->seg[X86_CS].base);
+}
 
 /* run.c ------------------------------------------------------------------------------------------
  */

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef CORE_DEBUG_H
+#define CORE_DEBUG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * What a debugger wants to be told of, by virtual address (x86: linear), in all address spaces.
+ * Guest memory is not changed for it.  A CPU comes out with EXIT_DEBUG: before an instruction that
+ * has a breakpoint, behind one that has made an access that is watched.
+ */
+
+/* In struct exit, of EXIT_DEBUG: size is why, addr is where: the breakpoint, or the first byte of
+ * the access that is watched. */
+enum debug_why { DEBUG_STEP, DEBUG_BREAK, DEBUG_LOAD, DEBUG_STORE };
+
+struct debug_watch {
+	uint64_t at, len; /* len is not 0; it does not wrap round */
+	bool load, store;
+};
+
+/* Constant while a CPU has it. */
+struct debug_points {
+	const uint64_t *at; /* of breakpoints, in their order */
+	unsigned n;
+	const struct debug_watch *watch;
+	unsigned nwatches;
+};
+
+bool debug_breaks_at(const struct debug_points *, uint64_t pc);
+/* Whether there is one in the page of 4 KiB that holds pc. */
+bool debug_breaks_in_page(const struct debug_points *, uint64_t pc);
+/* The same for what is watched. */
+bool debug_watches_page(const struct debug_points *, uint64_t va);
+/* Whether an access of len bytes is watched; *first is the first byte of it that is. */
+bool debug_watches(
+    const struct debug_points *, uint64_t va, uint64_t len, bool store, uint64_t *first);
+
+#endif
