@@ -21,6 +21,7 @@
 
 struct balloon;
 struct block;
+struct machine_debugger;
 struct display;
 struct drives;
 struct fdt;
@@ -66,6 +67,8 @@ struct machine_cpu {
 	atomic_bool halted;        /* its own thread writes it: it came back with EXIT_HALT */
 	atomic_bool alerted;       /* since it was last run it got a reason to run (any thread) */
 	atomic_uint_least64_t tid; /* of the thread that runs it: os_thread_id */
+	atomic_bool held;          /* a debugger's: it does not run; changed when no CPU runs, */
+	atomic_bool stops;         /* as this: the machine stops behind its next instruction */
 	struct exit exit;
 	/* With a thread of its own. */
 	struct machine *machine;
@@ -154,6 +157,7 @@ struct machine {
 	bool running; /* inside of machine_run */
 	struct machine_request request;
 	struct rest rest;
+	const struct machine_debugger *debugger; /* machine/debug.h; or NULL */
 	struct save save;
 	struct clone clone;
 	struct move *move;

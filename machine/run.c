@@ -9,8 +9,10 @@
 
 #include "base/os.h"
 #include "core/clock.h"
+#include "core/debug.h"
 #include "core/event.h"
 #include "machine/build.h"
+#include "machine/debug.h"
 #include "machine/move.h"
 
 /* The first turn of CPUs that take turns. */
@@ -98,6 +100,8 @@ void machine_pause(struct machine *m)
 {
 	mutex_lock(&m->lock);
 	m->pause = true;
+	if (m->debugger)
+		m->debugger->paused(m->debugger->arg);
 	mutex_unlock(&m->lock);
 	machine_leave(m);
 }
@@ -122,7 +126,8 @@ bool machine_is_paused(struct machine *m)
 
 bool machine_can_run(struct machine_cpu *c)
 {
-	return !atomic_load(&c->off) && (!atomic_load(&c->halted) || atomic_load(&c->alerted));
+	return !atomic_load(&c->off) && !atomic_load(&c->held) &&
+	       (!atomic_load(&c->halted) || atomic_load(&c->alerted));
 }
 
 void machine_begin(struct machine *m)
@@ -245,7 +250,7 @@ int machine_attend(struct machine *m, enum machine_end *end, unsigned *code, str
 }
 
 /* Does what the CPU came back for: 1 when it can never run again. */
-static int answer(struct machine *m, struct machine_cpu *c, struct err *e)
+int machine_answer(struct machine *m, struct machine_cpu *c, struct err *e)
 {
 	struct exit *x = &c->exit;
 
@@ -269,6 +274,8 @@ static int answer(struct machine *m, struct machine_cpu *c, struct err *e)
 	case EXIT_ERROR:
 		return err_set(e, (int)-x->val, "engine %s: %s", m->engine_class->name,
 		    strerror((int)-x->val));
+	case EXIT_DEBUG:
+		return debug_stop(m, c, e);
 	default: /* asks nothing, or nothing that a machine has asked for */
 		break;
 	}
@@ -282,7 +289,7 @@ int machine_run_cpu(struct machine *m, struct machine_cpu *c, uint64_t turn, str
 
 	atomic_store(&c->alerted, false);
 	atomic_store(&c->halted, false);
-	engine->vcpu_run(c->vcpu, &c->exit, turn);
+	engine->vcpu_run(c->vcpu, &c->exit, atomic_load(&c->stops) ? 1 : turn);
 	retired = engine->vcpu_retired(c->vcpu) - retired;
 	if (retired)
 		atomic_store(&c->suspended, false);
@@ -290,7 +297,9 @@ int machine_run_cpu(struct machine *m, struct machine_cpu *c, uint64_t turn, str
 		atomic_store(&c->halted, true);
 	if (!m->parallel)
 		m->count += retired;
-	return answer(m, c, e);
+	if (atomic_load(&c->stops) && retired && c->exit.why == EXIT_TURN)
+		c->exit = (struct exit){ .why = EXIT_DEBUG, .size = DEBUG_STEP };
+	return machine_answer(m, c, e);
 }
 
 int machine_run(struct machine *m, enum machine_end *end, unsigned *code, struct err *e)

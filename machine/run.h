@@ -40,6 +40,8 @@ int run_threads(struct machine *, enum machine_end *, unsigned *code, struct err
 /* Does what was asked for, with no CPU running: 1 when that ends the run. */
 int machine_attend(struct machine *, enum machine_end *, unsigned *code, struct err *);
 bool machine_can_run(struct machine_cpu *);
+/* Does what the CPU came back for: 1 when it can never run again. */
+int machine_answer(struct machine *, struct machine_cpu *, struct err *);
 /* Runs a CPU and does what it comes back for: 1 when it can never run again. */
 int machine_run_cpu(struct machine *, struct machine_cpu *, uint64_t turn, struct err *);
 

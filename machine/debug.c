@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "machine/debug.h"
+
+#include <errno.h>
+
+#include "core/debug.h"
+#include "machine/build.h"
+#include "machine/run.h"
+
+int machine_debug_check(const struct machine *m, struct err *e)
+{
+	if (!m->engine_class->vcpu_debug || !m->engine_class->vcpu_step)
+		return err_set(e, ENOTSUP, "engine %s: it has no breakpoints; soft and interp have",
+		    m->engine_class->name);
+	if (m->config.lockstep)
+		return err_set(e, EINVAL, "lockstep: a machine that is checked has no breakpoints");
+	return 0;
+}
+
+void machine_debug_attach(struct machine *m, const struct machine_debugger *d)
+{
+	mutex_lock(&m->lock);
+	m->debugger = d;
+	mutex_unlock(&m->lock);
+}
+
+void machine_debug_points(struct machine *m, const struct debug_points *points)
+{
+	for (unsigned i = 0; i < m->ncpus; i++)
+		m->engine_class->vcpu_debug(m->cpu[i].vcpu, points);
+}
+
+/* An access that nobody on the bus answers is made anew with its answer. */
+static int step(struct machine *m, struct machine_cpu *c, struct err *e)
+{
+	const struct engine_class *engine = m->engine_class;
+	uint64_t retired;
+	int rc;
+
+	do {
+		retired = engine->vcpu_retired(c->vcpu);
+		engine->vcpu_step(c->vcpu, &c->exit);
+		retired = engine->vcpu_retired(c->vcpu) - retired;
+		if (retired)
+			atomic_store(&c->suspended, false);
+		if (!m->parallel)
+			m->count += retired;
+		rc = c->exit.why == EXIT_DEBUG ? 0 : machine_answer(m, c, e);
+	} while (!rc && (c->exit.why == EXIT_READ || c->exit.why == EXIT_WRITE));
+	return rc;
+}
+
+int machine_debug_step(struct machine *m, unsigned cpu, struct exit *x, struct err *e)
+{
+	struct machine_cpu *c = &m->cpu[cpu];
+	int rc = 0;
+
+	*x = (struct exit){ .why = EXIT_HALT };
+	if (atomic_load(&c->off))
+		return 0;
+	rc = step(m, c, e);
+	*x = c->exit;
+	return rc;
+}
+
+void machine_debug_hold(struct machine *m, unsigned cpu, bool held, bool stops)
+{
+	atomic_store(&m->cpu[cpu].held, held);
+	atomic_store(&m->cpu[cpu].stops, stops);
+}
+
+/* The debugger does not change while a CPU runs, but it may leave when the machine ends. */
+int debug_stop(struct machine *m, struct machine_cpu *c, struct err *e)
+{
+	const unsigned cpu = (unsigned)(c - m->cpu);
+	const struct machine_debugger *d;
+	bool met;
+	int rc;
+
+	mutex_lock(&m->lock);
+	d = m->debugger;
+	mutex_unlock(&m->lock);
+	if (!d || !d->wants(d->arg, cpu, &c->exit)) {
+		if (c->exit.size != DEBUG_BREAK)
+			return 0;
+		rc = step(m, c, e);
+		met = !rc && c->exit.why == EXIT_DEBUG && c->exit.size != DEBUG_STEP;
+		return met ? debug_stop(m, c, e) : rc;
+	}
+	atomic_store(&c->stops, false);
+	mutex_lock(&m->lock);
+	m->pause = true;
+	d->hit(d->arg, cpu, &c->exit);
+	mutex_unlock(&m->lock);
+	machine_leave(m);
+	return 0;
+}
