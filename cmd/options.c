@@ -47,6 +47,7 @@ static const struct option table[] = {
 	{ 'D', "daemon", KEY_YES, "daemon", NULL, "return when the guest runs; see lodge console" },
 	{ 0, "log", KEY, "log", "FILE", "with -D: where lodge's own words go" },
 	{ 0, "pidfile", KEY, "pidfile", "FILE", "with -D: a file for the process's number" },
+	{ 'g', "gdb", KEY, "gdb", "[HOST:]PORT", "listen for gdb there, or at unix:PATH" },
 	{ 'S', "paused", KEY_YES, "paused", NULL, "wait for Ctrl-a s, or SIGUSR1, to start" },
 	{ 0, "timeout", KEY, "timeout", "TIME", "end after 60s, 5m, 1h (exit 4)" },
 	{ 0, "exit-from-guest", KEY_YES, "exit-from-guest", NULL, "exit with the guest's status" },

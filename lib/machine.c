@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/buf.h"
 #include "base/log.h"
@@ -14,6 +15,7 @@
 #include "base/thread.h"
 #include "core/event.h"
 #include "cpu/cpu.h"
+#include "gdb/gdb.h"
 #include "host/chr.h"
 #include "host/net/net.h"
 #include "host/vsock.h"
@@ -46,6 +48,7 @@ struct lodge_machine {
 	char console_name[200];
 	struct net *net[CONFIG_NETS];
 	struct mon *mon;
+	struct gdb *gdb; /* NULL: nobody has asked for one */
 
 	/* The run's time limit and end. */
 	struct mutex lock;
@@ -169,6 +172,46 @@ static void quit(void *arg)
 	lodge_machine_stop(m);
 }
 
+/* Debuggers ------------------------------------------------------------------------------------ */
+
+static void trace(void *arg, uint32_t bits)
+{
+	struct lodge_machine *m = arg;
+
+	m->log.trace = bits;
+}
+
+static int make_gdb(struct lodge_machine *m, struct err *e)
+{
+	const struct gdb_host host = { .log = &m->log, .quit = quit, .trace = trace, .arg = m };
+
+	if (!m->gdb)
+		m->gdb = gdb_new(m->machine, &host, e);
+	return m->gdb ? 0 : -ENOTSUP;
+}
+
+static int open_gdb(struct lodge_machine *m, struct err *e)
+{
+	int rc;
+
+	if (!m->config.gdb || !strcmp(m->config.gdb, "none"))
+		return 0;
+	rc = make_gdb(m, e);
+	return rc ? rc : gdb_listen(m->gdb, m->config.gdb, e);
+}
+
+/* On the loop's thread: a client of the control socket has a socket for debuggers. */
+static int debug(void *arg, int fd, struct err *e)
+{
+	struct lodge_machine *m = arg;
+
+	if (make_gdb(m, e)) {
+		close(fd);
+		return -ENOTSUP;
+	}
+	return gdb_listen_fd(m->gdb, fd, e);
+}
+
 static int open_control(struct lodge_machine *m, struct err *e)
 {
 	const struct mon_host host = {
@@ -176,6 +219,7 @@ static int open_control(struct lodge_machine *m, struct err *e)
 		.name = m->config.name,
 		.console = m->console_name,
 		.quit = quit,
+		.debug = debug,
 		.arg = m,
 	};
 
@@ -246,9 +290,15 @@ static int build(struct lodge_machine *m, struct err *e)
 	if (!m->machine)
 		return -EINVAL;
 	rc = open_control(m, e);
+	if (!rc)
+		rc = open_gdb(m, e);
 	if (rc)
 		return rc;
 	confine(m);
+	if (m->gdb)
+		rc = gdb_start(m->gdb, e);
+	if (rc)
+		return rc;
 	rc = thread_start(&m->io, "lodge-io", run_loop, m);
 	if (rc)
 		return err_set(e, -rc, "cannot start a thread: %s", strerror(-rc));
@@ -316,6 +366,8 @@ static int configure_clone(struct config *c, const struct lodge_machine *parent,
 		rc = config_set(c, "console", clone->console, e);
 	if (!rc)
 		rc = config_set(c, "ctl", clone->ctl, e);
+	if (!rc)
+		rc = config_set(c, "gdb", "none", e);
 	c->paused = false;
 	return rc;
 }
@@ -352,6 +404,7 @@ void lodge_machine_free(struct lodge_machine *m)
 		loop_stop(m->loop);
 		thread_join(&m->io);
 	}
+	gdb_free(m->gdb);
 	mon_leave(m->mon);
 	machine_free(m->machine);
 	console_close(&m->console);

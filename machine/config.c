@@ -100,6 +100,8 @@ static const struct key keys[] = {
 	{ "exit-from-guest", YES_NO, AT(exit_from_guest), NULL,
 	    "yes: the exit status is the guest's own" },
 	{ "reboot", NO_YES, AT(no_reboot), NULL, "no: a reset ends the run (exit 3); default yes" },
+	{ "gdb", TEXT, AT(gdb), config_check_gdb,
+	    "[HOST:]PORT, unix:PATH or none: where a debugger finds the VM; default none" },
 	{ "paused", YES_NO, AT(paused), NULL, "yes: do not start the guest yet" },
 	{ "deterministic", YES_NO, AT(deterministic), NULL,
 	    "yes: time counts instructions, random numbers come from seed" },

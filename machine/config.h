@@ -71,6 +71,7 @@ struct config {
 	char *controllers; /* "scsi,nvme": those that are there without a drive */
 	uint64_t timeout_ns; /* 0: none */
 	bool exit_from_guest;
+	char *gdb;          /* -g: "[HOST:]PORT", "unix:PATH" or "none" */
 	bool paused;        /* -S */
 	bool no_reboot;     /* a reset ends the run */
 	bool deterministic; /* time counts instructions, entropy from a seed */

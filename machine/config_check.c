@@ -235,3 +235,17 @@ int config_check_any(const char *key, const char *value, struct err *e)
 	(void)e;
 	return 0;
 }
+
+/* What cannot be looked up now is said when the VM is built. */
+int config_check_gdb(const char *key, const char *value, struct err *e)
+{
+	const char *port = strrchr(value, ':');
+	uint64_t n;
+
+	if (!strcmp(value, "none") || (!strncmp(value, "unix:", 5) && value[5]))
+		return 0;
+	if (!strncmp(value, "unix:", 5) || parse_u64(port ? port + 1 : value, &n) || n > 65535)
+		return err_set(
+		    e, EINVAL, "%s \"%s\": [HOST:]PORT, unix:PATH or none is wanted", key, value);
+	return 0;
+}

@@ -32,6 +32,7 @@ int config_check_sandbox(const char *key, const char *value, struct err *);
 int config_check_controllers(const char *key, const char *value, struct err *);
 int config_check_entry(const char *key, const char *value, struct err *);
 int config_check_trace(const char *key, const char *value, struct err *);
+int config_check_gdb(const char *key, const char *value, struct err *);
 int config_check_any(const char *key, const char *value, struct err *);
 int config_check_vsock(const char *key, const char *value, struct err *);
 

@@ -209,6 +209,7 @@ const struct mon_command mon_commands[] = {
 	{ "query-vm-fork", "", mon_query_vm_fork },
 	{ "vm-engine", "engine:s", mon_vm_engine },
 	{ "query-vm-engine", "", mon_query_vm_engine },
+	{ "vm-debug", "", mon_vm_debug },
 	{ NULL, NULL, NULL },
 };
 

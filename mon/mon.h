@@ -25,6 +25,9 @@ struct mon_host {
 	const char *console; /* where it is, for people and for lodge(1) */
 	/* Ends the run, on the loop's thread. */
 	void (*quit)(void *arg);
+	/* A socket that listens, or a connection: a debugger is to find the machine there.  Takes
+	 * it, also on failure. */
+	int (*debug)(void *arg, int fd, struct err *);
 	void *arg;
 };
 
