@@ -14,10 +14,10 @@
 enum special { FFLAGS = 1, FRM, SSTATUS, SIE, SIP };
 
 /* What the supervisor's views of M mode's registers show (volume II, 10.1.1, 10.1.3). */
-#define SSTATUS_MASK   0x80000003000de762ull
+#define SSTATUS_MASK   0x80000003000de162ull
 #define SUPERVISOR_INT 0x222ull
 /* Of these, what may be written. */
-#define SSTATUS_WRITES 0xde762ull
+#define SSTATUS_WRITES 0xc6122ull
 
 #define PLAIN(name, member, type, groups)                                                          \
 	{                                                                                          \

@@ -5,7 +5,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdarg.h>
@@ -360,44 +359,12 @@ static int listen_unix(struct gdb *g, const char *path, struct err *e)
 	return d ? 0 : -ENOMEM;
 }
 
-static int listen_at(const struct addrinfo *a)
+static int listen_inet(struct gdb *g, const char *where, struct err *e)
 {
-	int fd = socket(a->ai_family, a->ai_socktype, a->ai_protocol);
-	const int yes = 1;
+	int fd = listen_tcp(where, e);
 
 	if (fd < 0)
-		return -1;
-	fcntl(fd, F_SETFD, FD_CLOEXEC);
-	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
-	if (!bind(fd, a->ai_addr, a->ai_addrlen) && !listen(fd, 1))
 		return fd;
-	close(fd);
-	return -1;
-}
-
-static int listen_tcp(struct gdb *g, const char *where, struct err *e)
-{
-	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE };
-	const char *colon = strrchr(where, ':'), *port = colon ? colon + 1 : where;
-	struct addrinfo *list;
-	char host[256] = "127.0.0.1";
-	int fd = -1, rc;
-
-	if (colon && colon > where)
-		snprintf(host, sizeof host, "%.*s", (int)(colon - where), where);
-	if (host[0] == '[' && host[strlen(host) - 1] == ']') {
-		host[strlen(host) - 1] = '\0';
-		memmove(host, host + 1, strlen(host));
-	}
-	rc = getaddrinfo(host, port, &hints, &list);
-	if (rc)
-		return err_set(e, EINVAL, "gdb %s: %s", where, gai_strerror(rc));
-	for (const struct addrinfo *a = list; a && fd < 0; a = a->ai_next)
-		fd = listen_at(a);
-	rc = errno;
-	freeaddrinfo(list);
-	if (fd < 0)
-		return err_set(e, rc, "gdb %s: cannot listen there: %s", where, strerror(rc));
 	if (add_door(g, fd, e))
 		return 0;
 	close(fd);
@@ -408,7 +375,7 @@ int gdb_listen(struct gdb *g, const char *where, struct err *e)
 {
 	if (!strncmp(where, "unix:", 5))
 		return listen_unix(g, where + 5, e);
-	return listen_tcp(g, where, e);
+	return listen_inet(g, where, e);
 }
 
 /* Life ----------------------------------------------------------------------------------------- */
