@@ -3,7 +3,9 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netdb.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -98,4 +100,46 @@ int listener_accept(struct listener *l)
 	if (fd >= 0)
 		set_nonblock(fd);
 	return fd;
+}
+
+static int listen_at(const struct addrinfo *a)
+{
+	int fd = socket(a->ai_family, a->ai_socktype, a->ai_protocol);
+	const int yes = 1;
+
+	if (fd < 0)
+		return -1;
+	set_nonblock(fd);
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes);
+	if (!bind(fd, a->ai_addr, a->ai_addrlen) && !listen(fd, 1))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+int listen_tcp(const char *where, struct err *e)
+{
+	const struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_PASSIVE };
+	const char *colon = strrchr(where, ':'), *port = colon ? colon + 1 : where;
+	struct addrinfo *list;
+	char host[256] = "127.0.0.1";
+	size_t n = colon ? (size_t)(colon - where) : 0;
+	int fd = -1, rc;
+
+	if (n >= 2 && where[0] == '[' && where[n - 1] == ']') {
+		where++;
+		n -= 2;
+	}
+	if (n)
+		snprintf(host, sizeof host, "%.*s", (int)n, where);
+	rc = getaddrinfo(host, port, &hints, &list);
+	if (rc)
+		return err_set(e, EINVAL, "cannot listen at %s: %s", host, gai_strerror(rc));
+	for (const struct addrinfo *a = list; a && fd < 0; a = a->ai_next)
+		fd = listen_at(a);
+	rc = errno;
+	freeaddrinfo(list);
+	return fd >= 0
+		   ? fd
+		   : err_set(e, rc, "cannot listen at %s, port %s: %s", host, port, strerror(rc));
 }

@@ -22,4 +22,8 @@ void listener_close(struct listener *); /* removes its file */
 /* The next client, not blocking, closed on exec; or -1. */
 int listener_accept(struct listener *);
 
+/* A socket that listens at "[HOST:]PORT", a host with colons in brackets; of this host alone unless
+ * one is named.  Not blocking, closed on exec; -errno and the reason. */
+int listen_tcp(const char *where, struct err *);
+
 #endif
