@@ -23,6 +23,7 @@ int cmd_resume(int argc, char **argv);
 int cmd_reset(int argc, char **argv);
 int cmd_console(int argc, char **argv);
 int cmd_monitor(int argc, char **argv);
+int cmd_debug(int argc, char **argv);
 int cmd_snapshot(int argc, char **argv);
 int cmd_restore(int argc, char **argv);
 int cmd_fork(int argc, char **argv);

@@ -15,6 +15,7 @@ static void help_all(void)
 	       "       lodge pause|resume|reset VM ...\n"
 	       "       lodge console VM              its console on this terminal\n"
 	       "       lodge monitor VM [COMMAND [KEY=VALUE ...]]  commands as of QEMU's QMP\n"
+	       "       lodge debug [-l WHERE] VM [ARGUMENT ...]  gdb for it\n"
 	       "       lodge engines                 what this host can run, and why not\n"
 	       "       lodge selftest [-E ENGINE]    tests them: a report to read, or to mail\n"
 	       "       lodge engine VM [ENGINE]      moves it there while it runs\n"

@@ -19,6 +19,7 @@ static const struct {
 	{ "reset", cmd_reset },
 	{ "console", cmd_console },
 	{ "monitor", cmd_monitor },
+	{ "debug", cmd_debug },
 	{ "engines", cmd_engines },
 	{ "engine", cmd_engine },
 	{ "machines", cmd_machines },

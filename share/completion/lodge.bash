@@ -32,7 +32,7 @@ _lodge()
 
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W 'run list status stop pause resume reset console monitor snapshot restore fork screenshot type
+		mapfile -t COMPREPLY < <(compgen -W 'run list status stop pause resume reset console monitor debug snapshot restore fork screenshot type
 			send-key balloon img engines engine selftest machines help --help --version' -- "$cur")
 		return
 	fi
@@ -49,7 +49,7 @@ _lodge()
 		mapfile -t COMPREPLY < <(compgen -W --json -- "$cur")
 		return
 		;;
-	status | stop | pause | resume | reset | console | monitor | snapshot | fork | screenshot | type | send-key | balloon | engine)
+	status | stop | pause | resume | reset | console | monitor | debug | snapshot | fork | screenshot | type | send-key | balloon | engine)
 		_lodge_running
 		return
 		;;
@@ -117,6 +117,9 @@ _lodge()
 	-s | --share)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -d -- "$cur")
+		;;
+	-g | --gdb)
+		mapfile -t COMPREPLY < <(compgen -W '1234 unix:' -- "$cur")
 		;;
 	-m | --memory | -c | --cpus | -p | --cmdline | --timeout | --seed | --trace | --engine-after) ;;
 	*)
