@@ -21,7 +21,7 @@
 enum { RIG_PATIENCE_MS = 20000, RIG_TEXT = 0x10000 };
 
 struct rig {
-	char file[40], path[40];
+	char file[40], path[44];
 	struct lodge_machine *machine;
 	struct thread thread;
 	struct lodge_result result;
@@ -110,7 +110,7 @@ static struct rig *rig_new(const char *arch, const char *engine, const char *cpu
 	signal(SIGPIPE, SIG_IGN);
 	snprintf(r->file, sizeof r->file, "/tmp/lodge-gdb-XXXXXX");
 	close(mkstemp(r->file));
-	snprintf(r->path, sizeof r->path, "/tmp/lodge-gdb-%d", (int)getpid());
+	snprintf(r->path, sizeof r->path, "%s.s", r->file);
 	snprintf(where, sizeof where, "unix:%s", r->path);
 	rig_set(c, "arch", arch);
 	if (!strcmp(arch, "x86_64")) {
