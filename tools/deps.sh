@@ -9,7 +9,7 @@ build="gcc libc6-dev python3 libfdt-dev zlib1g-dev libzydis-dev libjansson-dev"
 demo="$build pkg-config liblzma-dev liblz4-dev libzstd-dev libnbd-dev libslirp-dev libedit-dev debian-archive-keyring cpio gzip xz-utils"
 # nbdkit and qemu-nbd (qemu-utils) serve disks; SeaBIOS boots from CDs that GRUB makes; clang, clang-format and mandoc check form.
 check="$demo libcmocka-dev gcc-riscv64-linux-gnu device-tree-compiler acpica-tools dmidecode lz4 \
-zstd e2fsprogs nbdkit gnutls-bin qemu-utils seabios grub-pc-bin grub-common xorriso mtools clang clang-format mandoc"
+zstd e2fsprogs nbdkit gdb-multiarch gnutls-bin qemu-utils seabios grub-pc-bin grub-common xorriso mtools clang clang-format mandoc"
 bench="$demo gcc-riscv64-linux-gnu libc6-dev-riscv64-cross device-tree-compiler qemu-system-misc"
 
 case ${1:-} in

@@ -1,0 +1,200 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# gdb on running Debian kernels, with two CPUs: breakpoints by name, types, backtraces, watchpoints, threads, leaving
+# and coming back; and through all modes of x86.  Symbols are the guest's own (/proc/kallsyms).  With LODGE_DBG=yes
+# they are those of Debian's -dbg packages, which are a gigabyte large.
+. test/tap.sh
+command -v gdb-multiarch >/dev/null || skip_all "gdb" "there is no gdb-multiarch"
+
+# Both ends stay open: there is no end of what may be typed.
+mkfifo "$tmp/in"
+exec 9<>"$tmp/in"
+
+# boot GUEST OPTIONS...: runs it until the shell is there, which executes what is in $tmp/commands.
+boot() {
+	guest "$1"
+	shift
+	rm -f "$tmp/gdb.sock"
+	cat "$tmp/commands" >&9
+	timeout 300 "$LODGE" run -q -m 256M --timeout 280s "$@" -k "$guest_dir/vmlinux" -i "$guest_dir/initrd.gz" \
+		-p "console=ttyS0 quiet panic=-1 nokaslr" -g "unix:$tmp/gdb.sock" <"$tmp/in" >"$tmp/out" 2>"$tmp/err" &
+	machine=$!
+}
+
+# comes PATTERN: waits until the guest has said it.
+comes() {
+	for i in $(seq 600); do
+		grep -aEq "$1" "$tmp/out" && return 0
+		kill -0 $machine 2>/dev/null || return 1
+		sleep 0.2
+	done
+	return 1
+}
+
+# end: the machine's end, whoever has brought it about.
+end() {
+	kill $machine 2>/dev/null
+	wait $machine 2>/dev/null
+}
+
+# debug COMMANDS: gdb does them; what it says is in $tmp/gdb.
+debug() {
+	echo "$1" >"$tmp/script"
+	timeout 120 gdb-multiarch -nx -batch -ex 'set pagination off' -ex 'set width 0' -ex 'set confirm off' \
+		-x "$tmp/script" >"$tmp/gdb" 2>&1 </dev/null
+}
+
+# dbg ARCH: prints the file with the symbols of its kernel, from the -dbg package.
+dbg() {
+	package=$(cat "$guest_dir/version")-dbg
+	file=${LODGE_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/lodge}/dbg/$package
+	if [ ! -f "$file" ]; then
+		mkdir -p "${file%/*}"
+		deb=amd64
+		[ "$1" = x86_64 ] || deb=riscv64
+		(cd "$tmp" && "$OLDPWD/tools/apt-for.sh" trixie $deb apt-get -q download "$package" >&2) || return 1
+		dpkg-deb --fsys-tarfile "$tmp/$package"_*.deb |
+			tar -xO --wildcards './usr/lib/debug/boot/vmlinux-*' >"$file.new" && mv "$file.new" "$file"
+		rm -f "$tmp/$package"_*.deb
+	fi
+	echo "$file"
+}
+
+# symbols ARCH COMPILER FIELDS: makes $tmp/symbols of what the guest has printed, and the type of the argument of system
+# calls; $load is how gdb reads them.
+symbols() {
+	if [ "${LODGE_DBG:-}" = yes ]; then
+		load="file $(dbg "$1")"
+		return
+	fi
+	python3 test/boot/gdb/symbols.py "$1" "$tmp/symbols" <"$tmp/out"
+	echo "struct pt_regs { unsigned long $3; } pt_regs_type;" >"$tmp/types.c"
+	$2 -g -c -o "$tmp/types.o" "$tmp/types.c" || return 1
+	load="file $tmp/symbols
+add-symbol-file $tmp/types.o"
+}
+
+# session ARCH SYSCALL ARGUMENT NAME: what kernel developers do; NAME: the field with the file's name.
+session() {
+	arch=$1 call=$2 argument=$3 name=$4
+	debug "$load
+target remote $tmp/gdb.sock
+break $call
+continue
+echo WHERE\\n
+backtrace 1
+ptype struct pt_regs
+printf \"NAME %s\\n\", (char *)((struct pt_regs *)$argument)->$name
+delete
+finish
+echo STEPS\\n
+stepi
+stepi
+info threads
+watch *(unsigned long *)&jiffies
+continue
+continue
+delete
+thread 2
+info registers pc
+monitor info cpus
+break $call if ((struct pt_regs *)$argument)->$name != 0
+ignore 2 5
+continue
+info breakpoints
+delete
+detach"
+	has "$tmp/gdb" "hit Breakpoint 1, .*$call" "$arch: a breakpoint on a function by its name"
+	has "$tmp/gdb" "^#0 .* $call" "$arch: a backtrace"
+	has "$tmp/gdb" "unsigned long.* $name" "$arch: ptype of a structure"
+	has "$tmp/gdb" "^NAME /proc/version" "$arch: what it is called with, in the process's memory"
+	has "$tmp/gdb" "^Run till exit" "$arch: finish"
+	has "$tmp/gdb" "CPU 1" "$arch: CPUs are threads"
+	is "$(grep -c '^New value = ' "$tmp/gdb")" 2 "$arch: a variable is watched"
+	has "$tmp/gdb" "^\* CPU 1: pc" "$arch: monitor commands"
+	has "$tmp/gdb" "breakpoint already hit [67] times" "$arch: a condition, and hits that are not counted"
+	has "$tmp/gdb" "detached" "$arch: gdb leaves"
+	kill -0 $machine 2>/dev/null
+	ok $? "$arch: and the guest goes on"
+
+	debug "$load
+target remote $tmp/gdb.sock
+info threads
+x/2i \$pc
+detach"
+	has "$tmp/gdb" "^\* 1 .*CPU 0" "$arch: gdb comes back"
+	has "$tmp/gdb" "^=> 0x[0-9a-f]+" "$arch: and sees code"
+
+	# What it does when a person presses Ctrl-C.
+	echo "$load
+target remote $tmp/gdb.sock
+continue
+echo STOPPED\\n
+info registers pc
+kill" >"$tmp/script"
+	timeout 120 gdb-multiarch -nx -batch -ex 'set confirm off' -x "$tmp/script" >"$tmp/gdb" 2>&1 </dev/null &
+	gdb=$!
+	sleep 5
+	kill -INT "$(pgrep -P $gdb)"
+	wait $gdb
+	has "$tmp/gdb" "received signal SIGINT" "$arch: Ctrl-C stops the guest"
+	for i in $(seq 50); do
+		kill -0 $machine 2>/dev/null || break
+		sleep 0.2
+	done
+	! kill -0 $machine 2>/dev/null
+	ok $? "$arch: kill ends the machine"
+	end
+}
+
+cat >"$tmp/commands" <<'COMMANDS'
+grep -E ' (__x64_sys_openat|__riscv_sys_openat|start_kernel|jiffies|_text|do_syscall_64)$' /proc/kallsyms
+echo GUEST-SYMBOLS
+while :; do cat /proc/version >/dev/null; done
+COMMANDS
+
+boot x86_64 -M microvm -c 2
+comes '^GUEST-SYMBOLS'
+ok $? "x86_64 is up"
+symbols x86_64 gcc r15,r14,r13,r12,bp,bx,r11,r10,r9,r8,ax,cx,dx,si,di,orig_ax,ip,cs,flags,sp,ss
+session x86_64 __x64_sys_openat '$rdi' si
+start_kernel=$(sed -n 's/^\([0-9a-f]*\) T start_kernel.*/0x\1/p' "$tmp/out")
+
+boot riscv64 -c 2
+comes '^GUEST-SYMBOLS'
+ok $? "riscv64 is up"
+symbols riscv64 riscv64-linux-gnu-gcc epc,ra,sp,gp,tp,t0,t1,t2,s0,s1,a0,a1,a2
+session riscv64 __riscv_sys_openat '$a0' a1
+
+# From the kernel's real-mode code over its 32-bit entry to its own code.
+boot x86_64 -M pc -o entry=linux16 -S
+debug "target remote $tmp/gdb.sock
+printf \"REAL %x\\n\", \$cr0 & 1
+x/i \$pc
+break *0x100000
+continue
+printf \"PROTECTED %x %x %d\\n\", \$cr0 & 1, \$pc, (\$cr0 >> 31) & 1
+stepi
+break *0x100200
+continue
+printf \"LONG %x %x\\n\", (\$efer >> 10) & 1, \$pc
+break *$start_kernel
+continue
+printf \"KERNEL %lx\\n\", \$pc
+monitor arch i386
+unset tdesc filename
+info registers eip
+monitor arch x86-64
+unset tdesc filename
+info registers rip
+kill"
+has "$tmp/gdb" '^REAL 0' "x86 modes: it begins in real mode"
+has "$tmp/gdb" '^PROTECTED 1 100000 0' "x86 modes: a breakpoint in 32-bit code"
+has "$tmp/gdb" '^LONG 1 100200' "x86 modes: and in 64-bit code"
+has "$tmp/gdb" "^KERNEL ${start_kernel#0x}" "x86 modes: and in the kernel"
+has "$tmp/gdb" '^eip ' "x86 modes: gdb may see an i386"
+has "$tmp/gdb" '^rip ' "x86 modes: and an x86-64 again"
+! grep -q 'too long' "$tmp/gdb"
+ok $? "x86 modes: no answer is too long"
+end
+finish
