@@ -69,6 +69,7 @@ struct gdb {
 	const struct gdb_layout *wanted; /* what the next description is of; NULL: the first */
 	bool fitting;                    /* of what the CPU does then */
 	unsigned cpu;                    /* that g and m are about, */
+	unsigned cpu_c;                  /* c and s, */
 	unsigned told;                   /* and that the last stop was of */
 	struct buf xml;                  /* what is being read by qXfer */
 
@@ -85,7 +86,7 @@ struct gdb {
 	struct debug_watch live_watch[GDB_POINTS];
 
 	/* A step that goes on as long as the CPU is in [from, to). */
-	bool stepping;
+	bool stepping, others_run;
 	unsigned step_cpu;
 	uint64_t step_from, step_to;
 	enum gdb_act act[MACHINE_CPUS];

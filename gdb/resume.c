@@ -51,15 +51,14 @@ static void step_when_woken(struct gdb *g)
 /* Others run for a while, when there are any. */
 static void let_others_run(struct gdb *g)
 {
-	bool any = false;
-
+	g->others_run = false;
 	for (unsigned i = 0; i < g->machine->ncpus; i++) {
 		const bool goes = i != g->step_cpu && g->act[i] == GDB_GO;
 
-		any |= goes;
+		g->others_run |= goes;
 		machine_debug_hold(g->machine, i, !goes, false);
 	}
-	if (any)
+	if (g->others_run)
 		machine_resume(g->machine);
 	gdb_post(g, gdb_go_on);
 }
@@ -129,7 +128,10 @@ void gdb_go_on(struct gdb *g)
 {
 	if (!g->stepping || g->stopped)
 		return;
-	gdb_wait(g, OTHERS_NS);
+	if (g->others_run)
+		gdb_wait(g, OTHERS_NS);
+	else
+		gdb_at_rest(g, step_on);
 }
 
 void gdb_waited(struct gdb *g)
@@ -259,14 +261,14 @@ void gdb_continue(struct gdb *g, bool step_one, const char *args)
 {
 	uint64_t pc;
 
-	if (gdb_number(&args, &pc) && gdb_set_pc(g, g->cpu, pc)) {
+	if (gdb_number(&args, &pc) && gdb_set_pc(g, g->cpu_c, pc)) {
 		gdb_refuse(g, EINVAL);
 		return;
 	}
 	g->step_from = g->step_to = 0;
 	for (unsigned i = 0; i < g->machine->ncpus; i++)
-		g->act[i] = step_one && i != g->cpu ? GDB_STAND : GDB_GO;
+		g->act[i] = step_one && i != g->cpu_c ? GDB_STAND : GDB_GO;
 	if (step_one)
-		g->act[g->cpu] = GDB_STEP;
+		g->act[g->cpu_c] = GDB_STEP;
 	go(g);
 }

@@ -26,7 +26,7 @@ void gdb_attach(struct gdb *g)
 	mutex_unlock(&g->lock);
 	g->attached = g->stopped = true;
 	g->stepping = false;
-	g->cpu = g->told = 0;
+	g->cpu = g->cpu_c = g->told = 0;
 	machine_debug_attach(g->machine, &g->debugger);
 	machine_pause(g->machine);
 }
@@ -78,7 +78,7 @@ void gdb_stop_packet(struct gdb *g, unsigned cpu, const struct exit *x, unsigned
 
 	g->stopped = true;
 	g->stepping = false;
-	g->cpu = g->told = cpu;
+	g->cpu = g->cpu_c = g->told = cpu;
 	release(g);
 	gdb_forget_regs(g);
 	regs = gdb_regs(g, cpu);
@@ -112,9 +112,10 @@ static void choose_thread(struct gdb *g, const char *args)
 		gdb_refuse(g, EINVAL);
 		return;
 	}
-	/* What c and s are about is what was looked at last: a gdb that has vCont sends none. */
-	if (cpu >= 0)
+	if (cpu >= 0 && op == 'g')
 		g->cpu = (unsigned)cpu;
+	else if (cpu >= 0)
+		g->cpu_c = (unsigned)cpu;
 	gdb_ok(g);
 }
 
@@ -217,11 +218,10 @@ static void command(struct gdb *g, char c, const char *args)
 	}
 }
 
-void gdb_packet(struct gdb *g)
+static void answer(struct gdb *g)
 {
 	const char c = (char)g->in.data[0], *args = (const char *)g->in.data + (c != 0);
 
-	gdb_forget_regs(g);
 	switch (c) {
 	case '!':
 		g->extended = true;
@@ -261,4 +261,12 @@ void gdb_packet(struct gdb *g)
 			gdb_refuse(g, ESRCH);
 		break;
 	}
+}
+
+/* Somebody else may let the guest go on: then what is set holds, too. */
+void gdb_packet(struct gdb *g)
+{
+	gdb_forget_regs(g);
+	answer(g);
+	gdb_set_points(g);
 }
