@@ -120,6 +120,8 @@ static void whatever_is_said(void **state)
 		memcpy(text, from, n);
 		if (random_split(&seed) % 3)
 			n = change(&seed, text, n, sizeof text);
+		if (n && (text[0] == 'k' || !strncmp(text, "vKill", 5))) /* its end is no failure */
+			continue;
 		said++;
 		if (!say(r, text, n, random_split(&seed) % 50))
 			again(r);
