@@ -124,10 +124,10 @@ static int run_gdb(const char *target, int argc, char *const *argv)
 		free(args);
 		return complain(STATUS_USAGE, "%.60s...: too long", target);
 	}
-	for (int i = 0; i < argc; i++)
-		args[n++] = argv[i];
 	args[n++] = (char *)(uintptr_t) "-ex";
 	args[n++] = command;
+	for (int i = 0; i < argc; i++)
+		args[n++] = argv[i];
 	for (size_t i = 0; i < ARRAY_LEN(names); i++) {
 		if (!names[i] || !*names[i])
 			continue;
