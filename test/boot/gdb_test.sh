@@ -16,7 +16,7 @@ boot() {
 	shift
 	rm -f "$tmp/gdb.sock"
 	cat "$tmp/commands" >&9
-	timeout 300 "$LODGE" run -q -m 256M --timeout 280s "$@" -k "$guest_dir/vmlinux" -i "$guest_dir/initrd.gz" \
+	timeout 300 "$LODGE" run -q -m 256M --timeout 280s --ctl "$tmp/vm.ctl" "$@" -k "$guest_dir/vmlinux" -i "$guest_dir/initrd.gz" \
 		-p "console=ttyS0 quiet panic=-1 nokaslr" -g "unix:$tmp/gdb.sock" <"$tmp/in" >"$tmp/out" 2>"$tmp/err" &
 	machine=$!
 }
@@ -117,13 +117,19 @@ detach"
 	kill -0 $machine 2>/dev/null
 	ok $? "$arch: and the guest goes on"
 
-	debug "$load
-target remote $tmp/gdb.sock
+	echo "$load
 info threads
 x/2i \$pc
-detach"
-	has "$tmp/gdb" "^\* 1 .*CPU 0" "$arch: gdb comes back"
+detach" >"$tmp/script"
+	timeout 120 "$LODGE" debug "$tmp/vm.ctl" -nx -batch -x "$tmp/script" >"$tmp/gdb" 2>&1 </dev/null
+	has "$tmp/gdb" "^\* 1 .*CPU 0" "$arch: gdb comes back, by lodge debug"
 	has "$tmp/gdb" "^=> 0x[0-9a-f]+" "$arch: and sees code"
+
+	timeout 20 "$LODGE" debug --listen "unix:$tmp/more.sock" "$tmp/vm.ctl" >"$tmp/where"
+	debug "$(cat "$tmp/where")
+info registers pc
+detach"
+	has "$tmp/gdb" "^pc " "$arch: at one more place, lodge debug --listen"
 
 	# What it does when a person presses Ctrl-C.
 	echo "$load
