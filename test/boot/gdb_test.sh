@@ -129,7 +129,7 @@ detach" >"$tmp/script"
 	debug "$(cat "$tmp/where")
 info registers pc
 detach"
-	has "$tmp/gdb" "^pc " "$arch: at one more place, lodge debug --listen"
+	has "$tmp/gdb" "^(pc|rip) " "$arch: at one more place, lodge debug --listen"
 
 	# What it does when a person presses Ctrl-C.
 	echo "$load
