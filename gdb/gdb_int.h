@@ -172,9 +172,10 @@ enum gdb_kind gdb_point_kind(const struct gdb *, const struct exit *);
 /* monitor.c: a command, and what it says. */
 void gdb_monitor(struct gdb *, const char *line, struct buf *out);
 
-/* server.c: fn(arg) on our own thread.  From there: gdb_waited, so much later. */
+/* server.c, any thread: gdb_look, gdb_go_on on our own.  From there: gdb_waited, so much later. */
+void gdb_post_look(struct gdb *);
+void gdb_post_go_on(struct gdb *);
 void gdb_wait(struct gdb *, uint64_t ns);
-void gdb_post(struct gdb *, void (*fn)(struct gdb *));
 /* From our own thread: fn on the VM's thread while no CPU runs; false: there is no run. */
 bool gdb_at_rest(struct gdb *, void (*fn)(struct gdb *));
 

@@ -60,7 +60,7 @@ static void let_others_run(struct gdb *g)
 	}
 	if (g->others_run)
 		machine_resume(g->machine);
-	gdb_post(g, gdb_go_on);
+	gdb_post_go_on(g);
 }
 
 static void step(struct gdb *g)
@@ -102,7 +102,7 @@ static void go(struct gdb *g)
 	gdb_set_points(g);
 	g->stopped = false;
 	if (is_pending(g)) {
-		gdb_post(g, gdb_look);
+		gdb_post_look(g);
 		return;
 	}
 	while (i < g->machine->ncpus && g->act[i] != GDB_STEP)

@@ -54,31 +54,33 @@ bool gdb_at_rest(struct gdb *g, void (*fn)(struct gdb *))
 	return false;
 }
 
-struct post {
-	struct gdb *g;
-	void (*fn)(struct gdb *);
-};
-
 static void flush(struct gdb *);
 
-static void posted(void *arg)
+static void look(void *arg)
 {
-	struct post *p = arg;
+	struct gdb *g = arg;
 
-	p->fn(p->g);
-	flush(p->g);
-	free(p);
+	gdb_look(g);
+	flush(g);
 }
 
-void gdb_post(struct gdb *g, void (*fn)(struct gdb *))
+static void go_on(void *arg)
 {
-	struct post *p = malloc(sizeof *p);
+	struct gdb *g = arg;
 
-	if (!p)
-		return;
-	*p = (struct post){ g, fn };
-	if (loop_post(g->loop, posted, p))
-		free(p);
+	gdb_go_on(g);
+	flush(g);
+}
+
+/* Without memory for it nobody is told, until the debugger interrupts. */
+void gdb_post_look(struct gdb *g)
+{
+	loop_post(g->loop, look, g);
+}
+
+void gdb_post_go_on(struct gdb *g)
+{
+	loop_post(g->loop, go_on, g);
 }
 
 static void others_ran(void *arg)
@@ -102,7 +104,7 @@ static void on_hit(void *arg, unsigned cpu, const struct exit *x)
 	g->hit[cpu].set = true;
 	g->hit[cpu].exit = *x;
 	mutex_unlock(&g->lock);
-	gdb_post(g, gdb_look);
+	gdb_post_look(g);
 }
 
 static void on_paused(void *arg)
@@ -112,7 +114,7 @@ static void on_paused(void *arg)
 	mutex_lock(&g->lock);
 	g->paused = true;
 	mutex_unlock(&g->lock);
-	gdb_post(g, gdb_look);
+	gdb_post_look(g);
 }
 
 /* Answers -------------------------------------------------------------------------------------- */
