@@ -412,10 +412,12 @@ int main(void)
 		TESTS(riscv64, "soft", "1"),
 		TESTS(riscv64, "eager", "1"),
 		TESTS(riscv64, "soft", "2"),
+		TESTS(riscv64, "deterministic", "2"),
 		TESTS(x86_64, "interp", "1"),
 		TESTS(x86_64, "soft", "1"),
 		TESTS(x86_64, "eager", "1"),
 		TESTS(x86_64, "soft", "2"),
+		TESTS(x86_64, "deterministic", "2"),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
