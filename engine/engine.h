@@ -50,11 +50,10 @@ struct engine_class {
 	bool any_ram;
 	/* Before the first CPU: the engine is told of RAM that is in env.mem. */
 	int (*map)(struct engine *, uint64_t gpa, void *hva, size_t len, struct err *);
-	/* Takes away again what map took at once, or says what CPUs may do there beside reading:
-	 * what they may not comes out as EXIT_WRITE and EXIT_FETCH.  While no CPU runs.  hva may be
-	 * any memory of the caller's.  NULL: the engine cannot. */
-	int (*unmap)(struct engine *, uint64_t gpa, size_t len, struct err *);
-	int (*protect)(struct engine *, uint64_t gpa, size_t len, bool write, bool execute);
+	/* env.mem has changed while no CPU runs (mem_map, of any memory of the caller's, mem_unmap,
+	 * mem_protect): what CPUs may not do comes out as EXIT_WRITE and EXIT_FETCH.  0 or -errno;
+	 * NULL: the engine cannot be told of that. */
+	int (*remapped)(struct engine *);
 
 	/* In a machine that moves from engine to engine (machine/move.h) vcpus come and go, while
 	 * the engine and what it was told of memory stay: at most one engine has any.  So vcpu_new

@@ -79,30 +79,12 @@ int soft_map(struct engine *g, uint64_t gpa, void *hva, size_t len, struct err *
 	return 0;
 }
 
-/* In this order: a CPU that runs next has forgotten where it was. */
-static void forget_all(struct engine *g)
+/* A CPU that runs next has forgotten where memory was. */
+int soft_remapped(struct engine *g)
 {
 	for (struct vcpu *v = g->vcpus; v; v = v->next)
 		g->cpu->fence(v->cpu, false);
-}
-
-int soft_unmap(struct engine *g, uint64_t gpa, size_t len, struct err *e)
-{
-	int rc = mem_unmap(g->env.mem, gpa, len);
-
-	if (rc)
-		return err_set(e, -rc, "soft: no memory was mapped as that");
-	forget_all(g);
 	return 0;
-}
-
-int soft_protect(struct engine *g, uint64_t gpa, size_t len, bool write, bool execute)
-{
-	int rc =
-	    mem_protect(g->env.mem, gpa, len, (write ? 0 : MEM_ROM) | (execute ? 0 : MEM_NO_EXEC));
-
-	forget_all(g);
-	return rc;
 }
 
 struct vcpu *soft_vcpu_new(struct engine *g, unsigned id, struct err *e)

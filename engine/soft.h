@@ -11,8 +11,7 @@ void soft_free(struct engine *);
 void *soft_ram_new(struct engine *, size_t len, struct err *);
 void soft_ram_free(struct engine *, void *, size_t len);
 int soft_map(struct engine *, uint64_t gpa, void *hva, size_t len, struct err *);
-int soft_unmap(struct engine *, uint64_t gpa, size_t len, struct err *);
-int soft_protect(struct engine *, uint64_t gpa, size_t len, bool write, bool execute);
+int soft_remapped(struct engine *);
 struct vcpu *soft_vcpu_new(struct engine *, unsigned id, struct err *);
 void soft_vcpu_free(struct vcpu *);
 void soft_vcpu_run(struct vcpu *, struct exit *, uint64_t turn);
@@ -30,11 +29,10 @@ void soft_vcpu_step(struct vcpu *, struct exit *);
 #define SOFT_FUNCTIONS                                                                             \
 	.probe = soft_probe, .free = soft_free, .ram_new = soft_ram_new,                           \
 	.ram_free = soft_ram_free, .any_ram = true, .exact = true, .map = soft_map,                \
-	.unmap = soft_unmap, .protect = soft_protect, .vcpu_new = soft_vcpu_new,                   \
-	.vcpu_free = soft_vcpu_free, .vcpu_reset = soft_vcpu_reset, .vcpu_run = soft_vcpu_run,     \
-	.vcpu_kick = soft_vcpu_kick, .vcpu_irq = soft_vcpu_irq, .vcpu_fence = soft_vcpu_fence,     \
-	.vcpu_fenced = soft_vcpu_fenced, .vcpu_retired = soft_vcpu_retired,                        \
-	.vcpu_get = soft_vcpu_get, .vcpu_set = soft_vcpu_set, .vcpu_debug = soft_vcpu_debug,       \
-	.vcpu_step = soft_vcpu_step
+	.remapped = soft_remapped, .vcpu_new = soft_vcpu_new, .vcpu_free = soft_vcpu_free,         \
+	.vcpu_reset = soft_vcpu_reset, .vcpu_run = soft_vcpu_run, .vcpu_kick = soft_vcpu_kick,     \
+	.vcpu_irq = soft_vcpu_irq, .vcpu_fence = soft_vcpu_fence, .vcpu_fenced = soft_vcpu_fenced, \
+	.vcpu_retired = soft_vcpu_retired, .vcpu_get = soft_vcpu_get, .vcpu_set = soft_vcpu_set,   \
+	.vcpu_debug = soft_vcpu_debug, .vcpu_step = soft_vcpu_step
 
 #endif

@@ -288,7 +288,8 @@ static int make(struct lab_rig *r, const char *model, struct err *e)
 	if (!r->engine)
 		return -EIO;
 	r->ram = r->class->ram_new(r->engine, LAB_RAM, e);
-	if (!r->ram || r->class->map(r->engine, 0, r->ram, LAB_RAM, e) || map_devices(r, e))
+	if (!r->ram || mem_map(env->mem, 0, r->ram, LAB_RAM, e) ||
+	    r->class->map(r->engine, 0, r->ram, LAB_RAM, e) || map_devices(r, e))
 		return -ENOMEM;
 	r->vcpu = r->class->vcpu_new(r->engine, 0, e);
 	if (!r->vcpu)

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/os.h"
+#include "core/mem.h"
 #include "lib/nvmm/vmm.h"
 
 #define CR0_PG   (1ull << 31)
@@ -130,15 +131,23 @@ static struct vmm_area *area_of(struct vmm *m, uint64_t gpa)
 
 static int map_area(struct vmm *m, const struct vmm_area *a)
 {
-	const bool write = a->prot & PROT_WRITE, execute = a->prot & PROT_EXEC;
+	const unsigned flags =
+	    (a->prot & PROT_WRITE ? 0 : MEM_ROM) | (a->prot & PROT_EXEC ? 0 : MEM_NO_EXEC);
+	struct mem *mem = m->env.env.mem;
 	struct err e;
-	int rc = m->class->map(m->engine, a->gpa, a->view, a->size, &e);
+	int rc;
 
-	if (rc || !m->class->protect)
+	if (!m->class->remapped)
+		return -ENOTSUP;
+	rc = mem_map(mem, a->gpa, a->view, a->size, &e);
+	if (rc)
 		return rc;
-	rc = m->class->protect(m->engine, a->gpa, a->size, write, execute);
-	if (rc && m->class->unmap)
-		m->class->unmap(m->engine, a->gpa, a->size, &e);
+	mem_protect(mem, a->gpa, a->size, flags);
+	rc = m->class->map(m->engine, a->gpa, a->view, a->size, &e);
+	if (!rc)
+		rc = m->class->remapped(m->engine);
+	if (rc)
+		mem_unmap(mem, a->gpa, a->size);
 	return rc;
 }
 
@@ -195,13 +204,14 @@ static int drop_area(struct vmm *m, uintptr_t hva, uint64_t gpa, size_t size)
 {
 	struct vmm_area *a = area_of(m, gpa);
 	struct vmm_host *h;
-	struct err e;
 	int rc;
 
 	if (!a || a->gpa != gpa || a->size != size || a->hva != hva)
 		return -ENOENT;
 	if (a->prot) {
-		rc = m->class->unmap ? m->class->unmap(m->engine, gpa, size, &e) : -ENOTSUP;
+		rc = mem_unmap(m->env.env.mem, gpa, size);
+		if (!rc)
+			rc = m->class->remapped(m->engine);
 		if (rc)
 			return rc;
 	}
