@@ -5,16 +5,15 @@
  * thread each.  Left out: leaves of what we do not have (SGX, processor trace, performance
  * monitoring, thermal sensors: zeros), and AMD's from 80000009H on.
  */
+#include "cpu/x86/cpuid.h"
+
 #include <stdio.h>
 #include <string.h>
 
 #include "core/intc.h"
-#include "cpu/x86/model.h"
 #include "cpu/x86/system.h"
 
 enum { EAX, EBX, ECX, EDX };
-
-#define MHZ (X86_TSC_HZ / 1000000)
 
 /* Leaf 1, what follows from state; ECX and EDX. */
 #define OSXSAVE    (1u << 27)
@@ -28,22 +27,12 @@ enum { EAX, EBX, ECX, EDX };
 enum { XSAVE_LEGACY = 576, XSAVE_AVX = 256 };
 enum { CLFLUSH_LINE = 64 };
 
-static unsigned count_cpus(const struct x86 *s)
-{
-	const struct x86 *c;
-	unsigned n = 0;
-
-	for (c = s->first; c; c = c->next_cpu)
-		n++;
-	return n ? n : 1;
-}
-
 /* Bits of an APIC ID that tell cores apart. */
-static unsigned core_bits(const struct x86 *s)
+static unsigned core_bits(const struct x86_cpuid *c)
 {
-	unsigned n = count_cpus(s), bits = 0;
+	unsigned bits = 0;
 
-	while (1u << bits < n)
+	while (1u << bits < c->ncpus)
 		bits++;
 	return bits;
 }
@@ -63,44 +52,36 @@ static void vendor(const struct x86_model *m, uint32_t out[4])
 	put_text(out, order, m->vendor == X86_AMD ? "AuthenticAMD" : "GenuineIntel");
 }
 
-static bool apic_is_on(struct x86 *s)
+static void leaf_1(const struct x86_cpuid *c, uint32_t out[4])
 {
-	const struct intc *i = x86_intc(s);
-	uint64_t base;
-
-	return i && i->read_msr(i->arg, s->id, MSR_APIC_BASE, &base) && base & APIC_BASE_ENABLE;
-}
-
-static void leaf_1(struct x86 *s, uint32_t out[4])
-{
-	const struct x86_model *m = s->model;
-	unsigned n = count_cpus(s);
+	const struct x86_model *m = c->model;
+	const unsigned n = c->ncpus;
 
 	out[EAX] = m->signature;
-	out[EBX] = s->id << 24 | (n > 1 ? n << 16 : 0);
+	out[EBX] = c->id << 24 | (n > 1 ? n << 16 : 0);
 	if (x86_model_has(m, X86_FEAT_CLFLUSH))
 		out[EBX] |= CLFLUSH_LINE / 8 << 8;
 	out[ECX] = m->features[X86_WORD_1_ECX];
 	out[EDX] = m->features[X86_WORD_1_EDX];
-	if (s->cr4 & CR4_OSXSAVE)
+	if (c->osxsave)
 		out[ECX] |= OSXSAVE;
 	if (m->identity != X86_ID_NONE)
 		out[ECX] |= HYPERVISOR;
 	if (n > 1)
 		out[EDX] |= HTT;
-	if (!apic_is_on(s))
+	if (!c->apic)
 		out[EDX] &= ~APIC;
 }
 
 /* Deterministic cache parameters: 32 KiB each for data and instructions, 256 KiB, and 4 MiB for all
  * cores: sizes that schedulers and libraries like; there are no caches here. */
-static void leaf_4(const struct x86 *s, uint32_t sub, uint32_t out[4])
+static void leaf_4(const struct x86_cpuid *c, uint32_t sub, uint32_t out[4])
 {
 	static const struct {
 		uint8_t type, level, ways;
 		uint16_t sets;
 	} caches[] = { { 1, 1, 8, 64 }, { 2, 1, 8, 64 }, { 3, 2, 8, 512 }, { 3, 3, 16, 4096 } };
-	unsigned cores = (1u << core_bits(s)) - 1, sharing = sub == 3 ? cores : 0;
+	unsigned cores = (1u << core_bits(c)) - 1, sharing = sub == 3 ? cores : 0;
 
 	if (sub >= ARRAY_LEN(caches))
 		return;
@@ -110,43 +91,43 @@ static void leaf_4(const struct x86 *s, uint32_t sub, uint32_t out[4])
 	out[ECX] = caches[sub].sets - 1u;
 }
 
-static void leaf_b(const struct x86 *s, uint32_t sub, uint32_t out[4])
+static void leaf_b(const struct x86_cpuid *c, uint32_t sub, uint32_t out[4])
 {
 	out[ECX] = sub & 0xff;
-	out[EDX] = s->id;
+	out[EDX] = c->id;
 	if (sub == 0) { /* threads */
 		out[EBX] = 1;
 		out[ECX] |= 1 << 8;
 	} else if (sub == 1) {
-		out[EAX] = core_bits(s);
-		out[EBX] = count_cpus(s);
+		out[EAX] = core_bits(c);
+		out[EBX] = c->ncpus;
 		out[ECX] |= 2 << 8;
 	}
 }
 
-static void leaf_d(const struct x86 *s, uint32_t sub, uint32_t out[4])
+static void leaf_d(const struct x86_cpuid *c, uint32_t sub, uint32_t out[4])
 {
-	bool avx = x86_model_has(s->model, X86_FEAT_AVX);
-	uint32_t now = XSAVE_LEGACY + (s->xcr0 & XCR0_AVX ? XSAVE_AVX : 0);
+	bool avx = x86_model_has(c->model, X86_FEAT_AVX);
+	uint32_t now = XSAVE_LEGACY + (c->xcr0 & XCR0_AVX ? XSAVE_AVX : 0);
 
-	if (!x86_model_has(s->model, X86_FEAT_XSAVE))
+	if (!x86_model_has(c->model, X86_FEAT_XSAVE))
 		return;
 	if (sub == 0) {
-		out[EAX] = (uint32_t)x86_xcr0_allowed(s);
+		out[EAX] = (uint32_t)(XCR0_X87 | XCR0_SSE | (avx ? XCR0_AVX : 0));
 		out[EBX] = now;
 		out[ECX] = XSAVE_LEGACY + (avx ? XSAVE_AVX : 0);
 	} else if (sub == 1) {
-		out[EAX] = s->model->features[X86_WORD_D_EAX];
-		out[EBX] = x86_model_has(s->model, X86_FEAT_XSAVEC) ? now : 0;
+		out[EAX] = c->model->features[X86_WORD_D_EAX];
+		out[EBX] = x86_model_has(c->model, X86_FEAT_XSAVEC) ? now : 0;
 	} else if (sub == 2 && avx) {
 		out[EAX] = XSAVE_AVX;
 		out[EBX] = XSAVE_LEGACY;
 	}
 }
 
-static void basic(struct x86 *s, uint32_t leaf, uint32_t sub, uint32_t out[4])
+static void basic(const struct x86_cpuid *c, uint32_t leaf, uint32_t sub, uint32_t out[4])
 {
-	const struct x86_model *m = s->model;
+	const struct x86_model *m = c->model;
 
 	switch (leaf) {
 	case 0:
@@ -154,14 +135,14 @@ static void basic(struct x86 *s, uint32_t leaf, uint32_t sub, uint32_t out[4])
 		vendor(m, out);
 		break;
 	case 1:
-		leaf_1(s, out);
+		leaf_1(c, out);
 		break;
 	case 2: /* no descriptors but "see leaf 4"; a Pentium III: 16 KiB each, 256 KiB */
 		out[EAX] = m->max_leaf >= 4 ? 0x0000ff01 : 0x00000001;
 		out[EDX] = m->max_leaf >= 4 ? 0 : 0x0c080082;
 		break;
 	case 4:
-		leaf_4(s, sub, out);
+		leaf_4(c, sub, out);
 		break;
 	case 5:
 		if (x86_model_has(m, X86_FEAT_MONITOR))
@@ -181,17 +162,17 @@ static void basic(struct x86 *s, uint32_t leaf, uint32_t sub, uint32_t out[4])
 		}
 		break;
 	case 0xb:
-		leaf_b(s, sub, out);
+		leaf_b(c, sub, out);
 		break;
 	case 0xd:
-		leaf_d(s, sub, out);
+		leaf_d(c, sub, out);
 		break;
 	case 0x15: /* the TSC runs at the crystal's rate */
 		out[EAX] = out[EBX] = 1;
-		out[ECX] = X86_TSC_HZ;
+		out[ECX] = c->tsc_khz * 1000;
 		break;
 	case 0x16:
-		out[EAX] = out[EBX] = MHZ;
+		out[EAX] = out[EBX] = c->tsc_khz / 1000;
 		out[ECX] = 100;
 		break;
 	}
@@ -205,9 +186,9 @@ static void brand(const struct x86_model *m, uint32_t part, uint32_t out[4])
 	memcpy(out, text + 16 * part, 16);
 }
 
-static void extended(const struct x86 *s, uint32_t leaf, uint32_t out[4])
+static void extended(const struct x86_cpuid *c, uint32_t leaf, uint32_t out[4])
 {
-	const struct x86_model *m = s->model;
+	const struct x86_model *m = c->model;
 	bool lm = x86_model_has(m, X86_FEAT_LM);
 
 	switch (leaf) {
@@ -222,9 +203,9 @@ static void extended(const struct x86 *s, uint32_t leaf, uint32_t out[4])
 		if (m->vendor == X86_AMD) {
 			out[EAX] = m->signature;
 			out[EDX] |= m->features[X86_WORD_1_EDX] & AMD_SAME;
-			if (count_cpus(s) > 1)
+			if (c->ncpus > 1)
 				out[ECX] |= 1 << 1; /* CmpLegacy */
-		} else if (!(s->mode & X86_CODE64)) {
+		} else if (!c->code64) {
 			out[EDX] &= ~(1u << X86_FEAT_SYSCALL % 32);
 		}
 		break;
@@ -253,15 +234,16 @@ static void extended(const struct x86 *s, uint32_t leaf, uint32_t out[4])
 										: 48u)
 					      << 8;
 		if (m->vendor == X86_AMD)
-			out[ECX] = (count_cpus(s) - 1) | core_bits(s) << 12;
+			out[ECX] = (c->ncpus - 1) | core_bits(c) << 12;
 		break;
 	}
 }
 
 /* Who Lodge says that it is: Linux's and NetBSD's names for themselves, and no paravirtual feature
  * of theirs.  40000010H is where several guests look for the TSC's and the APIC's kHz. */
-static void hypervisor(const struct x86_model *m, uint32_t leaf, uint32_t out[4])
+static void hypervisor(const struct x86_cpuid *c, uint32_t leaf, uint32_t out[4])
 {
+	const struct x86_model *m = c->model;
 	static const unsigned order[] = { EBX, ECX, EDX };
 
 	if (leaf == 0x40000000) {
@@ -269,7 +251,7 @@ static void hypervisor(const struct x86_model *m, uint32_t leaf, uint32_t out[4]
 		put_text(
 		    out, order, m->identity == X86_ID_KVM ? "KVMKVMKVM\0\0\0" : "___ NVMM ___");
 	} else if (leaf == 0x40000010 && m->identity == X86_ID_KVM) {
-		out[EAX] = out[EBX] = X86_TSC_HZ / 1000;
+		out[EAX] = out[EBX] = c->tsc_khz;
 	}
 }
 
@@ -278,17 +260,17 @@ uint32_t x86_signature(const struct x86 *s)
 	return s->model->signature;
 }
 
-void x86_cpuid(struct x86 *s, uint32_t leaf, uint32_t sub, uint32_t out[4])
+void x86_cpuid_leaf(const struct x86_cpuid *c, uint32_t leaf, uint32_t sub, uint32_t out[4])
 {
-	const struct x86_model *m = s->model;
+	const struct x86_model *m = c->model;
 
 	memset(out, 0, 4 * sizeof *out);
 	if (leaf >> 28 == 4 && m->identity != X86_ID_NONE) {
-		hypervisor(m, leaf, out);
+		hypervisor(c, leaf, out);
 		return;
 	}
 	if (leaf >> 31 && leaf <= m->max_extended) {
-		extended(s, leaf, out);
+		extended(c, leaf, out);
 		return;
 	}
 	if (leaf > m->max_leaf) { /* Intel: as the highest basic leaf */
@@ -296,5 +278,41 @@ void x86_cpuid(struct x86 *s, uint32_t leaf, uint32_t sub, uint32_t out[4])
 			return;
 		leaf = m->max_leaf;
 	}
-	basic(s, leaf, sub, out);
+	basic(c, leaf, sub, out);
+}
+
+/* A CPU of ours ------------------------------------------------------------------------------- */
+
+static unsigned count_cpus(const struct x86 *s)
+{
+	const struct x86 *c;
+	unsigned n = 0;
+
+	for (c = s->first; c; c = c->next_cpu)
+		n++;
+	return n ? n : 1;
+}
+
+static bool apic_is_on(struct x86 *s)
+{
+	const struct intc *i = x86_intc(s);
+	uint64_t base;
+
+	return i && i->read_msr(i->arg, s->id, MSR_APIC_BASE, &base) && base & APIC_BASE_ENABLE;
+}
+
+void x86_cpuid(struct x86 *s, uint32_t leaf, uint32_t sub, uint32_t out[4])
+{
+	const struct x86_cpuid c = {
+		.model = s->model,
+		.id = s->id,
+		.ncpus = count_cpus(s),
+		.tsc_khz = X86_TSC_HZ / 1000,
+		.xcr0 = s->xcr0,
+		.osxsave = s->cr4 & CR4_OSXSAVE,
+		.code64 = s->mode & X86_CODE64,
+		.apic = apic_is_on(s),
+	};
+
+	x86_cpuid_leaf(&c, leaf, sub, out);
 }
