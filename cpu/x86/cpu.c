@@ -201,6 +201,7 @@ static void set_msrs(struct x86 *s, const struct x86_regs *r)
 	memcpy(s->mtrr_var, r->mtrr_var, sizeof s->mtrr_var);
 	if (c)
 		x86_write_msr(s, MSR_APIC_BASE, r->apic_base);
+	x86_apic_moved(s);
 }
 
 static void get_fp(const struct x86 *s, struct x86_regs *r)
@@ -318,11 +319,8 @@ static void set_state(struct x86 *s, const struct x86_regs *r)
 	s->exception_error = r->exception_error;
 }
 
-static int get(struct cpu *cpu, unsigned groups, void *to)
+void x86_get_regs(struct x86 *s, unsigned groups, struct x86_regs *r)
 {
-	struct x86 *s = x86_of(cpu);
-	struct x86_regs *r = to;
-
 	if (groups & X86_REGS_INT) {
 		memcpy(r->r, s->r, sizeof r->r);
 		r->rip = s->rip;
@@ -338,14 +336,10 @@ static int get(struct cpu *cpu, unsigned groups, void *to)
 		get_fp(s, r);
 	if (groups & X86_REGS_STATE)
 		get_state(s, r);
-	return 0;
 }
 
-static int set(struct cpu *cpu, unsigned groups, const void *from)
+void x86_set_regs(struct x86 *s, unsigned groups, const struct x86_regs *r)
 {
-	struct x86 *s = x86_of(cpu);
-	const struct x86_regs *r = from;
-
 	if (groups & X86_REGS_INT) {
 		memcpy(s->r, r->r, sizeof s->r);
 		s->rip = r->rip;
@@ -364,6 +358,17 @@ static int set(struct cpu *cpu, unsigned groups, const void *from)
 		set_state(s, r);
 	x86_mode_changed(s);
 	s->look = true;
+}
+
+static int get(struct cpu *cpu, unsigned groups, void *regs)
+{
+	x86_get_regs(x86_of(cpu), groups, regs);
+	return 0;
+}
+
+static int set(struct cpu *cpu, unsigned groups, const void *regs)
+{
+	x86_set_regs(x86_of(cpu), groups, regs);
 	return 0;
 }
 

@@ -50,9 +50,7 @@ enum {
 enum { MTRRCAP_FIXED = 1 << 8, MTRRCAP_WC = 1 << 10 };
 #define MTRR_DEF_BITS 0xcffull
 #define MTRR_MASK_V   (1ull << 11)
-#define PAT_RESET     0x0007040600070406ull
 
-#define MISC_ENABLE_RESET    0x1801ull /* fast strings; no branch traces, no precise events */
 #define MISC_ENABLE_WRITABLE (1ull << 0 | 1ull << 18)
 
 /* RDCL_NO, IBRS_ALL, SKIP_L1DFL, SSB_NO, MDS_NO, PSCHANGE_MC_NO, TAA_NO, SBDR_SSDP_NO, FBSDP_NO,
@@ -475,22 +473,4 @@ bool x86_write_msr(struct x86 *s, uint32_t msr, uint64_t val)
 	default:
 		return false;
 	}
-}
-
-/* After a reset (SDM volume 3, table 9-1); INIT changes none of these. */
-void x86_msr_reset(struct x86 *s)
-{
-	s->star = s->lstar = s->cstar = s->fmask = s->kernel_gs_base = 0;
-	s->sysenter_cs = s->sysenter_esp = s->sysenter_eip = 0;
-	s->tsc_aux = s->spec_ctrl = s->efer = 0;
-	s->pat = PAT_RESET;
-	s->misc_enable = MISC_ENABLE_RESET;
-	s->mtrr_def = 0;
-	memset(s->mtrr_fixed, 0, sizeof s->mtrr_fixed);
-	memset(s->mtrr_var, 0, sizeof s->mtrr_var);
-	s->tsc_adjust = 0;
-	s->tsc_offset = -clock_now(s->env->clock);
-	s->delivering = 0;
-	s->step_over = false;
-	x86_apic_moved(s);
 }

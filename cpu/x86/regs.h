@@ -2,6 +2,7 @@
 #ifndef CPU_X86_REGS_H
 #define CPU_X86_REGS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -82,5 +83,12 @@ struct x86_regs {
 };
 
 enum { X86_SHADOW_STI = 1, X86_SHADOW_SS = 2, X86_SHADOW_TRAPS = 4 /* a bit number */ };
+
+/* What power-on, INIT, and a startup message after that make of them (reset.c).  signature: EAX of
+ * CPUID 1; first: CPU 0, which does not wait for such a message.  apic_base is not touched, or 0.
+ */
+void x86_regs_reset(struct x86_regs *, uint32_t signature, bool first);
+void x86_regs_init(struct x86_regs *, uint32_t signature);
+void x86_regs_startup(struct x86_regs *, uint8_t vector);
 
 #endif

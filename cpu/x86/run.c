@@ -395,69 +395,52 @@ void x86_run(struct x86 *s, struct exit *x, uint64_t turn)
 	x86_vm_leave(s);
 }
 
-/* Reset (SDM volume 3, table 9-1) -------------------------------------------------------------- */
-
-static void reset_segments(struct x86 *s)
-{
-	const struct x86_seg data = { .limit = 0xffff, .attr = X86_SEG_P | X86_SEG_S | 3 };
-	unsigned i;
-
-	for (i = 0; i < X86_NSEGS; i++)
-		s->seg[i] = data;
-	s->seg[X86_CS] = (struct x86_seg){ .base = 0xffff0000,
-		.limit = 0xffff,
-		.attr = X86_SEG_P | X86_SEG_S | 0xb,
-		.selector = 0xf000 };
-	s->ldtr = (struct x86_seg){ .limit = 0xffff, .attr = X86_SEG_P | 2 };
-	s->tr = (struct x86_seg){ .limit = 0xffff, .attr = X86_SEG_P | 0xb };
-	s->gdt = s->idt = (struct x86_table){ .limit = 0xffff };
-}
+/* Reset ---------------------------------------------------------------------------------------- */
 
 void x86_init(struct x86 *s)
 {
-	unsigned i;
+	const unsigned groups = X86_REGS_INT | X86_REGS_SEG | X86_REGS_DEBUG;
+	struct x86_regs r;
 
-	for (i = 0; i < 16; i++)
-		s->r[i] = 0;
-	s->r[X86_RDX] = x86_signature(s);
-	s->rip = 0xfff0;
-	x86_set_flags(s, 2, UINT64_MAX);
-	reset_segments(s);
-	s->cr0 = (s->cr0 & (CR0_CD | CR0_NW)) | CR0_ET;
-	s->cr2 = s->cr3 = s->cr4 = s->efer = 0;
-	for (i = 0; i < 4; i++)
-		s->dr[i] = 0;
-	s->dr[6] = 0xffff0ff0;
-	s->dr[7] = 0x400;
+	x86_get_regs(s, groups, &r);
+	x86_regs_init(&r, x86_signature(s));
+	x86_set_regs(s, groups, &r);
+	/* Not that group: a startup message may come in at any moment. */
 	s->halted = s->nmi_masked = false;
 	s->exception = 0;
 	s->external = 0;
 	x86_forget_answers(s);
 	s->shadow = 0;
 	s->dr6_pending = 0;
-	x86_flush(s, true);
-	x86_mode_changed(s);
 }
 
 void x86_reset(struct x86 *s)
 {
-	s->cr0 = CR0_CD | CR0_NW;
-	s->xcr0 = 1;
-	x86_msr_reset(s);
-	x86_fpu_reset(s);
+	const struct intc *c = x86_intc(s);
+	struct x86_regs r;
+
 	atomic_store(&s->lines, atomic_load(&s->lines) & 1u << INTC_INTR);
-	atomic_store(&s->sipi, -1);
-	x86_init(s);
-	s->wait_sipi = s->id != 0;
+	x86_regs_reset(&r, x86_signature(s), s->id == 0);
+	if (c) { /* a device of its own, which others reset */
+		r.cr8 = c->get_tpr(c->arg, s->id);
+		c->read_msr(c->arg, s->id, MSR_APIC_BASE, &r.apic_base);
+	}
+	x86_set_regs(s, X86_REGS_ALL, &r);
+	s->external = 0;
+	s->step_over = false;
+	x86_forget_answers(s);
+	s->dr6_pending = 0;
+	s->delivering = 0;
 	s->left = 0;
 	s->count_end = 0;
-	s->look = true;
 }
 
 void x86_startup(struct x86 *s, uint8_t vector)
 {
-	s->seg[X86_CS].selector = (uint16_t)(vector << 8);
-	s->seg[X86_CS].base = (uint64_t)vector << 12;
-	s->rip = 0;
-	x86_mode_changed(s);
+	const unsigned groups = X86_REGS_INT | X86_REGS_SEG;
+	struct x86_regs r;
+
+	x86_get_regs(s, groups, &r);
+	x86_regs_startup(&r, vector);
+	x86_set_regs(s, groups, &r);
 }

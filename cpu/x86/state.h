@@ -375,7 +375,6 @@ bool x86_phys_read(struct x86 *, uint64_t pa, uint64_t *val, unsigned size);
 void x86_cpuid(struct x86 *, uint32_t leaf, uint32_t sub, uint32_t out[4]);
 bool x86_read_msr(struct x86 *, uint32_t msr, uint64_t *val); /* false: #GP */
 bool x86_write_msr(struct x86 *, uint32_t msr, uint64_t val);
-void x86_msr_reset(struct x86 *);
 uint64_t x86_tsc(const struct x86 *);
 uint32_t x86_signature(const struct x86 *); /* family, model and stepping: CPUID 1 EAX */
 /* MOV to CRn with all checks and consequences; raises. */
@@ -388,11 +387,6 @@ uint32_t x86_in(struct x86 *, uint16_t port, unsigned size);
 void x86_out(struct x86 *, uint16_t port, uint32_t val, unsigned size);
 /* Checks IOPL and the TSS's permission map; raises #GP(0). */
 void x86_check_io(struct x86 *, uint16_t port, unsigned size);
-
-/* fpu.c ------------------------------------------------------------------------------------------
- */
-
-void x86_fpu_reset(struct x86 *);
 
 /* debug.c ----------------------------------------------------------------------------------------
  */
@@ -449,6 +443,9 @@ void x86_reset(struct x86 *);
  * beside one that is in use, to take over from it. */
 void x86_init(struct x86 *);
 void x86_startup(struct x86 *, uint8_t vector); /* SIPI */
+/* cpu.c: groups X86_REGS_x. */
+void x86_get_regs(struct x86 *, unsigned groups, struct x86_regs *);
+void x86_set_regs(struct x86 *, unsigned groups, const struct x86_regs *);
 /* For RDRAND and RDSEED, by way of core/event.h. */
 uint64_t x86_random(struct x86 *);
 

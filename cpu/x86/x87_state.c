@@ -32,16 +32,6 @@ void x86_fpu_init_x87(struct x86 *s)
 	memset(s->st, 0, sizeof(s->st));
 }
 
-/* After power-up: SDM volume 3, table 9-1. */
-void x86_fpu_reset(struct x86 *s)
-{
-	x86_fpu_init_x87(s);
-	s->fcw = 0x40;
-	s->ftw = 0xff;
-	s->mxcsr = MXCSR_DEFAULT;
-	memset(s->v, 0, sizeof(s->v));
-}
-
 void x86_fpu_summary(struct x86 *s)
 {
 	s->fsw &= (uint16_t) ~(X87_ES | X87_BUSY);

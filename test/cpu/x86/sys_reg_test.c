@@ -694,7 +694,7 @@ static void test_apic(void **state)
 
 	(void)state;
 	r->env.intc = &intc;
-	x86_msr_reset(s);
+	x86_apic_moved(s);
 	assert_int_equal(s->apic_page, 0xfee00000);
 	rig_long(r, 0);
 	x86_cpuid(s, 1, 0, out);
