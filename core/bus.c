@@ -193,6 +193,29 @@ bool bus_write(struct bus *b, uint64_t addr, uint64_t val, unsigned size)
 	return true;
 }
 
+uint32_t bus_in(struct bus *b, uint16_t port, unsigned size)
+{
+	const unsigned half = size / 2;
+	uint64_t val;
+
+	if (bus_read(b, port, &val, size))
+		return (uint32_t)val;
+	if (size == 1)
+		return 0xff;
+	val = bus_in(b, port, half);
+	return (uint32_t)val | bus_in(b, (uint16_t)(port + half), half) << 8 * half;
+}
+
+void bus_out(struct bus *b, uint16_t port, uint32_t val, unsigned size)
+{
+	const unsigned half = size / 2;
+
+	if (bus_write(b, port, val, size) || size == 1)
+		return;
+	bus_out(b, port, val & (UINT32_MAX >> (32 - 8 * half)), half);
+	bus_out(b, (uint16_t)(port + half), val >> 8 * half, half);
+}
+
 bool bus_covers(const struct bus *b, uint64_t addr, uint64_t len)
 {
 	uint64_t last = len - 1 > UINT64_MAX - addr ? UINT64_MAX : addr + len - 1, base;

@@ -48,6 +48,10 @@ void bus_move(struct bus_region *, uint64_t base);
  * all ones of that size. */
 bool bus_read(struct bus *, uint64_t addr, uint64_t *val, unsigned size);
 bool bus_write(struct bus *, uint64_t addr, uint64_t val, unsigned size);
+/* A bus of I/O ports, as an ISA bus has them: an access of a size that nobody answers is made in
+ * halves, and bytes that nobody answers are ones.  size: 1, 2 or 4. */
+uint32_t bus_in(struct bus *, uint16_t port, unsigned size);
+void bus_out(struct bus *, uint16_t port, uint32_t val, unsigned size);
 /* Whether any byte of [addr, addr + len) belongs to a region. */
 bool bus_covers(const struct bus *, uint64_t addr, uint64_t len);
 

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * I/O ports.  Manual: SDM volume 1, 19; volume 2, IN, INS, OUT, OUTS.  An access of a size that
- * nobody answers is made in halves, as an ISA bus would; bytes that nobody answers read as all
- * ones.
+ * I/O ports.  Manual: SDM volume 1, 19; volume 2, IN, INS, OUT, OUTS.
  */
 #include "cpu/x86/io.h"
 
@@ -13,37 +11,44 @@
 
 enum { TSS_IO_BASE = 0x66 };
 
+/* Whether the bus answers; if the VM wants to, it is asked where the bus does not. */
+static bool by_bus(struct bus *ports, struct lockstep_access *a, bool whole)
+{
+	const uint16_t port = (uint16_t)a->at;
+
+	if (!ports)
+		return false;
+	if (whole && a->write)
+		return bus_write(ports, port, a->val, a->size);
+	if (whole)
+		return bus_read(ports, port, &a->val, a->size);
+	if (a->write)
+		bus_out(ports, port, (uint32_t)a->val, a->size);
+	else
+		a->val = bus_in(ports, port, a->size);
+	return true;
+}
+
 static void make(void *cpu, struct lockstep_access *a)
 {
 	const enum exit_why why = a->write ? EXIT_OUT : EXIT_IN;
 	struct x86 *s = cpu;
-	struct bus *ports = s->env->ports;
 
-	if (!ports)
-		a->ok = false;
-	else if (a->write)
-		a->ok = bus_write(ports, a->at, a->val, a->size);
-	else
-		a->ok = bus_read(ports, a->at, &a->val, a->size);
-	if (a->ok || !s->env->vmm_exits)
-		return;
-	a->val = x86_ask(s, (struct exit){ why, (uint8_t)a->size, a->at, a->val });
 	a->ok = true;
+	if (by_bus(s->env->ports, a, s->env->vmm_exits))
+		return;
+	if (s->env->vmm_exits)
+		a->val = x86_ask(s, (struct exit){ why, (uint8_t)a->size, a->at, a->val });
+	else if (!a->write)
+		a->val = UINT32_MAX;
 }
 
 uint32_t x86_in(struct x86 *s, uint16_t port, unsigned size)
 {
 	struct lockstep_access a = { .kind = X86_LOCKSTEP_PORT, .at = port, .size = size };
-	unsigned half = size / 2;
-	uint64_t val;
 
 	cpu_lockstep_access(s->lockstep, s, &a, make);
-	if (a.ok)
-		return (uint32_t)a.val & UINT32_MAX >> (32 - 8 * size);
-	if (size == 1)
-		return 0xff;
-	val = x86_in(s, port, half);
-	return (uint32_t)val | x86_in(s, (uint16_t)(port + half), half) << 8 * half;
+	return (uint32_t)a.val & UINT32_MAX >> (32 - 8 * size);
 }
 
 void x86_out(struct x86 *s, uint16_t port, uint32_t val, unsigned size)
@@ -51,13 +56,8 @@ void x86_out(struct x86 *s, uint16_t port, uint32_t val, unsigned size)
 	struct lockstep_access a = {
 		.kind = X86_LOCKSTEP_PORT, .write = true, .at = port, .val = val, .size = size
 	};
-	unsigned half = size / 2;
 
 	cpu_lockstep_access(s->lockstep, s, &a, make);
-	if (a.ok || size == 1)
-		return;
-	x86_out(s, port, val & (UINT32_MAX >> (32 - 8 * half)), half);
-	x86_out(s, (uint16_t)(port + half), val >> 8 * half, half);
 }
 
 /* Volume 1, 19.5.2: two bytes of the map are read, whatever the size. */
