@@ -368,3 +368,14 @@ void mem_each_window(
 	for (size_t i = 0; i < m->nwindows; i++)
 		fn(arg, MEM_NOWHERE, m->window[i]->hva, m->window[i]->len);
 }
+
+void mem_each_placed(
+    const struct mem *m, void (*fn)(void *arg, uint64_t gpa, void *hva, uint64_t len), void *arg)
+{
+	for (size_t i = 0; i < m->nwindows; i++) {
+		uint64_t gpa = atomic_load_explicit(&m->window[i]->gpa, memory_order_acquire);
+
+		if (gpa != MEM_NOWHERE)
+			fn(arg, gpa, m->window[i]->hva, m->window[i]->len);
+	}
+}

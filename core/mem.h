@@ -92,6 +92,9 @@ void mem_on_move(struct mem *, void (*fn)(void *arg), void *arg);
 /* Each piece of RAM in address order. */
 void mem_each(
     const struct mem *, void (*fn)(void *arg, uint64_t gpa, void *hva, uint64_t len), void *arg);
+/* Each window that is somewhere, in the order of making.  Any thread. */
+void mem_each_placed(
+    const struct mem *, void (*fn)(void *arg, uint64_t gpa, void *hva, uint64_t len), void *arg);
 /* Each window in the order of making, wherever it is: gpa is MEM_NOWHERE. */
 void mem_each_window(
     const struct mem *, void (*fn)(void *arg, uint64_t gpa, void *hva, uint64_t len), void *arg);

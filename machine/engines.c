@@ -73,6 +73,11 @@ static int choose_maker(struct machine *m, struct err *e)
 	return 0;
 }
 
+static bool needs_exact(const struct machine *m)
+{
+	return m->config.deterministic || m->config.lockstep;
+}
+
 /* What the machine moves to later is there from the start, too. */
 static int find_later(struct machine *m, struct err *e)
 {
@@ -91,8 +96,7 @@ static int find_later(struct machine *m, struct err *e)
 			continue;
 		assert(m->nengines < MACHINE_ENGINES);
 		m->engines[m->nengines++].class = engine_find(a.engine);
-		rc = engine_can(
-		    m->engines[have].class, m->engine_env.cpu, m->config.deterministic, e);
+		rc = engine_can(m->engines[have].class, m->engine_env.cpu, needs_exact(m), e);
 	}
 	return rc;
 }
@@ -107,7 +111,7 @@ int engines_find(struct machine *m, struct err *e)
 		return err_set(e, EINVAL, "machine %s: this build has no CPU %s", m->class->name,
 		    m->class->arch);
 	m->engine_env.cpu = cpu;
-	rc = engine_list_read(&l, m->config.engine, cpu, m->config.deterministic, e);
+	rc = engine_list_read(&l, m->config.engine, cpu, needs_exact(m), e);
 	if (rc < 0)
 		return rc;
 	for (; m->nengines < l.n; m->nengines++)
@@ -119,6 +123,14 @@ int engines_find(struct machine *m, struct err *e)
 	if (!rc)
 		rc = choose_maker(m, e);
 	return rc ? rc : engines_model(m, e);
+}
+
+bool engines_need_threads(const struct machine *m)
+{
+	for (unsigned i = 0; i < m->nengines; i++)
+		if (!m->engines[i].class->exact)
+			return true;
+	return m->config.cpus > 1 && !m->config.deterministic;
 }
 
 int machine_engine(struct machine *m, bool firmware_calls, struct err *e)

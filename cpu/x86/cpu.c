@@ -296,6 +296,7 @@ static void get_state(const struct x86 *s, struct x86_regs *r)
 	r->nmi_pending = lines >> INTC_NMI & 1;
 	r->init_pending = lines >> INTC_INIT & 1;
 	r->sipi = (uint16_t)(atomic_load(&s->sipi) + 1);
+	r->interrupt = s->external;
 	r->exception = s->exception;
 	r->exception_has_error = s->exception_has_error;
 	r->exception_error = s->exception_error;
@@ -314,6 +315,7 @@ static void set_state(struct x86 *s, const struct x86_regs *r)
 	if (r->init_pending)
 		atomic_fetch_or(&s->lines, 1u << INTC_INIT);
 	atomic_store(&s->sipi, r->sipi <= 256 ? r->sipi - 1 : -1);
+	s->external = r->interrupt <= 256 ? r->interrupt : 0;
 	s->exception = r->exception <= 32 ? r->exception : 0;
 	s->exception_has_error = r->exception_has_error != 0;
 	s->exception_error = r->exception_error;
@@ -468,6 +470,7 @@ static const struct field regs[] = {
 	FIELD(struct x86_regs, nmi_pending),
 	FIELD(struct x86_regs, init_pending),
 	FIELD(struct x86_regs, sipi),
+	FIELD(struct x86_regs, interrupt),
 	FIELD(struct x86_regs, exception),
 	FIELD(struct x86_regs, exception_has_error),
 	FIELD(struct x86_regs, exception_error),

@@ -26,6 +26,7 @@ enum { EAX, EBX, ECX, EDX };
 
 enum { XSAVE_LEGACY = 576, XSAVE_AVX = 256 };
 enum { CLFLUSH_LINE = 64 };
+enum { CRYSTAL_KHZ = 1000000 }; /* dev/lapic_timer.h */
 
 /* Bits of an APIC ID that tell cores apart. */
 static unsigned core_bits(const struct x86_cpuid *c)
@@ -125,6 +126,31 @@ static void leaf_d(const struct x86_cpuid *c, uint32_t sub, uint32_t out[4])
 	}
 }
 
+/* The crystal is what the local APICs' timers count.  Its rate times EBX is to fit into 32 bits, in
+ * kHz, so the ratio is the best that small numbers give (by continued fractions): 1 in a million.
+ */
+static void leaf_15(const struct x86_cpuid *c, uint32_t out[4])
+{
+	uint64_t num = c->tsc_khz, den = CRYSTAL_KHZ, a, rest;
+	uint32_t n[3] = { 0, 1 }, d[3] = { 1, 0 };
+
+	while (den) {
+		a = num / den;
+		n[2] = (uint32_t)a * n[1] + n[0];
+		d[2] = (uint32_t)a * d[1] + d[0];
+		if (n[2] > UINT32_MAX / CRYSTAL_KHZ || d[2] > UINT32_MAX / CRYSTAL_KHZ)
+			break;
+		n[0] = n[1], n[1] = n[2];
+		d[0] = d[1], d[1] = d[2];
+		rest = num % den;
+		num = den;
+		den = rest;
+	}
+	out[EAX] = d[1];
+	out[EBX] = n[1];
+	out[ECX] = CRYSTAL_KHZ * 1000;
+}
+
 static void basic(const struct x86_cpuid *c, uint32_t leaf, uint32_t sub, uint32_t out[4])
 {
 	const struct x86_model *m = c->model;
@@ -167,9 +193,8 @@ static void basic(const struct x86_cpuid *c, uint32_t leaf, uint32_t sub, uint32
 	case 0xd:
 		leaf_d(c, sub, out);
 		break;
-	case 0x15: /* the TSC runs at the crystal's rate */
-		out[EAX] = out[EBX] = 1;
-		out[ECX] = c->tsc_khz * 1000;
+	case 0x15:
+		leaf_15(c, out);
 		break;
 	case 0x16:
 		out[EAX] = out[EBX] = c->tsc_khz / 1000;

@@ -51,6 +51,7 @@ int x86_model_parse(struct x86_model *, const char *text, struct err *);
 /* The names of models and of features, in order; NULL behind the last. */
 const char *x86_model_name(unsigned n);
 const char *x86_feature_name(unsigned n);
+enum x86_cpuid_bit x86_feature_bit(unsigned n); /* of one that has a name */
 
 static inline bool x86_model_has(const struct x86_model *m, enum x86_cpuid_bit f)
 {

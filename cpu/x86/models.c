@@ -83,6 +83,11 @@ const char *x86_feature_name(unsigned n)
 	return n < ARRAY_LEN(features) ? features[n].name : NULL;
 }
 
+enum x86_cpuid_bit x86_feature_bit(unsigned n)
+{
+	return (enum x86_cpuid_bit)features[n].feature;
+}
+
 /* What the decoder asks for; nobody has what is not here. */
 bool x86_model_executes(const struct x86_model *m, enum x86_feature f)
 {

@@ -77,6 +77,8 @@ struct x86_regs {
 	uint8_t nmi_masked; /* until IRET */
 	uint8_t nmi_pending, init_pending;
 	uint16_t sipi; /* a startup message waits: its vector + 1; 0: none */
+	/* This interrupt, which was acknowledged, is entered before the next instruction: + 1 */
+	uint16_t interrupt;
 	/* This exception + 1 is delivered before the next instruction; 0: none */
 	uint8_t exception, exception_has_error;
 	uint32_t exception_error;

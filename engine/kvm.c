@@ -1,0 +1,652 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Guest CPUs on the host's own, by Linux's KVM.  Source: Linux, Documentation/virt/kvm/api.rst
+ * (6.1).
+ *
+ * What makes a CPU come out is a signal that is blocked all the time but inside of KVM_RUN, so
+ * there is no handler, nothing that is sent too early is lost, and programs that use the library
+ * keep their own signals.
+ */
+#include <errno.h>
+
+#include "base/log.h"
+#include "engine/engine.h"
+
+#if defined(__linux__) && defined(__x86_64__) && __has_include(<linux/kvm.h>)
+
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "base/bytes.h"
+#include "base/compiler.h"
+#include "base/os.h"
+#include "core/bus.h"
+#include "core/mem.h"
+#include "engine/kvm.h"
+
+static const struct kvm_arch *const archs[] = { &kvm_x86 };
+
+int kvm_ioctl(int fd, unsigned long request, void *arg)
+{
+	int rc;
+
+	do
+		rc = ioctl(fd, request, arg);
+	while (rc < 0 && errno == EINTR);
+	return rc < 0 ? -errno : rc;
+}
+
+int kvm_has(int fd, int capability)
+{
+	int rc = ioctl(fd, KVM_CHECK_EXTENSION, (long)capability);
+
+	return rc < 0 ? 0 : rc;
+}
+
+static const struct kvm_arch *find_arch(const char *cpu)
+{
+	for (size_t i = 0; i < ARRAY_LEN(archs); i++)
+		if (!strcmp(archs[i]->cpu, cpu))
+			return archs[i];
+	return NULL;
+}
+
+/* The device, or -errno and why it is of no use. */
+static int open_device(struct err *e)
+{
+	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC), version;
+
+	if (fd < 0 && errno == ENOENT)
+		return err_set(e, ENOENT,
+		    "kvm: there is no /dev/kvm (the kernel's module is not loaded, or this machine "
+		    "is a guest whose host does not let it have virtual machines)");
+	if (fd < 0 && (errno == EACCES || errno == EPERM))
+		return err_set(
+		    e, errno, "kvm: no permission for /dev/kvm (is the user in its group?)");
+	if (fd < 0)
+		return err_set(e, errno, "kvm: /dev/kvm: %s", strerror(errno));
+	version = ioctl(fd, KVM_GET_API_VERSION, 0);
+	if (version == KVM_API_VERSION)
+		return fd;
+	close(fd);
+	return err_set(
+	    e, ENOTSUP, "kvm: /dev/kvm is of version %d, not %d", version, KVM_API_VERSION);
+}
+
+static int probe(const struct cpu_class *cpu, struct err *e)
+{
+	const struct kvm_arch *arch = find_arch(cpu->name);
+	int fd, rc;
+
+	if (!arch)
+		return err_set(e, ENOTSUP, "kvm: this host's CPU cannot be a %s", cpu->name);
+	fd = open_device(e);
+	if (fd < 0)
+		return fd;
+	if (!kvm_has(fd, KVM_CAP_USER_MEMORY) || !kvm_has(fd, KVM_CAP_IMMEDIATE_EXIT) ||
+	    !kvm_has(fd, KVM_CAP_READONLY_MEM))
+		rc = err_set(e, ENOTSUP, "kvm: the host's kernel is too old (before Linux 4.13)");
+	else
+		rc = arch->probe(fd, e);
+	close(fd);
+	return rc;
+}
+
+static int model(const struct cpu_class *cpu, const char *wanted, struct buf *can, struct err *e)
+{
+	const struct kvm_arch *arch = find_arch(cpu->name);
+	int fd = open_device(e), rc;
+
+	if (fd < 0)
+		return fd;
+	rc = arch->model(fd, wanted, can, e);
+	close(fd);
+	return rc;
+}
+
+/* VMs ------------------------------------------------------------------------------------------ */
+
+static void vcpu_end(struct vcpu *);
+
+static void engine_end(struct engine *g)
+{
+	while (g->spare) {
+		struct vcpu *v = g->spare;
+
+		g->spare = v->next;
+		vcpu_end(v);
+	}
+	if (g->slots)
+		kvm_slots_free(g->slots);
+	if (g->of_arch)
+		g->arch->vm_end(g);
+	if (g->vm >= 0)
+		close(g->vm);
+	if (g->kvm >= 0)
+		close(g->kvm);
+	free(g);
+}
+
+static int begin(struct engine *g, struct err *e)
+{
+	int size;
+
+	g->kvm = open_device(e);
+	if (g->kvm < 0)
+		return g->kvm;
+	g->vm = kvm_ioctl(g->kvm, KVM_CREATE_VM, NULL);
+	if (g->vm < 0)
+		return err_set(e, -g->vm, "kvm: cannot make a virtual machine: %s%s",
+		    strerror(-g->vm),
+		    g->vm == -EOPNOTSUPP || g->vm == -EBUSY ? " (another program uses the CPU's "
+							      "virtualization)"
+							    : "");
+	size = kvm_ioctl(g->kvm, KVM_GET_VCPU_MMAP_SIZE, NULL);
+	if (size < (int)sizeof(struct kvm_run))
+		return err_set(e, EIO, "kvm: the size of its runs is wrong");
+	g->run_size = (size_t)size;
+	g->slots = kvm_slots_new(g, e);
+	return g->slots ? g->arch->vm_begin(g, e) : -ENOMEM;
+}
+
+static struct engine *new (const struct engine_env *env, struct err *e)
+{
+	struct engine *g = calloc(1, sizeof *g);
+
+	if (!g) {
+		err_set(e, ENOMEM, "kvm: no memory for the engine");
+		return NULL;
+	}
+	g->arch = find_arch(env->cpu->name);
+	g->env = env->env;
+	g->kvm = g->vm = -1;
+	g->last = &g->first;
+	if (begin(g, e) < 0) {
+		engine_end(g);
+		return NULL;
+	}
+	return g;
+}
+
+static void *ram_new(struct engine *g, size_t len, struct err *e)
+{
+	(void)g;
+	return os_ram_new(len, e);
+}
+
+static void ram_free(struct engine *g, void *ram, size_t len)
+{
+	(void)g;
+	os_ram_free(ram, len);
+}
+
+/* Before the first CPU runs all of env.mem is looked at. */
+static int map(struct engine *g, uint64_t gpa, void *hva, size_t len, struct err *e)
+{
+	(void)g, (void)gpa, (void)hva, (void)len, (void)e;
+	return 0;
+}
+
+static int remapped(struct engine *g)
+{
+	return kvm_slots_update(g->slots);
+}
+
+static int enter_vcpus(struct engine *g, struct err *e)
+{
+	int rc = kvm_slots_update(g->slots);
+
+	return rc ? err_set(e, -rc, "kvm: memory: %s", strerror(-rc)) : 0;
+}
+
+/* CPUs ----------------------------------------------------------------------------------------- */
+
+static int kick_signal(void)
+{
+	return SIGRTMAX - 1;
+}
+
+/* Inside of KVM_RUN all signals are blocked but that one. */
+static int let_signal_in(struct vcpu *v)
+{
+	struct {
+		struct kvm_signal_mask head;
+		uint64_t set; /* the kernel's form: a bit a signal */
+	} m = { .head.len = sizeof m.set, .set = ~(1ull << (kick_signal() - 1)) };
+
+	return kvm_ioctl(v->fd, KVM_SET_SIGNAL_MASK, &m);
+}
+
+static void vcpu_end(struct vcpu *v)
+{
+	if (v->of_arch)
+		v->engine->arch->vcpu_free(v);
+	if (v->run)
+		munmap(v->run, v->engine->run_size);
+	if (v->fd >= 0)
+		close(v->fd);
+	mutex_fini(&v->lock);
+	free(v);
+}
+
+/* The kernel keeps it, and so do we, for the next one of that number. */
+static void vcpu_free(struct vcpu *v)
+{
+	struct engine *g;
+	struct vcpu **at;
+
+	if (!v)
+		return;
+	g = v->engine;
+	for (at = &g->first; *at != v; at = &(*at)->next)
+		;
+	*at = v->next;
+	for (; *at; at = &(*at)->next)
+		;
+	g->last = at;
+	g->ncpus--;
+	v->next = g->spare;
+	g->spare = v;
+}
+
+static struct vcpu *take_spare(struct engine *g, unsigned id)
+{
+	struct vcpu **at, *v;
+
+	for (at = &g->spare; (v = *at); at = &v->next) {
+		if (v->id != id)
+			continue;
+		*at = v->next;
+		v->next = NULL;
+		v->ready = false;
+		v->waiting = KVM_IO_NONE;
+		atomic_store(&v->poked, false);
+		atomic_store(&v->kicked, false);
+		atomic_store(&v->lines, 0);
+		return v;
+	}
+	return NULL;
+}
+
+static int vcpu_make(struct vcpu *v, struct err *e)
+{
+	void *run;
+	int rc;
+
+	v->fd = ioctl(v->engine->vm, KVM_CREATE_VCPU, (long)v->id);
+	if (v->fd < 0)
+		return err_set(e, errno, "kvm: cannot make CPU %u: %s", v->id, strerror(errno));
+	run = mmap(NULL, v->engine->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
+	if (run == MAP_FAILED)
+		return err_set(e, errno, "kvm: CPU %u: %s", v->id, strerror(errno));
+	v->run = run;
+	rc = let_signal_in(v);
+	if (rc < 0)
+		return err_set(e, -rc, "kvm: CPU %u: signals: %s", v->id, strerror(-rc));
+	return v->engine->arch->vcpu_new(v, e);
+}
+
+static struct vcpu *vcpu_new(struct engine *g, unsigned id, struct err *e)
+{
+	struct vcpu *v = take_spare(g, id);
+
+	if (!v && !(v = calloc(1, sizeof *v))) {
+		err_set(e, ENOMEM, "kvm: no memory for CPU %u", id);
+		return NULL;
+	}
+	if (!v->engine) {
+		v->engine = g;
+		v->id = id;
+		v->fd = -1;
+		mutex_init(&v->lock);
+		if (vcpu_make(v, e) < 0) {
+			vcpu_end(v);
+			return NULL;
+		}
+	}
+	*g->last = v;
+	g->last = &v->next;
+	g->ncpus++;
+	return v;
+}
+
+/* Before the first use: devices have said by then which pages of RAM are theirs. */
+static int get_ready(struct vcpu *v)
+{
+	int rc;
+
+	if (v->ready)
+		return 0;
+	rc = kvm_slots_update(v->engine->slots);
+	if (!rc)
+		rc = v->engine->arch->vcpu_begin(v);
+	v->ready = !rc;
+	return rc;
+}
+
+static void vcpu_reset(struct vcpu *v)
+{
+	if (get_ready(v) == 0 && kvm_settle(v) == 0)
+		v->engine->arch->vcpu_reset(v);
+}
+
+/* Coming out, going in ------------------------------------------------------------------------- */
+
+static bool is_here(const struct vcpu *v)
+{
+	return pthread_equal(v->thread, pthread_self());
+}
+
+void kvm_poke(struct vcpu *v)
+{
+	if (atomic_exchange(&v->poked, true))
+		return;
+	mutex_lock(&v->lock);
+	if (v->inside && !is_here(v))
+		pthread_kill(v->thread, kick_signal());
+	mutex_unlock(&v->lock);
+}
+
+static void vcpu_kick(struct vcpu *v)
+{
+	atomic_store(&v->kicked, true);
+	kvm_poke(v);
+}
+
+static void vcpu_irq(struct vcpu *v, unsigned line, bool level)
+{
+	v->engine->arch->irq(v, line, level);
+}
+
+static void enter(struct vcpu *v)
+{
+	sigset_t s;
+
+	sigemptyset(&s);
+	sigaddset(&s, kick_signal());
+	mutex_lock(&v->lock);
+	if (!is_here(v) || !v->inside)
+		pthread_sigmask(SIG_BLOCK, &s, NULL);
+	v->thread = pthread_self();
+	v->inside = true;
+	mutex_unlock(&v->lock);
+}
+
+static void leave(struct vcpu *v)
+{
+	mutex_lock(&v->lock);
+	v->inside = false;
+	mutex_unlock(&v->lock);
+}
+
+/* What has been sent, which stays pending while it is blocked. */
+static void forget_signals(void)
+{
+	const struct timespec now = { 0 };
+	sigset_t s;
+
+	sigemptyset(&s);
+	sigaddset(&s, kick_signal());
+	while (sigtimedwait(&s, NULL, &now) > 0)
+		;
+}
+
+/* Accesses ------------------------------------------------------------------------------------- */
+
+static uint64_t ones(unsigned size)
+{
+	return UINT64_MAX >> (64 - 8 * size);
+}
+
+/* The memory of a device that is no slot, such as a page that has moved a moment ago. */
+static uint8_t *device_memory(const struct vcpu *v, uint64_t gpa)
+{
+	const atomic_uchar *flags;
+	uint8_t *page = mem_page(v->engine->env.mem, gpa, &flags);
+
+	return page && !(*flags & MEM_IO) ? page + gpa % MEM_PAGE : NULL;
+}
+
+static bool read_piece(struct vcpu *v, uint64_t gpa, uint8_t *to, unsigned size)
+{
+	const uint8_t *here = device_memory(v, gpa);
+	uint64_t val;
+	bool known = true;
+
+	if (here) {
+		memcpy(to, here, size);
+		return true;
+	}
+	if (!v->engine->arch->read(v, gpa, &val, size) &&
+	    !bus_read(v->engine->env.bus, gpa, &val, size)) {
+		val = ones(size);
+		known = false;
+	}
+	put_le(to, val, size);
+	return known;
+}
+
+static bool write_piece(struct vcpu *v, uint64_t gpa, const uint8_t *from, unsigned size)
+{
+	uint8_t *here = device_memory(v, gpa);
+	uint64_t val = get_le(from, size);
+
+	if (here) {
+		memcpy(here, from, size);
+		return true;
+	}
+	return v->engine->arch->write(v, gpa, val, size) ||
+	       bus_write(v->engine->env.bus, gpa, val, size);
+}
+
+/* In aligned pieces, as our own CPUs make them.  False: somebody outside is to answer. */
+static bool answer_memory(struct vcpu *v, struct exit *x)
+{
+	uint64_t gpa = v->run->mmio.phys_addr;
+	unsigned len = v->run->mmio.len, at, size;
+	bool known = true;
+
+	for (at = 0; at < len; at += size) {
+		for (size = 8; size > len - at || (gpa + at) % size; size /= 2)
+			;
+		known &= v->run->mmio.is_write
+			     ? write_piece(v, gpa + at, v->run->mmio.data + at, size)
+			     : read_piece(v, gpa + at, v->run->mmio.data + at, size);
+	}
+	if (known || !v->engine->env.hole_exits || (len & (len - 1)))
+		return true;
+	*x = (struct exit){ .why = v->run->mmio.is_write ? EXIT_WRITE : EXIT_READ,
+		.size = (uint8_t)len,
+		.addr = gpa,
+		.val = v->run->mmio.is_write ? get_le(v->run->mmio.data, len) : 0 };
+	if (!v->run->mmio.is_write)
+		v->waiting = KVM_IO_READ;
+	return false;
+}
+
+static bool fail(struct exit *x, int error)
+{
+	*x = (struct exit){ .why = EXIT_ERROR, .val = (uint64_t)(int64_t)error };
+	return false;
+}
+
+static bool bad_state(struct vcpu *v, struct exit *x)
+{
+	const struct kvm_run *r = v->run;
+
+	if (r->exit_reason == KVM_EXIT_INTERNAL_ERROR)
+		log_error(v->engine->env.log, "cpu%u: kvm: internal error %u", v->id,
+		    r->internal.suberror);
+	else if (r->exit_reason == KVM_EXIT_FAIL_ENTRY)
+		log_error(v->engine->env.log,
+		    "cpu%u: kvm: the host's CPU refuses the guest's state: %#llx", v->id,
+		    (unsigned long long)r->fail_entry.hardware_entry_failure_reason);
+	else
+		log_error(v->engine->env.log, "cpu%u: kvm: exit %u", v->id, r->exit_reason);
+	return fail(x, -EIO);
+}
+
+/* False: come out. */
+static bool answer(struct vcpu *v, struct exit *x)
+{
+	switch (v->run->exit_reason) {
+	case KVM_EXIT_MMIO:
+		return answer_memory(v, x);
+	case KVM_EXIT_SHUTDOWN:
+		x->why = EXIT_SHUTDOWN;
+		return false;
+	case KVM_EXIT_INTR:
+	case KVM_EXIT_IRQ_WINDOW_OPEN:
+		return true;
+	case KVM_EXIT_INTERNAL_ERROR:
+	case KVM_EXIT_FAIL_ENTRY:
+	case KVM_EXIT_UNKNOWN:
+		return bad_state(v, x);
+	default:
+		return v->engine->arch->answer(v, x);
+	}
+}
+
+/* What it has come out for is over only when it has gone in again. */
+static bool is_access(uint32_t exit_reason)
+{
+	return exit_reason == KVM_EXIT_MMIO || exit_reason == KVM_EXIT_IO ||
+	       exit_reason == KVM_EXIT_X86_RDMSR || exit_reason == KVM_EXIT_X86_WRMSR ||
+	       exit_reason == KVM_EXIT_HYPERCALL;
+}
+
+/* One KVM_RUN: 0: it came out for something; 1: for nothing; or -errno. */
+static int run_once(struct vcpu *v)
+{
+	int rc = ioctl(v->fd, KVM_RUN, 0) < 0 ? errno : 0;
+
+	v->runs++;
+	v->waiting = !rc && is_access(v->run->exit_reason) ? KVM_IO_OTHER : KVM_IO_NONE;
+	v->engine->arch->after(v);
+	if (rc == EINTR || rc == EAGAIN) {
+		forget_signals();
+		return 1;
+	}
+	return -rc;
+}
+
+int kvm_refresh(struct vcpu *v)
+{
+	const bool inside = v->inside && is_here(v);
+	int rc;
+
+	if (!inside)
+		enter(v);
+	v->run->immediate_exit = 1;
+	rc = run_once(v);
+	v->run->immediate_exit = 0;
+	if (!inside)
+		leave(v);
+	return rc;
+}
+
+int kvm_settle(struct vcpu *v)
+{
+	struct exit x;
+	int rc = 0;
+
+	/* It may have more parts, for which nobody outside can be asked. */
+	while (v->waiting != KVM_IO_NONE && !(rc = kvm_refresh(v)))
+		answer(v, &x);
+	return rc < 0 ? rc : 0;
+}
+
+static void vcpu_run(struct vcpu *v, struct exit *x, uint64_t turn)
+{
+	int rc = get_ready(v);
+
+	(void)turn; /* this CPU counts no instructions */
+	if (rc < 0) {
+		fail(x, rc);
+		return;
+	}
+	if (v->waiting == KVM_IO_READ)
+		put_le(v->run->mmio.data, x->val, v->run->mmio.len);
+	enter(v);
+	for (;;) {
+		atomic_store(&v->poked, false);
+		if (atomic_exchange(&v->kicked, false)) {
+			x->why = EXIT_KICKED;
+			break;
+		}
+		if (!v->engine->arch->before(v, x))
+			break;
+		rc = run_once(v);
+		if (rc < 0 ? !fail(x, rc) : rc == 0 && !answer(v, x))
+			break;
+	}
+	leave(v);
+}
+
+/* Others ask it to forget translations only when memory has moved: the kernel does that itself when
+ * it is told. */
+static void vcpu_fence(struct vcpu *v, bool instructions)
+{
+	if (!instructions && v->ready && v == v->engine->first)
+		kvm_slots_update(v->engine->slots);
+}
+
+static void vcpu_fenced(struct vcpu *v)
+{
+	(void)v;
+}
+
+static uint64_t vcpu_retired(struct vcpu *v)
+{
+	return v->runs;
+}
+
+static int vcpu_get(struct vcpu *v, unsigned groups, void *regs)
+{
+	int rc = get_ready(v);
+
+	if (!rc)
+		rc = kvm_settle(v);
+	return rc ? rc : v->engine->arch->get(v, groups, regs);
+}
+
+static int vcpu_set(struct vcpu *v, unsigned groups, const void *regs)
+{
+	int rc = get_ready(v);
+
+	if (!rc)
+		rc = kvm_settle(v);
+	return rc ? rc : v->engine->arch->set(v, groups, regs);
+}
+
+#define ENGINE                                                                                     \
+	.new = new, .free = engine_end, .ram_new = ram_new, .ram_free = ram_free, .map = map,      \
+	.any_ram = true, .remapped = remapped, .enter = enter_vcpus, .model = model,               \
+	.vcpu_new = vcpu_new, .vcpu_free = vcpu_free, .vcpu_reset = vcpu_reset,                    \
+	.vcpu_run = vcpu_run, .vcpu_kick = vcpu_kick, .vcpu_irq = vcpu_irq,                        \
+	.vcpu_fence = vcpu_fence, .vcpu_fenced = vcpu_fenced, .vcpu_retired = vcpu_retired,        \
+	.vcpu_get = vcpu_get, .vcpu_set = vcpu_set,
+
+#else
+
+static int probe(const struct cpu_class *cpu, struct err *e)
+{
+	(void)cpu;
+	return err_set(e, ENOTSUP, "kvm: this build has none (it is of Linux, on x86-64)");
+}
+
+#define ENGINE
+
+#endif
+
+const struct engine_class engine_kvm = { .name = "kvm",
+	.about = "the host's own CPU, by Linux's KVM",
+	.rank = 10,
+	.probe = probe,
+	ENGINE };

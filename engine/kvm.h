@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef ENGINE_KVM_H
+#define ENGINE_KVM_H
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+
+#include "base/thread.h"
+#include "engine/engine.h"
+
+/*
+ * The engine on Linux's KVM, from the inside: engine/kvm.c is for any guest CPU, with kvm_mem.c for
+ * its memory; kvm_ARCH.c knows one.  Source: Linux, Documentation/virt/kvm/api.rst (6.1).
+ */
+struct kvm_run;
+struct kvm_arch;
+struct kvm_slots;
+
+struct engine {
+	const struct kvm_arch *arch;
+	struct cpu_env env;
+	int kvm, vm;     /* descriptors */
+	size_t run_size; /* of struct kvm_run */
+	struct vcpu *first, **last;
+	struct vcpu *spare; /* that were freed: the kernel makes none twice */
+	unsigned ncpus;
+	struct kvm_slots *slots;
+	void *of_arch; /* what kvm_ARCH.c keeps for the VM */
+};
+
+/* What the CPU has come out with, and the kernel waits for. */
+enum kvm_io { KVM_IO_NONE, KVM_IO_READ, KVM_IO_OTHER };
+
+struct vcpu {
+	struct engine *engine;
+	struct vcpu *next;
+	unsigned id;
+	int fd;
+	struct kvm_run *run;
+	uint64_t runs;       /* counts KVM_RUN */
+	bool ready;          /* arch->vcpu_begin was called */
+	enum kvm_io waiting; /* an access that is not over: the next KVM_RUN ends it */
+	/* How others make it come out of KVM_RUN: a signal that only that lets in. */
+	struct mutex lock; /* for `inside` and `thread` */
+	bool inside;
+	pthread_t thread;
+	atomic_bool poked;  /* look again at all that others can change */
+	atomic_bool kicked; /* and come out */
+	atomic_bool fenced;
+	_Atomic uint32_t lines; /* input lines that are high, or wait: bits of that CPU's numbers */
+	void *of_arch;
+};
+
+/* What a guest CPU needs of its own.  All are for the thread that runs the CPU, but irq. */
+struct kvm_arch {
+	const char *cpu; /* as cpu_class has it */
+	int (*probe)(int kvm, struct err *);
+	int (*model)(
+	    int kvm, const char *wanted, struct buf *can, struct err *); /* engine_class.model */
+	int (*vm_begin)(struct engine *, struct err *);
+	void (*vm_end)(struct engine *);
+	int (*vcpu_new)(struct vcpu *, struct err *);
+	void (*vcpu_free)(struct vcpu *);
+	int (*vcpu_begin)(struct vcpu *); /* all CPUs of the VM are there; 0 or -errno */
+	int (*vcpu_reset)(struct vcpu *);
+	/* Before KVM_RUN: false: come out with *x. */
+	bool (*before)(struct vcpu *, struct exit *x);
+	void (*after)(
+	    struct vcpu *); /* after each KVM_RUN, before what it came out for is answered */
+	/* What engine/kvm.c does not know: false: come out. */
+	bool (*answer)(struct vcpu *, struct exit *x);
+	/* An access to memory that is no RAM: true: it was answered. */
+	bool (*read)(struct vcpu *, uint64_t gpa, uint64_t *val, unsigned size);
+	bool (*write)(struct vcpu *, uint64_t gpa, uint64_t val, unsigned size);
+	void (*irq)(struct vcpu *, unsigned line, bool level); /* any thread */
+	int (*get)(struct vcpu *, unsigned groups, void *regs);
+	int (*set)(struct vcpu *, unsigned groups, const void *regs);
+};
+
+extern const struct kvm_arch kvm_x86;
+
+/* Any thread: the CPU looks again at its lines before its next instruction. */
+void kvm_poke(struct vcpu *);
+/* Goes in, and out again before the next instruction, so that what *run says of the CPU is true:
+ * 1, or as kvm_settle; 0: an access has more parts. */
+int kvm_refresh(struct vcpu *);
+/* Ends an access that the kernel waits for, without running on; registers are right after it. */
+int kvm_settle(struct vcpu *); /* 0 or -errno */
+/* ioctl, again when a signal was in the way: 0 or more, or -errno. */
+int kvm_ioctl(int fd, unsigned long request, void *arg);
+/* Has the device's capability; 0: not. */
+int kvm_has(int fd, int capability);
+
+/* kvm_mem.c: the guest's memory as slots of the kernel's. */
+struct kvm_slots *kvm_slots_new(struct engine *, struct err *);
+void kvm_slots_free(struct kvm_slots *);
+/* Tells the kernel where memory is now; any thread.  0 or -errno. */
+int kvm_slots_update(struct kvm_slots *);
+
+#endif

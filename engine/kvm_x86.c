@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Running x86 CPUs on KVM.  Sources: Linux, Documentation/virt/kvm/api.rst (6.1), sections 4.10
+ * (KVM_RUN), 4.17 (KVM_INTERRUPT), 4.97 (KVM_X86_SET_MSR_FILTER), 5 (struct kvm_run); Intel SDM
+ * volume 3, 6.9 (priority of what waits), 8.4 (INIT and SIPI).  Left out: the A20 gate (the kernel
+ * knows none).
+ */
+#if defined(__linux__) && defined(__x86_64__) && __has_include(<linux/kvm.h>)
+
+#include "engine/kvm_x86.h"
+
+#include <errno.h>
+#include <linux/kvm.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/bytes.h"
+#include "base/compiler.h"
+#include "core/bus.h"
+#include "core/clock.h"
+#include "core/intc.h"
+
+enum { MSR_APIC_BASE = 0x1b, MSR_TSC = 0x10, MSR_TSC_DEADLINE = 0x6e0, MSR_X2APIC = 0x800 };
+enum { APIC_X2APIC = 1 << 10, APIC_ENABLE = 1 << 11, PAGE_MASK = 0xfff };
+
+/* What the kernel needs for Intel's real mode: a page, and three behind it, that no guest uses:
+ * below the largest ROM. */
+#define IDENTITY_MAP_ADDR 0xfeffc000ull
+#define TSS_ADDR          0xfeffd000ull
+
+static int probe(int kvm, struct err *e)
+{
+	static const struct {
+		int number;
+		const char *name;
+	} need[] = { { KVM_CAP_XSAVE, "XSAVE" }, { KVM_CAP_XCRS, "XCRS" },
+		{ KVM_CAP_VCPU_EVENTS, "VCPU_EVENTS" }, { KVM_CAP_DEBUGREGS, "DEBUGREGS" },
+		{ KVM_CAP_EXT_CPUID, "EXT_CPUID" }, { KVM_CAP_GET_TSC_KHZ, "GET_TSC_KHZ" },
+		{ KVM_CAP_X86_USER_SPACE_MSR, "X86_USER_SPACE_MSR" },
+		{ KVM_CAP_X86_MSR_FILTER, "X86_MSR_FILTER" } };
+
+	for (size_t i = 0; i < ARRAY_LEN(need); i++)
+		if (!kvm_has(kvm, need[i].number))
+			return err_set(e, ENOTSUP,
+			    "kvm: the host's kernel lacks KVM_CAP_%s (Linux 5.10 has it)",
+			    need[i].name);
+	return 0;
+}
+
+/* MSRs that are the local APIC's come out, as do those that the kernel does not know. */
+static int filter_msrs(struct engine *g)
+{
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_X86_USER_SPACE_MSR,
+		.args = { KVM_MSR_EXIT_REASON_INVAL | KVM_MSR_EXIT_REASON_UNKNOWN |
+			  KVM_MSR_EXIT_REASON_FILTER } };
+	uint8_t none = 0;
+	struct kvm_msr_filter f = {
+		.flags = KVM_MSR_FILTER_DEFAULT_ALLOW,
+		.ranges[0] = { .flags = KVM_MSR_FILTER_READ | KVM_MSR_FILTER_WRITE,
+		    .base = MSR_TSC_DEADLINE,
+		    .nmsrs = 1,
+		    .bitmap = &none },
+	};
+	int rc = kvm_ioctl(g->vm, KVM_ENABLE_CAP, &cap);
+
+	return rc < 0 ? rc : kvm_ioctl(g->vm, KVM_X86_SET_MSR_FILTER, &f);
+}
+
+static int vm_begin(struct engine *g, struct err *e)
+{
+	struct kvm_x86_vm *vm = calloc(1, sizeof *vm);
+	uint64_t identity = IDENTITY_MAP_ADDR;
+	int rc;
+
+	if (!vm)
+		return err_set(e, ENOMEM, "kvm: no memory for the engine");
+	g->of_arch = vm;
+	rc = x86_model_parse(&vm->model, g->env.model, e);
+	if (!rc)
+		rc = kvm_x86_limit(g->kvm, &vm->model, e);
+	if (rc < 0)
+		return rc;
+	rc = kvm_ioctl(g->vm, KVM_SET_IDENTITY_MAP_ADDR, &identity);
+	if (!rc)
+		rc = kvm_ioctl(g->vm, KVM_SET_TSS_ADDR, (void *)(uintptr_t)TSS_ADDR);
+	if (!rc)
+		rc = filter_msrs(g);
+	return rc < 0 ? err_set(e, -rc, "kvm: cannot set up a PC's CPUs: %s", strerror(-rc)) : 0;
+}
+
+static void vm_end(struct engine *g)
+{
+	free(g->of_arch);
+}
+
+static int vcpu_new(struct vcpu *v, struct err *e)
+{
+	struct kvm_x86_cpu *c = calloc(1, sizeof *c);
+	int khz;
+
+	if (!c)
+		return err_set(e, ENOMEM, "kvm: no memory for CPU %u", v->id);
+	v->of_arch = c;
+	atomic_init(&c->sipi, -1);
+	c->stale = true;
+	khz = kvm_ioctl(v->fd, KVM_GET_TSC_KHZ, NULL);
+	if (khz <= 0)
+		return err_set(e, ENOTSUP, "kvm: the kernel does not know how fast the TSC is");
+	kvm_x86_vm(v)->tsc_khz = (uint32_t)khz;
+	return 0;
+}
+
+static void vcpu_free(struct vcpu *v)
+{
+	free(v->of_arch);
+}
+
+static int vcpu_reset(struct vcpu *v)
+{
+	const struct intc *i = kvm_x86_intc(v);
+	struct x86_regs r;
+
+	x86_regs_reset(&r, kvm_x86_vm(v)->model.signature, v->id == 0);
+	if (i) { /* a device of its own, which others reset */
+		r.cr8 = i->get_tpr(i->arg, v->id);
+		i->read_msr(i->arg, v->id, MSR_APIC_BASE, &r.apic_base);
+	}
+	atomic_fetch_and(&v->lines, 1u << INTC_INTR);
+	return kvm_x86_set(v, X86_REGS_ALL, &r);
+}
+
+static int vcpu_begin(struct vcpu *v)
+{
+	struct kvm_x86_cpu *c = kvm_x86_cpu(v);
+	int rc = c->told ? 0 : kvm_x86_tell_cpuid(v);
+
+	if (rc < 0)
+		return rc;
+	c->told = true;
+	atomic_store(&c->sipi, -1);
+	return vcpu_reset(v);
+}
+
+/* Interrupts ----------------------------------------------------------------------------------- */
+
+static void irq(struct vcpu *v, unsigned line, bool level)
+{
+	struct kvm_x86_cpu *c = kvm_x86_cpu(v);
+
+	if (line >= INTC_SIPI) {
+		if (level)
+			atomic_store(&c->sipi, (int32_t)(line - INTC_SIPI));
+	} else if (level) {
+		/* A SIPI counts if it comes behind INIT, also before the CPU has seen that. */
+		if (line == INTC_INIT)
+			atomic_store(&c->sipi, -1);
+		atomic_fetch_or(&v->lines, 1u << line);
+	} else if (line == INTC_INTR) {
+		atomic_fetch_and(&v->lines, ~(1u << line));
+	}
+	if (level)
+		kvm_poke(v);
+}
+
+static bool take_line(struct vcpu *v, unsigned line)
+{
+	const uint32_t bit = 1u << line;
+
+	return atomic_load(&v->lines) & bit && atomic_fetch_and(&v->lines, ~bit) & bit;
+}
+
+static int do_init(struct vcpu *v)
+{
+	const unsigned groups = X86_REGS_INT | X86_REGS_SEG | X86_REGS_DEBUG;
+	struct kvm_x86_cpu *c = kvm_x86_cpu(v);
+	const struct intc *i = kvm_x86_intc(v);
+	struct x86_regs r;
+	int rc = kvm_settle(v);
+
+	if (!rc)
+		rc = kvm_x86_get(v, groups, &r);
+	if (rc < 0)
+		return rc;
+	x86_regs_init(&r, kvm_x86_vm(v)->model.signature);
+	if (i)
+		i->init(i->arg, v->id);
+	rc = kvm_x86_set(v, groups, &r);
+	c->halted = false;
+	c->wait_sipi = v->id != 0;
+	return rc;
+}
+
+static int do_startup(struct vcpu *v, uint8_t vector)
+{
+	const unsigned groups = X86_REGS_INT | X86_REGS_SEG;
+	struct x86_regs r;
+	int rc = kvm_x86_get(v, groups, &r);
+
+	if (rc < 0)
+		return rc;
+	x86_regs_startup(&r, vector);
+	kvm_x86_cpu(v)->wait_sipi = false;
+	return kvm_x86_set(v, groups, &r);
+}
+
+static int look_at_init(struct vcpu *v)
+{
+	struct kvm_x86_cpu *c = kvm_x86_cpu(v);
+	int32_t vector;
+	int rc = 0;
+
+	if (take_line(v, INTC_INIT))
+		rc = do_init(v);
+	if (!rc && c->wait_sipi) {
+		vector = atomic_exchange(&c->sipi, -1);
+		if (vector >= 0)
+			rc = do_startup(v, (uint8_t)vector);
+	}
+	return rc;
+}
+
+/* Whether an interrupt can be taken; asks the kernel, where the last run does not say. */
+static bool is_open(struct vcpu *v)
+{
+	struct kvm_x86_cpu *c = kvm_x86_cpu(v);
+
+	if (c->stale)
+		kvm_refresh(v);
+	return v->run->ready_for_interrupt_injection && v->run->if_flag;
+}
+
+/* NMI and INTR; they stay where they are while they cannot be taken. */
+static int look_at_lines(struct vcpu *v)
+{
+	struct kvm_x86_cpu *c = kvm_x86_cpu(v);
+	const struct intc *i = kvm_x86_intc(v);
+	struct kvm_interrupt in;
+	int vector, rc = 0;
+
+	v->run->request_interrupt_window = 0;
+	if (take_line(v, INTC_NMI)) { /* the kernel holds it back while it is masked */
+		c->halted = false;
+		rc = kvm_ioctl(v->fd, KVM_NMI, NULL);
+	}
+	if (rc || !i || !(atomic_load(&v->lines) >> INTC_INTR & 1))
+		return rc;
+	if (!is_open(v)) {
+		v->run->request_interrupt_window = 1;
+		return 0;
+	}
+	vector = i->take(i->arg, v->id);
+	if (vector < 0)
+		return 0;
+	c->halted = false;
+	in.irq = (uint32_t)vector;
+	rc = kvm_ioctl(v->fd, KVM_INTERRUPT, &in);
+	if (atomic_load(&v->lines) >> INTC_INTR & 1) /* there is another behind it */
+		v->run->request_interrupt_window = 1;
+	return rc;
+}
+
+static bool before(struct vcpu *v, struct exit *x)
+{
+	struct kvm_x86_cpu *c = kvm_x86_cpu(v);
+	const struct intc *i = kvm_x86_intc(v);
+	int rc = 0;
+
+	if (i)
+		v->run->cr8 = c->cr8 = i->get_tpr(i->arg, v->id);
+	if (atomic_load(&v->lines) >> INTC_INIT & 1 || c->wait_sipi)
+		rc = look_at_init(v);
+	if (!rc && !c->wait_sipi)
+		rc = look_at_lines(v);
+	if (rc < 0) {
+		*x = (struct exit){ .why = EXIT_ERROR, .val = (uint64_t)(int64_t)rc };
+		return false;
+	}
+	if (c->halted || c->wait_sipi) {
+		x->why = EXIT_HALT;
+		return false;
+	}
+	return true;
+}
+
+static void after(struct vcpu *v)
+{
+	struct kvm_x86_cpu *c = kvm_x86_cpu(v);
+	const struct intc *i = kvm_x86_intc(v);
+
+	c->stale = false;
+	if (!i)
+		return;
+	if (v->run->cr8 != c->cr8)
+		i->set_tpr(i->arg, v->id, (unsigned)(c->cr8 = v->run->cr8));
+	if (v->run->apic_base != c->apic_base) {
+		c->apic_base = v->run->apic_base;
+		i->write_msr(i->arg, v->id, MSR_APIC_BASE, c->apic_base);
+	}
+}
+
+/* Accesses ------------------------------------------------------------------------------------- */
+
+/* SDM volume 3, 12.4.1: the page of the local APIC's registers. */
+static bool is_apic(const struct vcpu *v, uint64_t gpa)
+{
+	const struct kvm_x86_cpu *c = kvm_x86_cpu(v);
+
+	return kvm_x86_intc(v) && (c->apic_base & (APIC_ENABLE | APIC_X2APIC)) == APIC_ENABLE &&
+	       (c->apic_base ^ gpa) >> 12 == 0;
+}
+
+static bool read_memory(struct vcpu *v, uint64_t gpa, uint64_t *val, unsigned size)
+{
+	const struct intc *i = kvm_x86_intc(v);
+
+	if (!is_apic(v, gpa))
+		return false;
+	*val = i->read(i->arg, v->id, gpa & PAGE_MASK, size);
+	return true;
+}
+
+static bool write_memory(struct vcpu *v, uint64_t gpa, uint64_t val, unsigned size)
+{
+	const struct intc *i = kvm_x86_intc(v);
+
+	if (!is_apic(v, gpa))
+		return false;
+	i->write(i->arg, v->id, gpa & PAGE_MASK, val, size);
+	return true;
+}
+
+/* As many accesses as the kernel has made one of INS or OUTS. */
+static void answer_port(struct vcpu *v)
+{
+	struct bus *ports = v->engine->env.ports;
+	const unsigned size = v->run->io.size;
+	const uint16_t port = v->run->io.port;
+	uint8_t *data = (uint8_t *)v->run + v->run->io.data_offset;
+
+	for (uint32_t n = 0; n < v->run->io.count; n++, data += size) {
+		if (v->run->io.direction == KVM_EXIT_IO_IN)
+			put_le(data, ports ? bus_in(ports, port, size) : UINT32_MAX, size);
+		else if (ports)
+			bus_out(ports, port, (uint32_t)get_le(data, size), size);
+	}
+}
+
+/* The controller counts guest time; 0 means that no deadline is set. */
+static uint64_t deadline_to_ns(struct vcpu *v, uint64_t deadline)
+{
+	const uint64_t now = clock_now(v->engine->env.clock);
+	uint64_t tsc;
+
+	if (!deadline || !kvm_x86_get_msr(v, MSR_TSC, &tsc))
+		return 0;
+	if (deadline <= tsc)
+		return now ? now : 1;
+	return now +
+	       (uint64_t)((unsigned __int128)(deadline - tsc) * 1000000 / kvm_x86_vm(v)->tsc_khz);
+}
+
+static uint64_t ns_to_deadline(struct vcpu *v, uint64_t when)
+{
+	const uint64_t now = clock_now(v->engine->env.clock);
+	uint64_t tsc;
+
+	if (!when || !kvm_x86_get_msr(v, MSR_TSC, &tsc))
+		return 0;
+	if (when <= now)
+		return tsc;
+	return tsc + (uint64_t)((unsigned __int128)(when - now) * kvm_x86_vm(v)->tsc_khz / 1000000);
+}
+
+/* Of those that come out here only the APIC's are there; the others are #GP. */
+static void answer_msr(struct vcpu *v, bool write)
+{
+	const struct intc *i = kvm_x86_intc(v);
+	const uint32_t msr = v->run->msr.index;
+	uint64_t val = v->run->msr.data;
+	bool ok = i && (msr == MSR_TSC_DEADLINE || msr >> 8 == MSR_X2APIC >> 8);
+
+	if (ok && write) {
+		val = msr == MSR_TSC_DEADLINE ? deadline_to_ns(v, val) : val;
+		ok = i->write_msr(i->arg, v->id, msr, val);
+	} else if (ok) {
+		ok = i->read_msr(i->arg, v->id, msr, &val);
+		v->run->msr.data = msr == MSR_TSC_DEADLINE ? ns_to_deadline(v, val) : val;
+	}
+	v->run->msr.error = !ok;
+}
+
+static bool answer(struct vcpu *v, struct exit *x)
+{
+	switch (v->run->exit_reason) {
+	case KVM_EXIT_IO:
+		answer_port(v);
+		return true;
+	case KVM_EXIT_HLT:
+		kvm_x86_cpu(v)->halted = true;
+		return true;
+	case KVM_EXIT_X86_RDMSR:
+	case KVM_EXIT_X86_WRMSR:
+		answer_msr(v, v->run->exit_reason == KVM_EXIT_X86_WRMSR);
+		return true;
+	case KVM_EXIT_SET_TPR:
+		return true;
+	case KVM_EXIT_DEBUG:
+		x->why = EXIT_DEBUG;
+		return false;
+	default:
+		*x = (struct exit){ .why = EXIT_ERROR, .val = (uint64_t)-EIO };
+		return false;
+	}
+}
+
+const struct kvm_arch kvm_x86 = {
+	.cpu = "x86_64",
+	.probe = probe,
+	.model = kvm_x86_model,
+	.vm_begin = vm_begin,
+	.vm_end = vm_end,
+	.vcpu_new = vcpu_new,
+	.vcpu_free = vcpu_free,
+	.vcpu_begin = vcpu_begin,
+	.vcpu_reset = vcpu_reset,
+	.before = before,
+	.after = after,
+	.answer = answer,
+	.read = read_memory,
+	.write = write_memory,
+	.irq = irq,
+	.get = kvm_x86_get,
+	.set = kvm_x86_set,
+};
+
+#else
+
+typedef int no_kvm_here;
+
+#endif

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef ENGINE_KVM_X86_H
+#define ENGINE_KVM_X86_H
+
+#include "core/intc.h"
+#include "cpu/x86/model.h"
+#include "cpu/x86/regs.h"
+#include "engine/kvm.h"
+
+/*
+ * x86 CPUs of KVM: kvm_x86.c runs them, kvm_x86_regs.c copies registers, kvm_x86_cpuid.c says what
+ * they are.  Local APICs are the machine's device (core/intc.h), not the kernel's: so is all that
+ * an interrupt needs, and a CPU can go to another engine at any moment.
+ */
+struct kvm_x86_vm {
+	struct x86_model model; /* without what the host lacks */
+	uint32_t tsc_khz;
+};
+
+struct kvm_x86_cpu {
+	struct x86_regs kept;   /* of registers that this kernel does not have: what was set last */
+	_Atomic int32_t sipi;   /* a startup message: its vector, or -1 */
+	bool told;              /* the kernel knows what CPUID says */
+	bool halted, wait_sipi; /* as in regs.h */
+	bool stale;             /* run->if_flag and its like are from before registers were set */
+	uint64_t apic_base, cr8; /* as the kernel has them */
+};
+
+static inline struct kvm_x86_vm *kvm_x86_vm(const struct vcpu *v)
+{
+	return v->engine->of_arch;
+}
+
+static inline struct kvm_x86_cpu *kvm_x86_cpu(const struct vcpu *v)
+{
+	return v->of_arch;
+}
+
+/* The machine's local APICs, or NULL. */
+static inline const struct intc *kvm_x86_intc(const struct vcpu *v)
+{
+	const struct intc *c = v->engine->env.intc;
+
+	return c && c->take ? c : NULL;
+}
+
+/* 0 or -errno; the groups are X86_REGS_x. */
+int kvm_x86_get(struct vcpu *, unsigned groups, void *regs);
+int kvm_x86_set(struct vcpu *, unsigned groups, const void *regs);
+/* One MSR of the kernel's: false: it has no such thing. */
+bool kvm_x86_get_msr(struct vcpu *, uint32_t msr, uint64_t *val);
+bool kvm_x86_set_msr(struct vcpu *, uint32_t msr, uint64_t val);
+
+/* Takes from the model what this host does not have. */
+int kvm_x86_limit(int kvm, struct x86_model *, struct err *);
+/* engine_class.model */
+int kvm_x86_model(int kvm, const char *wanted, struct buf *can, struct err *);
+/* Tells the kernel what CPUID says. */
+int kvm_x86_tell_cpuid(struct vcpu *);
+
+#endif
