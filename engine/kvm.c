@@ -215,12 +215,11 @@ static int kick_signal(void)
 /* Inside of KVM_RUN all signals are blocked but that one. */
 static int let_signal_in(struct vcpu *v)
 {
-	struct {
-		struct kvm_signal_mask head;
-		uint64_t set; /* the kernel's form: a bit a signal */
-	} m = { .head.len = sizeof m.set, .set = ~(1ull << (kick_signal() - 1)) };
+	const uint64_t set = ~(1ull << (kick_signal() - 1)); /* the kernel's form: a bit a signal */
+	uint32_t m[1 + sizeof set / 4] = { sizeof set };     /* struct kvm_signal_mask */
 
-	return kvm_ioctl(v->fd, KVM_SET_SIGNAL_MASK, &m);
+	memcpy(&m[1], &set, sizeof set);
+	return kvm_ioctl(v->fd, KVM_SET_SIGNAL_MASK, m);
 }
 
 static void vcpu_end(struct vcpu *v)

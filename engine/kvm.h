@@ -45,9 +45,8 @@ struct vcpu {
 	struct mutex lock; /* for `inside` and `thread` */
 	bool inside;
 	pthread_t thread;
-	atomic_bool poked;  /* look again at all that others can change */
-	atomic_bool kicked; /* and come out */
-	atomic_bool fenced;
+	atomic_bool poked;      /* look again at all that others can change */
+	atomic_bool kicked;     /* and come out */
 	_Atomic uint32_t lines; /* input lines that are high, or wait: bits of that CPU's numbers */
 	void *of_arch;
 };

@@ -17,10 +17,9 @@
 #include "base/bytes.h"
 #include "base/compiler.h"
 #include "core/bus.h"
-#include "core/clock.h"
 #include "core/intc.h"
 
-enum { MSR_APIC_BASE = 0x1b, MSR_TSC = 0x10, MSR_TSC_DEADLINE = 0x6e0, MSR_X2APIC = 0x800 };
+enum { MSR_APIC_BASE = 0x1b, MSR_TSC_DEADLINE = 0x6e0, MSR_X2APIC = 0x800 };
 enum { APIC_X2APIC = 1 << 10, APIC_ENABLE = 1 << 11, PAGE_MASK = 0xfff };
 
 /* What the kernel needs for Intel's real mode: a page, and three behind it, that no guest uses:
@@ -345,47 +344,19 @@ static void answer_port(struct vcpu *v)
 	}
 }
 
-/* The controller counts guest time; 0 means that no deadline is set. */
-static uint64_t deadline_to_ns(struct vcpu *v, uint64_t deadline)
-{
-	const uint64_t now = clock_now(v->engine->env.clock);
-	uint64_t tsc;
-
-	if (!deadline || !kvm_x86_get_msr(v, MSR_TSC, &tsc))
-		return 0;
-	if (deadline <= tsc)
-		return now ? now : 1;
-	return now +
-	       (uint64_t)((unsigned __int128)(deadline - tsc) * 1000000 / kvm_x86_vm(v)->tsc_khz);
-}
-
-static uint64_t ns_to_deadline(struct vcpu *v, uint64_t when)
-{
-	const uint64_t now = clock_now(v->engine->env.clock);
-	uint64_t tsc;
-
-	if (!when || !kvm_x86_get_msr(v, MSR_TSC, &tsc))
-		return 0;
-	if (when <= now)
-		return tsc;
-	return tsc + (uint64_t)((unsigned __int128)(when - now) * kvm_x86_vm(v)->tsc_khz / 1000000);
-}
-
 /* Of those that come out here only the APIC's are there; the others are #GP. */
 static void answer_msr(struct vcpu *v, bool write)
 {
 	const struct intc *i = kvm_x86_intc(v);
 	const uint32_t msr = v->run->msr.index;
 	uint64_t val = v->run->msr.data;
-	bool ok = i && (msr == MSR_TSC_DEADLINE || msr >> 8 == MSR_X2APIC >> 8);
+	bool ok = i && msr >> 8 == MSR_X2APIC >> 8;
 
-	if (ok && write) {
-		val = msr == MSR_TSC_DEADLINE ? deadline_to_ns(v, val) : val;
+	if (ok && write)
 		ok = i->write_msr(i->arg, v->id, msr, val);
-	} else if (ok) {
+	else if (ok)
 		ok = i->read_msr(i->arg, v->id, msr, &val);
-		v->run->msr.data = msr == MSR_TSC_DEADLINE ? ns_to_deadline(v, val) : val;
-	}
+	v->run->msr.data = val;
 	v->run->msr.error = !ok;
 }
 

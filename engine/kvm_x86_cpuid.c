@@ -69,11 +69,12 @@ static const struct {
 	[X86_WORD_EXT7_EDX] = { 0x80000007, 0, EDX },
 };
 
-/* The machine's local APIC has these, whatever the kernel says of its own. */
+/* The machine's local APIC has these, whatever the kernel says of its own.  Not so the deadline: on
+ * some CPUs kernels take writes of that MSR for their own APIC, be there one or not. */
 static uint32_t ours(enum x86_feature_word w)
 {
 	if (w == X86_WORD_1_ECX)
-		return 1u << X86_FEAT_X2APIC % 32 | 1u << X86_FEAT_TSC_DEADLINE % 32;
+		return 1u << X86_FEAT_X2APIC % 32;
 	if (w == X86_WORD_6_EAX)
 		return 1u << X86_FEAT_ARAT % 32;
 	return 0;
@@ -90,6 +91,7 @@ static void limit(const struct cpuid *c, struct x86_model *m)
 		regs = e ? &e->eax : NULL;
 		m->features[w] &= ours(w) | (regs ? regs[where[w].reg] : 0);
 	}
+	m->features[X86_WORD_1_ECX] &= ~(1u << X86_FEAT_TSC_DEADLINE % 32);
 	e = find(c, 0x80000008, 0);
 	if (e && (e->eax & 0xff) < m->phys_bits)
 		m->phys_bits = (uint8_t)e->eax;
