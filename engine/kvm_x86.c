@@ -9,6 +9,7 @@
 
 #include "engine/kvm_x86.h"
 
+#include <cpuid.h>
 #include <errno.h>
 #include <linux/kvm.h>
 #include <stdlib.h>
@@ -27,6 +28,15 @@ enum { APIC_X2APIC = 1 << 10, APIC_ENABLE = 1 << 11, PAGE_MASK = 0xfff };
 #define IDENTITY_MAP_ADDR 0xfeffc000ull
 #define TSS_ADDR          0xfeffd000ull
 
+/* VMX (SDM volume 2A, CPUID 1), SVM (AMD64 APM volume 3, CPUID 80000001H). */
+static bool has_virtualization(void)
+{
+	unsigned a, b, c, d;
+
+	return (__get_cpuid(1, &a, &b, &c, &d) && c & 1u << 5) ||
+	       (__get_cpuid(0x80000001, &a, &b, &c, &d) && c & 1u << 2);
+}
+
 static int probe(int kvm, struct err *e)
 {
 	static const struct {
@@ -38,6 +48,11 @@ static int probe(int kvm, struct err *e)
 		{ KVM_CAP_X86_USER_SPACE_MSR, "X86_USER_SPACE_MSR" },
 		{ KVM_CAP_X86_MSR_FILTER, "X86_MSR_FILTER" } };
 
+	/* Some hosts have a /dev/kvm that works without: it cannot run what this engine needs. */
+	if (!has_virtualization())
+		return err_set(e, ENOTSUP,
+		    "kvm: this machine's CPU has no virtualization (it is a guest whose host does "
+		    "not give it any, or the firmware has turned it off)");
 	for (size_t i = 0; i < ARRAY_LEN(need); i++)
 		if (!kvm_has(kvm, need[i].number))
 			return err_set(e, ENOTSUP,

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: BSD-2-Clause
-# deps.sh build|demo|check|bench: on Debian, install what that needs and is missing; elsewhere (or without
+# deps.sh build|demo|check|check-kvm|bench: on Debian, install what that needs and is missing; elsewhere (or without
 # the right to install) say what is missing.  Needs nothing, and no root, when all is there.
 set -eu
 
@@ -16,8 +16,9 @@ case ${1:-} in
 build) want=$build ;;
 demo) want=$demo ;;
 check) want=$check ;;
+check-kvm) want="$demo qemu-system-x86" ;;
 bench) want=$bench ;;
-*) echo "deps.sh: want build, demo, check or bench" >&2; exit 1 ;;
+*) echo "deps.sh: want build, demo, check, check-kvm or bench" >&2; exit 1 ;;
 esac
 
 if ! command -v dpkg-query >/dev/null; then
