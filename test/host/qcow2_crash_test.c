@@ -151,7 +151,7 @@ static void flush(struct world *w)
 {
 	int rc;
 
-	w->t->fails = rnd(w, 4) ? 0 : 1 + (unsigned)rnd(w, 2);
+	w->t->fails = rnd(w, 3) ? 0 : 1 + (unsigned)rnd(w, 10);
 	rc = image_flush(w->i);
 	assert_true(rc == 0 || rc == -EIO);
 	w->t->fails = 0;

@@ -34,7 +34,7 @@ struct torn {
 	struct torn_data now, disk;
 	struct torn_op *op;
 	unsigned n, room;
-	unsigned fails; /* the sync that fails, counted from 1; 0: none */
+	unsigned fails; /* the write or sync that fails, counted from 1; 0: none */
 	/* Before each change and each sync. */
 	void (*before)(struct torn *, void *arg);
 	void *arg;
@@ -163,6 +163,8 @@ static inline int torn_write(
 		return -EFBIG;
 	if (t->before)
 		t->before(t, t->arg);
+	if (t->fails && --t->fails == 0)
+		return -EIO;
 	data = malloc(len + 1);
 	for (int i = 0; i < n && at < len; i++) {
 		uint64_t part = iov[i].iov_len;
