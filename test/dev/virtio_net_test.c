@@ -497,6 +497,47 @@ static void the_link_goes_down_and_up(void **state)
 	nr_free(&r);
 }
 
+static void copy(bool twin)
+{
+	mutex_lock(&r.vr->d->lock);
+	r.vr->d->class->copied(r.vr->d, twin);
+	mutex_unlock(&r.vr->d->lock);
+}
+
+static void a_copy_has_an_address_of_its_own(void **state)
+{
+	uint8_t mac[NET_MAC];
+
+	(void)state;
+	new_rig("virtio_net", 1);
+	start(F_STATUS | F_MAC);
+	memcpy(mac, r.net.mac, NET_MAC);
+	memcpy(r.net.mac, other, NET_MAC);
+	/* Nobody runs beside it: it is the one that it was. */
+	copy(false);
+	assert_int_equal(vr_config(r.vr, CONFIG_MAC + 5, 1), mac[5]);
+	assert_int_equal(vr_config(r.vr, CONFIG_STATUS, 2), STATUS_UP);
+	assert_int_equal(vr_get(r.vr, R_ISR) & 2, 0);
+	copy(true);
+	for (unsigned i = 0; i < NET_MAC; i++)
+		assert_int_equal(vr_config(r.vr, CONFIG_MAC + i, 1), other[i]);
+	assert_int_equal(vr_config(r.vr, CONFIG_STATUS, 2), 0);
+	assert_int_equal(vr_get(r.vr, R_ISR) & 2, 2);
+	/* The guest's card has the old one until it takes the other. */
+	assert_memory_equal(r.net.filter.mac, mac, NET_MAC);
+	/* Saved and restored meanwhile, the link still comes back. */
+	vr_reload(r.vr);
+	rig_advance(r.vr->r, 50000000);
+	assert_int_equal(vr_config(r.vr, CONFIG_STATUS, 2), 0);
+	rig_advance(r.vr->r, 100000000);
+	assert_int_equal(vr_config(r.vr, CONFIG_STATUS, 2), STATUS_UP);
+	copy(true);
+	start(F_STATUS | F_MAC);
+	assert_int_equal(vr_config(r.vr, CONFIG_STATUS, 2), STATUS_UP);
+	assert_memory_equal(r.net.filter.mac, other, NET_MAC);
+	nr_free(&r);
+}
+
 static void guests_are_asked_to_announce_themselves(void **state)
 {
 	(void)state;
@@ -592,6 +633,7 @@ int main(void)
 		cmocka_unit_test(without_mq_control_is_queue_2),
 		cmocka_unit_test(frames_wait_for_the_host),
 		cmocka_unit_test(the_link_goes_down_and_up),
+		cmocka_unit_test(a_copy_has_an_address_of_its_own),
 		cmocka_unit_test(guests_are_asked_to_announce_themselves),
 		cmocka_unit_test(legacy_headers_are_shorter),
 		cmocka_unit_test(a_card_without_a_host_drops),
