@@ -16,6 +16,7 @@ enum {
 	GROW_MAX = 1 << 30,
 	TRIM_MAX = 1 << 24, /* clusters that are looked at for it */
 	META_ROW = 8,       /* clusters for tables that are taken at a time */
+	META_RESERVE = 64,  /* before data takes all that a device has */
 };
 
 int runs_add(struct runs *r, uint64_t at, uint64_t n)
@@ -216,8 +217,13 @@ static int find_row(struct qcow2 *q, uint64_t n, uint64_t *at)
 
 int qcow2_take_row(struct qcow2 *q, uint64_t n, uint64_t *at)
 {
-	int rc;
+	uint64_t got;
+	int rc = qcow2_take(q, n, at, &got);
 
+	if (rc == 0 && got == n)
+		return 0;
+	if (rc == 0)
+		qcow2_untake(q, *at, got, true);
 	*at = clusters_of(q, q->file->size);
 	if (q->file->fixed)
 		rc = find_row(q, n, at);
@@ -242,21 +248,37 @@ void qcow2_row_done(struct qcow2 *q, uint64_t at)
 		}
 }
 
-int qcow2_take_meta(struct qcow2 *q, uint64_t *at)
+static int add_meta(struct qcow2 *q)
 {
-	struct run *r;
-	uint64_t got;
-	int rc;
+	uint64_t at, got = 0;
+	int rc = qcow2_take(q, META_ROW, &at, &got);
 
-	if (!q->meta.n) {
-		rc = qcow2_take(q, META_ROW, at, &got);
-		if (rc == 0)
-			rc = runs_add(&q->meta, *at, got);
-		for (uint64_t i = 0; i < got && rc == 0; i++)
-			rc = qcow2_guard(q, (*at + i) << q->cluster_bits);
-		if (rc < 0)
-			return rc;
-	}
+	if (rc == 0)
+		rc = runs_add(&q->meta, at, got);
+	for (uint64_t i = 0; i < got && rc == 0; i++)
+		rc = qcow2_guard(q, (at + i) << q->cluster_bits);
+	q->nmeta += (unsigned)got;
+	return rc;
+}
+
+int qcow2_reserve(struct qcow2 *q)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < META_RESERVE && rc == 0; i += META_ROW)
+		rc = add_meta(q);
+	return rc == -ENOSPC ? 0 : rc;
+}
+
+int qcow2_take_meta(struct qcow2 *q, bool in_commit, uint64_t *at)
+{
+	bool short_of = !in_commit && q->file->fixed && q->nmeta <= META_RESERVE;
+	struct run *r;
+	int rc = q->meta.n && !short_of ? 0 : add_meta(q);
+
+	if (rc < 0)
+		return rc;
+	q->nmeta--;
 	r = &q->meta.v[q->meta.n - 1];
 	*at = r->at++;
 	if (!--r->n)
@@ -309,6 +331,6 @@ void qcow2_trim(struct qcow2 *q)
 	if (at == end && last < end && q->file->ops->resize(q->file, last << q->cluster_bits) == 0)
 		q->file->size = last << q->cluster_bits;
 	/* Nobody is inside: what was found before may be gone, and is found again. */
-	q->pool.n = q->cold.n = q->freed_n = q->meta.n = 0;
+	q->pool.n = q->cold.n = q->freed_n = q->meta.n = q->nmeta = 0;
 	q->scan = q->packed = 0;
 }

@@ -16,7 +16,7 @@ int qcow2_reload(struct qcow2 *q)
 	memset(q->guarded, 0, q->guarded_room * sizeof *q->guarded);
 	q->guarded_n = 0;
 	/* Places for tables are not guarded any more. */
-	q->meta.n = 0;
+	q->meta.n = q->nmeta = 0;
 	q->l1_at.spare = q->reftable_at.spare = 0;
 	for (uint32_t i = 0; i < q->l1_size && rc == 0; i++)
 		if (q->l1[i] & L2_OFFSET)

@@ -8,12 +8,15 @@
 
 enum {
 	SECTOR = 512,
-	GIVEN_UP_MAX = 4096, /* runs of clusters: more of them make a commit of their own */
+	GIVEN_UP_MAX = 4096,  /* runs of clusters: more of them make a commit of their own */
+	DIRTY_MAX_FIXED = 16, /* tables, where room for them is short */
 };
 
 bool qcow2_has_much(const struct qcow2 *q)
 {
-	return q->ndirty > q->tables_max / 2 || q->given_up.n > GIVEN_UP_MAX;
+	unsigned most = q->file->fixed ? DIRTY_MAX_FIXED : q->tables_max / 2;
+
+	return q->ndirty > most || q->given_up.n > GIVEN_UP_MAX;
 }
 
 /* What names a table. */
@@ -46,7 +49,7 @@ static int release(struct qcow2 *q, uint64_t at, uint64_t n, struct runs *freed)
 static int place(struct qcow2 *q, struct table *t)
 {
 	uint64_t old = t->offset, at = t->spare >> q->cluster_bits;
-	int rc = at ? 0 : qcow2_take_meta(q, &at);
+	int rc = at ? 0 : qcow2_take_meta(q, true, &at);
 
 	if (rc == 0)
 		rc = qcow2_claim(q, at, 1);
@@ -64,20 +67,21 @@ static int place(struct qcow2 *q, struct table *t)
 	return 0;
 }
 
-static int take_root(struct qcow2 *q, struct root *r, uint64_t n, uint64_t *at)
+static int take_root(struct qcow2 *q, const struct root *r, uint64_t n, uint64_t *at)
 {
-	uint64_t got;
-	int rc;
+	int rc = 0;
 
 	if (r->spare && n == r->clusters) {
 		*at = r->spare >> q->cluster_bits;
-		return 0;
+	} else if (n == 1) {
+		rc = qcow2_take_meta(q, true, at);
+		/* Roots need no guard of this kind. */
+		if (rc == 0)
+			qcow2_unguard(q, *at << q->cluster_bits);
+	} else {
+		rc = qcow2_take_row(q, n, at);
 	}
-	rc = qcow2_take(q, n, at, &got);
-	if (rc < 0 || got == n)
-		return rc;
-	qcow2_untake(q, *at, got, true);
-	return qcow2_take_row(q, n, at);
+	return rc;
 }
 
 /* The same for a root, which can have become longer. */
@@ -220,6 +224,8 @@ static void end_table(struct qcow2 *q, struct table *t, bool done)
 	} else if (t->old) {
 		t->spare = t->old;
 		t->missed = t->written;
+		if (q->file->fixed)
+			qcow2_give_spare(q, t);
 	} else if (!t->fresh) {
 		span_add(&t->missed, t->written);
 	}
@@ -332,8 +338,8 @@ static int first_touch(struct qcow2 *q)
 	uint64_t whole = clusters_of(q, q->file->size) << q->cluster_bits;
 	int rc = q->bitmaps ? qcow2_bitmaps_spoil(q, false) : 0;
 
-	if (rc == 0 && !q->file->fixed)
-		rc = qcow2_file_grow(q->file, whole);
+	if (rc == 0)
+		rc = q->file->fixed ? qcow2_reserve(q) : qcow2_file_grow(q->file, whole);
 	if (rc < 0)
 		return rc;
 	q->autoclear &= A_BITMAPS;

@@ -187,6 +187,7 @@ struct qcow2 {
 	struct runs cold; /* zeroes, but not yet on the disk */
 	struct runs rows; /* behind what was looked at, and in somebody's hands */
 	struct runs meta; /* for tables: free in the file, and guarded */
+	unsigned nmeta;   /* how many */
 	struct freed *freed;
 	unsigned freed_n, freed_room;
 	uint64_t scan;   /* host clusters below were looked at */
@@ -280,6 +281,7 @@ int qcow2_changed(
     struct qcow2 *, struct table *, enum table_kind, uint32_t index, uint64_t from, uint64_t n);
 /* It is in another place from now on. */
 void qcow2_table_moved(struct qcow2 *, struct table *, uint64_t offset);
+void qcow2_give_spare(struct qcow2 *, struct table *); /* others can have its spare place */
 void span_add(struct span *, struct span);
 int qcow2_guard(struct qcow2 *, uint64_t offset);
 void qcow2_unguard(struct qcow2 *, uint64_t offset);
@@ -301,11 +303,15 @@ uint64_t qcow2_free_run(struct qcow2 *, uint64_t cluster, uint64_t max, bool *is
 /* qcow2_alloc.c: with the lock. */
 /* At most want fresh clusters in a row; their refcounts do not say yet that they are taken. */
 int qcow2_take(struct qcow2 *, uint64_t want, uint64_t *at, uint64_t *got);
-/* Exactly n in a row, not zeroes; done: when their refcounts are there, or they are given up. */
+/* Exactly n in a row, maybe not zeroes; done: when their refcounts are there, or they are given up.
+ */
 int qcow2_take_row(struct qcow2 *, uint64_t n, uint64_t *at);
 void qcow2_row_done(struct qcow2 *, uint64_t at);
 void qcow2_untake(struct qcow2 *, uint64_t at, uint64_t n, bool fresh);
-int qcow2_take_meta(struct qcow2 *, uint64_t *at); /* one for a table, guarded */
+/* One for a table, guarded; in_commit: also the last ones. */
+int qcow2_take_meta(struct qcow2 *, bool in_commit, uint64_t *at);
+/* Where the file cannot grow: keeps some, so that what data was written can be committed. */
+int qcow2_reserve(struct qcow2 *);
 int qcow2_claim(struct qcow2 *, uint64_t at, uint64_t n);
 int qcow2_release(struct qcow2 *, uint64_t at, uint64_t n);
 /* What is freed for good gets reusable, as far as nobody may be there any more. */

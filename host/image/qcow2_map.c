@@ -12,7 +12,7 @@ static int new_l2(struct qcow2 *q, uint32_t i, uint64_t from, struct table **t)
 {
 	struct table *old = NULL;
 	uint64_t at;
-	int rc = qcow2_take_meta(q, &at);
+	int rc = qcow2_take_meta(q, false, &at);
 
 	if (rc == 0)
 		rc = qcow2_claim(q, at, 1);

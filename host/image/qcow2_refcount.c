@@ -120,7 +120,7 @@ static int make_block(struct qcow2 *q, uint64_t i)
 	int rc = i >= q->reftable_entries ? grow_reftable(q, i + 1) : 0;
 
 	if (rc == 0)
-		rc = qcow2_take_meta(q, &at);
+		rc = qcow2_take_meta(q, true, &at);
 	if (rc == 0)
 		rc = qcow2_table_new(q, at << q->cluster_bits, &t);
 	if (rc == 0)

@@ -27,11 +27,11 @@ static void link_newest(struct qcow2 *q, struct table *t)
 	q->newest = t;
 }
 
-static void give_spare(struct qcow2 *q, struct table *t)
+void qcow2_give_spare(struct qcow2 *q, struct table *t)
 {
 	/* Without memory it is lost until the image is opened again. */
-	if (t->spare)
-		(void)runs_add(&q->meta, t->spare >> q->cluster_bits, 1);
+	if (t->spare && runs_add(&q->meta, t->spare >> q->cluster_bits, 1) == 0)
+		q->nmeta++;
 	t->spare = 0;
 }
 
@@ -44,7 +44,7 @@ static void remove_table(struct qcow2 *q, struct table *t)
 	*at = t->same;
 	unlink_age(q, t);
 	q->tables--;
-	give_spare(q, t);
+	qcow2_give_spare(q, t);
 	free(t);
 }
 
@@ -128,7 +128,7 @@ int qcow2_table_new(struct qcow2 *q, uint64_t offset, struct table **out)
 		return -ENOMEM;
 	/* A table that was given up can have left its name, but nothing that changed. */
 	assert(!t->dirty && !t->in_commit);
-	give_spare(q, t);
+	qcow2_give_spare(q, t);
 	t->fresh = true;
 	t->old = 0;
 	t->missed = (struct span){ 0, q->cluster_size };

@@ -16,7 +16,15 @@
 #include "test/cmocka.h"
 #include "test/host/torn.h"
 
-enum { ROUNDS = 40, STEPS = 100, SECTORS = 2048, CANDIDATES = 24, WORDS = 128, RARELY = 24 };
+enum {
+	ROUNDS = 40,
+	STEPS = 100,
+	SECTORS = 2048,
+	CANDIDATES = 24,
+	WORDS = 128,
+	RARELY = 24,
+	DEVICE = 64 << 20
+};
 
 struct world {
 	uint64_t seed;
@@ -31,6 +39,7 @@ struct world {
 	/* What a sector may be after a crash. */
 	uint32_t may[SECTORS][CANDIDATES];
 	unsigned mays[SECTORS];
+	bool fixed; /* the file is a device, which does not grow */
 	bool busy;
 	uint64_t crashes, kills;
 };
@@ -282,6 +291,7 @@ static void open_it(struct world *w, struct torn *t)
 
 	t->before = crash;
 	t->arg = w;
+	t->file.fixed = w->fixed;
 	w->t = t;
 	w->i = qcow2_open_file(&t->file, w->path, &o, 0, &e);
 	if (!w->i)
@@ -372,6 +382,12 @@ static void one_image(struct world *w)
 
 	some_params(w);
 	make_contents(w);
+	w->fixed = !rnd(w, 4);
+	t->file.fixed = w->fixed;
+	if (w->fixed) {
+		assert_int_equal(torn_resize(&t->file, DEVICE), 0);
+		t->file.size = DEVICE;
+	}
 	assert_int_equal(qcow2_format(&t->file, w->path, &w->p, &e), 0);
 	open_it(w, t);
 	for (unsigned i = 0; i < STEPS; i++)

@@ -598,6 +598,51 @@ static void threads_do_not_disturb_each_other(void **state)
 }
 
 /* ENOSPC, in memory: nothing is lost that was there. */
+/* What fitted is kept, with its tables. */
+static void full_devices_keep_what_was_written(void **state)
+{
+	struct image_options o = { 0 };
+	struct torn *t = torn_new();
+	struct iovec iov = { calloc(1, CLUSTER), CLUSTER };
+	uint64_t last = 0, now, step;
+	struct qcow2_params p;
+	struct err e = { "" };
+	struct image *i;
+
+	(void)state;
+	torn_resize(&t->file, 32 * MIB);
+	t->file.size = 32 * MIB;
+	t->file.fixed = true;
+	qcow2_params_init(&p);
+	p.size = UINT64_C(64) << 30;
+	assert_int_equal(qcow2_format(&t->file, "device", &p, &e), 0);
+	/* Each cluster has an L2 table of its own; then as many as there is room for have one. */
+	for (int k = 0; k < 2; k++) {
+		step = k ? CLUSTER : 512 * MIB;
+		i = qcow2_open_file(&t->file, "device", &o, 0, &e);
+		assert_non_null(i);
+		memset(iov.iov_base, 9, CLUSTER);
+		for (now = 0; now < p.size; now += step) {
+			if (image_write(i, &iov, 1, now, CLUSTER) < 0)
+				break;
+			last = now;
+		}
+		assert_int_equal(image_flush(i), 0);
+		expect(i, last, CLUSTER, 9);
+		check_clean(i);
+		t = torn_kill(t);
+		t->file.fixed = true;
+		image_close(i);
+	}
+	assert_true(now < p.size);
+	i = qcow2_open_file(&t->file, "device", &o, 0, &e);
+	assert_non_null(i);
+	expect(i, last, CLUSTER, 9);
+	check_clean(i);
+	image_close(i);
+	free(iov.iov_base);
+}
+
 static void full_disks_give_errors(void **state)
 {
 	struct image_options o = { 0 };
@@ -648,6 +693,7 @@ int main(void)
 		TEST(lost_refcount_tables_are_made_anew),
 		TEST(threads_do_not_disturb_each_other),
 		TEST(full_disks_give_errors),
+		TEST(full_devices_keep_what_was_written),
 	};
 #undef TEST
 
