@@ -349,14 +349,14 @@ static int make(struct lab *l, const struct engine_class *engine, struct err *e)
 	for (n = 0; n < ARRAY_LEN(archs); n++)
 		if (!strcmp(archs[n]->name, l->area->arch))
 			l->arch = archs[n];
-	l->rig = lab_rig_new(engine, cpu, l->cpu, e);
+	l->rig = lab_rig_new(engine, cpu, l->cpu, l->area->holes, e);
 	if (!l->rig)
 		return -EIO;
 	l->rig->plain_lines = l->arch->plain_lines;
 	l->arch->probe(l->rig, l->own);
 	memcpy(l->features, l->own, sizeof l->features);
 	if (model && model != engine) {
-		l->model = lab_rig_new(model, cpu, l->cpu, e);
+		l->model = lab_rig_new(model, cpu, l->cpu, l->area->holes, e);
 		if (!l->model)
 			return -EIO;
 		l->model->plain_lines = l->arch->plain_lines;

@@ -24,6 +24,8 @@ struct lab_class {
 	void (*run)(struct lab *);
 	/* Models of the CPU to run on behind the best one, NULL behind the last; NULL: none. */
 	const char *const *models;
+	/* Devices' memory is on no bus: accesses come out of the engine, to be answered there. */
+	bool holes;
 };
 
 extern const struct lab_class *const lab_classes[]; /* made by tools/list.sh */

@@ -84,9 +84,9 @@ struct lab_rig {
 	atomic_bool late;
 };
 
-/* model: of the CPU, as cpu_env has it.  NULL, and the reason. */
-struct lab_rig *lab_rig_new(
-    const struct engine_class *, const struct cpu_class *, const char *model, struct err *);
+/* model: of the CPU, as cpu_env has it; holes: as cpu_env.hole_exits.  NULL, and the reason. */
+struct lab_rig *lab_rig_new(const struct engine_class *, const struct cpu_class *,
+    const char *model, bool holes, struct err *);
 void lab_rig_free(struct lab_rig *);
 
 /* Everything as it was at first, with RAM all zeroes; regs: of the reset. */
