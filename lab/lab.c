@@ -57,7 +57,7 @@ static bool explain(const struct lab *l, char *why, size_t size)
 	if (n == l->ndiffs)
 		return true;
 	len = (size_t)snprintf(why, size, "code %s", l->at->code);
-	if (l->at->in && len < size)
+	if (l->at->in && *l->at->in && len < size)
 		len += (size_t)snprintf(why + len, size - len, ", with %s", l->at->in);
 	for (n = 0; n < l->ndiffs && len < size; n++)
 		len += (size_t)snprintf(why + len, size - len, "; %s", l->diff[n].text);
