@@ -170,6 +170,9 @@ static void unlink_table(struct jit_table *t)
 	unsigned i, n;
 	uint64_t used;
 
+	if (!t->filled)
+		return;
+	t->filled = false;
 	for (i = 0; i < JIT_JUMPS / 64; i++) {
 		for (used = t->used[i]; used; used &= ~(1ull << n)) {
 			n = 63 - clz64(used);
@@ -239,6 +242,7 @@ static void remember(const struct cpu_jit_class *class, void *cpu, const void *h
 	unsigned n = jump_index(class, pc);
 
 	t->jump[n] = (struct jit_jump){ pc | s->mark, host };
+	t->filled = true;
 	t->used[n / 64] |= 1ull << n % 64;
 	n = page_bit(pc);
 	t->pages[n / 64] |= 1ull << n % 64;

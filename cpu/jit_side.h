@@ -23,6 +23,7 @@ struct jit_table {
 	struct jit_jump jump[JIT_JUMPS];
 	uint64_t used[JIT_JUMPS / 64];
 	uint64_t pages[JIT_JUMP_PAGES / 64]; /* virtual pages (modulo) that it knows */
+	bool filled;                         /* anything of that */
 };
 
 struct jit_crossing {

@@ -25,17 +25,22 @@ static struct x86_sum *sum_of(struct x86_vm *vm, const uint8_t *host)
 	return &vm->sums[(uintptr_t)host >> MEM_PAGE_BITS & (X86_SUMS - 1)];
 }
 
-/* FNV-1a by words: it is not for enemies, who could only fool themselves. */
+/* FNV-1a by words, in four strands that a CPU works on at once: it is not for enemies, who could
+ * only fool themselves. */
 static uint64_t checksum(const uint8_t *page)
 {
-	uint64_t sum = 0xcbf29ce484222325, word;
-	unsigned i;
+	const uint64_t prime = 0x100000001b3;
+	uint64_t sum[4] = { 0xcbf29ce484222325, 1, 2, 3 }, word[4], all;
+	unsigned i, n;
 
-	for (i = 0; i < MEM_PAGE; i += 8) {
-		memcpy(&word, page + i, 8);
-		sum = (sum ^ word) * 0x100000001b3;
+	for (i = 0; i < MEM_PAGE; i += sizeof word) {
+		memcpy(word, page + i, sizeof word);
+		for (n = 0; n < 4; n++)
+			sum[n] = (sum[n] ^ word[n]) * prime;
 	}
-	return sum ? sum : 1;
+	for (all = sum[0], n = 1; n < 4; n++)
+		all = (all ^ sum[n] ^ sum[n] >> 32) * prime;
+	return all ? all : 1;
 }
 
 bool x86_vm_was_changed(struct x86 *s, const uint8_t *page)
