@@ -120,7 +120,7 @@ int mem_unmap(struct mem *m, uint64_t gpa, uint64_t len)
 
 int mem_protect(struct mem *m, uint64_t gpa, uint64_t len, unsigned flags)
 {
-	const unsigned char all = MEM_ROM | MEM_NO_EXEC;
+	const unsigned char all = MEM_NO_WRITE | MEM_NO_EXEC;
 	struct piece *p = find_whole(m, gpa, len);
 
 	if (!p)

@@ -18,11 +18,11 @@
 enum { MEM_PAGE_BITS = 12, MEM_PAGE = 1 << MEM_PAGE_BITS };
 
 enum mem_flag {
-	MEM_CODE = 1,     /* an engine holds decoded or translated code of this page */
-	MEM_CLEAN = 4,    /* mem_track asked for it, and nobody has written here since */
-	MEM_IO = 2,       /* the bus has a region on top of this page (HTIF): ask the bus first */
-	MEM_ROM = 8,      /* what a CPU stores here goes to the bus */
-	MEM_NO_EXEC = 16, /* CPUs execute nothing here */
+	MEM_CODE = 1,      /* an engine holds decoded or translated code of this page */
+	MEM_CLEAN = 4,     /* mem_track asked for it, and nobody has written here since */
+	MEM_IO = 2,        /* the bus has a region on top of this page (HTIF): ask the bus first */
+	MEM_NO_WRITE = 32, /* what a CPU stores here goes to the bus */
+	MEM_NO_EXEC = 16,  /* CPUs execute nothing here */
 };
 
 struct mem;
@@ -32,7 +32,7 @@ void mem_free(struct mem *);
 
 /* hva stays valid until mem_unmap or mem_free.  gpa and len are multiples of MEM_PAGE. */
 int mem_map(struct mem *, uint64_t gpa, void *hva, uint64_t len, struct err *);
-/* Of what mem_map took at once: no RAM any more; or its pages get MEM_ROM and MEM_NO_EXEC from
+/* Of what mem_map took at once: no RAM any more; or its pages get MEM_NO_WRITE and MEM_NO_EXEC from
  * flags. -ENOENT: there is none like that.  While no CPU runs, and before CPUs forget their
  * translations. */
 int mem_unmap(struct mem *, uint64_t gpa, uint64_t len);

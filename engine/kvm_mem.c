@@ -77,7 +77,7 @@ static enum kind kind_of(unsigned char flags)
 {
 	if (flags & MEM_IO)
 		return NOTHING;
-	return flags & MEM_ROM ? ROM : RAM;
+	return flags & MEM_NO_WRITE ? ROM : RAM;
 }
 
 static void plan_ram(void *arg, uint64_t gpa, void *hva, uint64_t len)

@@ -27,7 +27,7 @@
 static const uint64_t FOUR_GIB = 1ull << 32;
 enum { ROM_MAX = 16 << 20, ROM_LOW = 128 << 10 };
 
-/* CPUs read memory; what they write comes to the bus, because of MEM_ROM. */
+/* CPUs read memory; what they write comes to the bus, because of MEM_NO_WRITE. */
 static uint64_t rom_read(void *arg, uint64_t off, unsigned size)
 {
 	const struct x86_rom *r = arg;
@@ -80,7 +80,7 @@ int x86_rom_make(struct machine *m, struct x86_rom *r, struct err *e)
 	if (!rc)
 		rc = bus_map(m->env.bus, "firmware", r->base, r->size, &rom_io, r, NULL, e);
 	for (uint64_t at = r->base; !rc && at < FOUR_GIB; at += MEM_PAGE)
-		*mem_flags(r->mem, at) |= MEM_ROM;
+		*mem_flags(r->mem, at) |= MEM_NO_WRITE;
 	return !rc && m->config.firmware_vars ? place_flash(m, r, e) : rc;
 }
 

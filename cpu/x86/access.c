@@ -55,7 +55,7 @@ static uint8_t *page_of(const struct x86 *s, uint64_t pa, bool store, bool *code
 	const atomic_uchar *flags;
 	uint8_t *page = mem_page(s->env->mem, pa, &flags);
 
-	if (!page || *flags & MEM_IO || (store && *flags & MEM_ROM) || is_apic(s, pa))
+	if (!page || *flags & MEM_IO || (store && *flags & MEM_NO_WRITE) || is_apic(s, pa))
 		return NULL;
 	if (unlikely(store && *flags & MEM_CLEAN))
 		mem_dirty(s->env->mem, pa);

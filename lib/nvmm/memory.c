@@ -132,7 +132,7 @@ static struct vmm_area *area_of(struct vmm *m, uint64_t gpa)
 static int map_area(struct vmm *m, const struct vmm_area *a)
 {
 	const unsigned flags =
-	    (a->prot & PROT_WRITE ? 0 : MEM_ROM) | (a->prot & PROT_EXEC ? 0 : MEM_NO_EXEC);
+	    (a->prot & PROT_WRITE ? 0 : MEM_NO_WRITE) | (a->prot & PROT_EXEC ? 0 : MEM_NO_EXEC);
 	struct mem *mem = m->env.env.mem;
 	struct err e;
 	int rc;

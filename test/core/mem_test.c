@@ -251,11 +251,11 @@ static void pages_can_be_protected(void **state)
 {
 	struct fixture *f = *state;
 
-	assert_int_equal(mem_protect(f->m, BASE, P, MEM_ROM), -ENOENT);
+	assert_int_equal(mem_protect(f->m, BASE, P, MEM_NO_WRITE), -ENOENT);
 	*mem_flags(f->m, BASE + P) = MEM_CODE;
-	assert_int_equal(mem_protect(f->m, BASE, 2 * P, MEM_ROM | MEM_NO_EXEC), 0);
-	assert_int_equal(*mem_flags(f->m, BASE), MEM_ROM | MEM_NO_EXEC);
-	assert_int_equal(*mem_flags(f->m, BASE + P), MEM_ROM | MEM_NO_EXEC | MEM_CODE);
+	assert_int_equal(mem_protect(f->m, BASE, 2 * P, MEM_NO_WRITE | MEM_NO_EXEC), 0);
+	assert_int_equal(*mem_flags(f->m, BASE), MEM_NO_WRITE | MEM_NO_EXEC);
+	assert_int_equal(*mem_flags(f->m, BASE + P), MEM_NO_WRITE | MEM_NO_EXEC | MEM_CODE);
 	assert_int_equal(*mem_flags(f->m, BASE + 2 * P), 0);
 	assert_int_equal(mem_protect(f->m, BASE, 2 * P, 0), 0);
 	assert_int_equal(*mem_flags(f->m, BASE + P), MEM_CODE);

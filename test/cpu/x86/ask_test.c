@@ -321,7 +321,7 @@ static void read_only_ram_is_read(void **state)
 
 	LOAD(0xff, 0x06); /* inc dword [rsi] */
 	g->ram[DATA] = 0x41;
-	assert_int_equal(mem_protect(g->env.mem, 0, RAM, MEM_ROM), 0);
+	assert_int_equal(mem_protect(g->env.mem, 0, RAM, MEM_NO_WRITE), 0);
 	cpu_x86_64.fence(g->cpu, false);
 	writes(g, DATA, 4, 0x42);
 	halts(g);
