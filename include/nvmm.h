@@ -9,6 +9,7 @@
  * host is.
  */
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,7 +19,10 @@
 extern "C" {
 #endif
 
-/* Of <sys/cdefs.h> on NetBSD: programs use these with the masks of other headers. */
+/* Of <errno.h> and <sys/cdefs.h> on NetBSD: programs for NVMM use these. */
+#ifndef EPROGMISMATCH
+#define EPROGMISMATCH EPROTONOSUPPORT
+#endif
 #ifndef __BIT
 #define __BIT(n) ((n) >= 64 ? 0ULL : 1ULL << ((n)&63))
 #endif
