@@ -86,6 +86,9 @@ static int finish(struct nvmm_machine *mach, struct nvmm_vcpu *vcpu, struct nvmm
 			rc = push_others(p);
 		if (rc)
 			return rc;
+		/* For engines that know no turns: the instruction's end comes before a kick. */
+		if (answered)
+			p->vmm->class->vcpu_kick(p->vcpu);
 		vmm_run(p, 1);
 		p->asked = is_port(&p->x) || is_memory(&p->x);
 		/* A kick before it began; behind an answer, the instruction is done. */
