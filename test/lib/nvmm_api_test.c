@@ -377,7 +377,29 @@ static void all_state_comes_back(void **state)
 	rig_set(r, NVMM_X64_STATE_CRS);
 	rig_get(r, NVMM_X64_STATE_GPRS);
 	assert_int_equal(r->vcpu.state->gprs[0], 0);
-	assert_int_equal(nvmm_vcpu_dump(&r->mach, &r->vcpu), 0);
+}
+
+/* It prints, for people. */
+static void a_dump_names_registers(void **state)
+{
+	struct rig *r = *state;
+	char text[16384] = "";
+	int out = dup(1), rc;
+	FILE *f = tmpfile();
+
+	assert_true(out >= 0 && f);
+	fflush(stdout);
+	assert_true(dup2(fileno(f), 1) == 1);
+	rc = nvmm_vcpu_dump(&r->mach, &r->vcpu);
+	fflush(stdout);
+	assert_true(dup2(out, 1) == 1);
+	close(out);
+	assert_int_equal(rc, 0);
+	rewind(f);
+	assert_true(fread(text, 1, sizeof text - 1, f) > 0);
+	fclose(f);
+	assert_non_null(strstr(text, "RIP    000000000000fff0"));
+	assert_non_null(strstr(text, "CR0    0000000060000010"));
 }
 
 /* Upper halves of YMM registers are not in this state, and stay. */
@@ -740,6 +762,7 @@ int main(void)
 		TEST(memory_can_be_changed),
 		TEST(protection_comes_out),
 		TEST(all_state_comes_back),
+		TEST(a_dump_names_registers),
 		TEST(the_rest_of_ymm_stays),
 		TEST(the_tsc_goes_on),
 		TEST(states_that_cannot_be),
