@@ -312,7 +312,7 @@ static int create(struct vmm *m, unsigned id, struct nvmm_vcpu *vcpu)
 		.state = &p->state,
 		.event = &p->event,
 		.exit = &p->exit,
-		.stop = &p->stop };
+		.stop = (volatile int *)&p->stop };
 	return 0;
 }
 

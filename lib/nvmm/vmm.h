@@ -2,6 +2,8 @@
 #ifndef LIB_NVMM_VMM_H
 #define LIB_NVMM_VMM_H
 
+#include <stdatomic.h>
+
 #include "base/thread.h"
 #include "core/intc.h"
 #include "cpu/x86/regs.h"
@@ -64,7 +66,7 @@ struct nvmm_comm_page {
 	struct nvmm_vcpu_state state;
 	struct nvmm_vcpu_event event;
 	struct nvmm_vcpu_exit exit;
-	volatile int stop;
+	_Atomic int stop; /* any thread; programs may set it by themselves */
 	struct vmm *vmm;
 	unsigned id;
 	bool present; /* false: nvmm_vcpu_destroy; the engine keeps it for the next nvmm_vcpu_create
