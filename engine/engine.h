@@ -31,10 +31,11 @@ struct engine_class {
 	const char *about;
 	/* How good it is: auto takes the highest that probes. */
 	int rank;
+	/* It knows no turns and counts no instructions: each CPU needs a thread of its own, and no
+	 * run can be deterministic. */
+	bool runs_free;
 	/* 0 when this host can run this guest CPU with it, else -errno and the reason. */
 	int (*probe)(const struct cpu_class *, struct err *);
-	/* vcpu_retired counts each instruction, and turns end where they are told to. */
-	bool exact;
 	/* Of the CPU that is wanted (cpu_env.model) what this host can give the guest with it, in
 	 * the same form: the text with what it takes away behind it ("x86-64-v3,-rdseed"); nothing
 	 * when that is all.  NULL: it can be any. */

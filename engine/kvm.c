@@ -647,5 +647,6 @@ static int probe(const struct cpu_class *cpu, struct err *e)
 const struct engine_class engine_kvm = { .name = "kvm",
 	.about = "the host's own CPU, by Linux's KVM",
 	.rank = 10,
+	.runs_free = true,
 	.probe = probe,
 	ENGINE };

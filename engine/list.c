@@ -5,16 +5,17 @@
 #include <stdio.h>
 #include <string.h>
 
-int engine_can(const struct engine_class *c, const struct cpu_class *cpu, bool exact, struct err *e)
+int engine_can(
+    const struct engine_class *c, const struct cpu_class *cpu, bool counts, struct err *e)
 {
 	struct err why = { "" };
 
 	if (c->probe(cpu, &why) < 0)
 		return err_set(
 		    e, ENOTSUP, "engine %s cannot run %s here: %s", c->name, cpu->name, why.text);
-	if (exact && !c->exact)
+	if (counts && c->runs_free)
 		return err_set(e, ENOTSUP,
-		    "engine %s does not count instructions, as deterministic=yes asks for",
+		    "engine %s counts no instructions, as deterministic and lockstep need",
 		    c->name);
 	return 0;
 }
@@ -27,13 +28,13 @@ static void add_reason(struct err *all, const struct err *one)
 	snprintf(all->text + len, sizeof all->text - len, "%s%.150s", len ? "; " : "", one->text);
 }
 
-static int read_auto(struct engine_list *l, const struct cpu_class *cpu, bool exact, struct err *e)
+static int read_auto(struct engine_list *l, const struct cpu_class *cpu, bool counts, struct err *e)
 {
 	const struct engine_class *best = NULL;
 	struct err why, all = { "" };
 
 	for (const struct engine_class *const *c = engine_classes; *c; c++) {
-		if (engine_can(*c, cpu, exact, &why) < 0)
+		if (engine_can(*c, cpu, counts, &why) < 0)
 			add_reason(&all, &why);
 		else if (!best || (*c)->rank > best->rank)
 			best = *c;
@@ -86,8 +87,8 @@ static int read_names(struct engine_list *l, const char *text, struct err *e)
 	}
 }
 
-int engine_list_read(
-    struct engine_list *l, const char *text, const struct cpu_class *cpu, bool exact, struct err *e)
+int engine_list_read(struct engine_list *l, const char *text, const struct cpu_class *cpu,
+    bool counts, struct err *e)
 {
 	struct engine_list named = { .n = 0 };
 	struct err why;
@@ -95,12 +96,12 @@ int engine_list_read(
 
 	*l = (struct engine_list){ .n = 0 };
 	if (!strcmp(text, "auto"))
-		return cpu ? read_auto(l, cpu, exact, e) : 0;
+		return cpu ? read_auto(l, cpu, counts, e) : 0;
 	rc = read_names(&named, text, e);
 	if (rc < 0)
 		return rc;
 	for (unsigned i = 0; i < named.n; i++)
-		if (!cpu || !engine_can(named.class[i], cpu, exact, &why))
+		if (!cpu || !engine_can(named.class[i], cpu, counts, &why))
 			l->class[l->n++] = named.class[i];
 		else
 			add_reason(&l->skipped, &why);

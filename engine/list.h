@@ -13,12 +13,13 @@ struct engine_list {
 	struct err skipped; /* of several: "kvm: why it cannot", or "" */
 };
 
-/* Those of text that can run this CPU here, in its order; auto: the best one, alone.  exact: no
- * others than those that are.  cpu NULL: looks at the names only.  -EINVAL: what is wrong with
- * text; -ENOTSUP: none can, and why. */
+/* Those of text that can run this CPU here, in its order; auto: the best one, alone.  counts: no
+ * others than those that count instructions.  cpu NULL: looks at the names only.  -EINVAL: what is
+ * wrong with text; -ENOTSUP: none can, and why. */
 int engine_list_read(
-    struct engine_list *, const char *text, const struct cpu_class *cpu, bool exact, struct err *);
-/* Whether this engine can, and is exact if that is wanted; else -ENOTSUP, and the reason. */
-int engine_can(const struct engine_class *, const struct cpu_class *, bool exact, struct err *);
+    struct engine_list *, const char *text, const struct cpu_class *cpu, bool counts, struct err *);
+/* Whether this engine can, and counts instructions if that is wanted; else -ENOTSUP, and the
+ * reason. */
+int engine_can(const struct engine_class *, const struct cpu_class *, bool counts, struct err *);
 
 #endif

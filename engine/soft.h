@@ -28,10 +28,10 @@ void soft_vcpu_step(struct vcpu *, struct exit *);
 
 #define SOFT_FUNCTIONS                                                                             \
 	.probe = soft_probe, .free = soft_free, .ram_new = soft_ram_new,                           \
-	.ram_free = soft_ram_free, .any_ram = true, .exact = true, .map = soft_map,                \
-	.remapped = soft_remapped, .vcpu_new = soft_vcpu_new, .vcpu_free = soft_vcpu_free,         \
-	.vcpu_reset = soft_vcpu_reset, .vcpu_run = soft_vcpu_run, .vcpu_kick = soft_vcpu_kick,     \
-	.vcpu_irq = soft_vcpu_irq, .vcpu_fence = soft_vcpu_fence, .vcpu_fenced = soft_vcpu_fenced, \
+	.ram_free = soft_ram_free, .any_ram = true, .map = soft_map, .remapped = soft_remapped,    \
+	.vcpu_new = soft_vcpu_new, .vcpu_free = soft_vcpu_free, .vcpu_reset = soft_vcpu_reset,     \
+	.vcpu_run = soft_vcpu_run, .vcpu_kick = soft_vcpu_kick, .vcpu_irq = soft_vcpu_irq,         \
+	.vcpu_fence = soft_vcpu_fence, .vcpu_fenced = soft_vcpu_fenced,                            \
 	.vcpu_retired = soft_vcpu_retired, .vcpu_get = soft_vcpu_get, .vcpu_set = soft_vcpu_set,   \
 	.vcpu_debug = soft_vcpu_debug, .vcpu_step = soft_vcpu_step
 

@@ -204,7 +204,8 @@ int config_finish(struct config *c, struct err *e)
 int config_choose_engine(struct config *c, struct err *e)
 {
 	struct engine_list l;
-	int rc = engine_list_read(&l, c->engine, cpu_find(c->arch), c->deterministic, e);
+	int rc =
+	    engine_list_read(&l, c->engine, cpu_find(c->arch), c->deterministic || c->lockstep, e);
 
 	if (rc)
 		return rc;

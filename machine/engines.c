@@ -10,6 +10,19 @@
 #include "engine/list.h"
 #include "machine/build.h"
 
+static bool needs_count(const struct machine *m)
+{
+	return m->config.deterministic || m->config.lockstep;
+}
+
+bool engines_run_free(const struct machine *m)
+{
+	for (unsigned i = 0; i < m->nengines; i++)
+		if (m->engines[i].class->runs_free)
+			return true;
+	return false;
+}
+
 /* What the engine takes away of the CPU, "" if nothing: *can is the caller's. */
 static int ask_model(
     const struct machine *m, const struct engine_class *c, struct buf *can, struct err *e)
@@ -73,11 +86,6 @@ static int choose_maker(struct machine *m, struct err *e)
 	return 0;
 }
 
-static bool needs_exact(const struct machine *m)
-{
-	return m->config.deterministic || m->config.lockstep;
-}
-
 /* What the machine moves to later is there from the start, too. */
 static int find_later(struct machine *m, struct err *e)
 {
@@ -96,7 +104,8 @@ static int find_later(struct machine *m, struct err *e)
 			continue;
 		assert(m->nengines < MACHINE_ENGINES);
 		m->engines[m->nengines++].class = engine_find(a.engine);
-		rc = engine_can(m->engines[have].class, m->engine_env.cpu, needs_exact(m), e);
+		rc = engine_can(
+		    m->engines[have].class, m->engine_env.cpu, m->config.deterministic, e);
 	}
 	return rc;
 }
@@ -111,7 +120,7 @@ int engines_find(struct machine *m, struct err *e)
 		return err_set(e, EINVAL, "machine %s: this build has no CPU %s", m->class->name,
 		    m->class->arch);
 	m->engine_env.cpu = cpu;
-	rc = engine_list_read(&l, m->config.engine, cpu, needs_exact(m), e);
+	rc = engine_list_read(&l, m->config.engine, cpu, needs_count(m), e);
 	if (rc < 0)
 		return rc;
 	for (; m->nengines < l.n; m->nengines++)
@@ -123,14 +132,6 @@ int engines_find(struct machine *m, struct err *e)
 	if (!rc)
 		rc = choose_maker(m, e);
 	return rc ? rc : engines_model(m, e);
-}
-
-bool engines_need_threads(const struct machine *m)
-{
-	for (unsigned i = 0; i < m->nengines; i++)
-		if (!m->engines[i].class->exact)
-			return true;
-	return m->config.cpus > 1 && !m->config.deterministic;
 }
 
 int machine_engine(struct machine *m, bool firmware_calls, struct err *e)
@@ -177,11 +178,16 @@ static int add(struct machine *m, const struct engine_class *c, struct err *e)
 	struct buf can = { 0 };
 	struct err why = { "" };
 	struct engine *engine;
-	int rc = engine_can(c, m->engine_env.cpu, m->config.deterministic, e);
+	int rc = engine_can(c, m->engine_env.cpu, needs_count(m), e);
 
 	if (!rc && !c->any_ram)
 		rc = err_set(e, ENOTSUP,
 		    "engine %s takes no memory but its own, so it has to be named at the start: "
+		    "engine=%s+%s",
+		    c->name, c->name, m->engine_class->name);
+	if (!rc && c->runs_free && !m->parallel)
+		rc = err_set(e, ENOTSUP,
+		    "engine %s needs a thread for each CPU, so it has to be named at the start: "
 		    "engine=%s+%s",
 		    c->name, c->name, m->engine_class->name);
 	if (!rc)

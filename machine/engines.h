@@ -19,8 +19,8 @@ struct machine;
 
 /* Which there will be, the first of which is engine_class, and the CPU: config.cpu_model. */
 int engines_find(struct machine *, struct err *);
-/* Some of them know no turns, or there are several CPUs: each has a thread of its own. */
-bool engines_need_threads(const struct machine *);
+/* Whether one of them needs a thread for each CPU. */
+bool engines_run_free(const struct machine *);
 /* A CPU of which nothing was said becomes one that all of them can be; -ENOTSUP: one of them cannot
  * be the one that was asked for. */
 int engines_model(struct machine *, struct err *);

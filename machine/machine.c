@@ -186,7 +186,7 @@ void machine_fix_events(struct machine *m, uint64_t seed)
 
 static int make_core(struct machine *m, struct err *e)
 {
-	m->parallel = engines_need_threads(m);
+	m->parallel = (m->config.cpus > 1 && !m->config.deterministic) || engines_run_free(m);
 	m->env = (struct dev_env){
 		.mem = mem_new(),
 		.bus = bus_new(),

@@ -405,9 +405,21 @@ static void an_engine_has_to_fit(void **state)
 	assert_said(
 	    r, "engine fake takes no memory but its own, so it has to be named at the start");
 	fake.any_ram = true;
-	fake.exact = false;
+	fake.runs_free = true;
 	assert_int_equal(move_to(m, &fake, &r->e), -ENOTSUP);
-	assert_said(r, "engine fake does not count instructions");
+	assert_said(r, "engine fake counts no instructions");
+	machine_free(m);
+	/* One CPU has no thread of its own, unless it was thought of. */
+	set(r, "deterministic", "no");
+	m = make_or_fail(r, ev, NULL);
+	assert_int_equal(move_to(m, &fake, &r->e), -ENOTSUP);
+	assert_said(
+	    r, "engine fake needs a thread for each CPU, so it has to be named at the start");
+	machine_free(m);
+	r->c.cpus = 2;
+	m = make_or_fail(r, ev, NULL);
+	assert_int_equal(move_to(m, &fake, &r->e), 0);
+	assert_int_equal(move_to(m, engine_find("soft"), &r->e), 0);
 	machine_free(m);
 	events_free(ev);
 	rig_free(r);
