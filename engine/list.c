@@ -41,7 +41,7 @@ static int read_auto(struct engine_list *l, const struct cpu_class *cpu, bool co
 	}
 	if (!best)
 		return err_set(e, ENOTSUP, "no engine runs %s here: %.200s", cpu->name, all.text);
-	l->class[l->n++] = best;
+	l->engine[l->n++] = best;
 	return 0;
 }
 
@@ -59,7 +59,7 @@ static const struct engine_class *next_class(const char **text)
 static bool has(const struct engine_list *l, const struct engine_class *c)
 {
 	for (unsigned i = 0; i < l->n; i++)
-		if (l->class[i] == c)
+		if (l->engine[i] == c)
 			return true;
 	return false;
 }
@@ -81,7 +81,7 @@ static int read_names(struct engine_list *l, const char *text, struct err *e)
 		if (l->n == ENGINE_LIST)
 			return err_set(e, EINVAL, "engine \"%.60s\": up to %d can be named", text,
 			    ENGINE_LIST);
-		l->class[l->n++] = c;
+		l->engine[l->n++] = c;
 		if (!*at++)
 			return 0;
 	}
@@ -101,8 +101,8 @@ int engine_list_read(struct engine_list *l, const char *text, const struct cpu_c
 	if (rc < 0)
 		return rc;
 	for (unsigned i = 0; i < named.n; i++)
-		if (!cpu || !engine_can(named.class[i], cpu, counts, &why))
-			l->class[l->n++] = named.class[i];
+		if (!cpu || !engine_can(named.engine[i], cpu, counts, &why))
+			l->engine[l->n++] = named.engine[i];
 		else
 			add_reason(&l->skipped, &why);
 	return l->n ? 0 : err_set(e, ENOTSUP, "%s", l->skipped.text);

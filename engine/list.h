@@ -8,7 +8,7 @@
 enum { ENGINE_LIST = 4 };
 
 struct engine_list {
-	const struct engine_class *class[ENGINE_LIST]; /* the first one runs it */
+	const struct engine_class *engine[ENGINE_LIST]; /* the first one runs it */
 	unsigned n;
 	struct err skipped; /* of several: "kvm: why it cannot", or "" */
 };

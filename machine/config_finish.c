@@ -209,5 +209,5 @@ int config_choose_engine(struct config *c, struct err *e)
 
 	if (rc)
 		return rc;
-	return strcmp(c->engine, "auto") ? 0 : config_set(c, "engine", l.class[0] -> name, e);
+	return strcmp(c->engine, "auto") ? 0 : config_set(c, "engine", l.engine[0]->name, e);
 }

@@ -124,8 +124,8 @@ int engines_find(struct machine *m, struct err *e)
 	if (rc < 0)
 		return rc;
 	for (; m->nengines < l.n; m->nengines++)
-		m->engines[m->nengines].class = l.class[m->nengines];
-	m->engine_class = l.class[0];
+		m->engines[m->nengines].class = l.engine[m->nengines];
+	m->engine_class = l.engine[0];
 	if (l.skipped.text[0])
 		log_info(m->host.log, "%s; %s does", l.skipped.text, m->engine_class->name);
 	rc = find_later(m, e);
@@ -248,6 +248,6 @@ void engines_print(const struct machine *m, struct buf *b)
 	if (engine_list_read(&l, m->config.engine, NULL, false, NULL) < 0)
 		return;
 	for (unsigned i = 0; i < l.n && l.n > 1; i++)
-		if (l.class[i] != m->engine_class)
-			buf_printf(b, "+%s", l.class[i] -> name);
+		if (l.engine[i] != m->engine_class)
+			buf_printf(b, "+%s", l.engine[i]->name);
 }

@@ -15,14 +15,14 @@ static void names_are_taken_in_their_order(void **state)
 	(void)state;
 	assert_int_equal(engine_list_read(&l, "interp", cpu, true, &e), 0);
 	assert_int_equal(l.n, 1);
-	assert_string_equal(l.class[0] -> name, "interp");
+	assert_string_equal(l.engine[0]->name, "interp");
 	assert_int_equal(engine_list_read(&l, "interp+soft", cpu, true, &e), 0);
 	assert_int_equal(l.n, 2);
-	assert_string_equal(l.class[0] -> name, "interp");
-	assert_string_equal(l.class[1] -> name, "soft");
+	assert_string_equal(l.engine[0]->name, "interp");
+	assert_string_equal(l.engine[1]->name, "soft");
 	assert_string_equal(l.skipped.text, "");
 	assert_int_equal(engine_list_read(&l, "soft", NULL, false, NULL), 0);
-	assert_string_equal(l.class[0] -> name, "soft");
+	assert_string_equal(l.engine[0]->name, "soft");
 }
 
 static void auto_is_the_best_that_counts(void **state)
@@ -34,7 +34,7 @@ static void auto_is_the_best_that_counts(void **state)
 	(void)state;
 	assert_int_equal(engine_list_read(&l, "auto", cpu_find("riscv64"), true, &e), 0);
 	assert_int_equal(l.n, 1);
-	best = l.class[0];
+	best = l.engine[0];
 	assert_false(best->runs_free);
 	for (const struct engine_class *const *c = engine_classes; *c; c++)
 		if (!engine_can(*c, cpu_find("riscv64"), true, &e))
