@@ -21,10 +21,10 @@ prepare() {
 	(cd "$tmp/root" && find . | cpio -o -H newc -R 0:0 --quiet) | gzip -1n | cat "$guest_dir/initrd.gz" - >"$tmp/initrd"
 }
 
-# wait_for PATTERN: in the guest's output, for a few minutes.
+# wait_for PATTERN [FILE]: in the guest's output, for a few minutes.
 wait_for() {
 	for i in $(seq 2400); do
-		grep -Eaq -- "$1" "$tmp/out" && return 0
+		grep -Eaq -- "$1" "${2:-$tmp/out}" 2>/dev/null && return 0
 		kill -0 $pid 2>/dev/null || return 1
 		sleep 0.1
 	done
@@ -33,19 +33,34 @@ wait_for() {
 
 last_round() { sed -nE 's/^ROUND ([0-9]+).*/\1/p' "$tmp/out" | tail -n 1; }
 
-# start CPUS OPTIONS...: $pid, with the program running; what is written to descriptor 3 is typed.
-start() {
-	cpus=$1
-	shift
+# begin COMMAND OPTIONS...: $pid, with the program running; what is written to descriptor 3 is typed.
+begin() {
 	rm -f "$tmp/in"
 	mkfifo "$tmp/in"
 	: >"$tmp/out"
-	$LODGE run -q -c "$cpus" -m 256M --timeout 3000s --ctl "$ctl" "$@" -k "$guest_dir/vmlinux" -i "$tmp/initrd" \
-		-p "console=ttyS0 panic=-1 lodge.run=/watch_$cpus;_dmesg" <"$tmp/in" >"$tmp/out" 2>"$tmp/err" &
+	$LODGE "$@" -q --timeout 3000s --ctl "$ctl" -C stdio <"$tmp/in" >"$tmp/out" 2>"$tmp/err" &
 	pid=$!
 	exec 3>"$tmp/in"
 	wait_for '^ROUND '
 	ok $? "$name: the guest works"
+}
+
+# start CPUS OPTIONS...
+start() {
+	cpus=$1
+	shift
+	begin run -c "$cpus" -m 256M "$@" -k "$guest_dir/vmlinux" -i "$tmp/initrd" \
+		-p "console=ttyS0 panic=-1 lodge.run=/watch_$cpus;_dmesg"
+}
+
+# It is told to end, and does.
+end() {
+	echo enough >&3
+	wait_for 'GUEST-DONE' || :
+	exec 3>&-
+	wait $pid
+	is $? 0 "$name: the guest hears the console, and powers off"
+	has "$tmp/out" '^ROUNDS ALL RIGHT' "$name: no sum was wrong, and no clock went back"
 }
 
 # move ENGINE: there, and the guest has stood still for so many microseconds.
@@ -73,12 +88,7 @@ watched() {
 	start "$n" -E "$from+$to" "$@"
 	there_and_back
 	last=$(last_round)
-	echo enough >&3
-	wait_for 'GUEST-DONE' || :
-	exec 3>&-
-	wait $pid
-	is $? 0 "$name: the guest hears the console, and powers off"
-	has "$tmp/out" '^ROUNDS ALL RIGHT' "$name: no sum was wrong, and no clock went back"
+	end
 	now=$(sed -nE 's/^ROUNDS [A-Z ]+ ([0-9]+).*/\1/p' "$tmp/out")
 	[ "${now:-0}" -gt "${last:-0}" ]
 	ok $? "$name: it worked on to the end"
@@ -101,15 +111,53 @@ else
 	skip "riscv64" "no riscv64-linux-gnu-gcc here"
 fi
 
+# Snapshots and copies of a machine that moves all the time are machines as any other.
+moves_on_and_on() {
+	while :; do
+		$LODGE engine "$ctl" interp 2>/dev/null
+		$LODGE engine "$ctl" soft 2>/dev/null
+	done
+}
+
+others() {
+	name="$1, snapshots and copies"
+	start 2 -E soft+interp -o sandbox=off
+	moves_on_and_on &
+	mover=$!
+	timeout 120 "$LODGE" snapshot -l "$ctl" "$tmp/snap" 2>"$tmp/why"
+	ok $? "$name: one is saved while it moves" || sed 's/^/# /' "$tmp/why"
+	timeout 60 "$LODGE" fork -C "file:$tmp/copy" "$ctl" copy1 2>"$tmp/why"
+	ok $? "$name: one is copied while it moves" || sed 's/^/# /' "$tmp/why"
+	kill $mover
+	wait $mover 2>/dev/null
+	wait_for '^ROUND ' "$tmp/copy"
+	ok $? "$name: the copy goes on"
+	: >"$tmp/copied"
+	for engine in interp soft interp; do
+		timeout 60 "$LODGE" engine copy1 $engine 2>"$tmp/why" && "$LODGE" engine copy1 >>"$tmp/copied"
+	done
+	is "$(tr '\n' ' ' <"$tmp/copied")" "interp soft interp " "$name: and moves"
+	n=$(grep -c '^ROUND ' "$tmp/copy")
+	for i in $(seq 600); do [ "$(grep -c '^ROUND ' "$tmp/copy")" -gt $((n + 1)) ] && break; sleep 0.1; done
+	ok "$(grep -c WRONG "$tmp/copy")" "$name: with nothing wrong"
+	$LODGE monitor copy1 quit >/dev/null 2>&1
+	end
+	begin restore "$tmp/snap"
+	end
+}
+if prepare riscv64 riscv64-linux-gnu-gcc; then others riscv64; else skip "snapshots and copies" "no compiler here"; fi
+
 # What cannot be done is said, and the guest goes on.
 if prepare riscv64 riscv64-linux-gnu-gcc; then
 	name="what cannot be done"
 	start 1 -E interp
 	what="an engine that there is none of" refused 'there is no such engine' engine "$ctl" kqemu
-	echo enough >&3
-	wait_for 'GUEST-DONE' || :
-	exec 3>&-
-	wait $pid
-	is $? 0 "$name: the guest goes on"
+	if "$LODGE" status "$ctl" | grep -q '^sandbox *on'; then
+		timeout 60 "$LODGE" engine "$ctl" soft 2>"$tmp/why"
+		is $? 2 "$name: an engine that the sandbox is in the way of"
+		has "$tmp/why" 'is named at the start has what it needs: engine=interp\+soft' "$name: it is said"
+		is "$("$LODGE" engine "$ctl")" interp "$name: it stays where it was"
+	fi
+	end
 fi
 finish
