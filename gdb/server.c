@@ -281,10 +281,20 @@ static void on_debugger(void *arg, unsigned events)
 	flush(g);
 }
 
+/* Who comes back may be here before we have seen that he has gone. */
+static void drop_dead(struct gdb *g)
+{
+	char byte;
+
+	if (g->fd >= 0 && recv(g->fd, &byte, 1, MSG_PEEK) == 0)
+		hang_up(g);
+}
+
 static void greet(struct gdb *g, int fd)
 {
 	const int yes = 1;
 
+	drop_dead(g);
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
 	fcntl(fd, F_SETFD, FD_CLOEXEC);
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
