@@ -176,30 +176,28 @@ static bool ends(const struct machine *m, enum power power, enum machine_end *en
 	return m->config.no_reboot;
 }
 
+/* With the lock: something that is done while no CPU runs. */
+static bool is_asked(struct machine *m)
+{
+	return rest_is_asked(m) || move_is_asked(m) || clone_is_asked(m) || hotplug_is_asked(m);
+}
+
 /* Until it is resumed, or something else is asked for. */
 static void wait_while_paused(struct machine *m)
 {
-	if (!machine_is_paused(m))
+	if (!machine_is_paused(m)) {
+		clock_resume(m->env.clock);
 		return;
+	}
 	clock_pause(m->env.clock);
 	machine_drain(m);
 	mutex_lock(&m->lock);
-	while (m->pause && !m->stop && !m->request.made && !rest_is_asked(m) && !move_is_asked(m) &&
-	       !clone_is_asked(m) && !hotplug_is_asked(m))
+	while (m->pause && !m->stop && !m->request.made && !is_asked(m))
 		cond_wait(&m->wake, &m->lock);
 	mutex_unlock(&m->lock);
-	clock_resume(m->env.clock);
-}
-
-/* What was asked for while something else was attended to must not wait for the next request. */
-static bool is_asked(struct machine *m)
-{
-	bool asked;
-
-	mutex_lock(&m->lock);
-	asked = m->pause || rest_is_asked(m) || move_is_asked(m) || clone_is_asked(m);
-	mutex_unlock(&m->lock);
-	return asked || hotplug_is_asked(m);
+	/* What is done meanwhile takes no time of the guest's. */
+	if (!machine_is_paused(m))
+		clock_resume(m->env.clock);
 }
 
 static int do_request(struct machine *m, enum machine_end *end, unsigned *code, struct err *e)
@@ -231,6 +229,17 @@ static int do_request(struct machine *m, enum machine_end *end, unsigned *code, 
 	return reboot(m, e);
 }
 
+/* Whether CPUs may not run yet. */
+static bool must_stand(struct machine *m)
+{
+	bool stand;
+
+	mutex_lock(&m->lock);
+	stand = m->pause || is_asked(m);
+	mutex_unlock(&m->lock);
+	return stand;
+}
+
 int machine_attend(struct machine *m, enum machine_end *end, unsigned *code, struct err *e)
 {
 	int rc;
@@ -245,7 +254,8 @@ int machine_attend(struct machine *m, enum machine_end *end, unsigned *code, str
 		}
 		wait_while_paused(m);
 		rc = do_request(m, end, code, e);
-	} while (!rc && is_asked(m));
+		/* What was asked for since then must not wait for the next request. */
+	} while (!rc && must_stand(m));
 	return rc;
 }
 
