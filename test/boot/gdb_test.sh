@@ -39,7 +39,7 @@ end() {
 
 # debug COMMANDS: gdb does them; what it says is in $tmp/gdb.
 debug() {
-	echo "$1" >"$tmp/script"
+	printf '%s\n' "$1" >"$tmp/script"
 	timeout 120 gdb-multiarch -nx -batch -ex 'set pagination off' -ex 'set width 0' -ex 'set confirm off' \
 		-x "$tmp/script" >"$tmp/gdb" 2>&1 </dev/null
 }
@@ -117,7 +117,7 @@ detach"
 	kill -0 $machine 2>/dev/null
 	ok $? "$arch: and the guest goes on"
 
-	echo "$load
+	printf '%s\n' "$load
 info threads
 x/2i \$pc
 detach" >"$tmp/script"
@@ -132,7 +132,7 @@ detach"
 	has "$tmp/gdb" "^(pc|rip) " "$arch: at one more place, lodge debug --listen"
 
 	# What it does when a person presses Ctrl-C.
-	echo "$load
+	printf '%s\n' "$load
 target remote $tmp/gdb.sock
 continue
 echo STOPPED\\n

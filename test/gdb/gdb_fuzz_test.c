@@ -10,12 +10,12 @@
 
 /* What packets are made of: whole ones, which are changed a little. */
 static const char *const seeds[] = { "?", "g", "p20", "p10", "P0a=1100000000000000",
-	"P10=3412000000000000", "m80000000,40", "mf0000,40", "x80000000,10", "M80000100,4:01020304",
-	"M8000,4:01020304", "X80000100,2:ab", "Z0,80000008,4", "Z0,f009f,1", "Z1,8000000c,2",
-	"Z2,80000100,8", "Z2,8000,8", "Z3,80000100,4", "Z4,8000,1", "z0,80000008,4", "z2,8000,8",
-	"Z0,80000008,4;X3,220127", "Z0,f009f,1;X5,2601002027X2,2227", "vCont;c", "vCont;s:p1.1",
-	"vCont;s:1;c", "vCont;r80000008,80000018:1", "vCont;rf009f,f00b0:1;c", "vCont;t", "vCont?",
-	"c", "s", "C05", "S05;80000008", "D", "D;1", "R00", "!", "vAttach;1", "vRun;", "Hgp1.1",
+	"P10=3412000000000000", "m80000000,40", "mf0000,40", "x80000000,10", "M80000110,4:01020304",
+	"M8000,4:01020304", "X80000110,2:ab", "Z0,80000018,4", "Z0,f009f,1", "Z1,8000001c,2",
+	"Z2,80000110,8", "Z2,8000,8", "Z3,80000110,4", "Z4,8000,1", "z0,80000018,4", "z2,8000,8",
+	"Z0,80000018,4;X3,220127", "Z0,f009f,1;X5,2601002027X2,2227", "vCont;c", "vCont;s:p1.1",
+	"vCont;s:1;c", "vCont;r80000018,80000018:1", "vCont;rf009f,f00b0:1;c", "vCont;t", "vCont?",
+	"c", "s", "C05", "S05;80000018", "D", "D;1", "R00", "!", "vAttach;1", "vRun;", "Hgp1.1",
 	"Hc-1", "Hg0", "T1", "qC", "qfThreadInfo", "qsThreadInfo", "qThreadExtraInfo,p1.1",
 	"qSupported:swbreak+;hwbreak+;multiprocess+", "qAttached",
 	"qXfer:features:read:target.xml:0,fff", "qXfer:features:read:target.xml:400,10",

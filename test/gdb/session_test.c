@@ -10,8 +10,8 @@ struct guest {
 	uint64_t data;
 };
 
-static const struct guest riscv64 = { "riscv64", 32, 10, 12, 0x80000008, 0x8000000c, 0x80000010,
-	0x80000014, 0x80000100 };
+static const struct guest riscv64 = { "riscv64", 32, 10, 12, 0x80000018, 0x8000001c, 0x80000020,
+	0x80000024, 0x80000110 };
 static const struct guest x86_64 = { "x86_64", 16, 0, 5, 0xf009f, 0xf00a2, 0xf00a5, 0xf00a8,
 	0x8000 };
 
@@ -303,7 +303,11 @@ static void all_registers_are_one_packet(void **state)
 	rig_expect(r, packet("P%x=2a00000000000000", g->count), "OK");
 	assert_int_equal(rig_reg(r, g->count), 42);
 	rig_expect(r, all, "OK");
-	assert_string_equal(rig_ask(r, "g"), all + 1);
+	rig_ask(r, "g");
+	for (size_t i = 0; all[i + 1] || r->text[i]; i++)
+		if (all[i + 1] != r->text[i])
+			fail_msg("byte %zu of them was %.16s and is %.16s", i / 2, all + i + 1,
+			    r->text + i);
 	rig_expect(r, "Gzz", "E16");
 	rig_expect(r, "p1000", "E16");
 	rig_free(r);
@@ -420,5 +424,6 @@ int main(void)
 		TESTS(x86_64, "deterministic", "2"),
 	};
 
+	cmocka_set_test_filter(getenv("LODGE_TEST")); /* NULL: all */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
