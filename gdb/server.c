@@ -224,8 +224,9 @@ static void flush(struct gdb *g)
 		}
 		at += (size_t)n;
 	}
-	memmove(g->out.data, g->out.data + at, g->out.len - at);
 	g->out.len -= at;
+	if (g->out.len)
+		memmove(g->out.data, g->out.data + at, g->out.len);
 	if (g->hang_up && !g->out.len)
 		hang_up(g);
 	else
