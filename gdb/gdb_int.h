@@ -59,12 +59,11 @@ struct gdb {
 	struct gdb_reader in;
 	struct buf out;  /* to be sent */
 	struct buf last; /* the last packet, which may be asked for again */
-	bool no_ack, extended, swbreak, hwbreak, multiprocess;
+	bool no_ack, swbreak, hwbreak, multiprocess;
 	bool physical; /* addresses are */
 	bool attached;
 	bool stopped; /* it knows that the machine stands still */
-	bool drop;    /* it is to go when all is sent */
-	bool hang_up;
+	bool hang_up; /* it is to go when all is sent */
 	const struct gdb_layout *layout;
 	const struct gdb_layout *wanted; /* what the next description is of; NULL: the first */
 	bool fitting;                    /* of what the CPU does then */

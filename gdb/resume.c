@@ -15,6 +15,14 @@ enum { SIGNAL_INT = 2, SIGNAL_TRAP = 5 };
 enum { STEPS = 20000 };
 static const uint64_t OTHERS_NS = 1000000;
 
+static bool is_watched(const struct gdb *g, const struct exit *x)
+{
+	uint64_t first;
+
+	return (x->size == DEBUG_LOAD || x->size == DEBUG_STORE) && g->npoints &&
+	       debug_watches(&g->live, x->addr, 1, x->size == DEBUG_STORE, &first);
+}
+
 /* What a CPU has met while others told something: watched accesses do not come again. */
 static bool is_pending(struct gdb *g)
 {
@@ -22,8 +30,7 @@ static bool is_pending(struct gdb *g)
 
 	mutex_lock(&g->lock);
 	for (unsigned i = 0; i < g->machine->ncpus; i++) {
-		g->hit[i].set &=
-		    g->hit[i].exit.size == DEBUG_LOAD || g->hit[i].exit.size == DEBUG_STORE;
+		g->hit[i].set &= is_watched(g, &g->hit[i].exit);
 		any |= g->hit[i].set;
 	}
 	g->paused = false;

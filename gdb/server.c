@@ -307,7 +307,7 @@ static void greet(struct gdb *g, int fd)
 	}
 	g->fd = fd;
 	g->in.state = GDB_OUTSIDE;
-	g->no_ack = g->extended = g->swbreak = g->hwbreak = g->multiprocess = false;
+	g->no_ack = g->swbreak = g->hwbreak = g->multiprocess = false;
 	g->physical = g->hang_up = false;
 	g->layout = g->arch->layout;
 	g->wanted = NULL;
@@ -450,7 +450,7 @@ int gdb_start(struct gdb *g, struct err *e)
 	return 0;
 }
 
-struct guest_fd {
+struct passed {
 	struct gdb *g;
 	int fd;
 };
@@ -458,7 +458,7 @@ struct guest_fd {
 /* A socket that listens, or a connection. */
 static void take_fd(void *arg)
 {
-	struct guest_fd *f = arg;
+	struct passed *f = arg;
 	socklen_t len = sizeof(int);
 	int listens = 0;
 
@@ -472,11 +472,11 @@ static void take_fd(void *arg)
 
 int gdb_listen_fd(struct gdb *g, int fd, struct err *e)
 {
-	struct guest_fd *f = malloc(sizeof *f);
+	struct passed *f = malloc(sizeof *f);
 	int rc = f ? gdb_start(g, e) : err_set(e, ENOMEM, "gdb: no memory");
 
 	if (!rc) {
-		*f = (struct guest_fd){ g, fd };
+		*f = (struct passed){ g, fd };
 		rc = loop_post(g->loop, take_fd, f);
 	}
 	if (rc) {

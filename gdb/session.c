@@ -223,8 +223,7 @@ static void answer(struct gdb *g)
 	const char c = (char)g->in.data[0], *args = (const char *)g->in.data + (c != 0);
 
 	switch (c) {
-	case '!':
-		g->extended = true;
+	case '!': /* which R and vRun do not ask for */
 		gdb_ok(g);
 		break;
 	case '?':
