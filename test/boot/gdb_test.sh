@@ -86,8 +86,11 @@ backtrace 1
 ptype struct pt_regs
 printf \"NAME %s\\n\", (char *)((struct pt_regs *)$argument)->$name
 delete
+up
+set \$back = \$pc
+down
 finish
-echo STEPS\\n
+printf \"BACK %d\\n\", \$pc == \$back
 stepi
 stepi
 info threads
@@ -108,7 +111,7 @@ detach"
 	has "$tmp/gdb" "^#0 .* $call" "$arch: a backtrace"
 	has "$tmp/gdb" "unsigned long.* $name" "$arch: ptype of a structure"
 	has "$tmp/gdb" "^NAME /(proc/version|dev/null)" "$arch: what it is called with, in the process's memory"
-	has "$tmp/gdb" "^Run till exit" "$arch: finish"
+	has "$tmp/gdb" "^BACK 1" "$arch: finish"
 	has "$tmp/gdb" "CPU 1" "$arch: CPUs are threads"
 	is "$(grep -c '^New value = ' "$tmp/gdb")" 2 "$arch: a variable is watched"
 	has "$tmp/gdb" "^\* CPU 1: pc" "$arch: monitor commands"
