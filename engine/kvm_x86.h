@@ -15,6 +15,7 @@
 struct kvm_x86_vm {
 	struct x86_model model; /* without what the host lacks */
 	uint32_t tsc_khz;
+	bool in_qemu; /* the host's CPU is one that QEMU imitates */
 };
 
 struct kvm_x86_cpu {

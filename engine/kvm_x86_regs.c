@@ -102,6 +102,8 @@ static struct kvm_dtable table_to(const struct x86_table *t)
 	return (struct kvm_dtable){ .base = t->base, .limit = t->limit };
 }
 
+enum { TSS_BUSY = 2 }; /* of the type: SDM volume 3, 7.2.2 */
+
 static int get_seg(struct vcpu *v, struct x86_regs *r)
 {
 	const struct intc *i = kvm_x86_intc(v);
@@ -121,6 +123,7 @@ static int get_seg(struct vcpu *v, struct x86_regs *r)
 	r->seg[X86_GS] = seg_from(&k.gs);
 	r->ldtr = seg_from(&k.ldt);
 	r->tr = seg_from(&k.tr);
+	r->tr.attr |= TSS_BUSY;
 	r->gdt = table_from(&k.gdt);
 	r->idt = table_from(&k.idt);
 	r->cr0 = k.cr0;
@@ -161,6 +164,9 @@ static int set_seg(struct vcpu *v, const struct x86_regs *r)
 	};
 	int rc;
 
+	/* QEMU ends itself where a TSS that is in use is marked as that, as on real CPUs. */
+	if (kvm_x86_vm(v)->in_qemu)
+		k.tr.type &= (uint8_t)~TSS_BUSY;
 	if (i)
 		i->set_tpr(i->arg, v->id, (unsigned)r->cr8 & 15);
 	rc = kvm_ioctl(v->fd, KVM_SET_SREGS, &k);
