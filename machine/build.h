@@ -21,6 +21,7 @@
 
 struct balloon;
 struct block;
+struct debug_points;
 struct machine_debugger;
 struct display;
 struct drives;
@@ -158,6 +159,7 @@ struct machine {
 	struct machine_request request;
 	struct rest rest;
 	const struct machine_debugger *debugger; /* machine/debug.h; or NULL */
+	const struct debug_points *points;       /* that it wants to be told of; or NULL */
 	struct save save;
 	struct clone clone;
 	struct move *move;

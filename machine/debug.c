@@ -26,6 +26,7 @@ void machine_debug_attach(struct machine *m, const struct machine_debugger *d)
 
 void machine_debug_points(struct machine *m, const struct debug_points *points)
 {
+	m->points = points;
 	for (unsigned i = 0; i < m->ncpus; i++)
 		m->engine_class->vcpu_debug(m->cpu[i].vcpu, points);
 }

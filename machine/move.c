@@ -75,6 +75,8 @@ static int make_vcpus(struct machine *m, struct other *o, struct err *e)
 		if (!v)
 			return -EIO;
 		rc = copy_state(m, v, o, e);
+		if (m->points)
+			o->class->vcpu_debug(v, m->points);
 		o->vcpu[o->n++] = v;
 	}
 	return rc;
@@ -147,6 +149,16 @@ static int move(struct machine *m, struct other *o, struct err *e)
 	return rc;
 }
 
+static bool is_debugged(struct machine *m)
+{
+	bool debugged;
+
+	mutex_lock(&m->lock);
+	debugged = m->debugger;
+	mutex_unlock(&m->lock);
+	return debugged;
+}
+
 int move_to(struct machine *m, const struct engine_class *to, struct err *e)
 {
 	struct other o = { .class = to };
@@ -154,6 +166,9 @@ int move_to(struct machine *m, const struct engine_class *to, struct err *e)
 
 	if (to == m->engine_class)
 		return 0;
+	if ((m->points || is_debugged(m)) && (!to->vcpu_debug || !to->vcpu_step))
+		return err_set(e, ENOTSUP,
+		    "engine %s: it has no breakpoints, as the machine's debugger needs", to->name);
 	rc = engines_have(m, to, e);
 	if (rc < 0)
 		return rc;

@@ -5,10 +5,12 @@
 #include <limits.h>
 
 #include "core/clock.h"
+#include "core/debug.h"
 #include "core/intc.h"
 #include "core/mem.h"
 #include "cpu/riscv64/regs.h"
 #include "cpu/x86/regs.h"
+#include "machine/debug.h"
 #include "machine/engines.h"
 #include "machine/move.h"
 #include "machine/run.h"
@@ -574,6 +576,57 @@ static void a_machine_that_does_not_run_says_so(void **state)
 	rig_free(r);
 }
 
+/* Debuggers ------------------------------------------------------------------------------------ */
+
+static bool count_stops(void *arg, unsigned cpu, const struct exit *x)
+{
+	struct rig *r = arg;
+
+	assert_int_equal(cpu, 0);
+	assert_int_equal(x->size, DEBUG_BREAK);
+	r->printed++;
+	machine_stop(r->m);
+	return false;
+}
+
+static void breakpoints_go_along(void **state)
+{
+	uint64_t at;
+	const struct debug_points points = { .at = &at, .n = 1 };
+	struct seen s = { NOTHING };
+	struct engine_class fake = fake_engine(&s);
+	struct rig *r = rig_new(&runs_for_ever);
+	struct events *ev = events_new();
+	struct machine_debugger debugger = { .wants = count_stops, .arg = r };
+	struct rv_regs regs;
+	struct machine *m;
+
+	(void)state;
+	set(r, "engine", "soft");
+	r->m = m = make_or_fail(r, ev, NULL);
+	m->engine_class->vcpu_get(m->cpu[0].vcpu, RV_REGS_INT, &regs);
+	at = regs.pc + 4;
+	machine_debug_attach(m, &debugger);
+	machine_debug_points(m, &points);
+	for (int i = 0; i < 3; i++) {
+		r->printed = 0;
+		run(r, m, MACHINE_STOPPED);
+		assert_true(r->printed > 0);
+		assert_int_equal(move_to(m, engine_find(i % 2 ? "soft" : "interp"), &r->e), 0);
+	}
+	fake.vcpu_debug = NULL;
+	assert_int_equal(move_to(m, &fake, &r->e), -ENOTSUP);
+	assert_said(r, "engine fake: it has no breakpoints");
+	machine_debug_points(m, NULL);
+	machine_debug_attach(m, NULL);
+	fake.name = "fake2";
+	assert_int_equal(move_to(m, &fake, &r->e), 0);
+	assert_int_equal(move_to(m, engine_find("soft"), &r->e), 0);
+	machine_free(m);
+	events_free(ev);
+	rig_free(r);
+}
+
 /* It goes on where it was, on what it was on. */
 static void a_snapshot_knows_where_the_machine_was(void **state)
 {
@@ -615,6 +668,7 @@ int main(void)
 		cmocka_unit_test(a_busy_machine_moves),
 		cmocka_unit_test(a_paused_machine_moves_and_stays_so),
 		cmocka_unit_test(a_machine_that_does_not_run_says_so),
+		cmocka_unit_test(breakpoints_go_along),
 		cmocka_unit_test(a_snapshot_knows_where_the_machine_was),
 	};
 
