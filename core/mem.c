@@ -262,6 +262,11 @@ void mem_track(struct mem *m, bool on)
 				    &p->flags[i], (unsigned char)~MEM_CLEAN, memory_order_relaxed);
 }
 
+bool mem_tracks(const struct mem *m)
+{
+	return m->tracked;
+}
+
 void mem_dirty(struct mem *m, uint64_t gpa)
 {
 	atomic_uchar *flags = mem_flags(m, gpa);

@@ -63,6 +63,7 @@ void mem_written(struct mem *, uint64_t gpa, uint64_t len);
 /* While no CPU runs, before CPUs forget their translations: all pages of RAM become clean (or, not
  * tracked, are not any more).  A store by a CPU, and mem_written, ends that for its page. */
 void mem_track(struct mem *, bool on);
+bool mem_tracks(const struct mem *);
 /* Before a CPU stores to a clean page, or may do so without being seen. */
 void mem_dirty(struct mem *, uint64_t gpa);
 /* The engine's side of that; called on the writer's thread, for parts of pages with MEM_CODE. While

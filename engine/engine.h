@@ -56,6 +56,11 @@ struct engine_class {
 	 * NULL: the engine cannot be told of that. */
 	int (*remapped)(struct engine *);
 
+	/* Where CPUs do not look at MEM_CLEAN themselves: mem_track has begun or ended that, or the
+	 * flags are about to be looked at.  mem_dirty is told of what was written since the last
+	 * call.  Any thread; 0 or -errno. */
+	int (*track)(struct engine *);
+
 	/* In a machine that moves from engine to engine (machine/move.h) vcpus come and go, while
 	 * the engine and what it was told of memory stay: at most one engine has any.  So vcpu_new
 	 * changes nothing outside of itself, and neither does vcpu_set with what vcpu_get gave

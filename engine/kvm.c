@@ -198,10 +198,24 @@ static int remapped(struct engine *g)
 	return kvm_slots_update(g->slots);
 }
 
+static int track(struct engine *g)
+{
+	return kvm_slots_track(g->slots);
+}
+
+static int leave_vcpus(struct engine *g, struct err *e)
+{
+	int rc = kvm_slots_track(g->slots);
+
+	return rc ? err_set(e, -rc, "kvm: memory: %s", strerror(-rc)) : 0;
+}
+
 static int enter_vcpus(struct engine *g, struct err *e)
 {
 	int rc = kvm_slots_update(g->slots);
 
+	if (!rc)
+		rc = kvm_slots_track(g->slots);
 	return rc ? err_set(e, -rc, "kvm: memory: %s", strerror(-rc)) : 0;
 }
 
@@ -626,11 +640,11 @@ static int vcpu_set(struct vcpu *v, unsigned groups, const void *regs)
 
 #define ENGINE                                                                                     \
 	.new = new, .free = engine_end, .ram_new = ram_new, .ram_free = ram_free, .map = map,      \
-	.any_ram = true, .remapped = remapped, .enter = enter_vcpus, .model = model,               \
-	.vcpu_new = vcpu_new, .vcpu_free = vcpu_free, .vcpu_reset = vcpu_reset,                    \
-	.vcpu_run = vcpu_run, .vcpu_kick = vcpu_kick, .vcpu_irq = vcpu_irq,                        \
-	.vcpu_fence = vcpu_fence, .vcpu_fenced = vcpu_fenced, .vcpu_retired = vcpu_retired,        \
-	.vcpu_get = vcpu_get, .vcpu_set = vcpu_set,
+	.any_ram = true, .remapped = remapped, .leave = leave_vcpus, .enter = enter_vcpus,         \
+	.track = track, .model = model, .vcpu_new = vcpu_new, .vcpu_free = vcpu_free,              \
+	.vcpu_reset = vcpu_reset, .vcpu_run = vcpu_run, .vcpu_kick = vcpu_kick,                    \
+	.vcpu_irq = vcpu_irq, .vcpu_fence = vcpu_fence, .vcpu_fenced = vcpu_fenced,                \
+	.vcpu_retired = vcpu_retired, .vcpu_get = vcpu_get, .vcpu_set = vcpu_set,
 
 #else
 

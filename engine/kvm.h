@@ -96,5 +96,7 @@ struct kvm_slots *kvm_slots_new(struct engine *, struct err *);
 void kvm_slots_free(struct kvm_slots *);
 /* Tells the kernel where memory is now; any thread.  0 or -errno. */
 int kvm_slots_update(struct kvm_slots *);
+/* engine_class.track */
+int kvm_slots_track(struct kvm_slots *);
 
 #endif

@@ -2,7 +2,7 @@
 /*
  * The guest's memory, as the kernel is told of it: RAM, but for pages that belong to devices; ROM,
  * to which stores come out; memory of devices, where the guest has put it.  Source: Linux,
- * Documentation/virt/kvm/api.rst, 4.35 (KVM_SET_USER_MEMORY_REGION).
+ * Documentation/virt/kvm/api.rst, 4.8 (KVM_GET_DIRTY_LOG), 4.35 (KVM_SET_USER_MEMORY_REGION).
  */
 #if defined(__linux__) && __has_include(<linux/kvm.h>)
 
@@ -32,6 +32,7 @@ struct kvm_slots {
 	struct engine *engine;
 	struct mutex lock;
 	struct slot now[MAX_SLOTS];
+	bool logged; /* the kernel notes what is written */
 };
 
 struct kvm_slots *kvm_slots_new(struct engine *g, struct err *e)
@@ -120,7 +121,8 @@ static int tell(struct kvm_slots *s, unsigned n, const struct slot *slot)
 {
 	struct kvm_userspace_memory_region r = {
 		.slot = n,
-		.flags = slot->readonly ? KVM_MEM_READONLY : 0,
+		.flags = (slot->readonly ? KVM_MEM_READONLY : 0) |
+			 (s->logged && !slot->readonly ? KVM_MEM_LOG_DIRTY_PAGES : 0),
 		.guest_phys_addr = slot->gpa,
 		.memory_size = slot->len,
 		.userspace_addr = (uintptr_t)slot->hva,
@@ -184,6 +186,53 @@ int kvm_slots_update(struct kvm_slots *s)
 	rc = drop_old(s, &p);
 	if (!rc)
 		rc = add_new(s, &p);
+	mutex_unlock(&s->lock);
+	return rc;
+}
+
+/* What was written ----------------------------------------------------------------------------- */
+
+static int log_writes(struct kvm_slots *s, bool on)
+{
+	int rc = 0;
+
+	s->logged = on;
+	for (unsigned i = 0; i < MAX_SLOTS && !rc; i++)
+		if (s->now[i].len && !s->now[i].readonly)
+			rc = tell(s, i, &s->now[i]);
+	return rc;
+}
+
+/* Since it was asked last. */
+static int fetch_writes(struct kvm_slots *s, unsigned n)
+{
+	const struct slot *slot = &s->now[n];
+	const uint64_t pages = slot->len / MEM_PAGE;
+	uint64_t *map = calloc((pages + 63) / 64, sizeof *map);
+	struct kvm_dirty_log log = { .slot = n, .dirty_bitmap = map };
+	int rc;
+
+	if (!map)
+		return -ENOMEM;
+	rc = kvm_ioctl(s->engine->vm, KVM_GET_DIRTY_LOG, &log);
+	for (uint64_t i = 0; i < pages && !rc; i++)
+		if (map[i / 64] >> i % 64 & 1)
+			mem_dirty(s->engine->env.mem, slot->gpa + i * MEM_PAGE);
+	free(map);
+	return rc;
+}
+
+int kvm_slots_track(struct kvm_slots *s)
+{
+	const bool on = mem_tracks(s->engine->env.mem);
+	int rc = 0;
+
+	mutex_lock(&s->lock);
+	for (unsigned i = 0; i < MAX_SLOTS && s->logged && on && !rc; i++)
+		if (s->now[i].len && !s->now[i].readonly)
+			rc = fetch_writes(s, i);
+	if (!rc && on != s->logged)
+		rc = log_writes(s, on);
 	mutex_unlock(&s->lock);
 	return rc;
 }

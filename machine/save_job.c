@@ -57,6 +57,17 @@ static void find_dirty(struct job *j)
 	}
 }
 
+/* Before flags of pages are looked at, and when that has begun or ended. */
+static int track(struct job *j)
+{
+	const struct engine_class *c = j->m->engine_class;
+	int rc = c->track ? c->track(j->m->engine) : 0;
+
+	return rc ? err_set(&j->e, -rc, "snapshot: engine %s does not say what was written: %s",
+			c->name, strerror(-rc))
+		  : 0;
+}
+
 /* From now on the first store to each page is seen. */
 static void begin_tracking(void *arg)
 {
@@ -67,14 +78,36 @@ static void begin_tracking(void *arg)
 	mem_track(m->env.mem, true);
 	for (unsigned i = 0; i < m->ncpus; i++)
 		m->engine_class->vcpu_fence(m->cpu[i].vcpu, false);
-	j->rc = 0;
+	j->rc = track(j);
 	j->stood_ns += os_clock_ns() - began;
+}
+
+static void fetch_written(void *arg)
+{
+	struct job *j = arg;
+
+	j->rc = track(j);
+}
+
+static void end_tracking(void *arg)
+{
+	struct job *j = arg;
+	const struct err e = j->e; /* what went wrong before is what counts */
+
+	mem_track(j->m->env.mem, false);
+	j->rc = track(j);
+	j->e = e;
 }
 
 static void next_pass(void *arg)
 {
-	find_dirty(arg);
-	begin_tracking(arg);
+	struct job *j = arg;
+
+	j->rc = track(j);
+	if (j->rc)
+		return;
+	find_dirty(j);
+	begin_tracking(j);
 }
 
 /* All that is left. */
@@ -83,9 +116,11 @@ static void finish_ram(void *arg)
 	struct job *j = arg;
 	const uint64_t began = os_clock_ns();
 
-	if (j->dirty)
+	j->rc = j->dirty ? track(j) : 0;
+	if (j->dirty && !j->rc)
 		find_dirty(j);
-	j->rc = save_state(j->m, &j->state, &j->e);
+	if (!j->rc)
+		j->rc = save_state(j->m, &j->state, &j->e);
 	if (!j->rc)
 		j->rc = snapshot_write_ram(j->writer, j->dirty, &j->e);
 	j->stood_ns += os_clock_ns() - began;
@@ -131,6 +166,8 @@ static int write_live(struct job *j)
 	if (!rc)
 		rc = snapshot_write_ram(j->writer, NULL, &j->e);
 	for (unsigned pass = 0; !rc && pass < LIVE_PASSES; pass++) {
+		if (j->m->engine_class->track && (rc = rest(j, fetch_written)))
+			break;
 		pages = count_pages(j);
 		if (pages <= LIVE_REST / MEM_PAGE || pages >= last)
 			break;
@@ -152,7 +189,9 @@ static int write_all(struct job *j)
 		rc = write_live(j);
 	if (!rc)
 		rc = rest(j, finish_ram);
-	if (s->live)
+	if (s->live && j->m->engine_class->track)
+		rest(j, end_tracking);
+	else if (s->live)
 		mem_track(j->m->env.mem, false);
 	return rc ? rc : snapshot_finish(j->writer, &j->state, &j->e);
 }
