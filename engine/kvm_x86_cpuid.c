@@ -19,21 +19,23 @@
 
 enum { ENTRIES = 256 };
 
-struct cpuid {
-	struct kvm_cpuid2 head;
-	struct kvm_cpuid_entry2 entry[ENTRIES];
-};
-
-static struct cpuid *supported(int kvm, struct err *e)
+static struct kvm_cpuid2 *cpuid_new(void)
 {
-	struct cpuid *c = calloc(1, sizeof *c);
+	struct kvm_cpuid2 *c = calloc(1, sizeof *c + ENTRIES * sizeof c->entries[0]);
+
+	return c;
+}
+
+static struct kvm_cpuid2 *supported(int kvm, struct err *e)
+{
+	struct kvm_cpuid2 *c = cpuid_new();
 	int rc;
 
 	if (!c) {
 		err_set(e, ENOMEM, "kvm: no memory for the engine");
 		return NULL;
 	}
-	c->head.nent = ENTRIES;
+	c->nent = ENTRIES;
 	rc = kvm_ioctl(kvm, KVM_GET_SUPPORTED_CPUID, c);
 	if (rc < 0) {
 		err_set(e, -rc, "kvm: what the host's CPU can do: %s", strerror(-rc));
@@ -43,11 +45,11 @@ static struct cpuid *supported(int kvm, struct err *e)
 	return c;
 }
 
-static const struct kvm_cpuid_entry2 *find(const struct cpuid *c, uint32_t leaf, uint32_t sub)
+static const struct kvm_cpuid_entry2 *find(const struct kvm_cpuid2 *c, uint32_t leaf, uint32_t sub)
 {
-	for (uint32_t i = 0; i < c->head.nent; i++)
-		if (c->entry[i].function == leaf && c->entry[i].index == sub)
-			return &c->entry[i];
+	for (uint32_t i = 0; i < c->nent; i++)
+		if (c->entries[i].function == leaf && c->entries[i].index == sub)
+			return &c->entries[i];
 	return NULL;
 }
 
@@ -80,7 +82,7 @@ static uint32_t ours(enum x86_feature_word w)
 	return 0;
 }
 
-static void limit(const struct cpuid *c, struct x86_model *m)
+static void limit(const struct kvm_cpuid2 *c, struct x86_model *m)
 {
 	const struct kvm_cpuid_entry2 *e;
 
@@ -99,7 +101,7 @@ static void limit(const struct cpuid *c, struct x86_model *m)
 
 int kvm_x86_limit(int kvm, struct x86_model *m, struct err *e)
 {
-	struct cpuid *c = supported(kvm, e);
+	struct kvm_cpuid2 *c = supported(kvm, e);
 
 	if (!c)
 		return -EIO;
@@ -131,14 +133,15 @@ int kvm_x86_model(int kvm, const char *wanted, struct buf *can, struct err *e)
 
 /* Telling the kernel --------------------------------------------------------------------------- */
 
-static void add(struct cpuid *to, const struct x86_cpuid *c, uint32_t leaf, uint32_t sub, bool subs)
+static void add(
+    struct kvm_cpuid2 *to, const struct x86_cpuid *c, uint32_t leaf, uint32_t sub, bool subs)
 {
-	struct kvm_cpuid_entry2 *e = &to->entry[to->head.nent];
+	struct kvm_cpuid_entry2 *e = &to->entries[to->nent];
 	uint32_t out[4];
 
-	if (to->head.nent == ENTRIES)
+	if (to->nent == ENTRIES)
 		return;
-	to->head.nent++;
+	to->nent++;
 	x86_cpuid_leaf(c, leaf, sub, out);
 	*e = (struct kvm_cpuid_entry2){ .function = leaf,
 		.index = sub,
@@ -149,7 +152,7 @@ static void add(struct cpuid *to, const struct x86_cpuid *c, uint32_t leaf, uint
 		.edx = out[3] };
 }
 
-static void add_basic(struct cpuid *to, const struct x86_cpuid *c)
+static void add_basic(struct kvm_cpuid2 *to, const struct x86_cpuid *c)
 {
 	static const struct {
 		uint32_t leaf, subs;
@@ -181,7 +184,7 @@ int kvm_x86_tell_cpuid(struct vcpu *v)
 		.code64 = true,
 		.apic = kvm_x86_intc(v),
 	};
-	struct cpuid *to = calloc(1, sizeof *to);
+	struct kvm_cpuid2 *to = cpuid_new();
 	int rc;
 
 	if (!to)

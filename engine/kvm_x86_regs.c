@@ -236,27 +236,29 @@ static const struct msr {
 
 enum { MSR_MTRR_VAR = 0x200 };
 
+/* One entry, behind its head. */
+union one_msr {
+	struct kvm_msrs m;
+	uint64_t room[(sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)) / 8];
+};
+
 bool kvm_x86_get_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry;
-	} m = { .head.nmsrs = 1, .entry.index = msr };
+	union one_msr one = { .m.nmsrs = 1 };
 
-	if (kvm_ioctl(v->fd, KVM_GET_MSRS, &m) != 1)
+	one.m.entries[0] = (struct kvm_msr_entry){ .index = msr };
+	if (kvm_ioctl(v->fd, KVM_GET_MSRS, &one) != 1)
 		return false;
-	*val = m.entry.data;
+	*val = one.m.entries[0].data;
 	return true;
 }
 
 bool kvm_x86_set_msr(struct vcpu *v, uint32_t msr, uint64_t val)
 {
-	struct {
-		struct kvm_msrs head;
-		struct kvm_msr_entry entry;
-	} m = { .head.nmsrs = 1, .entry = { .index = msr, .data = val } };
+	union one_msr one = { .m.nmsrs = 1 };
 
-	return kvm_ioctl(v->fd, KVM_SET_MSRS, &m) == 1;
+	one.m.entries[0] = (struct kvm_msr_entry){ .index = msr, .data = val };
+	return kvm_ioctl(v->fd, KVM_SET_MSRS, &one) == 1;
 }
 
 static uint64_t *field(struct x86_regs *r, uint16_t offset)
