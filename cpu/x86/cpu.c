@@ -152,10 +152,8 @@ static uint64_t retired(struct cpu *cpu)
 
 /* State ---------------------------------------------------------------------------------------- */
 
-static void get_msrs(struct x86 *s, struct x86_regs *r)
+static void get_msrs(const struct x86 *s, struct x86_regs *r)
 {
-	const struct intc *c = x86_intc(s);
-
 	r->star = s->star;
 	r->lstar = s->lstar;
 	r->cstar = s->cstar;
@@ -173,15 +171,10 @@ static void get_msrs(struct x86 *s, struct x86_regs *r)
 	r->mtrr_def = s->mtrr_def;
 	memcpy(r->mtrr_fixed, s->mtrr_fixed, sizeof r->mtrr_fixed);
 	memcpy(r->mtrr_var, s->mtrr_var, sizeof r->mtrr_var);
-	r->apic_base = 0;
-	if (c)
-		c->read_msr(c->arg, s->id, MSR_APIC_BASE, &r->apic_base);
 }
 
 static void set_msrs(struct x86 *s, const struct x86_regs *r)
 {
-	const struct intc *c = x86_intc(s);
-
 	s->star = r->star;
 	s->lstar = r->lstar;
 	s->cstar = r->cstar;
@@ -199,9 +192,6 @@ static void set_msrs(struct x86 *s, const struct x86_regs *r)
 	s->mtrr_def = r->mtrr_def;
 	memcpy(s->mtrr_fixed, r->mtrr_fixed, sizeof s->mtrr_fixed);
 	memcpy(s->mtrr_var, r->mtrr_var, sizeof s->mtrr_var);
-	if (c)
-		x86_write_msr(s, MSR_APIC_BASE, r->apic_base);
-	x86_apic_moved(s);
 }
 
 static void get_fp(const struct x86 *s, struct x86_regs *r)
@@ -242,10 +232,8 @@ static void set_fp(struct x86 *s, const struct x86_regs *r)
 	memcpy(s->v, r->v, sizeof r->v);
 }
 
-static void get_segs(struct x86 *s, struct x86_regs *r)
+static void get_segs(const struct x86 *s, struct x86_regs *r)
 {
-	const struct intc *c = x86_intc(s);
-
 	memcpy(r->seg, s->seg, sizeof r->seg);
 	r->ldtr = s->ldtr;
 	r->tr = s->tr;
@@ -255,7 +243,6 @@ static void get_segs(struct x86 *s, struct x86_regs *r)
 	r->cr2 = s->cr2;
 	r->cr3 = s->cr3;
 	r->cr4 = s->cr4;
-	r->cr8 = c ? c->get_tpr(c->arg, s->id) : 0;
 	r->efer = s->efer;
 	r->xcr0 = s->xcr0;
 	memcpy(r->pdpte, s->pdpte, sizeof r->pdpte);
@@ -263,8 +250,6 @@ static void get_segs(struct x86 *s, struct x86_regs *r)
 
 static void set_segs(struct x86 *s, const struct x86_regs *r)
 {
-	const struct intc *c = x86_intc(s);
-
 	memcpy(s->seg, r->seg, sizeof s->seg);
 	s->ldtr = r->ldtr;
 	s->tr = r->tr;
@@ -274,8 +259,6 @@ static void set_segs(struct x86 *s, const struct x86_regs *r)
 	s->cr2 = r->cr2;
 	s->cr3 = r->cr3;
 	s->cr4 = r->cr4;
-	if (c)
-		c->set_tpr(c->arg, s->id, (unsigned)r->cr8 & 15);
 	s->efer = r->efer;
 	s->xcr0 = r->xcr0;
 	memcpy(s->pdpte, r->pdpte, sizeof s->pdpte);
@@ -362,15 +345,34 @@ void x86_set_regs(struct x86 *s, unsigned groups, const struct x86_regs *r)
 	s->look = true;
 }
 
+/* With what its local APIC has of it. */
 static int get(struct cpu *cpu, unsigned groups, void *regs)
 {
-	x86_get_regs(x86_of(cpu), groups, regs);
+	struct x86 *s = x86_of(cpu);
+	const struct intc *c = x86_intc(s);
+	struct x86_regs *r = regs;
+
+	x86_get_regs(s, groups, r);
+	if (groups & X86_REGS_SEG)
+		r->cr8 = c ? c->get_tpr(c->arg, s->id) : 0;
+	if (groups & X86_REGS_MSR)
+		r->apic_base = 0;
+	if (groups & X86_REGS_MSR && c)
+		c->read_msr(c->arg, s->id, MSR_APIC_BASE, &r->apic_base);
 	return 0;
 }
 
 static int set(struct cpu *cpu, unsigned groups, const void *regs)
 {
-	x86_set_regs(x86_of(cpu), groups, regs);
+	struct x86 *s = x86_of(cpu);
+	const struct intc *c = x86_intc(s);
+	const struct x86_regs *r = regs;
+
+	x86_set_regs(s, groups, r);
+	if (groups & X86_REGS_SEG && c)
+		c->set_tpr(c->arg, s->id, (unsigned)r->cr8 & 15);
+	if (groups & X86_REGS_MSR && c)
+		x86_write_msr(s, MSR_APIC_BASE, r->apic_base);
 	return 0;
 }
 

@@ -416,16 +416,12 @@ void x86_init(struct x86 *s)
 
 void x86_reset(struct x86 *s)
 {
-	const struct intc *c = x86_intc(s);
 	struct x86_regs r;
 
 	atomic_store(&s->lines, atomic_load(&s->lines) & 1u << INTC_INTR);
 	x86_regs_reset(&r, x86_signature(s), s->id == 0);
-	if (c) { /* a device of its own, which others reset */
-		r.cr8 = c->get_tpr(c->arg, s->id);
-		c->read_msr(c->arg, s->id, MSR_APIC_BASE, &r.apic_base);
-	}
 	x86_set_regs(s, X86_REGS_ALL, &r);
+	x86_apic_moved(s);
 	s->external = 0;
 	s->step_over = false;
 	x86_forget_answers(s);

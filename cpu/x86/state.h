@@ -443,7 +443,7 @@ void x86_reset(struct x86 *);
  * beside one that is in use, to take over from it. */
 void x86_init(struct x86 *);
 void x86_startup(struct x86 *, uint8_t vector); /* SIPI */
-/* cpu.c: groups X86_REGS_x. */
+/* cpu.c: groups X86_REGS_x; but for CR8 and IA32_APIC_BASE, which are the local APIC's. */
 void x86_get_regs(struct x86 *, unsigned groups, struct x86_regs *);
 void x86_set_regs(struct x86 *, unsigned groups, const struct x86_regs *);
 /* For RDRAND and RDSEED, by way of core/event.h. */

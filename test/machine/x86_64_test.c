@@ -393,7 +393,7 @@ static void firmware_lies_below_4_gib_and_below_1_mib(void **state)
 	assert_true(bus_write(r->m.env.bus, 0xfffffff0, 0, 8));
 	assert_true(bus_read(r->m.env.bus, 0xfffffff0, &val, 8));
 	assert_int_equal(val, 0xea);
-	assert_true(*mem_flags(r->m.env.mem, 0xfffffff0) & MEM_IO);
+	assert_true(*mem_flags(r->m.env.mem, 0xfffffff0) & MEM_NO_WRITE);
 	assert_int_equal(r->m.cpu[0].vcpu->regs.rip, 0xfff0); /* as after reset */
 	/* CMOS has the size of memory above 16 MiB, in 64 KiB. */
 	assert_true(bus_write(r->m.env.ports, 0x70, 0x35, 1));
