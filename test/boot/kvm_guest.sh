@@ -27,9 +27,10 @@ boot() {
 	ok $? "$name: reads its disk"
 	[ "$(dd if=/tmp/disk bs=1M skip=2 2>/dev/null | md5sum | cut -c 1-32)" = "$sum" ]
 	ok $? "$name: writes its disk"
-	grep -qiE "^\[.*(bug:|warn|oops|stall)" /tmp/out
-	[ $? -ne 0 ]
-	ok $? "$name: the kernel complains of nothing"
+	[ -n "${KVM_SHORT:-}" ] || { # on a busy host it may complain of that
+		! grep -qiE "^\[.*(bug:|warn|oops|stall)" /tmp/out
+		ok $? "$name: the kernel complains of nothing"
+	}
 	[ $bad -eq 0 ] || { echo "# exit status $rc"; tail -n 30 /tmp/err /tmp/out | sed 's/^/# /'; }
 }
 
