@@ -70,7 +70,9 @@ if wants unit; then
 fi
 if wants boot; then
 	for t in $(find test -name '*_test.sh' | LC_ALL=C sort); do
-		run "${t%.sh}" env LODGE="$PWD/build/lodge" build/test/no_wx /bin/sh "$t"
+		no_wx=build/test/no_wx
+		[ $t != test/boot/kvm_test.sh ] || no_wx= # QEMU compiles to memory that it may write, too
+		run "${t%.sh}" env LODGE="$PWD/build/lodge" $no_wx /bin/sh "$t"
 	done
 fi
 if wants matrix; then
