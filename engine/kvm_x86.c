@@ -259,16 +259,18 @@ static int look_at_lines(struct vcpu *v)
 	struct kvm_x86_cpu *c = kvm_x86_cpu(v);
 	const struct intc *i = kvm_x86_intc(v);
 	struct kvm_interrupt in;
+	bool nmi = false;
 	int vector, rc = 0;
 
 	v->run->request_interrupt_window = 0;
 	if (take_line(v, INTC_NMI)) { /* the kernel holds it back while it is masked */
 		c->halted = false;
+		nmi = true;
 		rc = kvm_ioctl(v->fd, KVM_NMI, NULL);
 	}
 	if (rc || !i || !(atomic_load(&v->lines) >> INTC_INTR & 1))
 		return rc;
-	if (!is_open(v)) {
+	if (nmi || !is_open(v)) { /* the kernel would have an interrupt go before the NMI */
 		v->run->request_interrupt_window = 1;
 		return 0;
 	}
