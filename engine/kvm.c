@@ -660,7 +660,7 @@ static int probe(const struct cpu_class *cpu, struct err *e)
 
 const struct engine_class engine_kvm = { .name = "kvm",
 	.about = "the host's own CPU, by Linux's KVM",
-	.rank = 10,
+	.rank = -1, /* auto does not take it before it has run on hardware: doc/gaps.md */
 	.runs_free = true,
 	.probe = probe,
 	ENGINE };
