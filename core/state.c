@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/bytes.h"
 
 /*
  * What is written, little-endian: the number of fields (4 bytes), then for each field the length of
@@ -19,66 +20,12 @@ struct entry {
 	const uint8_t *data;
 };
 
-static void put_le(struct buf *out, uint64_t v, unsigned size)
+static void append(struct buf *out, uint64_t v, unsigned size)
 {
 	uint8_t b[8];
 
-	for (unsigned i = 0; i < size; i++)
-		b[i] = (uint8_t)(v >> 8 * i);
+	put_le(b, v, size);
 	buf_put(out, b, size);
-}
-
-static uint64_t get_le(const uint8_t *p, unsigned size)
-{
-	uint64_t v = 0;
-
-	for (unsigned i = 0; i < size; i++)
-		v |= (uint64_t)p[i] << 8 * i;
-	return v;
-}
-
-/* An element in the object, in the host's byte order. */
-static uint64_t element_get(const void *p, unsigned size)
-{
-	uint64_t v64;
-	uint32_t v32;
-	uint16_t v16;
-
-	switch (size) {
-	case 1:
-		return *(const uint8_t *)p;
-	case 2:
-		memcpy(&v16, p, 2);
-		return v16;
-	case 4:
-		memcpy(&v32, p, 4);
-		return v32;
-	default:
-		assert(size == 8);
-		memcpy(&v64, p, 8);
-		return v64;
-	}
-}
-
-static void element_set(void *p, uint64_t v, unsigned size)
-{
-	uint32_t v32 = (uint32_t)v;
-	uint16_t v16 = (uint16_t)v;
-
-	switch (size) {
-	case 1:
-		*(uint8_t *)p = (uint8_t)v;
-		break;
-	case 2:
-		memcpy(p, &v16, 2);
-		break;
-	case 4:
-		memcpy(p, &v32, 4);
-		break;
-	default:
-		assert(size == 8);
-		memcpy(p, &v, 8);
-	}
 }
 
 static uint32_t count_fields(const struct field *f)
@@ -92,18 +39,18 @@ static uint32_t count_fields(const struct field *f)
 
 void state_save(const struct field *f, const void *object, struct buf *out)
 {
-	put_le(out, count_fields(f), 4);
+	append(out, count_fields(f), 4);
 	for (; f->name; f++) {
 		const uint8_t *p = (const uint8_t *)object + f->offset;
 		size_t name_len = strlen(f->name);
 
 		assert(name_len <= UINT8_MAX);
-		put_le(out, name_len, 1);
+		append(out, name_len, 1);
 		buf_put(out, f->name, name_len);
-		put_le(out, f->size, 2);
-		put_le(out, f->count, 4);
+		append(out, f->size, 2);
+		append(out, f->count, 4);
 		for (uint32_t i = 0; i < f->count; i++)
-			put_le(out, element_get(p + (size_t)i * f->size, f->size), f->size);
+			append(out, get_uint(p + (size_t)i * f->size, f->size), f->size);
 	}
 }
 
@@ -180,7 +127,7 @@ int state_load(const struct field *fields, void *object, const uint8_t *data, si
 		for (uint32_t i = 0; i < f->count; i++) {
 			uint64_t v = get_le(en.data + (size_t)i * f->size, f->size);
 
-			element_set(p + (size_t)i * f->size, f->yes_no ? v != 0 : v, f->size);
+			put_uint(p + (size_t)i * f->size, f->yes_no ? v != 0 : v, f->size);
 		}
 	}
 	*at = end;

@@ -55,43 +55,6 @@ void gdb_layout_xml(const struct gdb_layout *l, struct buf *b)
 	buf_printf(b, "</target>\n");
 }
 
-static uint64_t get_number(const void *p, unsigned size)
-{
-	uint16_t v16;
-	uint32_t v32;
-	uint64_t v64;
-
-	switch (size) {
-	case 1:
-		return *(const uint8_t *)p;
-	case 2:
-		memcpy(&v16, p, 2);
-		return v16;
-	case 4:
-		memcpy(&v32, p, 4);
-		return v32;
-	default:
-		memcpy(&v64, p, 8);
-		return v64;
-	}
-}
-
-static void put_number(void *p, uint64_t v, unsigned size)
-{
-	const uint8_t v8 = (uint8_t)v;
-	const uint16_t v16 = (uint16_t)v;
-	const uint32_t v32 = (uint32_t)v;
-
-	if (size == 1)
-		memcpy(p, &v8, 1);
-	else if (size == 2)
-		memcpy(p, &v16, 2);
-	else if (size == 4)
-		memcpy(p, &v32, 4);
-	else
-		memcpy(p, &v, 8);
-}
-
 void gdb_reg_get(
     const struct gdb_arch *arch, const struct gdb_reg *r, const void *regs, uint8_t *to)
 {
@@ -105,7 +68,7 @@ void gdb_reg_get(
 		return;
 	}
 	for (unsigned i = 0; i < r->size && i < r->kept; i += 8) {
-		put_le(word, get_number(from + i, kept), 8);
+		put_le(word, get_uint(from + i, kept), 8);
 		memcpy(to + i, word, r->size - i < 8 ? r->size - i : 8u);
 	}
 }
@@ -124,6 +87,6 @@ void gdb_reg_put(
 		uint8_t word[8] = { 0 };
 
 		memcpy(word, from + i, r->size - i < 8 ? r->size - i : 8u);
-		put_number(to + i, get_le(word, 8), kept);
+		put_uint(to + i, get_le(word, 8), kept);
 	}
 }

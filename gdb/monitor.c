@@ -30,22 +30,6 @@ static bool number(const char *text, uint64_t *n)
 
 /* Fields --------------------------------------------------------------------------------------- */
 
-static uint64_t field_value(const struct field *f, const void *object, unsigned i)
-{
-	const uint8_t *at = (const uint8_t *)object + f->offset + (size_t)i * f->size;
-
-	switch (f->size) {
-	case 1:
-		return *at;
-	case 2:
-		return *(const uint16_t *)(const void *)at;
-	case 4:
-		return *(const uint32_t *)(const void *)at;
-	default:
-		return *(const uint64_t *)(const void *)at;
-	}
-}
-
 /* Long rows are data of the guest, of which the beginning is enough. */
 static void put_field(struct buf *out, const struct field *f, const void *object)
 {
@@ -53,8 +37,8 @@ static void put_field(struct buf *out, const struct field *f, const void *object
 
 	buf_printf(out, "%-20s", f->name);
 	for (unsigned i = 0; i < f->count && i < MOST; i++)
-		buf_printf(
-		    out, " %s%" PRIx64, f->count == 1 ? "0x" : "", field_value(f, object, i));
+		buf_printf(out, " %s%" PRIx64, f->count == 1 ? "0x" : "",
+		    get_uint((const char *)object + f->offset + (size_t)i * f->size, f->size));
 	buf_printf(out, f->count > MOST ? " ...\n" : "\n");
 }
 

@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <stddef.h>
 
+#include "base/bytes.h"
 #include "ir/ops_direct.h"
 #include "ir/vec.h"
 
@@ -80,41 +81,6 @@ uint64_t ir_eval(enum ir_opcode op, enum ir_type type, uint64_t a, uint64_t b, u
 	}
 }
 
-static uint64_t get_slot(const void *state, const struct ir_slot *s)
-{
-	const void *at = (const char *)state + s->offset;
-
-	switch (s->size) {
-	case 1:
-		return *(const uint8_t *)at;
-	case 2:
-		return *(const uint16_t *)at;
-	case 4:
-		return *(const uint32_t *)at;
-	default:
-		return *(const uint64_t *)at;
-	}
-}
-
-static void put_slot(void *state, const struct ir_slot *s, uint64_t v)
-{
-	void *at = (char *)state + s->offset;
-
-	switch (s->size) {
-	case 1:
-		*(uint8_t *)at = (uint8_t)v;
-		break;
-	case 2:
-		*(uint16_t *)at = (uint16_t)v;
-		break;
-	case 4:
-		*(uint32_t *)at = (uint32_t)v;
-		break;
-	default:
-		*(uint64_t *)at = v;
-	}
-}
-
 static uint64_t run_vec(const struct ir_op *o, const struct ir_guest *g, void *state, uint64_t a)
 {
 	const struct ir_vec v = ir_vec_of(o->k);
@@ -139,9 +105,9 @@ static uint64_t run_effect(
 {
 	switch (o->op) {
 	case IR_get:
-		return get_slot(state, &g->slots[o->k]);
+		return get_uint((const char *)state + g->slots[o->k].offset, g->slots[o->k].size);
 	case IR_put:
-		put_slot(state, &g->slots[o->k], v[0]);
+		put_uint((char *)state + g->slots[o->k].offset, v[0], g->slots[o->k].size);
 		return 0;
 	case IR_ld:
 		return g->load(state, v[0], ir_bits(o->type) / 8);

@@ -105,37 +105,12 @@ static const struct lab_reg *find_bits(const struct lab *l, const char *name, ui
 
 static uint64_t get_reg(const void *regs, const struct lab_reg *r)
 {
-	const char *p = (const char *)regs + r->at;
-
-	switch (r->size) {
-	case 1:
-		return *(const uint8_t *)p;
-	case 2:
-		return *(const uint16_t *)p;
-	case 4:
-		return *(const uint32_t *)p;
-	default:
-		return *(const uint64_t *)p;
-	}
+	return get_uint((const char *)regs + r->at, r->size);
 }
 
 static void set_reg(void *regs, const struct lab_reg *r, uint64_t val)
 {
-	char *p = (char *)regs + r->at;
-
-	switch (r->size) {
-	case 1:
-		*(uint8_t *)p = (uint8_t)val;
-		break;
-	case 2:
-		*(uint16_t *)p = (uint16_t)val;
-		break;
-	case 4:
-		*(uint32_t *)p = (uint32_t)val;
-		break;
-	default:
-		*(uint64_t *)p = val;
-	}
+	put_uint((char *)regs + r->at, val, r->size);
 }
 
 /* Memory or ports' bytes that a word names: "d[data+4]"; its size, 0 for x[], or -1: no such thing.

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/bytes.h"
 #include "core/bus.h"
 #include "core/clock.h"
 #include "core/mem.h"
@@ -269,46 +270,6 @@ static int get_all(
 	return rc ? err_set(e, -rc, "cannot read registers: %s", strerror(-rc)) : 0;
 }
 
-static uint64_t load_uint(const void *p, unsigned size)
-{
-	uint8_t v1;
-	uint16_t v2;
-	uint32_t v4;
-	uint64_t v8;
-
-	switch (size) {
-	case 1:
-		memcpy(&v1, p, 1);
-		return v1;
-	case 2:
-		memcpy(&v2, p, 2);
-		return v2;
-	case 4:
-		memcpy(&v4, p, 4);
-		return v4;
-	default:
-		memcpy(&v8, p, 8);
-		return v8;
-	}
-}
-
-static void store_uint(void *p, unsigned size, uint64_t val)
-{
-	switch (size) {
-	case 1:
-		memcpy(p, &(uint8_t){ (uint8_t)val }, 1);
-		break;
-	case 2:
-		memcpy(p, &(uint16_t){ (uint16_t)val }, 2);
-		break;
-	case 4:
-		memcpy(p, &(uint32_t){ (uint32_t)val }, 4);
-		break;
-	default:
-		memcpy(p, &val, 8);
-	}
-}
-
 int lodge_vcpu_get_reg(
     struct lodge_vcpu *v, const char *name, uint64_t *value, struct lodge_error *error)
 {
@@ -319,7 +280,7 @@ int lodge_vcpu_get_reg(
 
 	if (rc)
 		return lib_fail(error, rc, &e);
-	*value = load_uint((char *)v->regs + at, size);
+	*value = get_uint((char *)v->regs + at, size);
 	return 0;
 }
 
@@ -333,7 +294,7 @@ int lodge_vcpu_set_reg(
 
 	if (rc)
 		return lib_fail(error, rc, &e);
-	store_uint((char *)v->regs + at, size, value);
+	put_uint((char *)v->regs + at, value, size);
 	rc = v->bare->class->vcpu_set(v->vcpu, ~0u, v->regs);
 	if (!rc)
 		return 0;
