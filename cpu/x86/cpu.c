@@ -12,6 +12,7 @@
 #include "core/state.h"
 #include "cpu/x86/code.h"
 #include "cpu/x86/jit.h"
+#include "cpu/x86/lines.h"
 #include "cpu/x86/lockstep.h"
 #include "cpu/x86/model.h"
 #include "cpu/x86/system.h"
@@ -107,17 +108,7 @@ static void irq(struct cpu *cpu, unsigned line, bool level)
 {
 	struct x86 *s = x86_of(cpu);
 
-	if (line >= INTC_SIPI) {
-		if (level)
-			atomic_store(&s->sipi, (int32_t)(line - INTC_SIPI));
-	} else if (level) {
-		/* A SIPI counts if it comes behind INIT, also before the CPU has seen that. */
-		if (line == INTC_INIT)
-			atomic_store(&s->sipi, -1);
-		atomic_fetch_or(&s->lines, 1u << line);
-	} else if (line == INTC_INTR || line == INTC_A20M) {
-		atomic_fetch_and(&s->lines, ~(1u << line));
-	}
+	x86_drive_line(&s->lines, &s->sipi, line, level);
 	x86_attend(s, X86_ATT_LINES);
 }
 

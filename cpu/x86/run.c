@@ -8,6 +8,7 @@
 #include "core/intc.h"
 #include "cpu/x86/code.h"
 #include "cpu/x86/jit.h"
+#include "cpu/x86/lines.h"
 #include "cpu/x86/lockstep.h"
 #include "cpu/x86/system.h"
 
@@ -45,11 +46,6 @@ static bool attend(struct x86 *s, struct exit *x)
 	return true;
 }
 
-static bool take_line(struct x86 *s, unsigned line)
-{
-	return atomic_fetch_and(&s->lines, ~(1u << line)) >> line & 1;
-}
-
 static void look_at_a20(struct x86 *s)
 {
 	const bool masked = atomic_load(&s->lines) >> INTC_A20M & 1;
@@ -76,7 +72,7 @@ static void look_at_lines(struct x86 *s)
 
 	s->look = false;
 	look_at_a20(s);
-	if (take_line(s, INTC_INIT)) {
+	if (x86_take_line(&s->lines, INTC_INIT)) {
 		if (x86_intc(s))
 			s->env->intc->init(s->env->intc->arg, s->id);
 		x86_init(s);
@@ -93,7 +89,7 @@ static void look_at_lines(struct x86 *s)
 		s->look = true;
 		return;
 	}
-	if (!s->nmi_masked && take_line(s, INTC_NMI)) {
+	if (!s->nmi_masked && x86_take_line(&s->lines, INTC_NMI)) {
 		s->halted = false;
 		s->nmi_masked = true;
 		s->look = true;
