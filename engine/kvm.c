@@ -383,9 +383,8 @@ static void enter(struct vcpu *v)
 
 	sigemptyset(&s);
 	sigaddset(&s, kick_signal());
+	pthread_sigmask(SIG_BLOCK, &s, NULL);
 	mutex_lock(&v->lock);
-	if (!is_here(v) || !v->inside)
-		pthread_sigmask(SIG_BLOCK, &s, NULL);
 	v->thread = pthread_self();
 	v->inside = true;
 	mutex_unlock(&v->lock);

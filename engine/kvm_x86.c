@@ -19,6 +19,7 @@
 #include "base/compiler.h"
 #include "core/bus.h"
 #include "core/intc.h"
+#include "cpu/x86/lines.h"
 
 enum { MSR_APIC_BASE = 0x1b, MSR_TSC_DEADLINE = 0x6e0, MSR_X2APIC = 0x800 };
 enum { APIC_X2APIC = 1 << 10, APIC_ENABLE = 1 << 11, PAGE_MASK = 0xfff };
@@ -171,26 +172,9 @@ static void irq(struct vcpu *v, unsigned line, bool level)
 {
 	struct kvm_x86_cpu *c = kvm_x86_cpu(v);
 
-	if (line >= INTC_SIPI) {
-		if (level)
-			atomic_store(&c->sipi, (int32_t)(line - INTC_SIPI));
-	} else if (level) {
-		/* A SIPI counts if it comes behind INIT, also before the CPU has seen that. */
-		if (line == INTC_INIT)
-			atomic_store(&c->sipi, -1);
-		atomic_fetch_or(&v->lines, 1u << line);
-	} else if (line == INTC_INTR) {
-		atomic_fetch_and(&v->lines, ~(1u << line));
-	}
+	x86_drive_line(&v->lines, &c->sipi, line, level);
 	if (level)
 		kvm_poke(v);
-}
-
-static bool take_line(struct vcpu *v, unsigned line)
-{
-	const uint32_t bit = 1u << line;
-
-	return atomic_load(&v->lines) & bit && atomic_fetch_and(&v->lines, ~bit) & bit;
 }
 
 static int do_init(struct vcpu *v)
@@ -233,7 +217,7 @@ static int look_at_init(struct vcpu *v)
 	int32_t vector;
 	int rc = 0;
 
-	if (take_line(v, INTC_INIT))
+	if (x86_take_line(&v->lines, INTC_INIT))
 		rc = do_init(v);
 	if (!rc && c->wait_sipi) {
 		vector = atomic_exchange(&c->sipi, -1);
@@ -263,7 +247,7 @@ static int look_at_lines(struct vcpu *v)
 	int vector, rc = 0;
 
 	v->run->request_interrupt_window = 0;
-	if (take_line(v, INTC_NMI)) { /* the kernel holds it back while it is masked */
+	if (x86_take_line(&v->lines, INTC_NMI)) { /* the kernel holds it back while it is masked */
 		c->halted = false;
 		nmi = true;
 		rc = kvm_ioctl(v->fd, KVM_NMI, NULL);

@@ -48,10 +48,6 @@ static inline const struct intc *kvm_x86_intc(const struct vcpu *v)
 /* 0 or -errno; the groups are X86_REGS_x. */
 int kvm_x86_get(struct vcpu *, unsigned groups, void *regs);
 int kvm_x86_set(struct vcpu *, unsigned groups, const void *regs);
-/* One MSR of the kernel's: false: it has no such thing. */
-bool kvm_x86_get_msr(struct vcpu *, uint32_t msr, uint64_t *val);
-bool kvm_x86_set_msr(struct vcpu *, uint32_t msr, uint64_t val);
-
 /* Takes from the model what this host does not have. */
 int kvm_x86_limit(int kvm, struct x86_model *, struct err *);
 /* engine_class.model */

@@ -242,7 +242,7 @@ union one_msr {
 	uint64_t room[(sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)) / 8];
 };
 
-bool kvm_x86_get_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
+static bool get_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
 	union one_msr one = { .m.nmsrs = 1 };
 
@@ -253,7 +253,7 @@ bool kvm_x86_get_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
 	return true;
 }
 
-bool kvm_x86_set_msr(struct vcpu *v, uint32_t msr, uint64_t val)
+static bool set_msr(struct vcpu *v, uint32_t msr, uint64_t val)
 {
 	union one_msr one = { .m.nmsrs = 1 };
 
@@ -272,10 +272,10 @@ static int get_msrs(struct vcpu *v, struct x86_regs *r)
 	struct x86_regs *kept = &kvm_x86_cpu(v)->kept;
 
 	for (size_t i = 0; i < ARRAY_LEN(msrs); i++)
-		if (!kvm_x86_get_msr(v, msrs[i].number, field(r, msrs[i].offset)))
+		if (!get_msr(v, msrs[i].number, field(r, msrs[i].offset)))
 			*field(r, msrs[i].offset) = *field(kept, msrs[i].offset);
 	for (uint32_t i = 0; i < 2 * X86_MTRR_PAIRS; i++)
-		if (!kvm_x86_get_msr(v, MSR_MTRR_VAR + i, &r->mtrr_var[i]))
+		if (!get_msr(v, MSR_MTRR_VAR + i, &r->mtrr_var[i]))
 			r->mtrr_var[i] = kept->mtrr_var[i];
 	r->apic_base = kvm_x86_cpu(v)->apic_base;
 	return 0;
@@ -304,9 +304,9 @@ static int set_msrs(struct vcpu *v, const struct x86_regs *r)
 
 	*kept = *r;
 	for (size_t i = 0; i < ARRAY_LEN(msrs); i++)
-		kvm_x86_set_msr(v, msrs[i].number, *field(kept, msrs[i].offset));
+		set_msr(v, msrs[i].number, *field(kept, msrs[i].offset));
 	for (uint32_t i = 0; i < 2 * X86_MTRR_PAIRS; i++)
-		kvm_x86_set_msr(v, MSR_MTRR_VAR + i, r->mtrr_var[i]);
+		set_msr(v, MSR_MTRR_VAR + i, r->mtrr_var[i]);
 	return set_apic_base(v, r->apic_base);
 }
 
