@@ -104,7 +104,5 @@ extern const struct engine_class *const engine_classes[]; /* made by tools/list.
 
 /* By name, or NULL; "auto" is not a name here. */
 const struct engine_class *engine_find(const char *name);
-/* The best that probes; NULL and the reasons when none does. */
-const struct engine_class *engine_best(const struct cpu_class *, struct err *);
 
 #endif

@@ -28,7 +28,7 @@ static void add_reason(struct err *all, const struct err *one)
 	snprintf(all->text + len, sizeof all->text - len, "%s%.150s", len ? "; " : "", one->text);
 }
 
-static int read_auto(struct engine_list *l, const struct cpu_class *cpu, bool counts, struct err *e)
+const struct engine_class *engine_best(const struct cpu_class *cpu, bool counts, struct err *e)
 {
 	const struct engine_class *best = NULL;
 	struct err why, all = { "" };
@@ -40,9 +40,15 @@ static int read_auto(struct engine_list *l, const struct cpu_class *cpu, bool co
 			best = *c;
 	}
 	if (!best)
-		return err_set(e, ENOTSUP, "no engine runs %s here: %.200s", cpu->name, all.text);
-	l->engine[l->n++] = best;
-	return 0;
+		err_set(e, ENOTSUP, "no engine runs %s here: %.200s", cpu->name, all.text);
+	return best;
+}
+
+static int read_auto(struct engine_list *l, const struct cpu_class *cpu, bool counts, struct err *e)
+{
+	l->engine[0] = engine_best(cpu, counts, e);
+	l->n = l->engine[0] != NULL;
+	return l->n ? 0 : -ENOTSUP;
 }
 
 /* Takes the name before the next "+"; NULL: there is no such engine. */

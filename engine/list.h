@@ -18,6 +18,8 @@ struct engine_list {
  * wrong with text; -ENOTSUP: none can, and why. */
 int engine_list_read(
     struct engine_list *, const char *text, const struct cpu_class *cpu, bool counts, struct err *);
+/* The best that can, of those that count instructions if that is wanted; NULL, and the reasons. */
+const struct engine_class *engine_best(const struct cpu_class *, bool counts, struct err *);
 /* Whether this engine can, and counts instructions if that is wanted; else -ENOTSUP, and the
  * reason. */
 int engine_can(const struct engine_class *, const struct cpu_class *, bool counts, struct err *);

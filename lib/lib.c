@@ -7,7 +7,7 @@
 
 #include "base/buf.h"
 #include "cpu/cpu.h"
-#include "engine/engine.h"
+#include "engine/list.h"
 #include "machine/machine.h"
 
 const char *lodge_version(void)
@@ -39,21 +39,16 @@ const struct engine_class *lib_engine(
     const char *name, const struct cpu_class *cpu, struct err *e, int *rc)
 {
 	const struct engine_class *engine;
-	struct err why = { "" };
 
 	*rc = -ENOTSUP;
 	if (!strcmp(name, "auto"))
-		return engine_best(cpu, e);
+		return engine_best(cpu, false, e);
 	engine = engine_find(name);
 	if (!engine) {
 		*rc = err_set(e, EINVAL, "there is no engine \"%s\"", name);
 		return NULL;
 	}
-	if (engine->probe(cpu, &why)) {
-		err_set(e, ENOTSUP, "engine %s cannot run %s here: %s", name, cpu->name, why.text);
-		return NULL;
-	}
-	return engine;
+	return engine_can(engine, cpu, false, e) ? NULL : engine;
 }
 
 void lodge_engines(void (*fn)(void *arg, const struct lodge_engine *), void *arg)

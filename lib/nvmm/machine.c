@@ -13,6 +13,7 @@
 #include "core/bus.h"
 #include "core/clock.h"
 #include "core/mem.h"
+#include "engine/list.h"
 #include "lib/nvmm/vmm.h"
 
 int vmm_fail(int error)
@@ -28,8 +29,10 @@ static const struct engine_class *choose(const struct cpu_class *cpu)
 	const struct engine_class *class;
 	struct err e;
 
-	class = name && *name && strcmp(name, "auto") ? engine_find(name) : engine_best(cpu, &e);
-	return class && !class->probe(cpu, &e) ? class : NULL;
+	if (!name || !*name || !strcmp(name, "auto"))
+		return engine_best(cpu, false, &e);
+	class = engine_find(name);
+	return class && !engine_can(class, cpu, false, &e) ? class : NULL;
 }
 
 int nvmm_init(void)
