@@ -11,36 +11,31 @@
 
 enum { TSS_IO_BASE = 0x66 };
 
-/* Whether the bus answers; if the VM wants to, it is asked where the bus does not. */
-static bool by_bus(struct bus *ports, struct lockstep_access *a, bool whole)
+/* The access as it is, for which the VM is asked where the bus does not answer. */
+static void make_or_ask(struct x86 *s, struct bus *ports, struct lockstep_access *a)
 {
-	const uint16_t port = (uint16_t)a->at;
+	const enum exit_why why = a->write ? EXIT_OUT : EXIT_IN;
+	bool known = false;
 
-	if (!ports)
-		return false;
-	if (whole && a->write)
-		return bus_write(ports, port, a->val, a->size);
-	if (whole)
-		return bus_read(ports, port, &a->val, a->size);
-	if (a->write)
-		bus_out(ports, port, (uint32_t)a->val, a->size);
-	else
-		a->val = bus_in(ports, port, a->size);
-	return true;
+	if (ports)
+		known = a->write ? bus_write(ports, a->at, a->val, a->size)
+				 : bus_read(ports, a->at, &a->val, a->size);
+	if (!known)
+		a->val = x86_ask(s, (struct exit){ why, (uint8_t)a->size, a->at, a->val });
 }
 
 static void make(void *cpu, struct lockstep_access *a)
 {
-	const enum exit_why why = a->write ? EXIT_OUT : EXIT_IN;
 	struct x86 *s = cpu;
+	struct bus *ports = s->env->ports;
 
 	a->ok = true;
-	if (by_bus(s->env->ports, a, s->env->vmm_exits))
-		return;
 	if (s->env->vmm_exits)
-		a->val = x86_ask(s, (struct exit){ why, (uint8_t)a->size, a->at, a->val });
+		make_or_ask(s, ports, a);
+	else if (a->write && ports)
+		bus_out(ports, (uint16_t)a->at, (uint32_t)a->val, a->size);
 	else if (!a->write)
-		a->val = UINT32_MAX;
+		a->val = ports ? bus_in(ports, (uint16_t)a->at, a->size) : UINT32_MAX;
 }
 
 uint32_t x86_in(struct x86 *s, uint16_t port, unsigned size)

@@ -122,11 +122,6 @@ static const struct fixed *find_fixed(const struct x86 *s, uint32_t msr)
 	return NULL;
 }
 
-uint64_t x86_xcr0_allowed(const struct x86 *s)
-{
-	return XCR0_X87 | XCR0_SSE | (x86_has(s, X86_FEAT_AVX) ? XCR0_AVX : 0);
-}
-
 /* What a group of registers needs to be there; AMD and Intel have the same ones. */
 static bool is_there(const struct x86 *s, uint32_t msr)
 {

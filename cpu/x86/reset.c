@@ -5,13 +5,11 @@
  */
 #include <string.h>
 
-#include "cpu/x86/regs.h"
+#include "cpu/x86/system.h"
 
-#define CR0_ET    (1ull << 4)
-#define CR0_NW_CD (3ull << 29)
 #define PAT_RESET 0x0007040600070406ull
 
-enum { RFLAGS = 2, FCW = 0x40, FTW = 0xff, MXCSR = 0x1f80, XCR0_X87 = 1 };
+enum { RFLAGS = 2, FCW = 0x40, FTW = 0xff, MXCSR = 0x1f80 };
 enum { TYPE_DATA = 3, TYPE_CODE = 0xb, TYPE_LDT = 2, TYPE_TSS = 0xb };
 enum { DR6 = (int)0xffff0ff0, DR7 = 0x400 };
 enum { MISC_ENABLE = 0x1801 }; /* fast strings; no branch traces, no precise events */
@@ -39,7 +37,7 @@ void x86_regs_init(struct x86_regs *r, uint32_t signature)
 	r->rip = 0xfff0;
 	r->rflags = RFLAGS;
 	reset_segments(r);
-	r->cr0 = (r->cr0 & CR0_NW_CD) | CR0_ET;
+	r->cr0 = (r->cr0 & (CR0_NW | CR0_CD)) | CR0_ET;
 	r->cr2 = r->cr3 = r->cr4 = r->efer = 0;
 	memset(r->dr, 0, sizeof r->dr);
 	r->dr[6] = (uint32_t)DR6;
@@ -50,7 +48,7 @@ void x86_regs_init(struct x86_regs *r, uint32_t signature)
 void x86_regs_reset(struct x86_regs *r, uint32_t signature, bool first)
 {
 	memset(r, 0, sizeof *r);
-	r->cr0 = CR0_NW_CD;
+	r->cr0 = CR0_NW | CR0_CD;
 	x86_regs_init(r, signature);
 	r->xcr0 = XCR0_X87;
 	r->pat = PAT_RESET;

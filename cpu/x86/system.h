@@ -39,9 +39,6 @@ static inline void x86_need_cpl0(struct x86 *s)
 		x86_raise_error(s, X86_GP, 0);
 }
 
-/* Bits that XSETBV may set. */
-uint64_t x86_xcr0_allowed(const struct x86 *);
-
 /* system.c */
 void x86_lgdt(struct x86 *, uint64_t base, uint16_t limit);
 void x86_lidt(struct x86 *, uint64_t base, uint16_t limit);
