@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/compiler.h"
 #include "core/intc.h"
+#include "cpu/x86/msr.h"
 #include "engine/kvm_x86.h"
 
 /* Integers ------------------------------------------------------------------------------------- */
@@ -201,41 +202,6 @@ static int set_debug(struct vcpu *v, const struct x86_regs *r)
 
 enum { MSR_APIC_BASE = 0x1b };
 
-/* Manual: SDM volume 4; AMD64 APM volume 2, appendix A. */
-static const struct msr {
-	uint32_t number;
-	uint16_t offset; /* in struct x86_regs */
-} msrs[] = {
-	{ 0xc0000081, offsetof(struct x86_regs, star) },
-	{ 0xc0000082, offsetof(struct x86_regs, lstar) },
-	{ 0xc0000083, offsetof(struct x86_regs, cstar) },
-	{ 0xc0000084, offsetof(struct x86_regs, fmask) },
-	{ 0xc0000102, offsetof(struct x86_regs, kernel_gs_base) },
-	{ 0x174, offsetof(struct x86_regs, sysenter_cs) },
-	{ 0x175, offsetof(struct x86_regs, sysenter_esp) },
-	{ 0x176, offsetof(struct x86_regs, sysenter_eip) },
-	{ 0x277, offsetof(struct x86_regs, pat) },
-	{ 0x010, offsetof(struct x86_regs, tsc) },
-	{ 0x03b, offsetof(struct x86_regs, tsc_adjust) },
-	{ 0xc0000103, offsetof(struct x86_regs, tsc_aux) },
-	{ 0x1a0, offsetof(struct x86_regs, misc_enable) },
-	{ 0x048, offsetof(struct x86_regs, spec_ctrl) },
-	{ 0x2ff, offsetof(struct x86_regs, mtrr_def) },
-	{ 0x250, offsetof(struct x86_regs, mtrr_fixed[0]) },
-	{ 0x258, offsetof(struct x86_regs, mtrr_fixed[1]) },
-	{ 0x259, offsetof(struct x86_regs, mtrr_fixed[2]) },
-	{ 0x268, offsetof(struct x86_regs, mtrr_fixed[3]) },
-	{ 0x269, offsetof(struct x86_regs, mtrr_fixed[4]) },
-	{ 0x26a, offsetof(struct x86_regs, mtrr_fixed[5]) },
-	{ 0x26b, offsetof(struct x86_regs, mtrr_fixed[6]) },
-	{ 0x26c, offsetof(struct x86_regs, mtrr_fixed[7]) },
-	{ 0x26d, offsetof(struct x86_regs, mtrr_fixed[8]) },
-	{ 0x26e, offsetof(struct x86_regs, mtrr_fixed[9]) },
-	{ 0x26f, offsetof(struct x86_regs, mtrr_fixed[10]) },
-};
-
-enum { MSR_MTRR_VAR = 0x200 };
-
 /* One entry, behind its head. */
 union one_msr {
 	struct kvm_msrs m;
@@ -261,21 +227,16 @@ static bool set_msr(struct vcpu *v, uint32_t msr, uint64_t val)
 	return kvm_ioctl(v->fd, KVM_SET_MSRS, &one) == 1;
 }
 
-static uint64_t *field(struct x86_regs *r, uint16_t offset)
-{
-	return (uint64_t *)(void *)((char *)r + offset);
-}
-
 /* What the kernel does not have is as it was set last. */
 static int get_msrs(struct vcpu *v, struct x86_regs *r)
 {
 	struct x86_regs *kept = &kvm_x86_cpu(v)->kept;
 
-	for (size_t i = 0; i < ARRAY_LEN(msrs); i++)
-		if (!get_msr(v, msrs[i].number, field(r, msrs[i].offset)))
-			*field(r, msrs[i].offset) = *field(kept, msrs[i].offset);
+	for (const struct x86_msr_field *f = x86_msr_fields; f->offset; f++)
+		if (!get_msr(v, f->msr, x86_msr_of(r, f->msr)))
+			*x86_msr_of(r, f->msr) = *x86_msr_of(kept, f->msr);
 	for (uint32_t i = 0; i < 2 * X86_MTRR_PAIRS; i++)
-		if (!get_msr(v, MSR_MTRR_VAR + i, &r->mtrr_var[i]))
+		if (!get_msr(v, X86_MSR_MTRR_VAR + i, &r->mtrr_var[i]))
 			r->mtrr_var[i] = kept->mtrr_var[i];
 	r->apic_base = kvm_x86_cpu(v)->apic_base;
 	return 0;
@@ -303,10 +264,10 @@ static int set_msrs(struct vcpu *v, const struct x86_regs *r)
 	struct x86_regs *kept = &kvm_x86_cpu(v)->kept;
 
 	*kept = *r;
-	for (size_t i = 0; i < ARRAY_LEN(msrs); i++)
-		set_msr(v, msrs[i].number, *field(kept, msrs[i].offset));
+	for (const struct x86_msr_field *f = x86_msr_fields; f->offset; f++)
+		set_msr(v, f->msr, *x86_msr_of(kept, f->msr));
 	for (uint32_t i = 0; i < 2 * X86_MTRR_PAIRS; i++)
-		set_msr(v, MSR_MTRR_VAR + i, r->mtrr_var[i]);
+		set_msr(v, X86_MSR_MTRR_VAR + i, r->mtrr_var[i]);
 	return set_apic_base(v, r->apic_base);
 }
 

@@ -2,12 +2,13 @@
 /*
  * Model-specific registers.  Manual: SDM volume 4, and volume 3: 2.2.1 (EFER), 11.11 and 11.12
  * (MTRRs, PAT), 17 (machine check), 18.17 (TSC); AMD64 APM volume 2, appendix A.  Which there are
- * besides the architectural ones, and what they say, is what guests of Linux's KVM find, since all
- * guests know to live with it; others are #GP.  MTRRs and PAT are kept, and make no difference.
- * Left out: performance counters, branch records, machine check banks, microcode, MONITOR filters,
- * all that concerns speculation but for its bits.  A change of the TSC leaves a deadline that is
- * already set where it is.
+ * besides the architectural ones is in msr_table.c; others are #GP.  MTRRs and PAT are kept, and
+ * make no difference. Left out: performance counters, branch records, machine check banks,
+ * microcode, MONITOR filters, all that concerns speculation but for its bits.  A change of the TSC
+ * leaves a deadline that is already set where it is.
  */
+#include "cpu/x86/msr.h"
+
 #include <string.h>
 
 #include "core/clock.h"
@@ -60,67 +61,6 @@ enum { MTRRCAP_FIXED = 1 << 8, MTRRCAP_WC = 1 << 10 };
 
 /* IBRS, STIBP, SSBD, BHI_DIS_S: kept. */
 enum { SPEC_CTRL_BITS = 7, SPEC_CTRL_BHI = 1 << 10 };
-
-/* Registers that say the same thing all the time. */
-enum { INTEL = 1, AMD = 2, BOTH = 3 };
-enum write {
-	REFUSE, /* #GP */
-	IGNORE,
-	SAME /* #GP but for the same value */
-};
-
-static const struct fixed {
-	uint32_t first, last;
-	uint8_t vendor;
-	enum write write;
-	uint64_t val;
-} fixed[] = {
-	{ 0x000, 0x001, BOTH, IGNORE, 0 },           /* P5_MC_ADDR, P5_MC_TYPE */
-	{ 0x017, 0x017, INTEL, REFUSE, 0 },          /* PLATFORM_ID */
-	{ 0x02a, 0x02a, INTEL, SAME, 0 },            /* EBL_CR_POWERON */
-	{ 0x02c, 0x02c, INTEL, SAME, 1 << 24 },      /* EBC_FREQUENCY_ID */
-	{ 0x03a, 0x03a, INTEL, REFUSE, 1 },          /* FEATURE_CONTROL: locked, nothing is on */
-	{ 0x079, 0x079, BOTH, IGNORE, 0 },           /* BIOS_UPDT_TRIG */
-	{ 0x0c1, 0x0c2, INTEL, SAME, 0 },            /* PERFCTR */
-	{ 0x0cd, 0x0cd, INTEL, SAME, 3 },            /* FSB_FREQ: 100 MHz */
-	{ 0x0ce, 0x0ce, INTEL, REFUSE, 0 },          /* PLATFORM_INFO */
-	{ 0x11e, 0x11e, INTEL, IGNORE, 0xbe702111 }, /* BBL_CR_CTL3 */
-	{ 0x140, 0x140, INTEL, SAME, 0 },            /* MISC_FEATURES_ENABLES */
-	{ 0x186, 0x187, INTEL, SAME, 0 },            /* PERFEVTSEL */
-	{ 0x198, 0x198, INTEL, REFUSE, 1000 | 4ull << 40 }, /* PERF_STATUS */
-	{ 0x199, 0x199, INTEL, IGNORE, 0 },                 /* PERF_CTL */
-	{ 0x1d9, 0x1d9, BOTH, SAME, 0 },                    /* DEBUGCTL */
-	{ 0x1db, 0x1de, BOTH, REFUSE, 0 },                  /* LASTBRANCH, LASTINT */
-	{ 0x606, 0x606, INTEL, REFUSE, 0 },                 /* RAPL_POWER_UNIT */
-	{ 0x611, 0x611, INTEL, REFUSE, 0 },                 /* PKG_ENERGY_STATUS */
-	{ 0x619, 0x619, INTEL, REFUSE, 0 },                 /* DRAM_ENERGY_STATUS */
-	{ 0x639, 0x639, INTEL, REFUSE, 0 },                 /* PP0_ENERGY_STATUS */
-	{ 0x641, 0x641, INTEL, REFUSE, 0 },                 /* PP1_ENERGY_STATUS */
-	{ 0xc0010000, 0xc0010007, AMD, SAME, 0 },           /* EVNTSEL, PERFCTR */
-	{ 0xc0010010, 0xc0010010, AMD, SAME, 0 },           /* SYSCFG */
-	{ 0xc0010015, 0xc0010015, AMD, IGNORE, 1 << 24 },   /* HWCR: the TSC runs at P0 */
-	{ 0xc001001f, 0xc001001f, AMD, IGNORE, 0 },         /* NB_CFG */
-	{ 0xc0010020, 0xc0010020, AMD, IGNORE, 0 },         /* PATCH_LOADER */
-	{ 0xc0010055, 0xc0010055, AMD, SAME, 0 },           /* INT_PENDING */
-	{ 0xc0010058, 0xc0010058, AMD, SAME, 0 },           /* MMIO_CONF_BASE */
-	{ 0xc0010112, 0xc0010113, AMD, REFUSE, 0 },         /* TSEG_ADDR, TSEG_MASK */
-	{ 0xc0010114, 0xc0010114, AMD, SAME, 1 << 4 },      /* VM_CR: SVM is disabled */
-	{ 0xc0010140, 0xc0010141, AMD, REFUSE, 0 },         /* OSVW */
-	{ 0xc0011022, 0xc0011023, AMD, IGNORE, 0 },         /* DC_CFG, BU_CFG */
-	{ 0xc0011029, 0xc0011029, AMD, IGNORE, 1 << 1 },    /* DE_CFG: LFENCE is serialising */
-	{ 0xc001102a, 0xc001102a, AMD, IGNORE, 0 },         /* BU_CFG2 */
-};
-
-static const struct fixed *find_fixed(const struct x86 *s, uint32_t msr)
-{
-	const unsigned vendor = s->model->vendor == X86_AMD ? AMD : INTEL;
-	const struct fixed *f;
-
-	for (f = fixed; f < fixed + ARRAY_LEN(fixed); f++)
-		if (msr >= f->first && msr <= f->last && f->vendor & vendor)
-			return f;
-	return NULL;
-}
 
 /* What a group of registers needs to be there; AMD and Intel have the same ones. */
 static bool is_there(const struct x86 *s, uint32_t msr)
@@ -354,7 +294,7 @@ static uint64_t *plain(struct x86 *s, uint32_t msr)
 
 bool x86_read_msr(struct x86 *s, uint32_t msr, uint64_t *val)
 {
-	const struct fixed *f = find_fixed(s, msr);
+	const struct x86_msr *f = x86_msr_fixed(s->model, msr);
 
 	if (f) {
 		*val = f->val;
@@ -439,11 +379,11 @@ static bool write_plain(struct x86 *s, uint32_t msr, uint64_t val)
 
 bool x86_write_msr(struct x86 *s, uint32_t msr, uint64_t val)
 {
-	const struct fixed *f = find_fixed(s, msr);
+	const struct x86_msr *f = x86_msr_fixed(s->model, msr);
 
 	cpu_lockstep_alone(s->lockstep);
 	if (f)
-		return f->write == IGNORE || (f->write == SAME && val == f->val);
+		return x86_msr_takes(f, val);
 	if (!is_there(s, msr))
 		return false;
 	if (is_apic(msr))
