@@ -11,11 +11,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/buf.h"
 #include "base/compiler.h"
 #include "core/intc.h"
 #include "cpu/x86/cpuid.h"
 #include "engine/kvm_x86.h"
+#include "engine/x86_host.h"
 
 enum { ENTRIES = 256 };
 
@@ -53,50 +53,13 @@ static const struct kvm_cpuid_entry2 *find(const struct kvm_cpuid2 *c, uint32_t 
 	return NULL;
 }
 
-/* Where CPUID has the words of a model. */
-static const struct {
-	uint32_t leaf, sub;
-	enum { EAX, EBX, ECX, EDX } reg;
-} where[X86_NWORDS] = {
-	[X86_WORD_1_EDX] = { 1, 0, EDX },
-	[X86_WORD_1_ECX] = { 1, 0, ECX },
-	[X86_WORD_6_EAX] = { 6, 0, EAX },
-	[X86_WORD_7_EBX] = { 7, 0, EBX },
-	[X86_WORD_7_ECX] = { 7, 0, ECX },
-	[X86_WORD_7_EDX] = { 7, 0, EDX },
-	[X86_WORD_72_EDX] = { 7, 2, EDX },
-	[X86_WORD_D_EAX] = { 0xd, 1, EAX },
-	[X86_WORD_EXT1_ECX] = { 0x80000001, 0, ECX },
-	[X86_WORD_EXT1_EDX] = { 0x80000001, 0, EDX },
-	[X86_WORD_EXT7_EDX] = { 0x80000007, 0, EDX },
-};
-
-/* The machine's local APIC has these, whatever the kernel says of its own.  Not so the deadline: on
- * some CPUs kernels take writes of that MSR for their own APIC, be there one or not. */
-static uint32_t ours(enum x86_feature_word w)
+static bool leaf_of(const void *arg, uint32_t leaf, uint32_t sub, uint32_t out[4])
 {
-	if (w == X86_WORD_1_ECX)
-		return 1u << X86_FEAT_X2APIC % 32;
-	if (w == X86_WORD_6_EAX)
-		return 1u << X86_FEAT_ARAT % 32;
-	return 0;
-}
+	const struct kvm_cpuid_entry2 *e = find(arg, leaf, sub);
 
-static void limit(const struct kvm_cpuid2 *c, struct x86_model *m)
-{
-	const struct kvm_cpuid_entry2 *e;
-
-	for (enum x86_feature_word w = 0; w < X86_NWORDS; w++) {
-		const uint32_t *regs;
-
-		e = find(c, where[w].leaf, where[w].sub);
-		regs = e ? &e->eax : NULL;
-		m->features[w] &= ours(w) | (regs ? regs[where[w].reg] : 0);
-	}
-	m->features[X86_WORD_1_ECX] &= ~(1u << X86_FEAT_TSC_DEADLINE % 32);
-	e = find(c, 0x80000008, 0);
-	if (e && (e->eax & 0xff) < m->phys_bits)
-		m->phys_bits = (uint8_t)e->eax;
+	if (e)
+		memcpy(out, &e->eax, 4 * sizeof out[0]);
+	return e;
 }
 
 int kvm_x86_limit(int kvm, struct x86_model *m, struct err *e)
@@ -105,7 +68,7 @@ int kvm_x86_limit(int kvm, struct x86_model *m, struct err *e)
 
 	if (!c)
 		return -EIO;
-	limit(c, m);
+	x86_host_limit(m, leaf_of, c);
 	free(c);
 	return 0;
 }
@@ -113,22 +76,14 @@ int kvm_x86_limit(int kvm, struct x86_model *m, struct err *e)
 int kvm_x86_model(int kvm, const char *wanted, struct buf *can, struct err *e)
 {
 	struct x86_model all, m;
-	const char *name;
-	enum x86_cpuid_bit bit;
 	int rc = x86_model_parse(&all, wanted, e);
 
 	m = all;
 	if (!rc)
 		rc = kvm_x86_limit(kvm, &m, e);
-	if (rc || !memcmp(m.features, all.features, sizeof m.features))
-		return rc;
-	buf_printf(can, "%s", wanted ? wanted : "best");
-	for (unsigned n = 0; (name = x86_feature_name(n)); n++) {
-		bit = x86_feature_bit(n);
-		if (x86_model_has(&all, bit) && !x86_model_has(&m, bit))
-			buf_printf(can, ",-%s", name);
-	}
-	return 0;
+	if (!rc)
+		x86_host_text(&all, &m, wanted, can);
+	return rc;
 }
 
 /* Telling the kernel --------------------------------------------------------------------------- */

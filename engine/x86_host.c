@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "engine/x86_host.h"
+
+#include <string.h>
+
+#include "base/buf.h"
+
+/* Where CPUID has the words of a model. */
+static const struct {
+	uint32_t leaf, sub;
+	enum { EAX, EBX, ECX, EDX } reg;
+} where[X86_NWORDS] = {
+	[X86_WORD_1_EDX] = { 1, 0, EDX },
+	[X86_WORD_1_ECX] = { 1, 0, ECX },
+	[X86_WORD_6_EAX] = { 6, 0, EAX },
+	[X86_WORD_7_EBX] = { 7, 0, EBX },
+	[X86_WORD_7_ECX] = { 7, 0, ECX },
+	[X86_WORD_7_EDX] = { 7, 0, EDX },
+	[X86_WORD_72_EDX] = { 7, 2, EDX },
+	[X86_WORD_D_EAX] = { 0xd, 1, EAX },
+	[X86_WORD_EXT1_ECX] = { 0x80000001, 0, ECX },
+	[X86_WORD_EXT1_EDX] = { 0x80000001, 0, EDX },
+	[X86_WORD_EXT7_EDX] = { 0x80000007, 0, EDX },
+};
+
+/* The machine's local APIC has these, whatever a kernel says of its own. */
+static uint32_t ours(enum x86_feature_word w)
+{
+	if (w == X86_WORD_1_ECX)
+		return 1u << X86_FEAT_X2APIC % 32;
+	if (w == X86_WORD_6_EAX)
+		return 1u << X86_FEAT_ARAT % 32;
+	return 0;
+}
+
+void x86_host_limit(struct x86_model *m, x86_host_leaf *leaf, const void *arg)
+{
+	uint32_t regs[4];
+
+	for (enum x86_feature_word w = 0; w < X86_NWORDS; w++) {
+		uint32_t has = 0;
+
+		if (leaf(arg, where[w].leaf, where[w].sub, regs))
+			has = regs[where[w].reg];
+		m->features[w] &= ours(w) | has;
+	}
+	m->features[X86_WORD_1_ECX] &= ~(1u << X86_FEAT_TSC_DEADLINE % 32);
+	if (leaf(arg, 0x80000008, 0, regs) && (regs[EAX] & 0xff) < m->phys_bits)
+		m->phys_bits = (uint8_t)regs[EAX];
+}
+
+void x86_host_text(
+    const struct x86_model *all, const struct x86_model *can, const char *wanted, struct buf *b)
+{
+	const char *name;
+
+	if (!memcmp(can->features, all->features, sizeof can->features))
+		return;
+	buf_printf(b, "%s", wanted ? wanted : "best");
+	for (unsigned n = 0; (name = x86_feature_name(n)); n++) {
+		const enum x86_cpuid_bit bit = x86_feature_bit(n);
+
+		if (x86_model_has(all, bit) && !x86_model_has(can, bit))
+			buf_printf(b, ",-%s", name);
+	}
+}

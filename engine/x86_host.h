@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#ifndef ENGINE_X86_HOST_H
+#define ENGINE_X86_HOST_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "cpu/x86/model.h"
+
+/* Which x86 CPU a guest can have on the host's own, for all engines that run it there. */
+struct buf;
+
+/* What CPUID gives there: EAX, EBX, ECX, EDX; false: there is no such leaf. */
+typedef bool x86_host_leaf(const void *arg, uint32_t leaf, uint32_t sub, uint32_t out[4]);
+
+/* Takes from the model what the host does not have, but for what the machine's local APIC has, and
+ * the TSC's deadline, which that cannot have: its time is another. */
+void x86_host_limit(struct x86_model *, x86_host_leaf *, const void *arg);
+/* engine_class.model: `all` is what `wanted` says, `can` what is left of it. */
+void x86_host_text(
+    const struct x86_model *all, const struct x86_model *can, const char *wanted, struct buf *);
+
+#endif
