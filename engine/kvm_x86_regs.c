@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/compiler.h"
 #include "core/intc.h"
+#include "cpu/x86/fxsave.h"
 #include "cpu/x86/msr.h"
 #include "engine/kvm_x86.h"
 
@@ -273,8 +274,7 @@ static int set_msrs(struct vcpu *v, const struct x86_regs *r)
 
 /* Floating point and vectors ------------------------------------------------------------------- */
 
-enum { FX_FCW = 0, FX_FSW = 2, FX_FTW = 4, FX_FOP = 6, FX_FIP = 8, FX_FDP = 16, FX_MXCSR = 24 };
-enum { FX_ST = 32, FX_XMM = 160, XSAVE_BV = 512, XSAVE_YMM = 576 };
+enum { XSAVE_BV = 512, XSAVE_YMM = 576 }; /* behind what FXSAVE stores */
 enum { XSTATE_X87 = 1, XSTATE_SSE = 2, XSTATE_AVX = 4 };
 
 static int get_fp(struct vcpu *v, struct x86_regs *r)
@@ -286,25 +286,11 @@ static int get_fp(struct vcpu *v, struct x86_regs *r)
 
 	if (rc < 0)
 		return rc;
-	r->fcw = (uint16_t)get_le(b + FX_FCW, 2);
-	r->fsw = (uint16_t)get_le(b + FX_FSW, 2);
-	r->ftw = b[FX_FTW];
-	r->fop = (uint16_t)get_le(b + FX_FOP, 2);
-	r->fip = get_le(b + FX_FIP, 8);
-	r->fdp = get_le(b + FX_FDP, 8);
-	r->fcs = r->fds = 0;
-	r->mxcsr = (uint32_t)get_le(b + FX_MXCSR, 4);
-	there = get_le(b + XSAVE_BV, 8);
-	for (unsigned i = 0; i < 8; i++) {
-		r->st[i][0] = get_le(b + FX_ST + 16 * i, 8);
-		r->st[i][1] = get_le(b + FX_ST + 16 * i + 8, 2);
-	}
 	memset(r->v, 0, sizeof r->v);
-	for (unsigned i = 0; i < 16; i++) {
-		memcpy(r->v[i], b + FX_XMM + 16 * i, 16);
-		if (there & XSTATE_AVX)
-			memcpy(&r->v[i][2], b + XSAVE_YMM + 16 * i, 16);
-	}
+	x86_fxsave_get(r, b);
+	there = get_le(b + XSAVE_BV, 8);
+	for (unsigned i = 0; i < 16 && there & XSTATE_AVX; i++)
+		memcpy(&r->v[i][2], b + XSAVE_YMM + 16 * i, 16);
 	return 0;
 }
 
@@ -314,22 +300,10 @@ static int set_fp(struct vcpu *v, const struct x86_regs *r)
 	struct kvm_xsave k = { 0 };
 	uint8_t *b = (uint8_t *)&k;
 
-	put_le(b + FX_FCW, r->fcw, 2);
-	put_le(b + FX_FSW, r->fsw, 2);
-	b[FX_FTW] = r->ftw;
-	put_le(b + FX_FOP, r->fop, 2);
-	put_le(b + FX_FIP, r->fip, 8);
-	put_le(b + FX_FDP, r->fdp, 8);
-	put_le(b + FX_MXCSR, r->mxcsr, 4);
+	x86_fxsave_put(r, b);
 	put_le(b + XSAVE_BV, XSTATE_X87 | XSTATE_SSE | (avx ? XSTATE_AVX : 0), 8);
-	for (unsigned i = 0; i < 8; i++) {
-		put_le(b + FX_ST + 16 * i, r->st[i][0], 8);
-		put_le(b + FX_ST + 16 * i + 8, r->st[i][1], 2);
-	}
-	for (unsigned i = 0; i < 16; i++) {
-		memcpy(b + FX_XMM + 16 * i, r->v[i], 16);
-		memcpy(b + XSAVE_YMM + 16 * i, &r->v[i][2], avx ? 16 : 0);
-	}
+	for (unsigned i = 0; i < 16 && avx; i++)
+		memcpy(b + XSAVE_YMM + 16 * i, &r->v[i][2], 16);
 	return kvm_ioctl(v->fd, KVM_SET_XSAVE, &k);
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "cpu/x86/fxsave.h"
 #include "lib/nvmm/vmm.h"
 
 #define CR0_PE     (1ull << 0)
@@ -121,25 +122,9 @@ static void msrs_out(struct nvmm_comm_page *p)
 
 static void fpu_out(const struct x86_regs *r, struct fxsave *to)
 {
-	unsigned n;
-
 	memset(to, 0, sizeof *to);
-	to->fx_cw = r->fcw;
-	to->fx_sw = r->fsw;
-	to->fx_tw = r->ftw;
-	to->fx_opcode = r->fop;
-	to->fx_ip.fa_64 = r->fip;
-	to->fx_dp.fa_64 = r->fdp;
-	to->fx_mxcsr = r->mxcsr;
 	to->fx_mxcsr_mask = 0xffff;
-	for (n = 0; n < 8; n++) {
-		to->fx_87_ac[n].r.f87_mantissa = r->st[n][0];
-		to->fx_87_ac[n].r.f87_exp_sign = (uint16_t)r->st[n][1];
-	}
-	for (n = 0; n < 16; n++) {
-		put_le(to->fx_xmm[n].xmm_bytes, r->v[n][0], 8);
-		put_le(to->fx_xmm[n].xmm_bytes + 8, r->v[n][1], 8);
-	}
+	x86_fxsave_put(r, (uint8_t *)to);
 }
 
 static void intr_out(struct nvmm_comm_page *p)
@@ -268,28 +253,6 @@ static void msrs_in(struct nvmm_comm_page *p)
 	p->tsc_set = true;
 }
 
-static void fpu_in(const struct fxsave *from, struct x86_regs *r)
-{
-	unsigned n;
-
-	r->fcw = from->fx_cw;
-	r->fsw = from->fx_sw;
-	r->ftw = from->fx_tw;
-	r->fop = from->fx_opcode & 0x7ff;
-	r->fip = from->fx_ip.fa_64;
-	r->fdp = from->fx_dp.fa_64;
-	r->fcs = r->fds = 0;
-	r->mxcsr = from->fx_mxcsr & 0xffff;
-	for (n = 0; n < 8; n++) {
-		r->st[n][0] = from->fx_87_ac[n].r.f87_mantissa;
-		r->st[n][1] = from->fx_87_ac[n].r.f87_exp_sign;
-	}
-	for (n = 0; n < 16; n++) {
-		r->v[n][0] = get_le(from->fx_xmm[n].xmm_bytes, 8);
-		r->v[n][1] = get_le(from->fx_xmm[n].xmm_bytes + 8, 8);
-	}
-}
-
 static void intr_in(struct nvmm_comm_page *p)
 {
 	const struct nvmm_x64_state_intr *from = &p->state.intr;
@@ -332,7 +295,7 @@ int nvmm_vcpu_setstate(struct nvmm_machine *mach, struct nvmm_vcpu *vcpu, uint64
 	if (flags & NVMM_X64_STATE_INTR)
 		intr_in(p);
 	if (flags & NVMM_X64_STATE_FPU)
-		fpu_in(&p->state.fpu, &p->regs);
+		x86_fxsave_get(&p->regs, (const uint8_t *)&p->state.fpu);
 	/* To set what is there would forget translations for nothing. */
 	if (memcmp(&old, &p->regs, sizeof old) != 0)
 		p->dirty |= groups_of(flags);
