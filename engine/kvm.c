@@ -26,8 +26,8 @@
 #include "base/bytes.h"
 #include "base/compiler.h"
 #include "base/os.h"
-#include "core/bus.h"
 #include "core/mem.h"
+#include "engine/access.h"
 #include "engine/kvm.h"
 
 static const struct kvm_arch *const archs[] = { &kvm_x86 };
@@ -411,66 +411,18 @@ static void forget_signals(void)
 
 /* Accesses ------------------------------------------------------------------------------------- */
 
-static uint64_t ones(unsigned size)
-{
-	return UINT64_MAX >> (64 - 8 * size);
-}
-
-/* The memory of a device that is no slot, such as a page that has moved a moment ago. */
-static uint8_t *device_memory(const struct vcpu *v, uint64_t gpa)
-{
-	const atomic_uchar *flags;
-	uint8_t *page = mem_page(v->engine->env.mem, gpa, &flags);
-
-	return page && !(*flags & MEM_IO) ? page + gpa % MEM_PAGE : NULL;
-}
-
-static bool read_piece(struct vcpu *v, uint64_t gpa, uint8_t *to, unsigned size)
-{
-	const uint8_t *here = device_memory(v, gpa);
-	uint64_t val;
-	bool known = true;
-
-	if (here) {
-		memcpy(to, here, size);
-		return true;
-	}
-	if (!v->engine->arch->read(v, gpa, &val, size) &&
-	    !bus_read(v->engine->env.bus, gpa, &val, size)) {
-		val = ones(size);
-		known = false;
-	}
-	put_le(to, val, size);
-	return known;
-}
-
-static bool write_piece(struct vcpu *v, uint64_t gpa, const uint8_t *from, unsigned size)
-{
-	uint8_t *here = device_memory(v, gpa);
-	uint64_t val = get_le(from, size);
-
-	if (here) {
-		memcpy(here, from, size);
-		return true;
-	}
-	return v->engine->arch->write(v, gpa, val, size) ||
-	       bus_write(v->engine->env.bus, gpa, val, size);
-}
-
-/* In aligned pieces, as our own CPUs make them.  False: somebody outside is to answer. */
+/* False: somebody outside is to answer. */
 static bool answer_memory(struct vcpu *v, struct exit *x)
 {
-	uint64_t gpa = v->run->mmio.phys_addr;
-	unsigned len = v->run->mmio.len, at, size;
-	bool known = true;
+	const struct access a = { .env = &v->engine->env,
+		.cpu = v->id,
+		.intc_page =
+		    v->engine->arch->intc_page ? v->engine->arch->intc_page(v) : UINT64_MAX };
+	const uint64_t gpa = v->run->mmio.phys_addr;
+	const unsigned len = v->run->mmio.len;
+	const bool known = v->run->mmio.is_write ? access_write(&a, gpa, v->run->mmio.data, len)
+						 : access_read(&a, gpa, v->run->mmio.data, len);
 
-	for (at = 0; at < len; at += size) {
-		for (size = 8; size > len - at || (gpa + at) % size; size /= 2)
-			;
-		known &= v->run->mmio.is_write
-			     ? write_piece(v, gpa + at, v->run->mmio.data + at, size)
-			     : read_piece(v, gpa + at, v->run->mmio.data + at, size);
-	}
 	if (known || !v->engine->env.hole_exits || (len & (len - 1)))
 		return true;
 	*x = (struct exit){ .why = v->run->mmio.is_write ? EXIT_WRITE : EXIT_READ,

@@ -69,9 +69,7 @@ struct kvm_arch {
 	    struct vcpu *); /* after each KVM_RUN, before what it came out for is answered */
 	/* What engine/kvm.c does not know: false: come out. */
 	bool (*answer)(struct vcpu *, struct exit *x);
-	/* An access to memory that is no RAM: true: it was answered. */
-	bool (*read)(struct vcpu *, uint64_t gpa, uint64_t *val, unsigned size);
-	bool (*write)(struct vcpu *, uint64_t gpa, uint64_t val, unsigned size);
+	uint64_t (*intc_page)(const struct vcpu *); /* as in engine/access.h; NULL: no such thing */
 	void (*irq)(struct vcpu *, unsigned line, bool level); /* any thread */
 	int (*get)(struct vcpu *, unsigned groups, void *regs);
 	int (*set)(struct vcpu *, unsigned groups, const void *regs);

@@ -311,32 +311,13 @@ static void after(struct vcpu *v)
 /* Accesses ------------------------------------------------------------------------------------- */
 
 /* SDM volume 3, 12.4.1: the page of the local APIC's registers. */
-static bool is_apic(const struct vcpu *v, uint64_t gpa)
+static uint64_t intc_page(const struct vcpu *v)
 {
 	const struct kvm_x86_cpu *c = kvm_x86_cpu(v);
+	const bool there =
+	    kvm_x86_intc(v) && (c->apic_base & (APIC_ENABLE | APIC_X2APIC)) == APIC_ENABLE;
 
-	return kvm_x86_intc(v) && (c->apic_base & (APIC_ENABLE | APIC_X2APIC)) == APIC_ENABLE &&
-	       (c->apic_base ^ gpa) >> 12 == 0;
-}
-
-static bool read_memory(struct vcpu *v, uint64_t gpa, uint64_t *val, unsigned size)
-{
-	const struct intc *i = kvm_x86_intc(v);
-
-	if (!is_apic(v, gpa))
-		return false;
-	*val = i->read(i->arg, v->id, gpa & PAGE_MASK, size);
-	return true;
-}
-
-static bool write_memory(struct vcpu *v, uint64_t gpa, uint64_t val, unsigned size)
-{
-	const struct intc *i = kvm_x86_intc(v);
-
-	if (!is_apic(v, gpa))
-		return false;
-	i->write(i->arg, v->id, gpa & PAGE_MASK, val, size);
-	return true;
+	return there ? c->apic_base & ~(uint64_t)PAGE_MASK : UINT64_MAX;
 }
 
 /* As many accesses as the kernel has made one of INS or OUTS. */
@@ -408,8 +389,7 @@ const struct kvm_arch kvm_x86 = {
 	.before = before,
 	.after = after,
 	.answer = answer,
-	.read = read_memory,
-	.write = write_memory,
+	.intc_page = intc_page,
 	.irq = irq,
 	.get = kvm_x86_get,
 	.set = kvm_x86_set,
