@@ -18,6 +18,9 @@ ALL_CFLAGS = -std=c11 $(WARN) -fPIC -fvisibility=hidden -fno-strict-aliasing -pt
 FOUND := $(foreach p,lzma lz4 zstd nbd,$(if $(shell pkg-config --exists lib$p 2>/dev/null && echo yes),$p)) \
 	$(shell printf '\043include <slirp/libslirp.h>\nint main(void) { return !slirp_version_string(); }\n' | \
 	$(CC) -xc -o /dev/null - -lslirp 2>/dev/null && echo slirp)
+# NetBSD's and DragonFly's virtual machines, or a library that is like theirs (CPPFLAGS, LDFLAGS).
+FOUND += $(shell printf '\043include <nvmm.h>\nint main(void) { return nvmm_init(); }\n' | \
+	$(CC) $(CPPFLAGS) $(LDFLAGS) -xc -o /dev/null - -lnvmm 2>/dev/null && echo nvmm)
 # Lines that a person edits, in lodge monitor: for the program alone.
 EDIT := $(if $(shell pkg-config --exists libedit 2>/dev/null && echo yes),edit)
 override CPPFLAGS += $(shell echo $(patsubst %,-DHAVE_%,$(FOUND) $(EDIT)) | tr a-z A-Z)
@@ -35,7 +38,8 @@ NVMM = $(patsubst %.c,$O/%.o,$(wildcard lib/nvmm/*.c))
 CMD = $(patsubst %.c,$O/%.o,$(wildcard cmd/*.c))
 TESTS = $(patsubst %.c,$O/%,$(shell find test -name '*_test.c'))
 
-all: $O/lodge $O/liblodge.a $O/liblodge.so $O/lodge.pc $O/libnvmm.so
+# (Where the system has that library it is the one to use.)
+all: $O/lodge $O/liblodge.a $O/liblodge.so $O/lodge.pc $(if $(filter nvmm,$(FOUND)),,$O/libnvmm.so)
 
 $O/lodge: $(CMD) $O/liblodge.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(EDIT:%=-l%)

@@ -39,6 +39,7 @@ struct mem {
 	} watcher[WATCHERS];
 	unsigned nwatchers;
 	atomic_bool tracked; /* mem_track */
+	bool kept; /* mem_keep */
 };
 
 struct mem *mem_new(void)
@@ -243,10 +244,18 @@ int mem_discard(struct mem *m, uint64_t gpa, uint64_t len)
 
 		n = left;
 		hva = run_at(m, at, &n);
-		os_ram_discard(hva, n);
+		if (m->kept)
+			memset(hva, 0, n);
+		else
+			os_ram_discard(hva, n);
 	}
 	mem_written(m, gpa, len);
 	return 0;
+}
+
+void mem_keep(struct mem *m)
+{
+	m->kept = true;
 }
 
 void mem_track(struct mem *m, bool on)

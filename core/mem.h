@@ -56,6 +56,9 @@ int mem_write(struct mem *, uint64_t gpa, const void *, uint64_t len);
  * touches them again.  gpa and len are multiples of MEM_PAGE.  -EFAULT, with nothing done, unless
  * all of the range is RAM.  Any thread, while others use the pages. */
 int mem_discard(struct mem *, uint64_t gpa, uint64_t len);
+/* The host's pages stay where they are, since its kernel has them by themselves, too: from now on
+ * mem_discard writes zeroes. */
+void mem_keep(struct mem *);
 
 /* Tells the engine that somebody other than its own CPUs wrote here: code in it is stale. Cheap
  * when the pages hold no code. */

@@ -1,0 +1,399 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Guest CPUs on the host's own, by the NVMM of NetBSD and DragonFly.  Source: libnvmm(3) of NetBSD
+ * 10.  It is there where the build found that library; Lodge's own one (include/nvmm.h) is another
+ * on which this runs, and is tested.
+ *
+ * Left out: what the kernel does not give out: YMM registers, so the guest has no AVX; whether an
+ * interrupt is half delivered; writes of pages, so no snapshots of a running machine; debugging.
+ */
+#include <errno.h>
+
+#include "engine/engine.h"
+
+#ifdef HAVE_NVMM
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/types.h>
+#ifndef __linux__
+#include <sys/sysctl.h>
+#endif
+
+#include "base/buf.h"
+#include "base/compiler.h"
+#include "base/os.h"
+#include "core/mem.h"
+#include "engine/nvmm.h"
+#include "engine/x86_host.h"
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
+
+static int probe(const struct cpu_class *cpu, struct err *e)
+{
+	struct nvmm_capability c;
+
+	if (strcmp(cpu->name, "x86_64") != 0)
+		return err_set(e, ENOTSUP, "nvmm: its CPUs are x86_64 only");
+	if (nvmm_init() < 0)
+		return err_set(e, errno,
+		    "nvmm: %s (is the kernel's module loaded, and /dev/nvmm "
+		    "readable?)",
+		    strerror(errno));
+	if (nvmm_capability(&c) < 0)
+		return err_set(e, errno, "nvmm: what it can do: %s", strerror(errno));
+	if (c.version < 2)
+		return err_set(e, ENOTSUP,
+		    "nvmm: the kernel's version %u is too old (NetBSD 10 has 2)", c.version);
+	return 0;
+}
+
+/* Which CPU ------------------------------------------------------------------------------------ */
+
+static bool host_leaf(const void *arg, uint32_t leaf, uint32_t sub, uint32_t out[4])
+{
+	(void)arg;
+#if defined(__x86_64__)
+	return __get_cpuid_count(leaf, sub, &out[0], &out[1], &out[2], &out[3]);
+#else
+	(void)leaf, (void)sub, (void)out;
+	return false;
+#endif
+}
+
+/* All that needs YMM registers: their upper halves would be lost when state is copied. */
+static const uint16_t without[] = { X86_FEAT_AVX, X86_FEAT_AVX2, X86_FEAT_F16C, X86_FEAT_FMA };
+
+static int limited(const char *wanted, struct x86_model *all, struct x86_model *m, struct err *e)
+{
+	int rc = x86_model_parse(all, wanted, e);
+
+	if (rc < 0)
+		return rc;
+	*m = *all;
+	x86_host_limit(m, host_leaf, NULL);
+	for (size_t i = 0; i < ARRAY_LEN(without); i++)
+		m->features[without[i] / 32] &= ~(1u << without[i] % 32);
+	return 0;
+}
+
+static int model(const struct cpu_class *cpu, const char *wanted, struct buf *can, struct err *e)
+{
+	struct x86_model all, m;
+	int rc = limited(wanted, &all, &m, e);
+
+	(void)cpu;
+	if (!rc)
+		x86_host_text(&all, &m, wanted, can);
+	return rc;
+}
+
+/* Kernels know it exactly; 0: this one does not say. */
+static uint32_t tsc_khz(void)
+{
+	uint64_t hz = 0;
+#ifndef __linux__
+	static const char *const names[] = { "machdep.tsc_freq", "hw.tsc_frequency" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names) && !hz; i++) {
+		size_t len = sizeof hz;
+
+		if (sysctlbyname(names[i], &hz, &len, NULL, 0) < 0)
+			hz = 0;
+	}
+#endif
+	return (uint32_t)(hz / 1000);
+}
+
+/* VMs ------------------------------------------------------------------------------------------ */
+
+static void engine_end(struct engine *g)
+{
+	if (g->machine.pages)
+		nvmm_machine_destroy(&g->machine);
+	mutex_fini(&g->lock);
+	free(g);
+}
+
+static struct engine *new (const struct engine_env *env, struct err *e)
+{
+	struct engine *g = calloc(1, sizeof *g);
+	struct x86_model all;
+	int rc;
+
+	if (!g) {
+		err_set(e, ENOMEM, "nvmm: no memory for the engine");
+		return NULL;
+	}
+	mutex_init(&g->lock);
+	g->env = env->env;
+	g->tsc_khz = tsc_khz();
+	if (env->env.hole_exits || env->env.vmm_exits)
+		rc = err_set(e, ENOTSUP, "nvmm: it cannot give out accesses to what is not there");
+	else
+		rc = limited(env->env.model, &all, &g->model, e);
+	if (!rc && (rc = nvmm_be_woken()) < 0)
+		rc = err_set(e, -rc, "nvmm: a signal for its CPUs: %s", strerror(-rc));
+	if (!rc && (nvmm_init() < 0 || nvmm_machine_create(&g->machine) < 0))
+		rc = err_set(e, errno, "nvmm: cannot make a virtual machine: %s", strerror(errno));
+	if (rc < 0) {
+		engine_end(g);
+		return NULL;
+	}
+	mem_keep(g->env.mem);
+	return g;
+}
+
+/* Memory --------------------------------------------------------------------------------------- */
+
+static int add_piece(struct engine *g, uint8_t *hva, size_t len, struct err *e)
+{
+	for (unsigned i = 0; i < NVMM_PIECES; i++) {
+		if (g->piece[i].hva)
+			continue;
+		if (nvmm_hva_map(&g->machine, (uintptr_t)hva, len) < 0)
+			return err_set(e, errno, "nvmm: the guest's memory: %s", strerror(errno));
+		g->piece[i].hva = hva;
+		g->piece[i].len = len;
+		return 0;
+	}
+	return err_set(e, ENOSPC, "nvmm: the guest has more than %d pieces of memory", NVMM_PIECES);
+}
+
+static void *ram_new(struct engine *g, size_t len, struct err *e)
+{
+	uint8_t *hva = os_ram_new(len, e);
+	int rc;
+
+	if (!hva)
+		return NULL;
+	mutex_lock(&g->lock);
+	rc = add_piece(g, hva, len, e);
+	mutex_unlock(&g->lock);
+	if (!rc)
+		return hva;
+	os_ram_free(hva, len);
+	return NULL;
+}
+
+static void ram_free(struct engine *g, void *ram, size_t len)
+{
+	if (!ram)
+		return;
+	mutex_lock(&g->lock);
+	for (unsigned i = 0; i < PLAN_SLOTS; i++) {
+		struct plan_slot *s = &g->now[i];
+
+		if (s->len && s->hva >= (uint8_t *)ram && s->hva < (uint8_t *)ram + len) {
+			nvmm_gpa_unmap(&g->machine, (uintptr_t)s->hva, s->gpa, s->len);
+			s->len = 0;
+		}
+	}
+	for (unsigned i = 0; i < NVMM_PIECES; i++)
+		if (g->piece[i].hva == ram)
+			g->piece[i].hva = NULL;
+	mutex_unlock(&g->lock);
+	/* It takes the pages from this process, too. */
+	if (nvmm_hva_unmap(&g->machine, (uintptr_t)ram, len) < 0)
+		os_ram_free(ram, len);
+}
+
+/* Before the first CPU runs all of env.mem is looked at. */
+static int map(struct engine *g, uint64_t gpa, void *hva, size_t len, struct err *e)
+{
+	(void)g, (void)gpa, (void)hva, (void)len, (void)e;
+	return 0;
+}
+
+/* Memory that devices brought stays unknown to the kernel: accesses come out. */
+static bool is_ours(const struct engine *g, const struct plan_slot *s)
+{
+	for (unsigned i = 0; i < NVMM_PIECES; i++)
+		if (g->piece[i].hva && s->hva >= g->piece[i].hva &&
+		    s->hva + s->len <= g->piece[i].hva + g->piece[i].len)
+			return true;
+	return false;
+}
+
+static int drop_old(struct engine *g, const struct plan *p)
+{
+	for (struct plan_slot *s = g->now; s < g->now + PLAN_SLOTS; s++) {
+		if (!s->len || plan_has(p->slot, p->n, s))
+			continue;
+		if (nvmm_gpa_unmap(&g->machine, (uintptr_t)s->hva, s->gpa, s->len) < 0)
+			return -errno;
+		s->len = 0;
+	}
+	return 0;
+}
+
+static int add_new(struct engine *g, const struct plan *p)
+{
+	unsigned at = 0;
+
+	for (const struct plan_slot *s = p->slot; s < p->slot + p->n; s++) {
+		const int prot = PROT_READ | PROT_EXEC | (s->readonly ? 0 : PROT_WRITE);
+
+		if (!is_ours(g, s) || plan_has(g->now, PLAN_SLOTS, s))
+			continue;
+		while (g->now[at].len) /* there are as many as a plan can have */
+			at++;
+		if (nvmm_gpa_map(&g->machine, (uintptr_t)s->hva, s->gpa, s->len, prot) < 0)
+			return -errno;
+		g->now[at] = *s;
+	}
+	return 0;
+}
+
+int nvmm_remap(struct engine *g)
+{
+	struct plan p;
+	int rc;
+
+	mutex_lock(&g->lock);
+	plan_make(&p, g->env.mem);
+	rc = drop_old(g, &p);
+	if (!rc)
+		rc = add_new(g, &p);
+	mutex_unlock(&g->lock);
+	return rc;
+}
+
+static int enter(struct engine *g, struct err *e)
+{
+	int rc = nvmm_remap(g);
+
+	return rc ? err_set(e, -rc, "nvmm: memory: %s", strerror(-rc)) : 0;
+}
+
+/* CPUs ----------------------------------------------------------------------------------------- */
+
+/* Leaves that Intel and AMD have never given out, so that there is nothing to be hidden. */
+static bool is_reserved(uint32_t leaf)
+{
+	return leaf == 3 || leaf == 8 || leaf == 0xc || leaf == 0xe || leaf == 0x11 || leaf == 0x13;
+}
+
+/* CPUID comes out for all leaves that the model has, so that the guest sees that and no more; the
+ * kernel takes up to 32 of them. */
+static int tell_cpuid(struct vcpu *v)
+{
+	const struct x86_model *m = &v->engine->model;
+	const struct {
+		uint32_t first, last;
+	} ranges[] = { { 0, m->max_leaf }, { 0x40000000, 0x40000000 }, { 0x40000010, 0x40000010 },
+		{ 0x80000000, m->max_extended } };
+
+	for (size_t i = 0; i < ARRAY_LEN(ranges); i++)
+		for (uint32_t leaf = ranges[i].first; leaf <= ranges[i].last; leaf++) {
+			struct nvmm_vcpu_conf_cpuid c = { .exit = 1, .leaf = leaf };
+
+			if (!is_reserved(leaf) && nvmm_vcpu_configure(&v->engine->machine, &v->cpu,
+						      NVMM_VCPU_CONF_CPUID, &c) < 0)
+				return -errno;
+		}
+	return 0;
+}
+
+static int configure(struct vcpu *v)
+{
+	struct nvmm_assist_callbacks calls = { .io = nvmm_io_callback, .mem = nvmm_mem_callback };
+	struct nvmm_vcpu_conf_tpr tpr = { .exit_changed = 1 };
+	struct nvmm_machine *m = &v->engine->machine;
+
+	if (nvmm_vcpu_configure(m, &v->cpu, NVMM_VCPU_CONF_CALLBACKS, &calls) < 0 ||
+	    nvmm_vcpu_configure(m, &v->cpu, NVMM_VCPU_CONF_TPR, &tpr) < 0)
+		return -errno;
+	return tell_cpuid(v);
+}
+
+static struct vcpu *vcpu_new(struct engine *g, unsigned id, struct err *e)
+{
+	struct vcpu *v = calloc(1, sizeof *v);
+	int rc;
+
+	if (!v) {
+		err_set(e, ENOMEM, "nvmm: no memory for CPU %u", id);
+		return NULL;
+	}
+	v->engine = g;
+	v->id = id;
+	atomic_init(&v->sipi, -1);
+	mutex_init(&v->wake);
+	rc = nvmm_vcpu_create(&g->machine, id, &v->cpu) < 0 ? -errno : 0;
+	if (!rc && (rc = configure(v)) < 0)
+		nvmm_vcpu_destroy(&g->machine, &v->cpu);
+	if (rc < 0) {
+		err_set(e, -rc, "nvmm: cannot make CPU %u: %s", id, strerror(-rc));
+		mutex_fini(&v->wake);
+		free(v);
+		return NULL;
+	}
+	v->next = g->first;
+	g->first = v;
+	g->ncpus++;
+	return v;
+}
+
+static void vcpu_free(struct vcpu *v)
+{
+	struct vcpu **at;
+
+	if (!v)
+		return;
+	for (at = &v->engine->first; *at != v; at = &(*at)->next)
+		;
+	*at = v->next;
+	v->engine->ncpus--;
+	nvmm_vcpu_destroy(&v->engine->machine, &v->cpu);
+	mutex_fini(&v->wake);
+	free(v);
+}
+
+/* Others ask it to forget translations only when memory has moved: the kernel does that itself when
+ * it is told. */
+static void vcpu_fence(struct vcpu *v, bool instructions)
+{
+	if (!instructions && v->ready && v == v->engine->first)
+		nvmm_remap(v->engine);
+}
+
+static void vcpu_fenced(struct vcpu *v)
+{
+	(void)v;
+}
+
+static uint64_t vcpu_retired(struct vcpu *v)
+{
+	return v->runs;
+}
+
+#define ENGINE                                                                                     \
+	.model = model, .new = new, .free = engine_end, .ram_new = ram_new, .ram_free = ram_free,  \
+	.map = map, .remapped = nvmm_remap, .enter = enter, .vcpu_new = vcpu_new,                  \
+	.vcpu_free = vcpu_free, .vcpu_reset = nvmm_reset, .vcpu_run = nvmm_run,                    \
+	.vcpu_kick = nvmm_kick, .vcpu_irq = nvmm_irq, .vcpu_fence = vcpu_fence,                    \
+	.vcpu_fenced = vcpu_fenced, .vcpu_retired = vcpu_retired, .vcpu_get = nvmm_get,            \
+	.vcpu_set = nvmm_set,
+
+#else
+
+static int probe(const struct cpu_class *cpu, struct err *e)
+{
+	(void)cpu;
+	return err_set(e, ENOTSUP, "nvmm: this build has none (it found no libnvmm)");
+}
+
+#define ENGINE
+
+#endif
+
+const struct engine_class engine_nvmm = { .name = "nvmm",
+	.about = "the host's own CPU, by NetBSD's and DragonFly's NVMM",
+	.rank = -1, /* auto does not take it before it has run on hardware: doc/gaps.md */
+	.runs_free = true,
+	.probe = probe,
+	ENGINE };
