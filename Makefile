@@ -69,7 +69,7 @@ $O/cpu/x86/x86_ops.h: $(X86_OPS) tools/x86gen.py
 	python3 tools/x86gen.py $(X86_OPS) > $@.new && mv $@.new $@
 
 # Tests: each test/**/NAME_test.c is a program; test/**/NAME_test.sh is run with the program's path.
-tests: $(TESTS) $O/test/no_wx
+tests: $(TESTS) $O/test/no_wx $(if $(filter nvmm,$(FOUND)),,$O/test/lodge_nvmm)
 $O/test/no_wx: $O/test/no_wx.o
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^
 $O/test/%_test: $O/test/%_test.o $O/liblodge.a
@@ -77,6 +77,13 @@ $O/test/%_test: $O/test/%_test.o $O/liblodge.a
 
 $O/test/lib/nvmm_%_test: $O/test/lib/nvmm_%_test.o $(NVMM) $O/liblodge.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+
+# Lodge with its engine nvmm on its own libnvmm, as on systems that have the library.
+$O/test/nvmm/%.o: engine/%.c | $(GEN)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) -DHAVE_NVMM -Iinclude $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+$O/test/lodge_nvmm: $(CMD) $(patsubst engine/%.c,$O/test/nvmm/%.o,$(wildcard engine/nvmm*.c)) $O/liblodge.a $O/libnvmm.so
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter-out %.so,$^) -L$O -lnvmm $(LDLIBS) $(EDIT:%=-l%)
 
 # It has memory and exceptions of its own, and takes the rest of the CPU from the library.
 $O/test/cpu/x86/int_test $O/test/cpu/x86/simd_native_test $O/test/cpu/x86/x87_native_test \

@@ -257,7 +257,10 @@ int nvmm_set(struct vcpu *v, unsigned groups, const void *regs)
 	struct nvmm_machine *m = &v->engine->machine;
 	struct nvmm_vcpu_state *s = v->cpu.state;
 	const struct x86_regs *r = regs;
+	int rc = nvmm_get_ready(v);
 
+	if (rc < 0)
+		return rc;
 	/* Parts hold more than a group does. */
 	if (nvmm_vcpu_getstate(m, &v->cpu, parts_of(groups)) < 0)
 		return -errno;

@@ -106,6 +106,7 @@ int nvmm_get_ready(struct vcpu *v)
 	if (v->ready)
 		return 0;
 	rc = nvmm_remap(v->engine);
+	v->ready = !rc; /* for nvmm_set */
 	if (!rc)
 		rc = reset(v);
 	v->ready = !rc;
