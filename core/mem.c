@@ -39,7 +39,7 @@ struct mem {
 	} watcher[WATCHERS];
 	unsigned nwatchers;
 	atomic_bool tracked; /* mem_track */
-	bool kept; /* mem_keep */
+	bool kept;           /* mem_keep */
 };
 
 struct mem *mem_new(void)

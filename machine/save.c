@@ -180,7 +180,8 @@ int save_state(struct machine *m, struct buf *b, struct err *e)
 		return rc;
 	/* What waits outside is the machine's from now on; there is no place for it in a file. */
 	machine_drain(m);
-	/* Who restores a timer that is due finds it fired, so it has to be before CPUs are saved. */
+	/* Who restores a timer that is due finds it fired, so it has to be before CPUs are saved.
+	 */
 	clock_run(m->env.clock);
 	events_deliver(m->env.events);
 	put_config(m, b);
