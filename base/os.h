@@ -22,9 +22,14 @@ uint64_t os_clock_ns(void);            /* monotonic, from an arbitrary start */
 uint64_t os_wall_ns(void);             /* since 1970-01-01 UTC */
 void os_random(void *buf, size_t len); /* from the kernel's generator; never fails */
 
-/* Zeroed memory for guest RAM, page aligned, not reserved: pages cost nothing until touched.
- * NULL and the reason when the host has none.  os_ram_discard makes a page-aligned part read as
- * zeroes again and gives its pages back. */
+/* Zeroed memory, page aligned, whose pages cost nothing until they are touched; NULL: there is
+ * none.
+ */
+void *os_pages_new(size_t len);
+void os_pages_free(void *, size_t len);
+
+/* The same for guest RAM, not reserved.  NULL and the reason when the host has none. os_ram_discard
+ * makes a page-aligned part read as zeroes again and gives its pages back. */
 void *os_ram_new(size_t len, struct err *);
 void os_ram_free(void *, size_t len);
 void os_ram_discard(void *, size_t len);

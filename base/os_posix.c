@@ -33,23 +33,33 @@ uint64_t os_wall_ns(void)
 	return clock_read(CLOCK_REALTIME);
 }
 
-void *os_ram_new(size_t len, struct err *e)
+void *os_pages_new(size_t len)
 {
 	void *p =
 	    mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON | MAP_NORESERVE, -1, 0);
 
-	if (p == MAP_FAILED) {
+	return p == MAP_FAILED ? NULL : p;
+}
+
+void os_pages_free(void *p, size_t len)
+{
+	if (p)
+		munmap(p, len);
+}
+
+void *os_ram_new(size_t len, struct err *e)
+{
+	void *p = os_pages_new(len);
+
+	if (!p)
 		err_set(e, errno, "cannot get %zu MiB of memory for the guest: %s", len >> 20,
 		    strerror(errno));
-		return NULL;
-	}
 	return p;
 }
 
 void os_ram_free(void *p, size_t len)
 {
-	if (p)
-		munmap(p, len);
+	os_pages_free(p, len);
 }
 
 void os_ram_discard(void *p, size_t len)

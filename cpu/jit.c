@@ -125,8 +125,8 @@ static bool is_asked(const struct cpu_jit_class *class, void *cpu)
 
 /* Tags ----------------------------------------------------------------------------------------- */
 
-/* The tag of no place. */
-#define NO_PLACE UINT64_MAX
+/* The tag of no place: epochs begin with 1. */
+#define NO_PLACE 0
 
 static void empty_places(struct jit_side *s)
 {
@@ -145,7 +145,7 @@ void cpu_jit_init(const struct cpu_jit_class *class, void *cpu)
 
 	for (i = 0; i < class->ntables; i++)
 		t[i].jump[0].tag = JIT_NO_TAG(0);
-	empty_places(side_of(class, cpu));
+	side_of(class, cpu)->epoch = 1;
 	cpu_jit_flavour(class, cpu, JIT_ODD);
 }
 
@@ -225,8 +225,10 @@ void cpu_jit_forget(const struct cpu_jit_class *class, void *cpu)
 	struct jit_side *s = side_of(class, cpu);
 
 	cpu_jit_unlink(class, cpu);
-	if (!++s->epoch)
+	if (!++s->epoch) {
 		empty_places(s);
+		s->epoch = 1;
+	}
 }
 
 static unsigned jump_index(const struct cpu_jit_class *class, uint64_t pc)

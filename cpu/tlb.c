@@ -14,11 +14,7 @@ static struct tlb_entry *table(struct tlb *t, unsigned store)
 
 void tlb_init(struct tlb *t)
 {
-	unsigned n;
-
-	*t = (struct tlb){ 0 };
-	for (n = 0; n < TLB_SIZE; n++)
-		t->load[n].tag = t->store[n].tag = TLB_NO_TAG(n);
+	t->load[0].tag = t->store[0].tag = TLB_NO_TAG(0);
 }
 
 static void set_add(struct tlb_set *set, unsigned n)

@@ -9,14 +9,15 @@
  * A software TLB: where in the host's memory the pages of 4 KiB are that a guest CPU accesses,
  * loads and stores apart.  An entry matches when the page of the access is its tag; the byte is
  * then at host address va + addend.  The tag of an empty entry is of another index, so that the
- * page offset of its difference to an address says so, too.  An entry exists only where an access
+ * page offset of its difference to an address says so, too; but for the first one it is 0, so that
+ * entries that were never used take no memory of the host.  An entry exists only where an access
  * needs nothing else: no bus region on the page, and for stores a page table that knows it as dirty
  * and no code.
  *
  * What entries may be filled is kept as sets of bits, so that to forget costs what there is.
  */
 enum { TLB_BITS = 12, TLB_SIZE = 1 << TLB_BITS };
-#define TLB_NO_TAG(n) ((n) == TLB_SIZE - 1 ? 0 : UINT64_MAX)
+#define TLB_NO_TAG(n) ((n) ? 0 : UINT64_MAX)
 
 struct tlb_entry {
 	uint64_t tag;
@@ -40,7 +41,7 @@ static inline unsigned tlb_slot(uint64_t va)
 	return va >> 12 & (TLB_SIZE - 1);
 }
 
-void tlb_init(struct tlb *);
+void tlb_init(struct tlb *); /* which is all zeroes */
 /* The page of va is at host. */
 void tlb_fill(struct tlb *, bool store, uint64_t va, const uint8_t *host, bool local);
 void tlb_forget(struct tlb *);

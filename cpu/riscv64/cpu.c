@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/os.h"
 #include "core/state.h"
 #include "cpu/riscv64/code.h"
 #include "cpu/riscv64/host_fp.h"
@@ -38,19 +39,17 @@ static void reset(struct cpu *cpu)
 
 static struct cpu *new (const struct cpu_env *env, unsigned id, struct cpu *first, struct err *e)
 {
-	struct rv *s = aligned_alloc(64, (sizeof *s + 63) / 64 * 64);
-	struct rv *at;
+	struct rv *s, *at;
 
 	if (env->model) {
 		err_set(e, EINVAL, "riscv64: there are no models of this CPU: \"%s\"", env->model);
-		free(s);
 		return NULL;
 	}
+	s = os_pages_new(sizeof *s);
 	if (!s) {
 		err_set(e, ENOMEM, "riscv64: no memory for a CPU");
 		return NULL;
 	}
-	memset(s, 0, sizeof *s);
 	s->env = env;
 	s->id = id;
 	s->first = first ? rv_of(first) : s;
@@ -60,7 +59,7 @@ static struct cpu *new (const struct cpu_env *env, unsigned id, struct cpu *firs
 		cpu_lockstep_free(s->lockstep);
 		rv_jit_free(s);
 		rv_vm_free(s);
-		free(s);
+		os_pages_free(s, sizeof *s);
 		return NULL;
 	}
 	if (first) {
@@ -88,7 +87,7 @@ static void release(struct cpu *cpu)
 	rv_jit_free(s);
 	rv_vm_free(s);
 	mutex_fini(&s->stimer_lock);
-	free(s);
+	os_pages_free(s, sizeof *s);
 }
 
 static void run(struct cpu *cpu, struct exit *x, uint64_t turn)

@@ -32,7 +32,7 @@ enum { RV_SINK = 32 };
  * and no bus region; a load entry only for pages without a bus region; both only where PMP allows
  * the whole page. */
 enum { RV_TLB_BITS = 12, RV_TLB_SIZE = 1 << RV_TLB_BITS };
-#define RV_NO_TAG(n) ((n) == RV_TLB_SIZE - 1 ? 0 : UINT64_MAX)
+#define RV_NO_TAG(n) ((n) ? 0 : UINT64_MAX) /* what was never used takes no memory */
 
 struct rv_tlb_entry {
 	uint64_t tag;
@@ -277,6 +277,8 @@ void rv_cbo_check(struct rv *, uint64_t va);
 
 /* tlb.c --------------------------------------------------------------------------------------- */
 
+/* Before a flush: the state may be all zeroes, which is no tag but in the first entries. */
+void rv_tlb_init(struct rv *);
 /* The page of va is at host; of the current data context.  local: as in struct rv_where. */
 void rv_tlb_fill(struct rv *, bool store, uint64_t va, const uint8_t *host, bool local);
 /* Permissions have changed without a fence: MXR. */

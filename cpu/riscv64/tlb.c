@@ -29,6 +29,15 @@ static void set_add(struct rv_tlb_set *set, unsigned n)
 	set->word[n / 64] |= 1ull << n % 64;
 }
 
+void rv_tlb_init(struct rv *s)
+{
+	unsigned ctx, store;
+
+	for (ctx = 0; ctx < RV_NCTX; ctx++)
+		for (store = 0; store < 2; store++)
+			set_add(&s->tlb_used[ctx][store], 0);
+}
+
 void rv_tlb_fill(struct rv *s, bool store, uint64_t va, const uint8_t *host, bool local)
 {
 	unsigned ctx = (unsigned)(s->tlb - s->tlbs), n = rv_tlb_slot(va);

@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/os.h"
 #include "cpu/x86/helpers.h"
 #include "cpu/x86/jit.h"
 #include "cpu/x86/lockstep.h"
@@ -25,10 +26,9 @@ enum {
 
 int x86_code_new(struct x86 *s, struct err *e)
 {
-	s->code = aligned_alloc(64, sizeof *s->code);
+	s->code = os_pages_new(sizeof *s->code);
 	if (!s->code)
 		return err_set(e, ENOMEM, "x86: no memory for a CPU");
-	memset(s->code, 0, offsetof(struct x86_code, line));
 	tlb_init(&s->code->fetch[0]);
 	tlb_init(&s->code->fetch[1]);
 	s->code->page = X86_NO_PAGE;
@@ -37,7 +37,7 @@ int x86_code_new(struct x86 *s, struct err *e)
 
 void x86_code_free(struct x86 *s)
 {
-	free(s->code);
+	os_pages_free(s->code, sizeof *s->code);
 }
 
 void x86_code_unlink(struct x86 *s, bool globals)

@@ -42,7 +42,7 @@ static void release(struct cpu *cpu)
 	x86_code_free(s);
 	x86_vm_free(s);
 	free(s->own_model);
-	free(s);
+	os_pages_free(s, sizeof *s);
 }
 
 static struct x86_model *model_new(const char *text, struct err *e)
@@ -62,14 +62,13 @@ static struct x86_model *model_new(const char *text, struct err *e)
 
 static struct cpu *new (const struct cpu_env *env, unsigned id, struct cpu *first, struct err *e)
 {
-	struct x86 *s = aligned_alloc(64, (sizeof *s + 63) / 64 * 64), *at;
+	struct x86 *s = os_pages_new(sizeof *s), *at;
 	unsigned i;
 
 	if (!s) {
 		err_set(e, ENOMEM, "x86: no memory for a CPU");
 		return NULL;
 	}
-	memset(s, 0, sizeof *s);
 	s->env = env;
 	s->id = id;
 	s->first = first ? x86_of(first) : s;
