@@ -8,8 +8,9 @@
 enum {
 	PAGE_BITS = 12,
 	CHUNK_BITS = 6, /* of a page's map */
-	HASH_BITS = 18,
-	HASH = 1 << HASH_BITS,
+	HASH_BITS = 12, /* at first, */
+	HASH_BITS_MAX = 18,
+	HASH_SHARE = 4, /* with as many places for each unit, while that goes */
 	PAGE_HASH = 1 << 10,
 	ROOM = 64 << 10, /* no unit needs more */
 	ALIGN = 16,
@@ -64,13 +65,42 @@ struct jit_cache {
 	struct unit *unit;
 	struct link *link;
 	struct page *page[PAGE_HASH];
-	jit_id hash[HASH];
+	unsigned hash_bits;
+	jit_id *hash;
 };
 
 /* Most of what is looked for is not there: it is cold.  So few of them should share a place. */
-static unsigned hash(uint64_t pa, unsigned flavour)
+static unsigned hash(uint64_t pa, unsigned flavour, unsigned bits)
 {
-	return (unsigned)((pa ^ (uint64_t)flavour << 40) * 0x9e3779b97f4a7c15 >> (64 - HASH_BITS));
+	return (unsigned)((pa ^ (uint64_t)flavour << 40) * 0x9e3779b97f4a7c15 >> (64 - bits));
+}
+
+static jit_id *bucket_of(const struct jit_cache *c, uint64_t pa, unsigned flavour)
+{
+	return &c->hash[hash(pa, flavour, c->hash_bits)];
+}
+
+/* Where there is no memory for that, looking takes longer. */
+static void grow_hash(struct jit_cache *c)
+{
+	const unsigned bits = c->hash_bits + 1, n = 1u << c->hash_bits;
+	jit_id *to = calloc(2 * (size_t)n, sizeof *to), *at, id, next;
+	struct unit *u;
+
+	for (unsigned i = 0; to && i < n; i++) {
+		for (id = c->hash[i]; id; id = next) {
+			u = &c->unit[id];
+			next = u->hash_next;
+			at = &to[hash(u->pa, u->flavour, bits)];
+			u->hash_next = *at;
+			*at = id;
+		}
+	}
+	if (!to)
+		return;
+	free(c->hash);
+	c->hash = to;
+	c->hash_bits = bits;
 }
 
 static struct page **page_at(const struct jit_cache *c, uint64_t pa)
@@ -104,11 +134,13 @@ struct jit_cache *jit_cache_new(struct jit *j, struct err *e)
 		c->nsegments = (unsigned)((size + SEGMENT - 1) / SEGMENT);
 		c->nunits = (jit_id)(size / UNIT_SHARE) + 3;
 		c->nlinks = (uint32_t)(size / LINK_SHARE) + 2;
+		c->hash_bits = HASH_BITS;
+		c->hash = calloc(1 << HASH_BITS, sizeof *c->hash);
 		c->first = calloc(c->nsegments, sizeof *c->first);
 		c->unit = calloc(c->nunits, sizeof *c->unit);
 		c->link = calloc(c->nlinks, sizeof *c->link);
 	}
-	if (!c || !c->first || !c->unit || !c->link) {
+	if (!c || !c->hash || !c->first || !c->unit || !c->link) {
 		jit_cache_free(c);
 		err_set(e, ENOMEM, "jit: no memory for the cache");
 		return NULL;
@@ -131,6 +163,7 @@ void jit_cache_free(struct jit_cache *c)
 			c->page[i] = p->next;
 			free(p);
 		}
+	free(c->hash);
 	free(c->first);
 	free(c->unit);
 	free(c->link);
@@ -237,7 +270,7 @@ static void leave_page(struct jit_cache *c, const struct unit *u, struct page **
 static void kill_unit(struct jit_cache *c, jit_id id)
 {
 	struct unit *u = &c->unit[id];
-	jit_id *at = &c->hash[hash(u->pa, u->flavour)];
+	jit_id *at = bucket_of(c, u->pa, u->flavour);
 
 	if (u->dead)
 		return;
@@ -305,7 +338,7 @@ struct jit_range jit_cache_make_room(struct jit_cache *c)
 
 jit_id jit_cache_find(struct jit_cache *c, uint64_t pa, uint64_t pa2, unsigned flavour)
 {
-	jit_id id = c->hash[hash(pa, flavour)];
+	jit_id id = *bucket_of(c, pa, flavour);
 	const struct unit *u;
 
 	for (; id; id = u->hash_next) {
@@ -360,7 +393,7 @@ static jit_id add(struct jit_cache *c, uint64_t pa, unsigned len, uint64_t part,
 {
 	struct page *p, *p2 = NULL;
 	struct unit *u;
-	jit_id id = c->next_unit, *bucket = &c->hash[hash(pa, flavour)];
+	jit_id id = c->next_unit, *bucket = bucket_of(c, pa, flavour);
 	size_t end;
 
 	if (!jit_cache_has_room(c))
@@ -384,6 +417,8 @@ static jit_id add(struct jit_cache *c, uint64_t pa, unsigned len, uint64_t part,
 		u->has_part = true;
 		unit_new(c, p2, part, part_len)->owner = id;
 	}
+	if (c->used_units > (1u << c->hash_bits) / HASH_SHARE && c->hash_bits < HASH_BITS_MAX)
+		grow_hash(c);
 	c->at = (end + ALIGN - 1) / ALIGN * ALIGN;
 	return id;
 }
