@@ -18,6 +18,8 @@
 
 #define PAGE_MASK ((uint64_t)MEM_PAGE - 1)
 
+enum { FILLS = 4 }; /* before the arena grows */
+
 /* Those of jit_side with user code, and all the others. */
 enum {
 	USER_TABLES = 1 << X86_CTX_USER | 1 << (X86_CTX_USER + X86_NCTX),
@@ -32,6 +34,7 @@ int x86_code_new(struct x86 *s, struct err *e)
 	tlb_init(&s->code->fetch[0]);
 	tlb_init(&s->code->fetch[1]);
 	s->code->page = X86_NO_PAGE;
+	s->code->limit = s->env->jit ? X86_LINES_FIRST : X86_LINES;
 	return 0;
 }
 
@@ -185,11 +188,20 @@ static void decode_inside(struct x86 *s, struct x86_block *b, uint64_t linear)
 	    first + (x86_piece(s->vm, b->last) == x86_piece(s->vm, b->host) ? first : second);
 }
 
+static size_t nbuckets(const struct x86_code *c)
+{
+	return c->limit < X86_BUCKETS ? c->limit : X86_BUCKETS;
+}
+
 static void forget_blocks(struct x86_code *c)
 {
-	memset(c->bucket, 0, sizeof c->bucket);
+	memset(c->bucket, 0, nbuckets(c) * sizeof *c->bucket);
 	c->from = NULL;
 	c->used = 0;
+	if (++c->fills < FILLS || c->limit == X86_LINES)
+		return;
+	c->limit *= 2;
+	c->fills = 0;
 }
 
 /* It is there when nothing can raise any more. */
@@ -199,7 +211,7 @@ static struct x86_block *decode(
 	struct x86_code *c = s->code;
 	struct x86_block *b;
 
-	if (X86_LINES - c->used < 1 + X86_BLOCK_INSNS)
+	if (c->limit - c->used < 1 + X86_BLOCK_INSNS)
 		forget_blocks(c);
 	b = &c->line[c->used].block;
 	*b = (struct x86_block){ .host = host, .mode = s->mode };
@@ -213,7 +225,7 @@ static struct x86_block *decode(
 
 static struct x86_block **bucket_of(struct x86_code *c, const uint8_t *host)
 {
-	return &c->bucket[((uintptr_t)host ^ (uintptr_t)host >> 15) & (X86_BUCKETS - 1)];
+	return &c->bucket[((uintptr_t)host ^ (uintptr_t)host >> 15) & (nbuckets(c) - 1)];
 }
 
 /* What is not as it was when it was last executed may still hold. */

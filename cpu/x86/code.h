@@ -15,10 +15,12 @@
  * code that the instruction before has changed is seen, as the manual wants it (SDM volume 3,
  * 8.1.3).
  *
- * Blocks are made one behind the other in an arena; when it is full all are forgotten.
+ * Blocks are made one behind the other in an arena; when it is full all are forgotten.  With a
+ * compiler little of what was decoded is executed again, so the arena is small at first, and grows
+ * when it was full a few times.
  */
 enum { X86_BLOCK_INSNS = 32, X86_BLOCK_BYTES = 1 << X86_PIECE_BITS };
-enum { X86_BUCKETS = 1 << 15, X86_LINES = 1 << 18 };
+enum { X86_BUCKETS = 1 << 15, X86_LINES = 1 << 18, X86_LINES_FIRST = 1 << 12 };
 #define X86_NO_PAGE UINT64_MAX
 
 /* A cache line, and each instruction has one of its own behind it. */
@@ -52,7 +54,8 @@ struct x86_code {
 	uintptr_t addend;
 	struct x86_block *from; /* the block before; NULL: it is not known, or gone */
 	struct x86_block *bucket[X86_BUCKETS];
-	unsigned used; /* lines */
+	unsigned used, limit; /* lines */
+	unsigned fills;       /* how often it was full with this limit */
 	union x86_line line[X86_LINES];
 };
 
