@@ -116,6 +116,16 @@ void bus_move(struct bus_region *m, uint64_t base)
 	atomic_store_explicit(&m->base, base, memory_order_release);
 }
 
+void bus_unmap(struct bus *b, struct bus_region *m)
+{
+	size_t i = 0;
+
+	while (b->moving[i] != m)
+		i++;
+	memmove(&b->moving[i], &b->moving[i + 1], (--b->nmoving - i) * sizeof *b->moving);
+	free(m);
+}
+
 static bool is_in(const struct bus_region *m, uint64_t addr, uint64_t *off)
 {
 	uint64_t base = atomic_load_explicit(&m->base, memory_order_acquire);

@@ -20,9 +20,10 @@ struct io_ops {
 
 /*
  * The bus: which device answers at which guest physical address.  Regions are made while the
- * machine is built, and live as long as the bus; after that any thread may read and write, without
- * a lock.  Some can be moved while others look: an access that has begun goes to where the region
- * was.  Those that stay win over those that move, and of these the first that was made.
+ * machine is built, or stands still, and those that stay live as long as the bus; after that any
+ * thread may read and write, without a lock.  Some can be moved while others look: an access that
+ * has begun goes to where the region was.  Those that stay win over those that move, and of these
+ * the first that was made.
  */
 struct bus;
 struct bus_region;
@@ -43,6 +44,8 @@ struct bus_region *bus_map_moving(struct bus *, const char *name, uint64_t size,
     const struct io_ops *, void *dev, struct mutex *lock, struct err *);
 /* Any thread.  Where it would wrap round is nowhere, too. */
 void bus_move(struct bus_region *, uint64_t base);
+/* Nobody may be looking. */
+void bus_unmap(struct bus *, struct bus_region *);
 
 /* false: nobody answers there with that size (the CPU then takes its access fault); *val is then
  * all ones of that size. */

@@ -3,9 +3,9 @@
  * PCI functions: configuration space, BARs, interrupts.  Source: PCI Local Bus Specification 3.0,
  * chapter 6, sections 2.2.6 (interrupt pins), 6.8 (MSI and MSI-X); PCI Express Base Specification
  * 3.0, section 7.2.2 (ECAM).
- * Left out: buses behind bridges (they read as empty), extended configuration space (it reads as
- * all ones), power management, cards that come and go.  Bus mastering is not checked for DMA, only
- * for messages.
+ * Left out: bridges behind bridges, and what the registers of one let pass (a BAR behind it answers
+ * wherever it is); extended configuration space (it reads as all ones); power management.  Bus
+ * mastering is not checked for DMA, only for messages.
  */
 #include "dev/pci/pci.h"
 
@@ -245,6 +245,25 @@ static uint64_t rom_place(const struct pci_function *f)
 	return base;
 }
 
+/* Where nothing is placed any more. */
+static void unmap_bars(struct pci_function *f)
+{
+	const struct dev *d = f->dev;
+
+	for (unsigned n = 0; n < PCI_BARS; n++) {
+		struct pci_bar *bar = &f->bar[n];
+
+		if (bar->window)
+			mem_window_move(bar->window, BUS_NOWHERE);
+		else if (bar->size)
+			bus_unmap(bar->type & PCI_BAR_IO ? f->bus->io : d->env->bus, bar->region);
+		bar->size = 0;
+	}
+	if (f->rom.size)
+		bus_unmap(d->env->bus, f->rom.region);
+	f->rom.size = 0;
+}
+
 static void place_bar(struct pci_bar *bar, uint64_t base)
 {
 	if (bar->window)
@@ -427,12 +446,22 @@ int pci_function_init(struct pci_function *f, struct dev *d, const struct pci_id
 
 void pci_function_fini(struct pci_function *f)
 {
-	for (unsigned n = 0; n < PCI_BARS; n++)
-		place_bar(&f->bar[n], BUS_NOWHERE);
-	if (f->rom.size)
-		bus_move(f->rom.region, BUS_NOWHERE);
-	if (f->bus)
-		f->bus->function[f->devfn] = NULL;
+	if (!f->bus)
+		return;
+	unmap_bars(f);
+	f->bus->function[f->devfn] = NULL;
+}
+
+int pci_bridge(struct pci_function *f, struct pci_bus *below, struct err *e)
+{
+	struct pci_bus *b = f->bus;
+
+	if (b->nbridges == PCI_BRIDGES)
+		return err_set(e, ENOSPC, "%s: a PCI bus has at most %d bridges",
+		    f->dev->class->name, PCI_BRIDGES);
+	f->below = below;
+	b->bridge[b->nbridges++] = f;
+	return 0;
 }
 
 void pci_function_reset(struct pci_function *f)
@@ -478,9 +507,27 @@ static void write_config(struct pci_function *f, unsigned reg, uint32_t val, uns
 		f->written(f, reg, size);
 }
 
+static unsigned number_below(struct pci_function *bridge)
+{
+	unsigned bus;
+
+	mutex_lock(&bridge->dev->lock);
+	bus = bridge->config[PCI_SECONDARY_BUS];
+	mutex_unlock(&bridge->dev->lock);
+	return bus;
+}
+
+/* A bridge without a number has a bus 0 behind it, where nobody gets. */
 static struct pci_function *find(const struct pci_bus *b, unsigned bus, unsigned devfn)
 {
-	return bus == 0 && devfn < PCI_FUNCTIONS ? b->function[devfn] : NULL;
+	if (devfn >= PCI_FUNCTIONS)
+		return NULL;
+	if (bus == 0)
+		return b->function[devfn];
+	for (unsigned i = 0; i < b->nbridges; i++)
+		if (number_below(b->bridge[i]) == bus)
+			return b->bridge[i]->below->function[devfn];
+	return NULL;
 }
 
 uint32_t pci_config_read(

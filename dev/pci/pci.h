@@ -13,7 +13,8 @@ struct mem_window;
  * PCI: PCI Local Bus Specification 3.0, chapter 6 (configuration space, BARs, capabilities, MSI,
  * MSI-X).  A host (pci_host_*.c) is a struct dev that begins with a struct pci_host; a function is
  * a struct dev with a struct pci_function in it, whose `pic` is the host, and whose `base` is its
- * place on bus 0: slot * 8 + function.
+ * place on bus 0: slot * 8 + function.  A port (pcie_port.c) is both: a function, and the host of
+ * the one behind it.
  *
  * Locks: configuration and BARs are accessed with the lock of the function's struct dev held; that
  * also holds for all calls here, except while machines are built.  bus->lock, for the interrupt
@@ -27,6 +28,7 @@ enum {
 	PCI_PINS = 4,
 	PCI_BARS = 6,
 	PCI_MSIX_MAX = 64,
+	PCI_BRIDGES = 8,
 };
 
 struct pci_bus {
@@ -38,6 +40,8 @@ struct pci_bus {
 	/* A pin of the bus, bus->lock held: (slot + pin) modulo 4. */
 	void (*pin)(struct dev *host, unsigned n, bool level);
 	struct pci_function *function[PCI_FUNCTIONS];
+	struct pci_function *bridge[PCI_BRIDGES]; /* of them, those with a bus below */
+	unsigned nbridges;
 	struct mutex lock;
 	uint8_t pins[PCI_FUNCTIONS]; /* a bit for each pin of a function that is raised */
 	unsigned raised[PCI_PINS];   /* how many of them drive a pin of the bus */
@@ -72,6 +76,7 @@ enum pci_reg {
 	PCI_CLASS = 0x09, /* 3 bytes */
 	PCI_HEADER_TYPE = 0x0e,
 	PCI_BAR = 0x10,
+	PCI_SECONDARY_BUS = 0x19, /* of bridges: PCI-to-PCI Bridge Architecture 1.2, 3.2 */
 	PCI_SUBSYSTEM_VENDOR = 0x2c,
 	PCI_SUBSYSTEM = 0x2e,
 	PCI_ROM = 0x30,
@@ -107,6 +112,7 @@ struct pci_id {
 struct pci_function {
 	struct dev *dev;
 	struct pci_bus *bus;
+	struct pci_bus *below; /* of a bridge, or NULL */
 	uint8_t devfn;
 	uint8_t config[PCI_CONFIG];
 	uint8_t initial[PCI_CONFIG];                     /* after reset */
@@ -133,6 +139,8 @@ int pci_function_init(struct pci_function *, struct dev *d, const struct pci_id 
 int pci_function_add(struct pci_function *, struct pci_bus *, unsigned devfn, struct dev *d,
     const struct pci_id *, struct err *);
 void pci_function_fini(struct pci_function *); /* not for those of hosts, which outlive no other */
+/* While the device is made: it leads to the bus with the number in its PCI_SECONDARY_BUS. */
+int pci_bridge(struct pci_function *, struct pci_bus *below, struct err *);
 void pci_function_reset(struct pci_function *);
 void pci_function_loaded(struct pci_function *);
 
