@@ -7,6 +7,7 @@
 #include "base/err.h"
 
 struct block;
+struct net;
 
 /*
  * What is behind a controller of several drives: the `back` of its struct dev.  Whoever makes the
@@ -18,6 +19,7 @@ enum { DRIVES_MAX = 256 };
 struct drive {
 	struct block *block; /* NULL: a CD drive without a disc, or else no drive */
 	bool cdrom;
+	struct net *net; /* in place of it, in a slot for cards (machine/ports.h) */
 };
 
 /* What can happen to a drive while the guest runs. */
@@ -26,10 +28,11 @@ enum drives_op {
 	DRIVES_REMOVE, /* the guest finds it gone */
 	DRIVES_INSERT, /* a disc, and closes the tray */
 	DRIVES_EJECT,  /* opens the tray, and takes out the disc, if there is one */
-	DRIVES_ASK,    /* presses the button: the guest is to eject */
+	DRIVES_ASK,    /* presses the button: the guest is to eject the disc, to give up the card */
 	/* Questions, which any thread may ask: 1 or 0. */
 	DRIVES_IS_LOCKED,
 	DRIVES_IS_OPEN,
+	DRIVES_IS_OFF, /* of a card: the guest has given it up */
 };
 
 struct drives {

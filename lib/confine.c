@@ -26,7 +26,8 @@ static const struct need {
 	enum place place;
 } needs[] = {
 	{ "net", "user", OS_CALLS_INET, 0, NOWHERE },
-	{ "net", "unix:", OS_CALLS_UNIX, 0, NOWHERE }, /* which connects again */
+	{ "net", "unix:", OS_CALLS_UNIX, 0, NOWHERE },        /* which connects again */
+	{ "hotplug-ports", NULL, OS_CALLS_INET, 0, NOWHERE }, /* for user networks that come */
 	{ "disk", "nbd", OS_CALLS_INET, 0, NOWHERE },
 	{ "share", NULL, OS_CALLS_FILES, OS_PATH_ALL, BEFORE_COLON },
 	{ "vsock", NULL, OS_CALLS_UNIX, OS_PATH_MAKE | OS_PATH_REMOVE, BESIDE },

@@ -28,6 +28,7 @@ struct drives;
 struct fdt;
 struct keys;
 struct move;
+struct ports;
 struct share;
 
 /*
@@ -39,9 +40,9 @@ struct share;
  */
 enum {
 	MACHINE_CPUS = 64,
-	MACHINE_DEVS = 64,
+	MACHINE_DEVS = 96,
 	MACHINE_RAMS = 4,
-	MACHINE_BUSES = 4,
+	MACHINE_BUSES = 6,
 	MACHINE_ENGINES = 8
 };
 enum { MACHINE_COUNT_SHIFT = 2 }; /* deterministic runs: an instruction takes 1 << 2 ns */
@@ -133,6 +134,7 @@ struct machine {
 	} bus[MACHINE_BUSES];
 	unsigned nbuses;
 	struct hotplug hotplug;
+	struct ports *ports;                /* for cards that come and go; or NULL */
 	struct share *share[CONFIG_SHARES]; /* in the configuration's order; NULL: none */
 	struct block *flash;                /* firmware's variables, or NULL */
 	struct display *display;            /* for the board's display adapter, if it has one */

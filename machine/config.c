@@ -96,6 +96,8 @@ static const struct key keys[] = {
 	    "mmio or pci: where virtio devices are; default: what the board prefers" },
 	{ "controllers", TEXT, AT(controllers), config_check_controllers,
 	    "scsi, nvme or both: controllers without a disk, for disks that are added later" },
+	{ "hotplug-ports", NUMBER, AT(hotplug_ports), config_check_ports,
+	    "slots on PCI for virtio disks and networks that come and go, up to 8; default 0" },
 	{ "timeout", DURATION, AT(timeout_ns), NULL, "ends the run after 60s, 5m, 1h; 0: never" },
 	{ "exit-from-guest", YES_NO, AT(exit_from_guest), NULL,
 	    "yes: the exit status is the guest's own" },
@@ -279,7 +281,7 @@ static int set_key(struct config *c, const struct key *k, const char *value, str
 		if (parse_u64(value, at(c, k)))
 			return err_set(
 			    e, EINVAL, "%s \"%s\": a whole number is wanted", k->name, value);
-		return 0;
+		return k->check ? k->check(k->name, value, e) : 0;
 	case YES_NO:
 	case NO_YES:
 		return set_yes_no(at(c, k), k->kind == YES_NO, k->name, value, e);

@@ -69,7 +69,8 @@ struct config {
 	char *virtio_ring; /* "split" or "packed", "in-order", "notify-data", with commas */
 	char *virtio_bus;  /* "mmio" or "pci"; NULL: what the board prefers */
 	char *controllers; /* "scsi,nvme": those that are there without a drive */
-	uint64_t timeout_ns; /* 0: none */
+	uint64_t hotplug_ports; /* slots for cards that come and go */
+	uint64_t timeout_ns;    /* 0: none */
 	bool exit_from_guest;
 	char *gdb;          /* -g: "[HOST:]PORT", "unix:PATH" or "none" */
 	bool paused;        /* -S */

@@ -14,6 +14,7 @@
 #include "machine/config.h"
 #include "machine/config_key.h"
 #include "machine/machine.h"
+#include "machine/ports.h"
 
 int config_set_text(char **text, const char *value, struct err *e)
 {
@@ -171,6 +172,13 @@ int config_check_controllers(const char *key, const char *value, struct err *e)
 	    !strcmp(value, "nvme,scsi"))
 		return 0;
 	return err_set(e, EINVAL, "%s \"%s\": there is scsi, nvme, and scsi,nvme", key, value);
+}
+
+int config_check_ports(const char *key, const char *value, struct err *e)
+{
+	if (strlen(value) == 1 && *value >= '0' && *value <= '0' + PORTS_MAX)
+		return 0;
+	return err_set(e, EINVAL, "%s \"%s\": there may be 0 to %d", key, value, PORTS_MAX);
 }
 
 int config_check_entry(const char *key, const char *value, struct err *e)

@@ -30,6 +30,7 @@ int config_check_balloon(const char *key, const char *value, struct err *);
 int config_check_virtio_bus(const char *key, const char *value, struct err *);
 int config_check_sandbox(const char *key, const char *value, struct err *);
 int config_check_controllers(const char *key, const char *value, struct err *);
+int config_check_ports(const char *key, const char *value, struct err *);
 int config_check_entry(const char *key, const char *value, struct err *);
 int config_check_trace(const char *key, const char *value, struct err *);
 int config_check_gdb(const char *key, const char *value, struct err *);

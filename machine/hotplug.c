@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Disks that come and go.  Drives can be added to, and taken from, the SCSI host and the NVMe
- * controller (dev/drives.h); discs can be changed in all CD drives.
- * Left out: cards that come and go on PCI.
+ * Disks and network cards that come and go.  Drives can be added to, and taken from, the SCSI host
+ * and the NVMe controller (dev/drives.h); cards the slots of machine/ports.h, where the guest is
+ * asked before they go; discs can be changed in all CD drives.
  */
 #include "machine/hotplug.h"
 
@@ -15,7 +15,9 @@
 #include "dev/drives.h"
 #include "host/block.h"
 #include "host/image/image.h"
+#include "host/net/net.h"
 #include "machine/build.h"
+#include "machine/ports.h"
 #include "machine/run.h"
 
 struct hotplug_node {
@@ -28,13 +30,23 @@ struct hotplug_node {
 	bool nameless;             /* it goes when it is ejected */
 };
 
+struct hotplug_net {
+	struct hotplug_net *next;
+	char name[HOTPLUG_NAME];
+	struct net *net;
+	struct hotplug_plug *plug; /* who has it */
+};
+
 struct hotplug_plug {
 	struct hotplug_plug *next;
 	char id[HOTPLUG_NAME];
 	const struct machine_bus *bus;
 	unsigned place;
 	bool cdrom, going;
-	struct hotplug_node *node; /* NULL: a CD drive without a disc */
+	bool asked;                /* the guest, to give up the card */
+	bool keeps;                /* its net goes with it */
+	struct hotplug_node *node; /* NULL: a CD drive without a disc, or */
+	struct hotplug_net *net;
 };
 
 struct hotplug_news {
@@ -71,13 +83,31 @@ static struct hotplug_plug *find_plug(struct machine *m, const char *id, struct 
 	return NULL;
 }
 
+static struct hotplug_net *find_net(struct machine *m, const char *name, struct err *e)
+{
+	for (struct hotplug_net *n = m->hotplug.nets; n; n = n->next)
+		if (!strcmp(n->name, name))
+			return n;
+	err_set(e, ENOENT, "there is no network \"%.64s\" that was added", name);
+	return NULL;
+}
+
+static bool has_slots(const struct machine_bus *bus)
+{
+	return !strcmp(bus->name, "virtio");
+}
+
 static const struct machine_bus *find_bus(struct machine *m, const char *name, struct err *e)
 {
 	for (unsigned i = 0; i < m->nbuses; i++)
 		if (!strcmp(m->bus[i].name, name) && m->bus[i].drives->change)
 			return &m->bus[i];
-	err_set(e, ENODEV, "this machine has no %s controller: it wants controllers=%s, or a disk",
-	    name, name);
+	if (!strcmp(name, "virtio"))
+		err_set(e, ENODEV, "this machine has no slots for cards: it wants hotplug-ports=N");
+	else
+		err_set(e, ENODEV,
+		    "this machine has no %s controller: it wants controllers=%s, or a disk", name,
+		    name);
 	return NULL;
 }
 
@@ -209,7 +239,9 @@ static void free_node(struct hotplug_node *n)
 
 static int change(const struct hotplug_plug *p, enum drives_op op, struct block *b, struct err *e)
 {
-	const struct drive drive = { .block = b, .cdrom = p->cdrom };
+	const struct drive drive = {
+		.block = b, .cdrom = p->cdrom, .net = p->net ? p->net->net : NULL
+	};
 	struct drives *d = p->bus->drives;
 
 	return d->change(d->arg, op, p->place, &drive, e);
@@ -222,6 +254,8 @@ static void drop_plug(struct machine *m, struct hotplug_plug *p)
 	mutex_lock(&m->disks);
 	n = p->node;
 	give(p, NULL);
+	if (p->net)
+		p->net->plug = NULL;
 	if (n && n->nameless)
 		unlink_node(m, n);
 	unlink_plug(m, p);
@@ -257,6 +291,7 @@ static void run_remove(struct machine *m, struct hotplug_job *j)
 	char id[HOTPLUG_NAME];
 	struct err e;
 
+	event.net = p->net && p->keeps;
 	memcpy(id, p->id, sizeof id);
 	if (p->node && p->node->block)
 		block_drain(p->node->block);
@@ -324,15 +359,33 @@ bool hotplug_is_asked(struct machine *m)
 	return atomic_load(&m->hotplug.asked);
 }
 
+/* A card that the guest has given up, and that nobody wants anything of any more; NULL: none. */
+static struct hotplug_plug *find_off(struct machine *m)
+{
+	struct hotplug_plug *p;
+	struct err e;
+
+	mutex_lock(&m->disks);
+	for (p = m->hotplug.jobs ? NULL : m->hotplug.plugs; p; p = p->next)
+		if (p->asked && change(p, DRIVES_IS_OFF, NULL, &e) == 1)
+			break;
+	if (p)
+		p->going = true;
+	mutex_unlock(&m->disks);
+	return p;
+}
+
 void hotplug_attend(struct machine *m)
 {
-	struct hotplug_job *j;
+	struct hotplug_job *j, gone = { .run = run_remove };
 
 	while (hotplug_is_asked(m) && (j = take_job(m))) {
 		m->hotplug.changed = true;
 		j->run(m, j);
 		free(j);
 	}
+	while ((gone.plug = find_off(m)))
+		run_remove(m, &gone);
 }
 
 int hotplug_as_configured(const struct machine *m, const char *what, struct err *e)
@@ -452,7 +505,10 @@ static int check_plug(struct machine *m, const struct hotplug_what *w, struct er
 		return -EINVAL;
 	if (find_plug(m, w->id, NULL))
 		return err_set(e, EEXIST, "there is a device \"%s\" already", w->id);
-	if (!w->node && !w->cdrom)
+	if (w->net && strcmp(w->bus, "virtio"))
+		return err_set(
+		    e, EINVAL, "device \"%s\": there are no networks on %s", w->id, w->bus);
+	if (!w->node && !w->cdrom && !w->net)
 		return err_set(e, EINVAL, "device \"%s\": a drive is wanted", w->id);
 	if (w->cdrom && strcmp(w->bus, "scsi"))
 		return err_set(
@@ -467,6 +523,7 @@ static int plug_locked(struct machine *m, const struct hotplug_what *w, struct e
 {
 	const struct machine_bus *bus = find_bus(m, w->bus, e);
 	struct hotplug_job j = { .run = run_add };
+	struct hotplug_net *net = NULL;
 	unsigned place;
 	int rc = bus ? check_plug(m, w, e) : -ENODEV;
 
@@ -479,12 +536,21 @@ static int plug_locked(struct machine *m, const struct hotplug_what *w, struct e
 		    e, EBUSY, "disk \"%s\" is in use by device \"%s\"", w->node, j.node->plug->id);
 	if (rc)
 		return rc;
+	if (w->net && !(net = find_net(m, w->net, e)))
+		return -ENOENT;
+	if (net && net->plug)
+		return err_set(
+		    e, EBUSY, "network \"%s\" is in use by device \"%s\"", w->net, net->plug->id);
 	j.plug = add_plug(m, w->id);
 	if (!j.plug)
 		return err_set(e, ENOMEM, "no memory");
 	j.plug->bus = bus;
 	j.plug->place = place;
 	j.plug->cdrom = w->cdrom;
+	j.plug->keeps = w->keeps;
+	j.plug->net = net;
+	if (net)
+		net->plug = j.plug;
 	give(j.plug, j.node);
 	if (j.node)
 		j.node->nameless = w->keeps && !j.node->configured;
@@ -512,16 +578,75 @@ int machine_plug_del(struct machine *m, const char *id, struct err *e)
 
 	mutex_lock(&m->disks);
 	p = find_plug(m, id, e);
-	if (p && strcmp(p->bus->name, "scsi") && strcmp(p->bus->name, "nvme"))
+	if (p && has_slots(p->bus)) {
+		rc = post(m, &(struct hotplug_job){ .run = run_ask, .plug = p }, e);
+		p->asked |= !rc;
+	} else if (p && strcmp(p->bus->name, "scsi") && strcmp(p->bus->name, "nvme"))
 		rc = err_set(e, EINVAL, "device \"%s\" cannot go: it is on %s", id, p->bus->name);
 	else if (p)
 		rc = post(m, &(struct hotplug_job){ .run = run_remove, .plug = p }, e);
-	if (!rc)
+	if (!rc && !has_slots(p->bus))
 		p->going = true;
 	mutex_unlock(&m->disks);
 	if (!rc)
 		machine_leave(m);
 	return rc;
+}
+
+/* Networks ------------------------------------------------------------------------------------- */
+
+int machine_net_add(
+    struct machine *m, const char *name, const char *spec, struct loop *loop, struct err *e)
+{
+	struct net_place place = { .vm = m->config.name };
+	struct hotplug_net *n, **at = &m->hotplug.nets;
+	int rc = check_name(name, e);
+
+	if (!rc && find_net(m, name, NULL))
+		rc = err_set(e, EEXIST, "there is a network \"%s\" already", name);
+	if (rc)
+		return rc;
+	n = calloc(1, sizeof *n);
+	if (!n)
+		return err_set(e, ENOMEM, "no memory");
+	place.index = CONFIG_NETS + m->hotplug.nnets;
+	n->net = net_open(spec, &place, loop, m->host.events, e);
+	if (!n->net) {
+		free(n);
+		return -EINVAL;
+	}
+	snprintf(n->name, sizeof n->name, "%s", name);
+	mutex_lock(&m->disks);
+	m->hotplug.nnets++;
+	while (*at)
+		at = &(*at)->next;
+	*at = n;
+	mutex_unlock(&m->disks);
+	return 0;
+}
+
+int machine_net_del(struct machine *m, const char *name, struct err *e)
+{
+	struct hotplug_net *n, **at = &m->hotplug.nets;
+	int rc = -ENOENT;
+
+	mutex_lock(&m->disks);
+	n = find_net(m, name, e);
+	if (n && n->plug)
+		rc = err_set(
+		    e, EBUSY, "network \"%s\" is in use by device \"%s\"", name, n->plug->id);
+	else if (n)
+		rc = 0;
+	while (!rc && *at != n)
+		at = &(*at)->next;
+	if (!rc)
+		*at = n->next;
+	mutex_unlock(&m->disks);
+	if (rc)
+		return rc;
+	net_close(n->net);
+	free(n);
+	return 0;
 }
 
 /* Discs ---------------------------------------------------------------------------------------- */
@@ -682,6 +807,7 @@ static void drop_jobs(struct hotplug *h)
 void hotplug_fini(struct machine *m)
 {
 	struct hotplug *h = &m->hotplug;
+	struct hotplug_net *net;
 	struct hotplug_node *n;
 	struct hotplug_plug *p;
 
@@ -691,8 +817,14 @@ void hotplug_fini(struct machine *m)
 		h->nodes = n->next;
 		free_node(n);
 	}
+	while ((net = h->nets)) {
+		h->nets = net->next;
+		net_close(net->net);
+		free(net);
+	}
 	while ((p = h->plugs)) {
 		h->plugs = p->next;
 		free(p);
 	}
+	ports_free(m->ports);
 }

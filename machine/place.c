@@ -121,8 +121,8 @@ static const char *interface_of(const struct machine *m, const char *transport)
 	return "";
 }
 
-static struct dev *place_one(struct machine *m, struct machine_place *p, const char *class,
-    void *back, struct dev *pic, struct err *e)
+struct dev *place_card(struct machine *m, struct machine_place *p, const char *class, void *back,
+    struct dev *pic, struct err *e)
 {
 	const char *ring = m->config.virtio_ring;
 	char id[128] = "";
@@ -144,7 +144,7 @@ static int place_mmio(
 
 	v->used = n;
 	for (unsigned i = 0; i < PLACE_SLOTS; i++) {
-		if (!place_one(m, &p, i < n ? w->dev[i].class : "", i < n ? w->dev[i].back : NULL,
+		if (!place_card(m, &p, i < n ? w->dev[i].class : "", i < n ? w->dev[i].back : NULL,
 			v->pic, e))
 			return -EINVAL;
 		p.base += v->mmio->step;
@@ -160,7 +160,7 @@ static int place_pci(struct machine *m, const struct place_virtio *v, const stru
 	struct machine_place p = { .class = "virtio_pci", .base = v->pci->base };
 
 	for (unsigned i = first; i < w->n; i++) {
-		if (!place_one(m, &p, w->dev[i].class, w->dev[i].back, v->host, e))
+		if (!place_card(m, &p, w->dev[i].class, w->dev[i].back, v->host, e))
 			return -EINVAL;
 		p.base += v->pci->step;
 	}

@@ -9,6 +9,7 @@
 
 struct dev;
 struct machine;
+struct machine_place;
 
 /* What boards place the same way, each at its own addresses. */
 enum { PLACE_SLOTS = 8 };
@@ -36,6 +37,12 @@ bool place_has_virtio_console(const struct machine *);
  * networks, the console if it is to be virtio's, and so on, then entropy.  What has no slot of
  * virtio-mmio goes to PCI. */
 int place_virtio(struct machine *, struct place_virtio *, struct err *);
+/* Slots for cards that come and go (machine/ports.h), as functions of this slot of the bus; nothing
+ * where none are asked for. */
+int place_ports(struct machine *, struct dev *host, unsigned slot, struct err *);
+/* A virtio card in the slot of a port, with the interface that all have. */
+struct dev *place_card(struct machine *, struct machine_place *, const char *class, void *back,
+    struct dev *port, struct err *);
 /* The devices that the configuration adds. */
 int place_extra(struct machine *, const struct place_row *, struct dev *pic, struct err *);
 
@@ -55,6 +62,8 @@ int place_find_drives(
  * there is not, since nothing is there and nothing is to come. */
 int place_bus(
     struct machine *, const char *bus, unsigned max, bool always, struct drives **, struct err *);
+/* A bus of drives for what may come. */
+int place_bus_for(struct machine *, const char *bus, unsigned max, struct drives **, struct err *);
 /* *d: the controller, or NULL where none is to be. */
 int place_controller(struct machine *, const struct place_controller *, struct dev *pci,
     struct dev **d, struct err *);

@@ -41,6 +41,22 @@ static bool is_wanted(const struct machine *m, const char *bus)
 	return false;
 }
 
+static void add_bus(struct machine *m, const char *bus, unsigned max, struct drives *d)
+{
+	assert(m->nbuses < MACHINE_BUSES);
+	m->bus[m->nbuses++] = (struct machine_bus){ bus, d, max };
+}
+
+int place_bus_for(
+    struct machine *m, const char *bus, unsigned max, struct drives **drives, struct err *e)
+{
+	*drives = calloc(1, sizeof **drives);
+	if (!*drives)
+		return err_set(e, ENOMEM, "if=%s: no memory", bus);
+	add_bus(m, bus, max, *drives);
+	return 0;
+}
+
 int place_bus(struct machine *m, const char *bus, unsigned max, bool always, struct drives **drives,
     struct err *e)
 {
@@ -52,8 +68,7 @@ int place_bus(struct machine *m, const char *bus, unsigned max, bool always, str
 		free(d);
 		return n;
 	}
-	assert(m->nbuses < MACHINE_BUSES);
-	m->bus[m->nbuses++] = (struct machine_bus){ bus, d, max };
+	add_bus(m, bus, max, d);
 	*drives = d;
 	return 1;
 }

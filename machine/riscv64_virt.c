@@ -37,7 +37,7 @@ enum {
 };
 enum { UART_IRQ = 10, RTC_IRQ = 11, PCI_IRQ = 32, VMGENID_IRQ = 60, LAST_IRQ = 95 };
 /* On PCI: virtio devices in the slots 1 to 22. */
-enum { SLOT = 8, VIRTIO_SLOTS = 22, NVME_SLOT = 24, AHCI_SLOT = 31 };
+enum { SLOT = 8, VIRTIO_SLOTS = 22, PORTS_SLOT = 23, NVME_SLOT = 24, AHCI_SLOT = 31 };
 
 static const struct place_row virtio_row = {
 	.base = VIRTIO,
@@ -168,7 +168,9 @@ static int place_pci(struct machine *m, struct dev *pic, struct dev **host, stru
 	if (!*host)
 		return -EINVAL;
 	rc = place_controller(m, &ahci, *host, &d, e);
-	return rc ? rc : place_controller(m, &nvme, *host, &d, e);
+	if (!rc)
+		rc = place_controller(m, &nvme, *host, &d, e);
+	return rc ? rc : place_ports(m, *host, PORTS_SLOT, e);
 }
 
 static int place_devices(struct machine *m, struct err *e)

@@ -30,6 +30,8 @@ static int microvm_build(struct machine *m, struct err *e)
 
 	if (x86_has_firmware(m))
 		return err_set(e, EINVAL, "firmware: machine microvm starts kernels itself");
+	if (m->config.hotplug_ports)
+		return err_set(e, EINVAL, "hotplug-ports: machine microvm has no PCI");
 	if (!m->config.kernel)
 		return err_set(e, EINVAL, "nothing to run: machine microvm needs a kernel");
 	rc = x86_build(m, b, LOW_MAX, e);

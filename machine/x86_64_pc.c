@@ -72,6 +72,7 @@ static int place_legacy(struct machine *m, struct pc *p, struct err *e)
 /* ECAM, and windows for BARs: from its end to the I/O APIC, all of which SeaBIOS takes for them,
  * and above all RAM. */
 enum { BUSES = 256, PIRQ_E = 4, VGA_SLOT = 1, FIRST_SLOT = 2, SLOTS = 22 };
+enum { PORTS_SLOT = FIRST_SLOT + SLOTS - 1 }; /* the last one of virtio devices, else */
 static const uint32_t ECAM = 0xb0000000, PCI_MEM = 0xc0000000, PCI_MEM_SIZE = 0x3ec00000;
 static const uint64_t PCI_MEM64_SIZE = 32ull << 30;
 
@@ -82,7 +83,8 @@ static int place_pci(struct machine *m, struct pc *p, struct err *e)
 		.base = ECAM,
 		.irq = X86_PCI_GSI,
 	};
-	static const struct place_row row = { .base = FIRST_SLOT * 8, .step = 8, .n = SLOTS };
+	const bool ports = m->config.hotplug_ports;
+	const struct place_row row = { .base = FIRST_SLOT * 8, .step = 8, .n = SLOTS - ports };
 	struct acpi_config *a = &p->board.acpi;
 	struct dev *pci = machine_place(m, &host, p->board.pic, e);
 	struct place_virtio virtio = { .pci = &row, .host = pci };
@@ -91,6 +93,7 @@ static int place_pci(struct machine *m, struct pc *p, struct err *e)
 		return -EINVAL;
 	pci_host_q35_pm(pci, p->board.pm);
 	a->pci = true;
+	a->hot_plug = ports;
 	a->ecam = ECAM;
 	a->buses = BUSES;
 	a->pci_mem = PCI_MEM;
@@ -99,7 +102,8 @@ static int place_pci(struct machine *m, struct pc *p, struct err *e)
 	a->pci_mem64 = (FOUR_GIB + p->board.high + PCI_MEM64_SIZE - 1) & ~(PCI_MEM64_SIZE - 1);
 	a->pci_gsi = X86_PCI_GSI + PIRQ_E; /* the host leads pins there */
 	if (x86_place_drives(m, &p->board, pci, e) < 0 ||
-	    x86_place_display(m, &p->board, pci, VGA_SLOT, e) < 0)
+	    x86_place_display(m, &p->board, pci, VGA_SLOT, e) < 0 ||
+	    place_ports(m, pci, PORTS_SLOT, e) < 0)
 		return -EINVAL;
 	return place_virtio(m, &virtio, e);
 }

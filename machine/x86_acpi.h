@@ -44,7 +44,7 @@ struct acpi_config {
 	uint8_t vmgenid_gpe;
 
 	/* A PCI root, with ports 0xcf8 to 0xcff. */
-	bool pci;
+	bool pci, hot_plug; /* hot_plug: it has slots for that */
 	uint64_t ecam;
 	unsigned buses;
 	uint32_t pci_mem, pci_mem_size; /* where BARs may be */

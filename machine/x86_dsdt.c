@@ -167,11 +167,12 @@ static void add_interrupts(struct aml *a, uint8_t gsi)
 	aml_end(a);
 }
 
-/* Of what the OS asks to control it gets the capability structures, and nothing that needs hardware
- * which is not there (hot plug, PME, AER). */
-static void add_osc(struct aml *a)
+/* Of what the OS asks to control it gets the capability structures, hot plug where there are slots
+ * for that, and nothing that needs hardware which is not there (PME, AER). */
+static void add_osc(struct aml *a, bool hot_plug)
 {
-	enum { STATUS_UNKNOWN_UUID = 4, CONTROL_AT = 8, CONTROL_EXPRESS = 0x10 };
+	enum { STATUS_UNKNOWN_UUID = 4, CONTROL_AT = 8 };
+	enum { CONTROL_HOT_PLUG = 1, CONTROL_EXPRESS = 0x10 };
 
 	aml_method(a, "_OSC", 4);
 	aml_op(a, AML_DWORD_FIELD);
@@ -188,7 +189,7 @@ static void add_osc(struct aml *a)
 	aml_path(a, "CTRL");
 	aml_op(a, AML_AND);
 	aml_path(a, "CTRL");
-	aml_int(a, CONTROL_EXPRESS);
+	aml_int(a, CONTROL_EXPRESS | (hot_plug ? CONTROL_HOT_PLUG : 0));
 	aml_path(a, "CTRL");
 	aml_end(a);
 	aml_else(a);
@@ -224,7 +225,7 @@ static void add_pci(struct aml *a, const struct acpi_config *c)
 	aml_end(a);
 	add_interrupts(a, c->pci_gsi);
 	if (c->ecam)
-		add_osc(a);
+		add_osc(a, c->hot_plug);
 	aml_end(a);
 	if (!c->ecam)
 		return;

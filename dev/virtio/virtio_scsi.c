@@ -598,6 +598,7 @@ static int change_target(struct virtio_scsi *s, enum drives_op op, unsigned n, s
 	case DRIVES_IS_OPEN:
 		return u->open;
 	case DRIVES_ADD:
+	case DRIVES_IS_OFF:
 		break;
 	}
 	return 0;
