@@ -32,6 +32,7 @@ int mon_command_check(const struct mon_command *, json_t *args, struct err *);
 /* For commands: mon/mon.c. */
 struct machine *mon_machine(struct mon *);
 const struct mon_host *mon_host(struct mon *);
+struct loop *mon_loop(struct mon *);
 /* To all clients that have negotiated; data (may be NULL) is not the caller's any more. */
 void mon_event(struct mon *, const char *name, json_t *data);
 json_t *mon_version(struct mon *); /* what greeting and query-version say; NULL without memory */
@@ -97,6 +98,9 @@ int mon_blockdev_del(struct mon *, json_t *args, json_t **result, struct err *);
 int mon_device_add(struct mon *, json_t *args, json_t **result, struct err *);
 int mon_device_del(struct mon *, json_t *args, json_t **result, struct err *);
 int mon_disk_add(struct mon *, json_t *args, json_t **result, struct err *);
+int mon_netdev_add(struct mon *, json_t *args, json_t **result, struct err *);
+int mon_netdev_del(struct mon *, json_t *args, json_t **result, struct err *);
+int mon_net_add(struct mon *, json_t *args, json_t **result, struct err *);
 int mon_eject(struct mon *, json_t *args, json_t **result, struct err *);
 int mon_change_medium(struct mon *, json_t *args, json_t **result, struct err *);
 /* Begins to tell clients of what happens to them; it ends with the machine. */

@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Commands by which disks come and go.  Source: QEMU QMP Reference Manual (8.2): blockdev-add,
- * device_add, eject and their like, events DEVICE_DELETED and DEVICE_TRAY_MOVED; the drivers that
- * device_add takes, and their properties, are those of QEMU's devices.  disk-add is ours: both in
- * one, with the words of key disk.
- * Left out: cards (virtio-blk-pci, ...), nodes above others but for a format above a file.
+ * Commands by which disks and network cards come and go.  Source: QEMU QMP Reference Manual (8.2):
+ * blockdev-add, netdev_add, device_add, eject and their like, events DEVICE_DELETED and
+ * DEVICE_TRAY_MOVED; the drivers that device_add takes, and their properties, are those of QEMU's
+ * devices.  disk-add and net-add are ours: both in one, with the words of keys disk and net.
+ * Left out: other cards, networks with options but for their simplest, nodes above others but for a
+ * format above a file.
  */
 #include "machine/hotplug.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "machine/config.h"
@@ -23,6 +25,8 @@ static void tell_one(struct mon *m, const struct hotplug_event *e)
 
 	switch (e->what) {
 	case HOTPLUG_DELETED:
+		if (e->net)
+			machine_net_del(mon_machine(m), e->id, NULL);
 		strcat(path, e->id);
 		mon_event(
 		    m, "DEVICE_DELETED", json_pack("{s:s, s:s}", "device", e->id, "path", path));
@@ -106,6 +110,23 @@ int mon_blockdev_del(struct mon *m, json_t *args, json_t **result, struct err *e
 
 /* Devices -------------------------------------------------------------------------------------- */
 
+static bool is_card(const char *driver)
+{
+	return !strcmp(driver, "virtio-blk-pci") || !strcmp(driver, "virtio-net-pci");
+}
+
+static int add_card(struct machine *m, const char *driver, struct hotplug_what *w, struct err *e)
+{
+	const bool net = !strcmp(driver, "virtio-net-pci");
+
+	if (net ? !w->net || w->node : !w->node || w->net)
+		return err_set(
+		    e, EINVAL, "device_add: %s wants %s=ID", driver, net ? "netdev" : "drive");
+	w->bus = "virtio";
+	w->place = -1;
+	return machine_plug_add(m, w, e);
+}
+
 int mon_device_add(struct mon *m, json_t *args, json_t **result, struct err *e)
 {
 	const char *driver = NULL;
@@ -113,9 +134,11 @@ int mon_device_add(struct mon *m, json_t *args, json_t **result, struct err *e)
 	json_int_t target = -1, ns = 0, lun = 0, channel = 0;
 
 	(void)result;
-	json_unpack(args, "{s:s, s:s, s?s, s?s, s?I, s?I, s?I, s?I}", "driver", &driver, "id",
-	    &w.id, "drive", &w.node, "serial", &w.serial, "scsi-id", &target, "nsid", &ns, "lun",
-	    &lun, "channel", &channel);
+	json_unpack(args, "{s:s, s:s, s?s, s?s, s?s, s?I, s?I, s?I, s?I}", "driver", &driver, "id",
+	    &w.id, "drive", &w.node, "netdev", &w.net, "serial", &w.serial, "scsi-id", &target,
+	    "nsid", &ns, "lun", &lun, "channel", &channel);
+	if (is_card(driver))
+		return add_card(mon_machine(m), driver, &w, e);
 	if (!strcmp(driver, "scsi-cd"))
 		w.cdrom = true;
 	else if (!strcmp(driver, "nvme-ns"))
@@ -123,7 +146,7 @@ int mon_device_add(struct mon *m, json_t *args, json_t **result, struct err *e)
 	else if (strcmp(driver, "scsi-hd"))
 		return err_set(e, EINVAL,
 		    "device_add: %.40s cannot come while the machine runs: there is scsi-hd, "
-		    "scsi-cd, nvme-ns",
+		    "scsi-cd, nvme-ns, virtio-blk-pci, virtio-net-pci",
 		    driver);
 	if (lun || channel)
 		return err_set(e, EINVAL, "device_add: targets have unit 0 alone, on channel 0");
@@ -186,6 +209,56 @@ int mon_disk_add(struct mon *m, json_t *args, json_t **result, struct err *e)
 	if (!rc)
 		rc = add_disk(mon_machine(m), id, &c.disk[0], e);
 	config_free(&c);
+	return rc;
+}
+
+/* Networks ------------------------------------------------------------------------------------- */
+
+int mon_netdev_add(struct mon *m, json_t *args, json_t **result, struct err *e)
+{
+	const char *type = NULL, *id = NULL, *name = NULL;
+	char spec[64];
+	int restricted = 0;
+
+	(void)result;
+	json_unpack(args, "{s:s, s:s, s?s, s?b}", "type", &type, "id", &id, "ifname", &name,
+	    "restrict", &restricted);
+	if (!strcmp(type, "user") && !name)
+		snprintf(spec, sizeof spec, "user%s", restricted ? ",restrict" : "");
+	else if (!strcmp(type, "tap") && name && !restricted && strlen(name) < 32 &&
+		 !strchr(name, ','))
+		snprintf(spec, sizeof spec, "tap:%s", name);
+	else
+		return err_set(e, EINVAL,
+		    "netdev_add: there is type user, and tap with ifname; net-add takes all");
+	return machine_net_add(mon_machine(m), id, spec, mon_loop(m), e);
+}
+
+int mon_netdev_del(struct mon *m, json_t *args, json_t **result, struct err *e)
+{
+	const char *id = NULL;
+
+	(void)result;
+	json_unpack(args, "{s:s}", "id", &id);
+	return machine_net_del(mon_machine(m), id, e);
+}
+
+int mon_net_add(struct mon *m, json_t *args, json_t **result, struct err *e)
+{
+	struct machine *machine = mon_machine(m);
+	struct hotplug_what w = { .bus = "virtio", .place = -1, .keeps = true };
+	const char *spec = NULL;
+	int rc;
+
+	(void)result;
+	json_unpack(args, "{s:s, s:s}", "id", &w.id, "net", &spec);
+	w.net = w.id;
+	rc = machine_net_add(machine, w.id, spec, mon_loop(m), e);
+	if (rc)
+		return rc;
+	rc = machine_plug_add(machine, &w, e);
+	if (rc)
+		machine_net_del(machine, w.id, NULL);
 	return rc;
 }
 

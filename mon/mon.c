@@ -48,6 +48,11 @@ struct mon {
 	bool sandboxed;
 };
 
+struct loop *mon_loop(struct mon *m)
+{
+	return m->loop;
+}
+
 struct machine *mon_machine(struct mon *m)
 {
 	return m->machine;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-/* Disks that come and go, as a QMP client sees it; the guest is a loop without drivers. */
+/* Disks and cards that come and go, as a QMP client sees it; the guest is a loop without drivers.
+ */
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -131,6 +132,7 @@ static int make(void **state)
 	set(c, "memory", "16M");
 	set(c, "console", "none");
 	set(c, "controllers", "scsi,nvme");
+	set(c, "hotplug-ports", "2");
 	snprintf(disk, sizeof disk, "%s,cdrom,if=scsi,format=raw", vm->file[3]);
 	set(c, "disk", disk);
 	set(c, "ctl", vm->path);
@@ -205,7 +207,13 @@ static void mistakes_are_refused(void **state)
 	ask(vm, ADD_DEVICE("'driver': 'scsi-hd', 'drive': 'n'"), "no disk");
 	ask(vm, ADD_DEVICE("'driver': 'scsi-hd'"), "a drive is wanted");
 	ask(vm, ADD_NODE, "return");
-	ask(vm, ADD_DEVICE("'driver': 'virtio-blk-pci', 'drive': 'n'"), "scsi-hd");
+	ask(vm, ADD_DEVICE("'driver': 'virtio-gpu-pci'"), "virtio-blk-pci");
+	ask(vm, ADD_DEVICE("'driver': 'virtio-blk-pci', 'netdev': 'n'"), "drive=ID");
+	ask(vm, ADD_DEVICE("'driver': 'virtio-net-pci'"), "netdev=ID");
+	ask(vm, ADD_DEVICE("'driver': 'virtio-net-pci', 'netdev': 'n'"), "no network");
+	ask(vm, "{'execute': 'netdev_add', 'arguments': {'type': 'l2tpv3', 'id': 'n'}}", "net-add");
+	ask(vm, "{'execute': 'netdev_del', 'arguments': {'id': 'n'}}", "no network");
+	ask(vm, "{'execute': 'net-add', 'arguments': {'id': 'e', 'net': 'pigeon'}}", "pigeon");
 	ask(vm, ADD_DEVICE("'driver': 'scsi-hd', 'drive': 'n', 'scsi-id': 0"), "taken");
 	ask(vm, ADD_DEVICE("'driver': 'scsi-hd', 'drive': 'n', 'scsi-id': 256"), "0 to 255");
 	ask(vm, ADD_DEVICE("'driver': 'scsi-hd', 'drive': 'n', 'lun': 1"), "unit 0");
@@ -272,6 +280,57 @@ static void discs_are_changed(void **state)
 	expect(vm, "DEVICE_DELETED");
 }
 
+/* The guest has not switched the card on, so nobody has to be asked. */
+static void cards_come_and_go(void **state)
+{
+	struct vm *vm = *state;
+
+	ask(vm,
+	    "{'execute': 'disk-add', 'arguments': {'id': 'd', 'disk': '%1,if=virtio,format=raw'}}",
+	    "return");
+	ask(vm, DEL_DEVICE, "return");
+	expect(vm, "DEVICE_DELETED");
+	ask(vm, ADD_NODE, "return");
+	ask(vm, ADD_DEVICE("'driver': 'virtio-blk-pci', 'drive': 'n'"), "return");
+	ask(vm, DEL_NODE, "in use");
+	ask(vm, "{'execute': 'net-add', 'arguments': {'id': 'e', 'net': 'unix:%2.net,listen'}}",
+	    "return");
+	ask(vm, "{'execute': 'net-add', 'arguments': {'id': 'e', 'net': 'unix:%1.net,listen'}}",
+	    "already");
+	ask(vm, "{'execute': 'net-add', 'arguments': {'id': 'f', 'net': 'unix:%1.net,listen'}}",
+	    "no place left");
+	ask(vm, DEL_DEVICE, "return");
+	expect(vm, "DEVICE_DELETED");
+	ask(vm, "{'execute': 'netdev_del', 'arguments': {'id': 'e'}}", "in use");
+	ask(vm, "{'execute': 'device_del', 'arguments': {'id': 'e'}}", "return");
+	expect(vm, "DEVICE_DELETED");
+	/* Its network is gone, too. */
+	ask(vm, "{'execute': 'net-add', 'arguments': {'id': 'e', 'net': 'unix:%2.net,listen'}}",
+	    "return");
+	ask(vm, DEL_NODE, "return");
+}
+
+static void networks_have_two_steps(void **state)
+{
+	struct vm *vm = *state;
+	static const char add[] =
+	    "{'execute': 'netdev_add', 'arguments': {'type': 'user', 'id': 'n'}}";
+
+	ask(vm, add, "");
+	if (strstr(vm->line, "this build has no"))
+		skip();
+	ask(vm, add, "already");
+	ask(vm, ADD_DEVICE("'driver': 'virtio-net-pci', 'netdev': 'n'"), "return");
+	ask(vm,
+	    "{'execute': 'device_add', 'arguments': {'id': 'e', 'driver': 'virtio-net-pci', "
+	    "'netdev': 'n'}}",
+	    "in use");
+	ask(vm, DEL_DEVICE, "return");
+	expect(vm, "DEVICE_DELETED");
+	ask(vm, "{'execute': 'netdev_del', 'arguments': {'id': 'n'}}", "return");
+	ask(vm, "{'execute': 'netdev_del', 'arguments': {'id': 'n'}}", "no network");
+}
+
 /* While the guest stands still. */
 static void a_paused_machine_takes_them_too(void **state)
 {
@@ -304,6 +363,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(mistakes_are_refused, make, drop),
 		cmocka_unit_test_setup_teardown(disks_come_in_one_step, make, drop),
 		cmocka_unit_test_setup_teardown(discs_are_changed, make, drop),
+		cmocka_unit_test_setup_teardown(cards_come_and_go, make, drop),
+		cmocka_unit_test_setup_teardown(networks_have_two_steps, make, drop),
 		cmocka_unit_test_setup_teardown(a_paused_machine_takes_them_too, make, drop),
 		cmocka_unit_test_setup_teardown(some_are_left, make, drop),
 	};
