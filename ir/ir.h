@@ -131,7 +131,13 @@ enum ir_inline {
 	IR_INLINE_CLMUL,
 	IR_INLINE_CLMULH,
 	IR_INLINE_CLMULR,
-	IR_INLINE_IF, /* does nothing where b is 0, as it mostly is; makes no value */
+	IR_INLINE_AES_ENC, /* the low half of a round of AES without a key; a: low, b: high */
+	IR_INLINE_AES_ENC_LAST,
+	IR_INLINE_AES_DEC,
+	IR_INLINE_AES_DEC_LAST,
+	IR_INLINE_AES_UNMIX,    /* InvMixColumns of the two columns a */
+	IR_INLINE_AES_SUB_HIGH, /* SubWord of the high half of a */
+	IR_INLINE_IF,           /* does nothing where b is 0, as it mostly is; makes no value */
 	/* Does nothing where vector operations are allowed and can be done in line; a: 1, or 2 for
 	 * those with vex. */
 	IR_INLINE_VEC_GUARD,

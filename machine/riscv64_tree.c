@@ -30,8 +30,13 @@
 	X(zbb)                                                                                     \
 	X(zbc)                                                                                     \
 	X(zbkb)                                                                                    \
+	X(zbkc)                                                                                    \
 	X(zbkx)                                                                                    \
 	X(zbs)                                                                                     \
+	X(zknd)                                                                                    \
+	X(zkne)                                                                                    \
+	X(zknh)                                                                                    \
+	X(zksh)                                                                                    \
 	X(smstateen)                                                                               \
 	X(ssstateen)                                                                               \
 	X(sstc)                                                                                    \

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The helpers of integer, atomic and system instructions; helpers.h says who calls them.  Manual
- * volume I, 14, "B", "Zacas", "CMO".  Atomics take hosts that are little-endian, as all of
- * cpu/riscv64 does for RAM that is shared with other harts.
+ * volume I, 14, "B", "Scalar cryptography", "Zacas", "CMO".  Atomics take hosts that are
+ * little-endian, as all of cpu/riscv64 does for RAM that is shared with other harts.
  */
+#include "cpu/aes.h"
 #include "cpu/riscv64/helpers.h"
 #include "cpu/riscv64/lockstep.h"
 #include "cpu/riscv64/vm.h"
@@ -47,6 +48,34 @@ HELP(clmulr)
 {
 	unused(s, a, b, d);
 	return (uint64_t)(clmul(a, b) >> 63);
+}
+
+/* a: the low half of a state, b: the high one; half of a round. */
+#define AES_ROUND(name, kind)                                                                      \
+	HELP(name)                                                                                 \
+	{                                                                                          \
+		uint64_t state[2] = { a, b };                                                      \
+                                                                                                   \
+		unused(s, a, b, d);                                                                \
+		aes_round(state, state, kind);                                                     \
+		return state[0];                                                                   \
+	}
+
+AES_ROUND(aes_enc, AES_ENC)
+AES_ROUND(aes_enc_last, AES_ENC_LAST)
+AES_ROUND(aes_dec, AES_DEC)
+AES_ROUND(aes_dec_last, AES_DEC_LAST)
+
+HELP(aes_unmix)
+{
+	unused(s, a, b, d);
+	return aes_unmix(a);
+}
+
+HELP(aes_sub_high)
+{
+	unused(s, a, b, d);
+	return aes_sub_word((uint32_t)(a >> 32));
 }
 
 /* Each byte becomes all ones unless it is zero. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Bodies: Zba, Zbb, Zbc, Zbs, Zbkb, Zbkx.  Manual volume I, "B" and "Scalar cryptography" 3.1.
+ * Bodies: Zba, Zbb, Zbc, Zbs, Zbkb, Zbkx, Zknd, Zkne, Zknh, Zksh.  Manual volume I, "B" and "Scalar
+ * cryptography", 3.
  * Included after the words of either form; see ir/ops_direct.h.
  */
 
@@ -262,4 +263,137 @@ static void sem_bext(struct ctx *c, const struct rv_args *a)
 static void sem_bexti(struct ctx *c, const struct rv_args *a)
 {
 	put(c, a->rd, and_(c, shr(c, get(c, a->rs1), imm(c, a->imm)), imm(c, 1)));
+}
+
+/* AES: rs1 and rs2 are the halves of a state, whose low half after a round is the result. */
+static void sem_aes64es(struct ctx *c, const struct rv_args *a)
+{
+	put(c, a->rd, call(c, RV_HELP_aes_enc_last, get(c, a->rs1), get(c, a->rs2), imm(c, 0)));
+}
+
+static void sem_aes64esm(struct ctx *c, const struct rv_args *a)
+{
+	put(c, a->rd, call(c, RV_HELP_aes_enc, get(c, a->rs1), get(c, a->rs2), imm(c, 0)));
+}
+
+static void sem_aes64ds(struct ctx *c, const struct rv_args *a)
+{
+	put(c, a->rd, call(c, RV_HELP_aes_dec_last, get(c, a->rs1), get(c, a->rs2), imm(c, 0)));
+}
+
+static void sem_aes64dsm(struct ctx *c, const struct rv_args *a)
+{
+	put(c, a->rd, call(c, RV_HELP_aes_dec, get(c, a->rs1), get(c, a->rs2), imm(c, 0)));
+}
+
+static void sem_aes64im(struct ctx *c, const struct rv_args *a)
+{
+	put(c, a->rd, call(c, RV_HELP_aes_unmix, get(c, a->rs1), imm(c, 0), imm(c, 0)));
+}
+
+static void sem_aes64ks1i(struct ctx *c, const struct rv_args *a)
+{
+	static const uint8_t rcon[] = { 0x01, 0x02, 0x04, 0x08, 0x10, 0x20, 0x40, 0x80, 0x1b,
+		0x36 };
+	val w = call(c, RV_HELP_aes_sub_high, get(c, a->rs1), imm(c, 0), imm(c, 0));
+
+	if (a->imm < (int)sizeof rcon)
+		w = xor_(c, ror(c, 32, w, imm(c, 8)), imm(c, rcon[a->imm]));
+	put(c, a->rd, or_(c, w, shl(c, w, imm(c, 32))));
+}
+
+/* The low word of the result is the high one of rs1 with the low one of rs2, the high word that
+ * with the high one of rs2. */
+static void sem_aes64ks2(struct ctx *c, const struct rv_args *a)
+{
+	val keys = get(c, a->rs2), w = shr(c, get(c, a->rs1), imm(c, 32));
+
+	w = xor_(c, w, zext(c, 32, keys));
+	put(c, a->rd, xor_(c, w, shl(c, xor_(c, w, shr(c, keys, imm(c, 32))), imm(c, 32))));
+}
+
+static inline val three(struct ctx *c, val x, val y, val z)
+{
+	return xor_(c, xor_(c, x, y), z);
+}
+
+/* Rotations to the right, and of a sig the last one is a shift. */
+static inline val sum256(struct ctx *c, val x, unsigned i, unsigned j, unsigned k)
+{
+	return sext(c, 32,
+	    three(c, ror(c, 32, x, imm(c, i)), ror(c, 32, x, imm(c, j)), ror(c, 32, x, imm(c, k))));
+}
+
+static inline val sig256(struct ctx *c, val x, unsigned i, unsigned j, unsigned k)
+{
+	return sext(c, 32,
+	    three(c, ror(c, 32, x, imm(c, i)), ror(c, 32, x, imm(c, j)),
+		shr(c, zext(c, 32, x), imm(c, k))));
+}
+
+static inline val sum512(struct ctx *c, val x, unsigned i, unsigned j, unsigned k)
+{
+	return three(
+	    c, ror(c, 64, x, imm(c, i)), ror(c, 64, x, imm(c, j)), ror(c, 64, x, imm(c, k)));
+}
+
+static inline val sig512(struct ctx *c, val x, unsigned i, unsigned j, unsigned k)
+{
+	return three(c, ror(c, 64, x, imm(c, i)), ror(c, 64, x, imm(c, j)), shr(c, x, imm(c, k)));
+}
+
+static void sem_sha256sum0(struct ctx *c, const struct rv_args *a)
+{
+	put(c, a->rd, sum256(c, get(c, a->rs1), 2, 13, 22));
+}
+
+static void sem_sha256sum1(struct ctx *c, const struct rv_args *a)
+{
+	put(c, a->rd, sum256(c, get(c, a->rs1), 6, 11, 25));
+}
+
+static void sem_sha256sig0(struct ctx *c, const struct rv_args *a)
+{
+	put(c, a->rd, sig256(c, get(c, a->rs1), 7, 18, 3));
+}
+
+static void sem_sha256sig1(struct ctx *c, const struct rv_args *a)
+{
+	put(c, a->rd, sig256(c, get(c, a->rs1), 17, 19, 10));
+}
+
+static void sem_sha512sum0(struct ctx *c, const struct rv_args *a)
+{
+	put(c, a->rd, sum512(c, get(c, a->rs1), 28, 34, 39));
+}
+
+static void sem_sha512sum1(struct ctx *c, const struct rv_args *a)
+{
+	put(c, a->rd, sum512(c, get(c, a->rs1), 14, 18, 41));
+}
+
+static void sem_sha512sig0(struct ctx *c, const struct rv_args *a)
+{
+	put(c, a->rd, sig512(c, get(c, a->rs1), 1, 8, 7));
+}
+
+static void sem_sha512sig1(struct ctx *c, const struct rv_args *a)
+{
+	put(c, a->rd, sig512(c, get(c, a->rs1), 19, 61, 6));
+}
+
+static void sem_sm3p0(struct ctx *c, const struct rv_args *a)
+{
+	val x = get(c, a->rs1);
+
+	put(c, a->rd,
+	    sext(c, 32, three(c, x, rol(c, 32, x, imm(c, 9)), rol(c, 32, x, imm(c, 17)))));
+}
+
+static void sem_sm3p1(struct ctx *c, const struct rv_args *a)
+{
+	val x = get(c, a->rs1);
+
+	put(c, a->rd,
+	    sext(c, 32, three(c, x, rol(c, 32, x, imm(c, 15)), rol(c, 32, x, imm(c, 23)))));
 }

@@ -55,7 +55,7 @@ static void operation(struct gen *g, uint16_t n)
 		x86_8(&g->code, 0);
 		break;
 	case IR_call:
-		if (!x86_fp(g, n))
+		if (!x86_fp(g, n) && !x86_crypto(g, n))
 			x86_call_helper(g, n);
 		break;
 	case IR_vec:

@@ -21,12 +21,9 @@ static bool takes_xmm(enum ir_inline inl)
 	case IR_INLINE_VEC_GUARD:
 	case IR_INLINE_FROM_I64:
 	case IR_INLINE_FROM_U64:
-	case IR_INLINE_CLMUL:
-	case IR_INLINE_CLMULH:
-	case IR_INLINE_CLMULR:
 		return false;
 	default:
-		return true;
+		return inl < IR_INLINE_CLMUL;
 	}
 }
 

@@ -282,6 +282,7 @@ void x86_put(struct gen *, unsigned slot, uint16_t v);
 void x86_get(struct gen *, uint16_t n, unsigned slot);
 void x86_release(struct gen *, const struct ir_op *);
 unsigned x86_xtemp(struct gen *);
+unsigned x86_xscratch(struct gen *); /* for this operation alone, where no unit has values in it */
 unsigned x86_use_xmm(struct gen *, uint16_t v);
 unsigned x86_xdest(struct gen *, uint16_t n, uint16_t reuse);
 unsigned x86_xpin_for(const struct gen *, uint16_t n); /* or X86_NONE */
@@ -309,12 +310,13 @@ bool x86_settle(struct gen *, struct snapshot, unsigned to, unsigned extra);
 struct x86_mem x86_reach(struct gen *, uint16_t n, unsigned access, unsigned reg, struct cold **c);
 void x86_reached(struct gen *, uint16_t n, struct cold *);
 
-/* alu.c, memory.c, leave.c, fp.c, vec.c: code for operations. */
+/* alu.c, memory.c, leave.c, fp.c, crypto.c, vec.c: code for operations. */
 void x86_alu(struct gen *, uint16_t n);
 enum x86_cond x86_compare(struct gen *, uint16_t v);
 void x86_access(struct gen *, uint16_t n);
 void x86_leave(struct gen *, uint16_t n);
 bool x86_fp(struct gen *, uint16_t n);
+bool x86_crypto(struct gen *, uint16_t n);
 bool x86_wants_xmm(const struct gen *, const struct ir_op *);
 void x86_call_helper(struct gen *, uint16_t n);
 void x86_reload_fp(struct gen *);

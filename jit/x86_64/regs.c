@@ -607,6 +607,11 @@ unsigned x86_xtemp(struct gen *g)
 	return new_temp(g, XMM);
 }
 
+unsigned x86_xscratch(struct gen *g)
+{
+	return new_temp(g, XMM);
+}
+
 /* As pin_for; a NaN box may come in between. */
 unsigned x86_xpin_for(const struct gen *g, uint16_t n)
 {

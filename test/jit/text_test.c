@@ -67,6 +67,13 @@ static const struct ir_helper helpers[] = {
 	{ "to_i64_d", IR_CALL_STATE, IR_INLINE_TO_I64, 64 },
 	{ "from_i64_d", IR_CALL_STATE, IR_INLINE_FROM_I64, 64 },
 	{ "rare", IR_CALL_FAULT, IR_INLINE_IF, 0 },
+	{ "clmul", IR_CALL_PURE, IR_INLINE_CLMUL, 64 },
+	{ "clmulh", IR_CALL_PURE, IR_INLINE_CLMULH, 64 },
+	{ "clmulr", IR_CALL_PURE, IR_INLINE_CLMULR, 64 },
+	{ "aes_enc", IR_CALL_PURE, IR_INLINE_AES_ENC, 64 },
+	{ "aes_dec_last", IR_CALL_PURE, IR_INLINE_AES_DEC_LAST, 64 },
+	{ "aes_unmix", IR_CALL_PURE, IR_INLINE_AES_UNMIX, 64 },
+	{ "aes_sub_high", IR_CALL_PURE, IR_INLINE_AES_SUB_HIGH, 64 },
 	{ "vec_enter", IR_CALL_FAULT, IR_INLINE_VEC_GUARD, 0 },
 	{ "vec", IR_CALL_FAULT, IR_INLINE_NONE, 0 },
 	{ "vec_load", IR_CALL_FAULT, IR_INLINE_NONE, 0 },
@@ -81,8 +88,9 @@ static uint64_t helper(void *state, uint64_t a, uint64_t b, uint64_t c)
 	return a ^ b ^ c;
 }
 
-static uint64_t (*const functions[ARRAY_LEN(helpers)])(void *, uint64_t, uint64_t,
-    uint64_t) = { helper, helper, helper, helper, helper, helper, helper, helper, helper, helper,
+static uint64_t (*const functions[ARRAY_LEN(helpers)])(
+    void *, uint64_t, uint64_t, uint64_t) = { helper, helper, helper, helper, helper, helper,
+	helper, helper, helper, helper, helper, helper, helper, helper, helper, helper, helper,
 	helper, helper, helper, helper, helper, helper, helper, helper, helper };
 
 static unsigned vec_level(void *state)
