@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/trace.h"
+
 static const char *const names[TRACE_NCATS] = {
 #define X(name) [TRACE_##name] = #name,
 	TRACE_CATS(X)
@@ -50,12 +52,18 @@ void log_info(const struct log *l, const char *fmt, ...)
 
 void log_trace(const struct log *l, enum trace_cat cat, const char *fmt, ...)
 {
+	char text[TRACE_TEXT + 1];
 	va_list ap;
 
 	if (!log_traces(l, cat))
 		return;
 	va_start(ap, fmt);
-	say(l, LOG_TRACE, fmt, ap);
+	if (l->tracer) {
+		vsnprintf(text, sizeof text, fmt, ap);
+		trace_put_text(l->tracer, cat, text);
+	} else {
+		say(l, LOG_TRACE, fmt, ap);
+	}
 	va_end(ap);
 }
 

@@ -15,13 +15,14 @@ enum log_level { LOG_ERROR, LOG_WARN, LOG_INFO, LOG_TRACE };
 
 /* What can be traced; each name is a word for --trace and a bit of log.trace. */
 #define TRACE_CATS(X)                                                                              \
-	X(exceptions) /* traps and interrupts that a guest CPU takes */                            \
+	X(exceptions) /* that a guest CPU takes */                                                 \
+	X(returns)    /* from them and from interrupts, to the kernel */                           \
 	X(mmu)        /* page walks that fail, TLB flushes */                                      \
-	X(irq)        /* interrupt lines that change */                                            \
-	X(device)     /* guest mistakes at devices, resets */                                      \
+	X(irq)        /* interrupt lines that change, interrupts that CPUs take */                 \
+	X(device)     /* guest mistakes at devices, resets; accesses to some */                    \
 	X(virtio)     /* requests */                                                               \
 	X(sbi)        /* firmware calls */                                                         \
-	X(exec)       /* every instruction */
+	X(exec)       /* every instruction, or those that are jumped to */
 
 enum trace_cat {
 #define X(name) TRACE_##name,
@@ -30,10 +31,13 @@ enum trace_cat {
 	    TRACE_NCATS
 };
 
+struct trace;
+
 struct log {
 	void (*write)(void *arg, enum log_level, const char *line);
 	void *arg;
-	uint32_t trace; /* bits 1 << TRACE_x */
+	uint32_t trace;       /* bits 1 << TRACE_x */
+	struct trace *tracer; /* where events go (base/trace.h); NULL: to write, as lines */
 };
 
 /* All of these take a NULL log and a log without write. */

@@ -22,7 +22,7 @@ static void keep(void *arg, enum log_level level, const char *line)
 static void levels_reach_the_embedder(void **state)
 {
 	struct seen s = { 0 };
-	struct log l = { keep, &s, 0 };
+	struct log l = { .write = keep, .arg = &s };
 
 	(void)state;
 	log_error(&l, "disk %d", 1);
@@ -37,7 +37,7 @@ static void levels_reach_the_embedder(void **state)
 
 static void no_log_is_fine(void **state)
 {
-	struct log silent = { NULL, NULL, ~0u };
+	struct log silent = { .trace = ~0u };
 
 	(void)state;
 	log_error(NULL, "x");
@@ -50,7 +50,7 @@ static void no_log_is_fine(void **state)
 static void only_wanted_categories_are_traced(void **state)
 {
 	struct seen s = { 0 };
-	struct log l = { keep, &s, 1u << TRACE_device };
+	struct log l = { .write = keep, .arg = &s, .trace = 1u << TRACE_device };
 
 	(void)state;
 	TRACE(&l, irq, "no");
@@ -65,7 +65,7 @@ static void only_wanted_categories_are_traced(void **state)
 static void long_lines_are_cut(void **state)
 {
 	struct seen s = { 0 };
-	struct log l = { keep, &s, 0 };
+	struct log l = { .write = keep, .arg = &s };
 
 	(void)state;
 	log_info(&l, "%01000d", 1);

@@ -14,7 +14,7 @@ static void keep_line(void *arg, enum log_level level, const char *line)
 static void the_last_code_is_readable_and_traced(void **state)
 {
 	char line[64] = "";
-	const struct log log = { keep_line, line, 1u << TRACE_device };
+	const struct log log = { .write = keep_line, .arg = line, .trace = 1u << TRACE_device };
 	struct rig *r = rig_new();
 
 	(void)state;
