@@ -18,6 +18,7 @@ struct field;
 struct intc;
 struct debug_points;
 struct cpu;
+struct walk_class;
 
 enum { CPU_CODE_SIZE = 160 << 20 };
 
@@ -65,6 +66,7 @@ struct cpu_class {
 	 * or cleared by the CPU.  regs have the latter; of the former only who drives them knows.
 	 */
 	uint64_t levels;
+	const struct walk_class *walk; /* its page tables: core/walk.h */
 	/* first: CPU 0 of the same VM, which owns what they share; NULL when this is it. */
 	struct cpu *(*new)(const struct cpu_env *, unsigned id, struct cpu *first, struct err *);
 	void (*free)(struct cpu *); /* the first one last */

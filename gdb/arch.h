@@ -8,11 +8,9 @@
 
 #include "base/buf.h"
 
-struct mem;
-
 /*
  * What a debugger has to know of a guest CPU: its registers, as the target description has them
- * (Debugging with GDB, appendix G), and its page tables.  The file gdb/CPU.c defines `const struct
+ * (Debugging with GDB, appendix G).  The file gdb/CPU.c defines `const struct
  * gdb_arch gdb_CPU`, and arch.c lists it.  All is in terms of the structs of cpu/ARCH/regs.h, so it
  * is the same whatever the engine.
  */
@@ -45,24 +43,6 @@ struct gdb_layout {
 	unsigned pc, sp, fp; /* told with each stop */
 };
 
-/* How page tables are walked now. */
-struct gdb_paging {
-	bool on;
-	unsigned levels, index_bits, entry_size;
-	uint64_t root;
-	uint64_t mask; /* of virtual addresses */
-	bool wraps;    /* above the mask is what its top bit is */
-};
-
-enum { GDB_R = 1, GDB_W = 2, GDB_X = 4, GDB_U = 8, GDB_G = 16, GDB_A = 32, GDB_D = 64 };
-
-struct gdb_pte {
-	bool present, leaf;
-	unsigned bits;   /* leaf: log2 of the page's size */
-	uint64_t pa;     /* of the page or the next table */
-	unsigned rights; /* a table: those that it takes away are missing */
-};
-
 struct gdb_arch {
 	const char *cpu; /* the class */
 	const struct gdb_layout *layout;
@@ -74,8 +54,6 @@ struct gdb_arch {
 	void (*put)(const struct gdb_reg *, void *regs, const uint8_t *from);
 	/* Which layout fits what the CPU does now. */
 	unsigned (*fits)(const void *regs);
-	struct gdb_paging (*paging)(const void *regs);
-	struct gdb_pte (*pte)(const void *regs, uint64_t entry, unsigned level);
 	/* The physical page of a controller of its own that is not on the bus; all ones: none. */
 	uint64_t (*own_page)(const void *regs);
 	/* In a few words. */
@@ -95,29 +73,5 @@ void gdb_reg_get(const struct gdb_arch *, const struct gdb_reg *, const void *re
 void gdb_reg_put(const struct gdb_arch *, const struct gdb_reg *, void *regs, const uint8_t *from);
 
 enum { GDB_REG_MAX = 64 };
-
-/* paging.c: where a virtual address is, whatever its rights; false: nowhere. */
-struct gdb_step {
-	uint64_t at, entry;
-	unsigned level;
-	struct gdb_pte pte;
-};
-enum { GDB_LEVELS = 5 };
-struct gdb_walk {
-	struct gdb_step step[GDB_LEVELS];
-	unsigned nsteps;
-	uint64_t pa;
-	unsigned bits;
-};
-bool gdb_walk(
-    const struct gdb_arch *, const void *regs, const struct mem *, uint64_t va, struct gdb_walk *);
-/* Each piece that is mapped in a row with the same rights, in the order of addresses, at most so
- * many; false: there are more. */
-struct gdb_piece {
-	uint64_t va, len, pa;
-	unsigned rights;
-};
-bool gdb_pieces(const struct gdb_arch *, const void *regs, const struct mem *, unsigned most,
-    void (*fn)(void *arg, const struct gdb_piece *), void *arg);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "core/mem.h"
+#include "core/walk.h"
 #include "gdb/gdb_int.h"
 
 #define PAGE_MASK ((uint64_t)MEM_PAGE - 1)
@@ -21,12 +22,15 @@ struct access {
 
 static bool locate(const struct gdb *g, const void *regs, bool physical, uint64_t at, uint64_t *pa)
 {
-	struct gdb_walk w;
+	const struct walk_class *class = g->machine->engine_env.cpu->walk;
+	struct walk_paging paging;
+	struct page_walk w;
 
 	*pa = at;
 	if (physical)
 		return true;
-	if (!gdb_walk(g->arch, regs, g->machine->env.mem, at, &w))
+	paging = class->paging(regs);
+	if (!walk_at(class, &paging, g->machine->env.mem, at, &w))
 		return false;
 	*pa = w.pa;
 	return true;

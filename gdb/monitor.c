@@ -10,6 +10,7 @@
 #include "base/log.h"
 #include "core/mem.h"
 #include "core/state.h"
+#include "core/walk.h"
 #include "dev/dev.h"
 #include "gdb/gdb_int.h"
 #include "machine/machine.h"
@@ -76,64 +77,45 @@ static void info_cpus(struct gdb *g, char *args, struct buf *out)
 	}
 }
 
-static void put_rights(struct buf *out, unsigned r)
-{
-	buf_printf(out, "%c%c%c%c%c", r & GDB_R ? 'r' : '-', r & GDB_W ? 'w' : '-',
-	    r & GDB_X ? 'x' : '-', r & GDB_U ? 'u' : '-', r & GDB_G ? 'g' : '-');
-}
-
-static void put_piece(void *arg, const struct gdb_piece *p)
+static void put_piece(void *arg, const struct walk_piece *p)
 {
 	struct buf *out = arg;
 
 	buf_printf(
 	    out, "%016" PRIx64 "-%016" PRIx64 " %016" PRIx64 " ", p->va, p->va + p->len, p->pa);
-	put_rights(out, p->rights);
+	walk_put_rights(out, p->rights);
 	buf_printf(out, "\n");
 }
 
 static void info_mem(struct gdb *g, char *args, struct buf *out)
 {
 	enum { MOST = 4096 };
+	const struct walk_class *class = g->machine->engine_env.cpu->walk;
+	const struct walk_paging paging = class->paging(gdb_regs(g, g->cpu));
 	uint64_t most = MOST;
 
 	if (*args)
 		number(args, &most);
-	if (!g->arch->paging(gdb_regs(g, g->cpu)).on)
+	if (!paging.on)
 		buf_printf(out, "CPU %u does not translate addresses now\n", g->cpu);
-	else if (!gdb_pieces(g->arch, gdb_regs(g, g->cpu), g->machine->env.mem,
+	else if (!walk_pieces(class, &paging, g->machine->env.mem,
 		     most < UINT32_MAX ? (unsigned)most : UINT32_MAX, put_piece, out))
 		buf_printf(out, "... and more: info mem N shows N\n");
 }
 
-/* A walk, entry by entry. */
-static void info_tlb(struct gdb *g, char *args, struct buf *out)
+static void walk(struct gdb *g, char *args, struct buf *out)
 {
-	struct gdb_walk w;
+	const struct walk_class *class = g->machine->engine_env.cpu->walk;
+	const struct walk_paging paging = class->paging(gdb_regs(g, g->cpu));
+	struct page_walk w;
 	uint64_t va;
-	bool found;
 
 	if (!number(args, &va)) {
-		buf_printf(out, "info tlb ADDRESS: how that is translated\n");
+		buf_printf(out, "walk ADDRESS: how that is translated\n");
 		return;
 	}
-	found = gdb_walk(g->arch, gdb_regs(g, g->cpu), g->machine->env.mem, va, &w);
-	for (unsigned i = 0; i < w.nsteps; i++) {
-		const struct gdb_step *s = &w.step[i];
-
-		buf_printf(
-		    out, "level %u: at %#" PRIx64 ": %016" PRIx64 " ", s->level, s->at, s->entry);
-		if (s->pte.present)
-			put_rights(out, s->pte.rights);
-		buf_printf(out, "%s%s%s\n", s->pte.present ? "" : "not present",
-		    s->pte.leaf && s->pte.rights & GDB_A ? " accessed" : "",
-		    s->pte.leaf && s->pte.rights & GDB_D ? " dirty" : "");
-	}
-	if (found)
-		buf_printf(out, "%#" PRIx64 " is at %#" PRIx64 ", in a page of %u bits\n", va, w.pa,
-		    w.bits);
-	else
-		buf_printf(out, "%#" PRIx64 " is nowhere\n", va);
+	walk_at(class, &paging, g->machine->env.mem, va, &w);
+	walk_print(class, &w, out);
 }
 
 static void put_ram(void *arg, uint64_t gpa, void *hva, uint64_t len)
@@ -313,7 +295,8 @@ static const struct monitor_command commands[] = {
 	{ "info registers", "[CPU]", "all of a CPU's state", info_registers },
 	{ "info cpus", "", "what each CPU does", info_cpus },
 	{ "info mem", "[N]", "what is mapped", info_mem },
-	{ "info tlb", "ADDRESS", "how an address is translated", info_tlb },
+	{ "info tlb", "ADDRESS", "how an address is translated", walk },
+	{ "walk", "ADDRESS", "the same", walk },
 	{ "info mtree", "", "physical addresses and ports", info_mtree },
 	{ "info irq", "", "the state of interrupt controllers", info_irq },
 	{ "info devices", "[CLASS]", "devices; of one class with their state", info_devices },

@@ -241,47 +241,6 @@ static unsigned fits(const void *regs)
 	return 0;
 }
 
-static struct gdb_paging paging(const void *regs)
-{
-	const struct rv_regs *r = regs;
-	const unsigned mode = (unsigned)(r->satp >> 60), levels = mode - 5;
-
-	if (r->mode == RV_M || mode < 8 || mode > 10)
-		return (struct gdb_paging){ .mask = UINT64_MAX };
-	return (struct gdb_paging){
-		.on = true,
-		.levels = levels,
-		.index_bits = 9,
-		.entry_size = 8,
-		.root = (r->satp & ((1ull << 44) - 1)) << 12,
-		.mask = (1ull << (12 + 9 * levels)) - 1,
-		.wraps = true,
-	};
-}
-
-static struct gdb_pte pte(const void *regs, uint64_t e, unsigned level)
-{
-	struct gdb_pte p = { .present = e & 1,
-		.leaf = e & 10,
-		.bits = 12 + 9 * level,
-		.pa = (e >> 10 & ((1ull << 44) - 1)) << 12,
-		.rights = GDB_R | GDB_W | GDB_X | GDB_U };
-
-	(void)regs;
-	if (!p.leaf) {
-		p.present = p.present && level;
-		return p;
-	}
-	p.rights = (unsigned)((e & 2 ? GDB_R : 0) | (e & 4 ? GDB_W : 0) | (e & 8 ? GDB_X : 0) |
-			      (e & 16 ? GDB_U : 0) | (e & 32 ? GDB_G : 0) | (e & 64 ? GDB_A : 0) |
-			      (e & 128 ? GDB_D : 0));
-	if (e >> 63 && !level) { /* Svnapot: 64 KiB */
-		p.bits = 16;
-		p.pa &= ~0xffffull;
-	}
-	return p;
-}
-
 static uint64_t own_page(const void *regs)
 {
 	(void)regs;
@@ -306,8 +265,6 @@ const struct gdb_arch gdb_riscv64 = {
 	.get = get,
 	.put = put,
 	.fits = fits,
-	.paging = paging,
-	.pte = pte,
 	.own_page = own_page,
 	.mode = mode,
 };

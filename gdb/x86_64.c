@@ -310,63 +310,6 @@ static unsigned fits(const void *regs)
 	return r->seg[X86_CS].attr & X86_SEG_DB ? I386 : I8086;
 }
 
-static struct gdb_paging paging(const void *regs)
-{
-	const struct x86_regs *r = regs;
-	struct gdb_paging p = { .on = true, .index_bits = 9, .entry_size = 8 };
-
-	p.mask = UINT32_MAX;
-	if (!(r->cr0 & CR0_PG)) {
-		p.on = false;
-		p.mask = r->efer & EFER_LMA ? UINT64_MAX : UINT32_MAX;
-	} else if (!(r->cr4 & CR4_PAE)) {
-		p.levels = 2;
-		p.index_bits = 10;
-		p.entry_size = 4;
-		p.root = r->cr3 & 0xfffff000;
-	} else if (!(r->efer & EFER_LMA)) {
-		p.levels = 3;
-		p.root = r->cr3 & 0xffffffe0;
-	} else {
-		p.levels = r->cr4 & CR4_LA57 ? 5 : 4;
-		p.root = r->cr3 & ADDRESS;
-		p.mask = (1ull << (12 + 9 * p.levels)) - 1;
-		p.wraps = true;
-	}
-	return p;
-}
-
-static struct gdb_pte pte32(const struct x86_regs *r, uint64_t e, unsigned level)
-{
-	struct gdb_pte p = { .present = e & 1, .bits = 12 + 10 * level, .pa = e & 0xfffff000 };
-
-	p.leaf = !level || (e & 0x80 && r->cr4 & CR4_PSE);
-	if (level && p.leaf) /* PSE-36 */
-		p.pa = (e & 0xffc00000) | (e & 0x1fe000) << 19;
-	return p;
-}
-
-static struct gdb_pte pte(const void *regs, uint64_t e, unsigned level)
-{
-	const struct x86_regs *r = regs;
-	const bool pdpte = !(r->efer & EFER_LMA) && level == 2; /* which has no rights */
-	struct gdb_pte p;
-
-	if (!(r->cr4 & CR4_PAE))
-		p = pte32(r, e, level);
-	else
-		p = (struct gdb_pte){ .present = e & 1,
-			.leaf = !level || (e & 0x80 && level <= 2 && !pdpte),
-			.bits = 12 + 9 * level,
-			.pa = e & ADDRESS };
-	p.rights = (unsigned)(GDB_R | (e & 2 || pdpte ? GDB_W : 0) | (e & 4 || pdpte ? GDB_U : 0) |
-			      (e >> 63 ? 0 : GDB_X));
-	if (p.leaf)
-		p.rights |= (unsigned)((e & 0x20 ? GDB_A : 0) | (e & 0x40 ? GDB_D : 0) |
-				       (e & 0x100 ? GDB_G : 0));
-	return p;
-}
-
 static uint64_t own_page(const void *regs)
 {
 	const struct x86_regs *r = regs;
@@ -401,8 +344,6 @@ const struct gdb_arch gdb_x86_64 = {
 	.get = get,
 	.put = put,
 	.fits = fits,
-	.paging = paging,
-	.pte = pte,
 	.own_page = own_page,
 	.mode = mode,
 };

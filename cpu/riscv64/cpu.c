@@ -237,6 +237,7 @@ const struct cpu_class cpu_riscv64 = {
 	.regs_size = sizeof(struct rv_regs),
 	.regs = regs,
 	.levels = ~(1ull << RV_LINE_SSIP),
+	.walk = &rv_walk_class,
 	.new = new,
 	.free = release,
 	.reset = reset,

@@ -11,6 +11,7 @@
 #include "base/thread.h"
 #include "core/clock.h"
 #include "core/debug.h"
+#include "core/walk.h"
 #include "cpu/cpu.h"
 #include "cpu/jit_side.h"
 #include "cpu/riscv64/regs.h"
@@ -274,6 +275,9 @@ void *rv_atomic(struct rv *, uint64_t va, unsigned size, bool for_lr, uint64_t *
 /* CBO.ZERO on the 64-byte block, and the check for the other CBOs (they have no effect besides). */
 void rv_cbo_zero(struct rv *, uint64_t va);
 void rv_cbo_check(struct rv *, uint64_t va);
+
+/* paging.c */
+extern const struct walk_class rv_walk_class;
 
 /* tlb.c --------------------------------------------------------------------------------------- */
 

@@ -474,6 +474,7 @@ const struct cpu_class cpu_x86_64 = {
 	.regs_size = sizeof(struct x86_regs),
 	.regs = regs,
 	.levels = 1 << INTC_INTR | 1 << INTC_A20M,
+	.walk = &x86_walk_class,
 	.new = new,
 	.free = release,
 	.reset = reset,

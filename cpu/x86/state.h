@@ -11,6 +11,7 @@
 #include "core/debug.h"
 #include "core/exit.h"
 #include "core/intc.h"
+#include "core/walk.h"
 #include "cpu/cpu.h"
 #include "cpu/jit_side.h"
 #include "cpu/tlb.h"
@@ -332,6 +333,8 @@ struct x86_where {
 int x86_translate(struct x86 *, enum x86_context, uint64_t linear, enum x86_access,
     struct x86_where *, uint32_t *error);
 enum x86_context x86_data_context(const struct x86 *);
+/* paging.c */
+extern const struct walk_class x86_walk_class;
 /* Loads PDPTEs for PAE paging; false: #GP. */
 bool x86_load_pdptes(struct x86 *, uint64_t cr3);
 
