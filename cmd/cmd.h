@@ -31,6 +31,7 @@ int cmd_screenshot(int argc, char **argv);
 int cmd_type(int argc, char **argv);
 int cmd_send_key(int argc, char **argv);
 int cmd_img(int argc, char **argv);
+int cmd_trace(int argc, char **argv);
 
 /* "lodge: " and one line on standard error; returns status. */
 int complain(int status, const char *fmt, ...) PRINTF(2, 3);

@@ -27,6 +27,7 @@ static void help_all(void)
 	       "       lodge type VM TEXT            types on its keyboard\n"
 	       "       lodge send-key VM KEY ...     f2, ctrl-alt-delete, ...\n"
 	       "       lodge balloon VM SIZE         how much memory the guest is to use\n"
+	       "       lodge trace FILE              prints what run --trace-file has written\n"
 	       "       lodge img COMMAND ...         makes, converts and checks images\n"
 	       "       lodge help [run | keys]       all options of run; all configuration keys\n"
 	       "       lodge --version\n"

@@ -32,6 +32,7 @@ static const struct {
 	{ "send-key", cmd_send_key },
 	{ "balloon", cmd_balloon },
 	{ "img", cmd_img },
+	{ "trace", cmd_trace },
 	{ "help", cmd_help },
 };
 

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/compiler.h"
 #include "base/thread.h"
 
 struct region {
@@ -15,6 +16,7 @@ struct region {
 	void *dev;
 	struct mutex *lock;
 	const char *name;
+	_Atomic bool watched;
 };
 
 /* All but where it is never changes.  That is one word, which a reader looks at once: so it sees
@@ -30,6 +32,8 @@ struct bus {
 	atomic_size_t hit;          /* where the last access was: the next is likely there too */
 	struct bus_region **moving; /* in the order of making */
 	size_t nmoving;
+	void (*on_access)(void *arg, const struct bus_access *);
+	void *arg;
 };
 
 struct bus *bus_new(void)
@@ -84,7 +88,7 @@ int bus_map(struct bus *b, const char *name, uint64_t base, uint64_t size, const
 		return err_set(e, ENOMEM, "%s: no memory for the bus", name);
 	b->r = r;
 	memmove(&r[at + 1], &r[at], (b->n - at) * sizeof *r);
-	r[at] = (struct region){ base, last, ops, dev, lock, name };
+	r[at] = (struct region){ base, last, ops, dev, lock, name, false };
 	b->n++;
 	return 0;
 }
@@ -103,7 +107,7 @@ struct bus_region *bus_map_moving(struct bus *b, const char *name, uint64_t size
 		    size ? "no memory for the bus" : "an empty region");
 		return NULL;
 	}
-	m->r = (struct region){ 0, size - 1, ops, dev, lock, name };
+	m->r = (struct region){ 0, size - 1, ops, dev, lock, name, false };
 	atomic_init(&m->base, BUS_NOWHERE);
 	all[b->nmoving++] = m;
 	return m;
@@ -170,6 +174,45 @@ static const struct region *find(struct bus *b, uint64_t addr, unsigned size, ui
 	return r;
 }
 
+void bus_on_access(struct bus *b, void (*fn)(void *arg, const struct bus_access *), void *arg)
+{
+	b->on_access = fn;
+	b->arg = arg;
+}
+
+static bool watch(struct region *r, const char *name, bool watched)
+{
+	const size_t n = name ? strlen(name) : 0;
+
+	if (name && (strncmp(name, r->name, n) != 0 || (r->name[n] && r->name[n] != ' ')))
+		return false;
+	atomic_store_explicit(&r->watched, watched, memory_order_relaxed);
+	return true;
+}
+
+bool bus_watch(struct bus *b, const char *name, bool watched)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < b->n; i++)
+		any |= watch(&b->r[i], name, watched);
+	for (size_t i = 0; i < b->nmoving; i++)
+		any |= watch(&b->moving[i]->r, name, watched);
+	return any;
+}
+
+static NOINLINE void tell(struct bus *b, const struct region *r, struct bus_access a)
+{
+	a.name = r->name;
+	if (b->on_access)
+		b->on_access(b->arg, &a);
+}
+
+static bool is_watched(const struct region *r)
+{
+	return unlikely(atomic_load_explicit(&r->watched, memory_order_relaxed));
+}
+
 bool bus_read(struct bus *b, uint64_t addr, uint64_t *val, unsigned size)
 {
 	uint64_t ones = UINT64_MAX >> (64 - 8 * (size & 15)), off;
@@ -184,6 +227,8 @@ bool bus_read(struct bus *b, uint64_t addr, uint64_t *val, unsigned size)
 	*val = r->ops->read(r->dev, off, size) & ones;
 	if (r->lock)
 		mutex_unlock(r->lock);
+	if (is_watched(r))
+		tell(b, r, (struct bus_access){ NULL, addr, off, *val, size, false });
 	return true;
 }
 
@@ -195,6 +240,8 @@ bool bus_write(struct bus *b, uint64_t addr, uint64_t val, unsigned size)
 	if (!r || !r->ops->write)
 		return false;
 	val &= UINT64_MAX >> (64 - 8 * size);
+	if (is_watched(r))
+		tell(b, r, (struct bus_access){ NULL, addr, off, val, size, true });
 	if (r->lock)
 		mutex_lock(r->lock);
 	r->ops->write(r->dev, off, val, size);

@@ -47,6 +47,19 @@ void bus_move(struct bus_region *, uint64_t base);
 /* Nobody may be looking. */
 void bus_unmap(struct bus *, struct bus_region *);
 
+/* Accesses of regions of that name, or whose name begins with it and a blank (NULL: of all), are
+ * told from now on, or no more: after a read, before a write.  Any thread; fn stays the same as
+ * long as the bus lives.  false: there is none.
+ */
+struct bus_access {
+	const char *name;
+	uint64_t addr, off, val;
+	unsigned size;
+	bool write;
+};
+void bus_on_access(struct bus *, void (*fn)(void *arg, const struct bus_access *), void *arg);
+bool bus_watch(struct bus *, const char *name, bool watched);
+
 /* false: nobody answers there with that size (the CPU then takes its access fault); *val is then
  * all ones of that size. */
 bool bus_read(struct bus *, uint64_t addr, uint64_t *val, unsigned size);

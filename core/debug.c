@@ -31,7 +31,7 @@ bool debug_breaks_in_page(const struct debug_points *p, uint64_t pc)
 {
 	unsigned i = from(p, pc & ~PAGE_MASK);
 
-	return i < p->n && (p->at[i] | PAGE_MASK) == (pc | PAGE_MASK);
+	return p->trace || (i < p->n && (p->at[i] | PAGE_MASK) == (pc | PAGE_MASK));
 }
 
 static bool meets(const struct debug_watch *w, uint64_t va, uint64_t last)

@@ -20,16 +20,25 @@ struct debug_watch {
 	bool load, store;
 };
 
+/* Whether instructions are traced (TRACE_exec of base/log.h), which are interpreted then; bits. */
+enum {
+	DEBUG_TRACE_ALL = 1,
+	DEBUG_TRACE_JUMPS = 2, /* else: those alone that do not follow the one before */
+	DEBUG_TRACE_REGS = 4   /* with either: and the registers that change */
+};
+
 /* Constant while a CPU has it. */
 struct debug_points {
 	const uint64_t *at; /* of breakpoints, in their order */
 	unsigned n;
 	const struct debug_watch *watch;
 	unsigned nwatches;
+	unsigned trace; /* DEBUG_TRACE_x */
 };
 
 bool debug_breaks_at(const struct debug_points *, uint64_t pc);
-/* Whether there is one in the page of 4 KiB that holds pc. */
+/* Whether the page of 4 KiB that holds pc has to be interpreted: there is one in it, or
+ * instructions are traced. */
 bool debug_breaks_in_page(const struct debug_points *, uint64_t pc);
 /* The same for what is watched. */
 bool debug_watches_page(const struct debug_points *, uint64_t va);

@@ -19,6 +19,32 @@ struct intc;
 struct debug_points;
 struct cpu;
 struct walk_class;
+struct trace_record;
+struct buf;
+
+/* What a guest CPU has to say to people: cpu/ARCH/trace.c. */
+struct cpu_text {
+	/* One instruction at pc, of which n bytes are there; mode: as below.  How long it is; 0:
+	 * it has more bytes, or is none. */
+	unsigned (*disasm)(
+	    unsigned mode, uint64_t pc, const uint8_t *bytes, size_t n, struct buf *);
+	/* What a record of an exception, an interrupt or a return of this CPU says. */
+	void (*event)(const struct trace_record *, struct buf *);
+	/* The name of a register in a record of what has changed; NULL: there is none. */
+	const char *(*reg)(unsigned n);
+	/* Of the struct in cpu/ARCH/regs.h: how code is to be read, where it is, and the stack. */
+	unsigned (*mode)(const void *regs);
+	uint64_t (*pc)(const void *regs);
+	/* The most important ones, some lines. */
+	void (*regs)(const void *regs, struct buf *);
+	uint64_t (*sp)(const void *regs);
+	/* Of an exception's record: whether it was met where no program runs; whether there can be
+	 * none that the guest wants to see (a double fault). */
+	bool (*in_kernel)(const struct trace_record *);
+	bool (*is_fatal)(const struct trace_record *);
+	/* The address that it is about; false: none. */
+	bool (*address)(const struct trace_record *, uint64_t *va);
+};
 
 enum { CPU_CODE_SIZE = 160 << 20 };
 
@@ -67,6 +93,7 @@ struct cpu_class {
 	 */
 	uint64_t levels;
 	const struct walk_class *walk; /* its page tables: core/walk.h */
+	const struct cpu_text *text;
 	/* first: CPU 0 of the same VM, which owns what they share; NULL when this is it. */
 	struct cpu *(*new)(const struct cpu_env *, unsigned id, struct cpu *first, struct err *);
 	void (*free)(struct cpu *); /* the first one last */
@@ -77,6 +104,8 @@ struct cpu_class {
 	void (*fence)(struct cpu *, bool instructions); /* see engine_class.vcpu_fence, */
 	void (*fenced)(struct cpu *);                   /* vcpu_fenced, */
 	uint64_t (*retired)(struct cpu *);              /* and vcpu_retired */
+	/* On its own thread, within an instruction too: fills in cpu, count and pc. */
+	void (*where)(struct cpu *, struct trace_record *);
 	int (*get)(struct cpu *, unsigned groups, void *regs);
 	int (*set)(struct cpu *, unsigned groups, const void *regs);
 	void (*debug)(struct cpu *, const struct debug_points *); /* as engine_class.vcpu_debug, */

@@ -108,6 +108,21 @@ struct bus *dev_bus(const struct dev *d)
 	return d->port ? d->env->ports : d->env->bus;
 }
 
+const char *dev_wired(const struct dev *pic, unsigned n)
+{
+	const struct dev *d = pic->env->wired ? pic->env->wired(pic->env->machine, pic, n) : NULL;
+
+	return d ? d->class->name : "";
+}
+
+const char *dev_reg_name(const struct dev_class *class, uint64_t offset)
+{
+	for (const struct dev_reg *r = class->regs; r && r->name; r++)
+		if (r->offset == offset)
+			return r->name;
+	return NULL;
+}
+
 void dev_fdt_irq(const struct dev *d, struct fdt *f)
 {
 	if (!d->pic)

@@ -27,6 +27,12 @@ enum power {
 	POWER_CRASH, /* the guest says that it failed */
 };
 
+/* A register, for traces: where it is in the device's region. */
+struct dev_reg {
+	uint32_t offset;
+	const char *name; /* NULL at the end of a table */
+};
+
 /* What every device of one machine shares.  Outlives the devices. */
 struct dev_env {
 	struct mem *mem;
@@ -42,6 +48,8 @@ struct dev_env {
 	/* Ends the run soon.  code: what --exit-from-guest gives to the shell. Any thread that runs
 	 * a CPU. */
 	void (*power)(void *machine, enum power, unsigned code);
+	/* The device whose wire goes to that input of a controller; NULL: none, or several. */
+	const struct dev *(*wired)(void *machine, const struct dev *pic, unsigned n);
 	void *machine;
 };
 
@@ -68,7 +76,8 @@ struct dev_class {
 	void (*fdt)(struct dev *d, struct fdt *);
 	/* An interrupt controller's input line n; may be NULL. */
 	struct irq (*input)(struct dev *d, unsigned n);
-	bool line; /* back is a struct chr *, and key device may name it */
+	const struct dev_reg *regs; /* NULL: its registers have no names here */
+	bool line;                  /* back is a struct chr *, and key device may name it */
 };
 
 /* Where the machine put it: set before init, constant after.  lock is made by dev_new. */
@@ -98,6 +107,10 @@ void dev_save(struct dev *, struct buf *);
 int dev_load(struct dev *, const uint8_t *data, size_t len, size_t *at, struct err *);
 /* Where base is: env->bus or env->ports. */
 struct bus *dev_bus(const struct dev *);
+/* For traces: who drives that input of a controller; "": that is not known. */
+const char *dev_wired(const struct dev *pic, unsigned n);
+/* The name of the register of a class that is there; NULL: there is none. */
+const char *dev_reg_name(const struct dev_class *, uint64_t offset);
 /* Writes interrupts and interrupt-parent into the open node; nothing when d has no pic.  A
  * controller's phandle is named like its class. */
 void dev_fdt_irq(const struct dev *d, struct fdt *);

@@ -87,6 +87,9 @@ struct engine_class {
 	void (*vcpu_fenced)(struct vcpu *);
 	/* How many instructions it has run: between two runs the difference is what counts. */
 	uint64_t (*vcpu_retired)(struct vcpu *);
+	/* On its own thread, while it runs, too: fills in cpu, count and pc of a record.  NULL: it
+	 * cannot tell. */
+	void (*vcpu_where)(struct vcpu *, struct trace_record *);
 	/* The state, in the form of cpu/ARCH/regs.h; groups: bits of the cpu class. */
 	/* Of what the last exit has asked for nothing is left undone when get gives them. */
 	int (*vcpu_get)(struct vcpu *, unsigned groups, void *regs);

@@ -161,6 +161,11 @@ uint64_t soft_vcpu_retired(struct vcpu *v)
 	return v->class->retired(v->cpu);
 }
 
+void soft_vcpu_where(struct vcpu *v, struct trace_record *r)
+{
+	v->class->where(v->cpu, r);
+}
+
 int soft_vcpu_get(struct vcpu *v, unsigned groups, void *regs)
 {
 	return v->class->get(v->cpu, groups, regs);

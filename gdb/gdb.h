@@ -17,10 +17,10 @@ struct machine;
 struct gdb;
 
 struct gdb_host {
-	const struct log *log; /* may be NULL */
-	/* Any thread: the debugger ends the machine; what is traced, bits as in struct log. */
-	void (*quit)(void *arg);
-	void (*trace)(void *arg, uint32_t bits);
+	const struct log *log;   /* may be NULL */
+	void (*quit)(void *arg); /* any thread: the debugger ends the machine */
+	/* Any thread: what is traced, "off" or as key trace has it.  -EINVAL and the reason. */
+	int (*trace)(void *arg, const char *list, struct err *);
 	void *arg;
 };
 

@@ -213,25 +213,10 @@ static void info_snapshots(struct gdb *g, char *args, struct buf *out)
 
 static void trace(struct gdb *g, char *args, struct buf *out)
 {
-	uint32_t bits = 0;
-	int cat;
+	struct err e;
 
-	if (!strcmp(args, "on"))
-		bits = (1u << TRACE_NCATS) - 1 - (1u << TRACE_exec);
-	else if (strcmp(args, "off") != 0)
-		for (char *word = strtok_r(args, ", ", &args); word;
-		     word = strtok_r(NULL, ", ", &args)) {
-			cat = trace_find(word);
-			if (cat < 0) {
-				buf_printf(out, "trace on, off, or a list of");
-				for (unsigned i = 0; i < TRACE_NCATS; i++)
-					buf_printf(out, " %s", trace_name((enum trace_cat)i));
-				buf_printf(out, "\n");
-				return;
-			}
-			bits |= 1u << cat;
-		}
-	g->host.trace(g->host.arg, bits);
+	if (g->host.trace(g->host.arg, !strcmp(args, "on") ? "all" : args, &e))
+		buf_printf(out, "%s\n", e.text);
 }
 
 static void reset(struct gdb *g, char *args, struct buf *out)
@@ -301,7 +286,7 @@ static const struct monitor_command commands[] = {
 	{ "info irq", "", "the state of interrupt controllers", info_irq },
 	{ "info devices", "[CLASS]", "devices; of one class with their state", info_devices },
 	{ "info snapshots", "", "the last snapshot", info_snapshots },
-	{ "trace", "on|off|LIST", "events to print", trace },
+	{ "trace", "on|off|LIST", "events to print: exceptions,exec=block, ...", trace },
 	{ "physical", "[on|off]", "whether gdb's addresses are physical", physical },
 	{ "arch", "[auto|NAME]", "how gdb sees the CPU: x86-64, i386, i8086", arch },
 	{ "reset", "", "as by a button on the case", reset },

@@ -203,6 +203,17 @@ LODGE_API void lodge_machine_move_status(struct lodge_machine *, struct lodge_mo
 /* Reads a snapshot's file to its end, and compares all checksums. */
 LODGE_API int lodge_snapshot_check(const char *path, struct lodge_error *);
 
+/* Prints a file of events (key trace-file), a line each.  EILSEQ: a part of it is damaged, which is
+ * left out. */
+struct lodge_trace {
+	int cpu;            /* of this CPU; -1: of all, and those of none */
+	const char *events; /* of these kinds, as key trace has them; NULL: all */
+	uint64_t from, to;  /* instructions that the CPU had retired; 0: no limit */
+	uint64_t last;      /* no more than so many, the last ones; 0: all */
+};
+LODGE_API int lodge_trace_print(const char *path, const struct lodge_trace *,
+    void (*line)(void *arg, const char *line), void *arg, struct lodge_error *);
+
 /* How a run ended. */
 enum lodge_end {
 	LODGE_OFF,     /* the guest powered off */

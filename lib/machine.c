@@ -21,6 +21,7 @@
 #include "host/vsock.h"
 #include "lib/console.h"
 #include "lib/lib.h"
+#include "lib/trace.h"
 #include "machine/build.h"
 #include "machine/clone.h"
 #include "machine/engines.h"
@@ -33,6 +34,7 @@ struct lodge_machine {
 	struct lodge_hooks hooks;
 	struct log log;
 	struct mutex log_lock; /* one line at a time */
+	struct tracing tracing;
 	struct machine *machine;
 	struct machine *source; /* what it is a copy of, while it is made; or NULL */
 
@@ -83,7 +85,7 @@ static int configure(struct lodge_machine *m, const struct config *c, struct err
 		rc = config_finish(&m->config, e);
 	if (!rc)
 		rc = config_choose_engine(&m->config, e);
-	m->log.trace = config_trace(&m->config);
+	m->config.no_reboot |= m->config.explain;
 	return rc;
 }
 
@@ -174,11 +176,11 @@ static void quit(void *arg)
 
 /* Debuggers ------------------------------------------------------------------------------------ */
 
-static void trace(void *arg, uint32_t bits)
+static int trace(void *arg, const char *list, struct err *e)
 {
 	struct lodge_machine *m = arg;
 
-	m->log.trace = bits;
+	return tracing_set(&m->tracing, list, e);
 }
 
 static int make_gdb(struct lodge_machine *m, struct err *e)
@@ -220,6 +222,7 @@ static int open_control(struct lodge_machine *m, struct err *e)
 		.console = m->console_name,
 		.quit = quit,
 		.debug = debug,
+		.trace = trace,
 		.arg = m,
 	};
 
@@ -234,6 +237,7 @@ static void on_reset(void *arg)
 {
 	struct lodge_machine *m = arg;
 
+	tracing_crashed(&m->tracing, "the guest has reset the machine");
 	mon_guest_reset(m->mon);
 }
 
@@ -261,7 +265,9 @@ static int build(struct lodge_machine *m, struct err *e)
 	m->loop = m->events ? loop_new(e) : NULL;
 	if (!m->loop)
 		return -ENOMEM;
-	rc = lib_control_socket(&m->config, m->ctl, sizeof m->ctl, e);
+	rc = tracing_open(&m->tracing, &m->log, &m->config, e);
+	if (!rc)
+		rc = lib_control_socket(&m->config, m->ctl, sizeof m->ctl, e);
 	if (!rc)
 		rc = open_console(m, e);
 	if (!rc)
@@ -289,7 +295,9 @@ static int build(struct lodge_machine *m, struct err *e)
 	m->machine = machine_new(&m->config, &host, e);
 	if (!m->machine)
 		return -EINVAL;
-	rc = open_control(m, e);
+	rc = tracing_start(&m->tracing, m->machine, &m->config, e);
+	if (!rc)
+		rc = open_control(m, e);
 	if (!rc)
 		rc = open_gdb(m, e);
 	if (rc)
@@ -407,6 +415,7 @@ void lodge_machine_free(struct lodge_machine *m)
 	gdb_free(m->gdb);
 	mon_leave(m->mon);
 	machine_free(m->machine);
+	tracing_close(&m->tracing);
 	console_close(&m->console);
 	for (unsigned i = 0; i < CONFIG_DEVICES; i++)
 		chr_close(m->line[i]);
@@ -565,6 +574,16 @@ static void note_end(struct lodge_machine *m, enum machine_end end)
 	mutex_unlock(&m->lock);
 }
 
+static void tell_crash(struct lodge_machine *m, enum machine_end end)
+{
+	if (end == MACHINE_CRASH)
+		tracing_crashed(&m->tracing, "the guest has crashed");
+	else if (end == MACHINE_RESET)
+		tracing_crashed(&m->tracing, "the guest has reset the machine");
+	else if (end == MACHINE_STOPPED && m->late)
+		tracing_crashed(&m->tracing, "the guest's time is over");
+}
+
 int lodge_machine_run(
     struct lodge_machine *m, struct lodge_result *result, struct lodge_error *error)
 {
@@ -588,6 +607,7 @@ int lodge_machine_run(
 	if (rc)
 		return lib_fail(error, rc, &e);
 	*result = make_result(m, end, code);
+	tell_crash(m, end);
 	note_end(m, end);
 	return 0;
 }

@@ -27,6 +27,7 @@ struct display;
 struct drives;
 struct fdt;
 struct keys;
+struct machine_trace;
 struct move;
 struct ports;
 struct share;
@@ -71,6 +72,7 @@ struct machine_cpu {
 	atomic_uint_least64_t tid; /* of the thread that runs it: os_thread_id */
 	atomic_bool held;          /* a debugger's: it does not run; changed when no CPU runs, */
 	atomic_bool stops;         /* as this: the machine stops behind its next instruction */
+	atomic_bool inside;        /* of the engine, on its thread */
 	struct exit exit;
 	/* With a thread of its own. */
 	struct machine *machine;
@@ -161,7 +163,8 @@ struct machine {
 	struct machine_request request;
 	struct rest rest;
 	const struct machine_debugger *debugger; /* machine/debug.h; or NULL */
-	const struct debug_points *points;       /* that it wants to be told of; or NULL */
+	const struct debug_points *points;       /* that CPUs have; or NULL */
+	struct machine_trace *trace;             /* machine/trace.h */
 	struct save save;
 	struct clone clone;
 	struct move *move;

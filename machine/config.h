@@ -83,7 +83,10 @@ struct config {
 	char *cpu_model;
 	bool jit_paths;      /* in its best form */
 	bool jit_background; /* the best form is made on another thread */
-	char *trace;         /* comma list of categories */
+	char *trace;         /* see config_trace_parse */
+	char *trace_file;    /* where events go, in place of the terminal */
+	uint64_t trace_last; /* so many are kept, for when it ends badly; 0: none */
+	bool explain;        /* says which exception the guest has died of */
 	bool daemon;         /* the command goes on without its terminal */
 	char *log, *pidfile; /* files */
 	char *sandbox;       /* "on" or "off"; NULL: off */
@@ -149,8 +152,17 @@ int config_vsock(struct config_vsock *, const char *value, struct err *);
 int config_choose_engine(struct config *, struct err *);
 /* The effective configuration in the form that config_read takes. */
 void config_print(const struct config *, struct buf *);
-/* The categories of `trace` as bits for struct log. */
-uint32_t config_trace(const struct config *);
+/* What `trace` says; false: there is a word in it that says nothing. */
+enum { CONFIG_TRACE_DEVICES = 8 };
+struct config_trace {
+	uint32_t cats;                         /* bits for struct log */
+	unsigned exec;                         /* DEBUG_TRACE_x of core/debug.h */
+	char device[CONFIG_TRACE_DEVICES][32]; /* whose accesses are traced; "all" */
+	unsigned ndevices;
+};
+bool config_trace_parse(const char *list, struct config_trace *);
+/* -EINVAL, and the words that there are. */
+int config_trace_refuse(const char *list, struct err *);
 /* The value of a key as config_set takes it, with a zero byte behind (not counted in len); false:
  * it is not given, or is of those that may be several. */
 bool config_get(const struct config *, const char *key, struct buf *);

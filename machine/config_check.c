@@ -193,49 +193,6 @@ int config_check_entry(const char *key, const char *value, struct err *e)
 	    "%s \"%s\": there is auto, linux16, linux32, linux64, multiboot, pvh", key, value);
 }
 
-/* false: there is a word in it that is not a category. */
-static bool parse_trace(const char *value, uint32_t *mask)
-{
-	char word[32];
-	size_t n;
-	int cat;
-
-	for (*mask = 0;; value += n + 1) {
-		n = strcspn(value, ",");
-		if (n >= sizeof(word))
-			return false;
-		memcpy(word, value, n);
-		word[n] = '\0';
-		cat = trace_find(word);
-		if (cat < 0)
-			return false;
-		*mask |= UINT32_C(1) << cat;
-		if (!value[n])
-			return true;
-	}
-}
-
-int config_check_trace(const char *key, const char *value, struct err *e)
-{
-	struct buf choice = { 0 };
-	uint32_t mask;
-
-	if (parse_trace(value, &mask))
-		return 0;
-	for (int i = 0; i < TRACE_NCATS; i++)
-		config_add_choice(&choice, trace_name((enum trace_cat)i));
-	return config_refuse(key, value, &choice, e);
-}
-
-uint32_t config_trace(const struct config *c)
-{
-	uint32_t mask = 0;
-
-	if (c->trace)
-		parse_trace(c->trace, &mask);
-	return mask;
-}
-
 int config_check_any(const char *key, const char *value, struct err *e)
 {
 	(void)key;

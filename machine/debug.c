@@ -6,6 +6,7 @@
 #include "core/debug.h"
 #include "machine/build.h"
 #include "machine/run.h"
+#include "machine/trace.h"
 
 int machine_debug_check(const struct machine *m, struct err *e)
 {
@@ -26,9 +27,7 @@ void machine_debug_attach(struct machine *m, const struct machine_debugger *d)
 
 void machine_debug_points(struct machine *m, const struct debug_points *points)
 {
-	m->points = points;
-	for (unsigned i = 0; i < m->ncpus; i++)
-		m->engine_class->vcpu_debug(m->cpu[i].vcpu, points);
+	trace_points(m, points);
 }
 
 /* An access that nobody on the bus answers is made anew with its answer. */
@@ -40,7 +39,9 @@ static int step(struct machine *m, struct machine_cpu *c, struct err *e)
 
 	do {
 		retired = engine->vcpu_retired(c->vcpu);
+		atomic_store(&c->inside, true);
 		engine->vcpu_step(c->vcpu, &c->exit);
+		atomic_store(&c->inside, false);
 		retired = engine->vcpu_retired(c->vcpu) - retired;
 		if (retired)
 			atomic_store(&c->suspended, false);

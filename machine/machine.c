@@ -24,6 +24,7 @@
 #include "machine/keys.h"
 #include "machine/move.h"
 #include "machine/run.h"
+#include "machine/trace.h"
 
 /* Deterministic runs begin on the first of January 2025. */
 static const uint64_t FIXED_WALL_NS = 1735689600ull * 1000000000;
@@ -230,10 +231,11 @@ static int make_core(struct machine *m, struct err *e)
 		machine_fix_events(m, m->config.seed);
 	}
 	m->pause = m->config.paused;
+	m->trace = trace_of_machine_new(m, e);
 	m->display = calloc(1, sizeof *m->display);
 	m->keys = keys_new(m, e);
 	m->move = move_new(e);
-	return m->display && m->keys && m->move
+	return m->display && m->keys && m->move && m->trace
 		   ? 0
 		   : err_set(e, ENOMEM, "machine %s: no memory", m->class->name);
 }
@@ -364,6 +366,7 @@ void machine_free(struct machine *m)
 	engines_free(m);
 	keys_free(m->keys);
 	move_free(m->move);
+	trace_of_machine_free(m->trace);
 	if (m->balloon)
 		balloon_fini(m->balloon);
 	free(m->balloon);

@@ -14,6 +14,7 @@
 #include "machine/build.h"
 #include "machine/debug.h"
 #include "machine/move.h"
+#include "machine/trace.h"
 
 /* The first turn of CPUs that take turns. */
 enum { TURN_FIRST = 50000 };
@@ -247,6 +248,7 @@ int machine_attend(struct machine *m, enum machine_end *end, unsigned *code, str
 	do {
 		hotplug_attend(m);
 		rest_attend(m);
+		trace_attend(m);
 		move_attend(m);
 		if (clone_attend(m)) {
 			*end = MACHINE_CLONED;
@@ -299,7 +301,9 @@ int machine_run_cpu(struct machine *m, struct machine_cpu *c, uint64_t turn, str
 
 	atomic_store(&c->alerted, false);
 	atomic_store(&c->halted, false);
+	atomic_store(&c->inside, true);
 	engine->vcpu_run(c->vcpu, &c->exit, atomic_load(&c->stops) ? 1 : turn);
+	atomic_store(&c->inside, false);
 	retired = engine->vcpu_retired(c->vcpu) - retired;
 	if (retired)
 		atomic_store(&c->suspended, false);

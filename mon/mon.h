@@ -28,6 +28,8 @@ struct mon_host {
 	/* A socket that listens, or a connection: a debugger is to find the machine there.  Takes
 	 * it, also on failure. */
 	int (*debug)(void *arg, int fd, struct err *);
+	/* What is traced: "off", or as key trace has it. */
+	int (*trace)(void *arg, const char *list, struct err *);
 	void *arg;
 };
 

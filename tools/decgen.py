@@ -20,7 +20,8 @@ A line of the text is one of
 
 The body of an instruction is sem_NAME; PREFIX_BODIES, if defined, is how bodies are declared:
 `static`.
-PREFIX_NAMES makes the table of names, PREFIX_PATTERNS that of the lines, for tests.
+PREFIX_NAMES makes the table of names, PREFIX_FORMATS that of formats ("": none), PREFIX_PATTERNS that
+of the lines, for tests.
 
 Of two lines that match one word, the one that fixes more bits wins; it must fix all bits that the
 other fixes.  Every operand bit must be read by the format."""
@@ -221,7 +222,11 @@ def main(path):
     out += [f"enum {prefix}_op {{"] + [f"\t{upper}_OP_{c}," for _, c, _ in ops]
     out += [f"\t{upper}_NOPS", "};", f"#ifdef {upper}_NAMES",
             f"static const char *const {prefix}_names[] = {{"]
-    out += [f"\t\"{name}\"," for name, _, _ in ops] + ["};", "#endif", f"#ifdef {upper}_PATTERNS",
+    formats_of = {i.name: i.fmt or "" for i in insns}
+    out += [f"\t\"{name}\"," for name, _, _ in ops] + ["};", "#endif", f"#ifdef {upper}_FORMATS",
+            f"static const char *const {prefix}_formats[] = {{"]
+    out += [f"\t\"{formats_of.get(name, '')}\"," for name, _, _ in ops]
+    out += ["};", "#endif", f"#ifdef {upper}_PATTERNS",
             "static const struct {", "\tuint32_t mask, want;", "\tuint8_t width;",
             f"}} {prefix}_patterns[] = {{"]
     out += [f"\t{{ {i.mask:#x}, {i.want:#x}, {i.width} }}," for i in insns]

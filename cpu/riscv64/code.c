@@ -289,6 +289,8 @@ const struct rv_cell *rv_code_scratch(struct rv *s, uint64_t va)
 	cause = fetch(s, va, &word, &fault);
 	if (cause)
 		rv_raise(s, cause, fault);
+	if (unlikely(s->tracing))
+		rv_trace_insn(s, va, word);
 	s->pc_bias = va - ((uintptr_t)cell >> 3);
 	make_alone(s->code, &cell[0], word, rv_is_long(word) ? 4 : 2);
 	cell[1] = cell[2] = rv_special_cells[RV_CELL_CROSS];

@@ -131,6 +131,11 @@ static uint64_t retired(struct cpu *cpu)
 	return rv_retired(rv_of(cpu));
 }
 
+static void where(struct cpu *cpu, struct trace_record *r)
+{
+	rv_where(rv_of(cpu), r);
+}
+
 static int get(struct cpu *cpu, unsigned groups, void *to)
 {
 	struct rv *s = rv_of(cpu);
@@ -238,6 +243,7 @@ const struct cpu_class cpu_riscv64 = {
 	.regs = regs,
 	.levels = ~(1ull << RV_LINE_SSIP),
 	.walk = &rv_walk_class,
+	.text = &rv_text,
 	.new = new,
 	.free = release,
 	.reset = reset,
@@ -247,6 +253,7 @@ const struct cpu_class cpu_riscv64 = {
 	.fence = fence,
 	.fenced = fenced,
 	.retired = retired,
+	.where = where,
 	.get = get,
 	.set = set,
 	.debug = debug,

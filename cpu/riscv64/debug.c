@@ -12,7 +12,8 @@ void rv_debug_set(struct rv *s, const struct debug_points *points)
 {
 	rv_vm_lock(s); /* as when it is reset */
 	s->points = points;
-	s->breaks = points && points->n;
+	s->tracing = points ? (uint8_t)points->trace : 0;
+	s->breaks = points && (points->n || points->trace);
 	s->watching = points && points->nwatches;
 	rv_tlb_forget(s);
 	rv_code_unlink(s);

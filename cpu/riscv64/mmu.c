@@ -4,7 +4,6 @@
  * 20240411, 10.3 to 10.6 and the chapters of those extensions.  Memory types of Svpbmt are checked
  * and make no difference: every access is strongly ordered.
  */
-#include <inttypes.h>
 #include <stdatomic.h>
 
 #include "base/bytes.h"
@@ -268,7 +267,7 @@ int rv_translate(struct rv *s, enum rv_context ctx, uint64_t va, unsigned len,
 		r = ACCESS_FAULT;
 	if (r == OK)
 		return 0;
-	TRACE(s->env->log, mmu, "cpu%u: fault %u at %#" PRIx64 ", pc %#" PRIx64, s->id,
-	    faults[r][access], va, s->pc);
+	if (log_traces(s->env->log, TRACE_mmu))
+		rv_trace_fault(s, ctx, va, access, faults[r][access]);
 	return faults[r][access];
 }

@@ -153,6 +153,11 @@ struct rv {
 	bool single;   /* the next instruction is for the interpreter, and alone, */
 	bool alone;    /* as the current one is */
 	struct exit hit;
+	uint8_t tracing; /* DEBUG_TRACE_x: trace.c */
+	struct rv_traced {
+		uint64_t pc, next, count; /* of the last one, and where it ends */
+		uint64_t x[32];
+	} traced;
 
 	unsigned id;
 	const struct cpu_env *env;
@@ -278,6 +283,21 @@ void rv_cbo_check(struct rv *, uint64_t va);
 
 /* paging.c */
 extern const struct walk_class rv_walk_class;
+
+/* trace.c ------------------------------------------------------------------------------------- */
+
+extern const struct cpu_text rv_text;
+/* cpu, count and pc; all but count and pc must be right below run. */
+void rv_where(const struct rv *, struct trace_record *);
+/* An exception or interrupt is about to be taken, to this mode's handler; a return to a mode has
+ * been made. */
+void rv_trace_trap(
+    struct rv *, bool interrupt, unsigned cause, uint64_t tval, uint8_t mode, uint64_t handler);
+void rv_trace_return(struct rv *);
+/* A walk has failed, or PMP does not allow what it found. */
+void rv_trace_fault(struct rv *, enum rv_context, uint64_t va, enum rv_access, unsigned cause);
+/* The instruction at va is about to be executed. */
+void rv_trace_insn(struct rv *, uint64_t va, uint32_t word);
 
 /* tlb.c --------------------------------------------------------------------------------------- */
 

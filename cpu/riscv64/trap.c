@@ -4,8 +4,6 @@
  * 3.1.6 to 3.1.9 (mstatus, mtvec, delegation, interrupts), 3.3 (ECALL, xRET, WFI), 10.1
  * (supervisor).  Left out: NMIs, and the Smdbltrp, Ssdbltrp and Smrnmi extensions.
  */
-#include <inttypes.h>
-
 #include "base/log.h"
 #include "cpu/riscv64/jit.h"
 
@@ -48,10 +46,13 @@ void rv_trap(struct rv *s, bool interrupt, unsigned cause, uint64_t tval)
 	uint64_t delegated = interrupt ? s->mideleg : s->medeleg;
 	uint64_t code = (uint64_t)interrupt << 63 | cause;
 
-	TRACE(s->env->log, exceptions, "cpu%u: %s %u at %#" PRIx64 " in mode %u, tval %#" PRIx64,
-	    s->id, interrupt ? "interrupt" : "exception", cause, s->pc, s->mode, tval);
+	const bool to_s = s->mode != RV_M && (delegated >> cause & 1);
+	const uint64_t handler = vector(to_s ? s->stvec : s->mtvec, interrupt, cause);
+
+	if (log_traces(s->env->log, interrupt ? TRACE_irq : TRACE_exceptions))
+		rv_trace_trap(s, interrupt, cause, tval, to_s ? RV_S : RV_M, handler);
 	s->halted = false;
-	if (s->mode != RV_M && (delegated >> cause & 1)) {
+	if (to_s) {
 		s->sepc = s->pc;
 		s->scause = code;
 		s->stval = tval;
@@ -59,7 +60,6 @@ void rv_trap(struct rv *s, bool interrupt, unsigned cause, uint64_t tval)
 		put_field(s, MSTATUS_SPIE, get_field(s, MSTATUS_SIE));
 		s->mstatus &= ~MSTATUS_SIE;
 		s->mode = RV_S;
-		s->pc = vector(s->stvec, interrupt, cause);
 	} else {
 		s->mepc = s->pc;
 		s->mcause = code;
@@ -68,8 +68,8 @@ void rv_trap(struct rv *s, bool interrupt, unsigned cause, uint64_t tval)
 		put_field(s, MSTATUS_MPIE, get_field(s, MSTATUS_MIE));
 		s->mstatus &= ~MSTATUS_MIE;
 		s->mode = RV_M;
-		s->pc = vector(s->mtvec, interrupt, cause);
 	}
+	s->pc = handler;
 	rv_context_changed(s);
 }
 
@@ -132,6 +132,8 @@ static void return_to(struct rv *s, uint8_t mode, uint64_t pc)
 	if (mode != RV_M)
 		s->mstatus &= ~MSTATUS_MPRV;
 	rv_context_changed(s);
+	if (mode != RV_U && log_traces(s->env->log, TRACE_returns))
+		rv_trace_return(s);
 	if (rv_mip(s) & s->mie)
 		rv_attend(s, RV_ATT_LINES);
 }

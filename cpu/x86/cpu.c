@@ -336,6 +336,11 @@ void x86_set_regs(struct x86 *s, unsigned groups, const struct x86_regs *r)
 }
 
 /* With what its local APIC has of it. */
+static void where(struct cpu *cpu, struct trace_record *r)
+{
+	x86_where(x86_of(cpu), r);
+}
+
 static int get(struct cpu *cpu, unsigned groups, void *regs)
 {
 	struct x86 *s = x86_of(cpu);
@@ -475,6 +480,7 @@ const struct cpu_class cpu_x86_64 = {
 	.regs = regs,
 	.levels = 1 << INTC_INTR | 1 << INTC_A20M,
 	.walk = &x86_walk_class,
+	.text = &x86_text,
 	.new = new,
 	.free = release,
 	.reset = reset,
@@ -484,6 +490,7 @@ const struct cpu_class cpu_x86_64 = {
 	.fence = fence,
 	.fenced = fenced,
 	.retired = retired,
+	.where = where,
 	.get = get,
 	.set = set,
 	.debug = debug,

@@ -11,7 +11,8 @@
 void x86_debug_set(struct x86 *s, const struct debug_points *points)
 {
 	s->points = points;
-	s->breaks = points && points->n;
+	s->tracing = points ? (uint8_t)points->trace : 0;
+	s->breaks = points && (points->n || points->trace);
 	s->watching = points && points->nwatches;
 	x86_flush(s, true);
 }

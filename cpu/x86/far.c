@@ -6,6 +6,8 @@
  */
 #include "cpu/x86/far.h"
 
+#include "base/log.h"
+
 /* A code segment that is gone to without a gate, at the CPL that stays. */
 static struct x86_seg plain_target(struct x86 *s, struct x86_entry *e)
 {
@@ -419,6 +421,8 @@ void x86_iret(struct x86 *s, unsigned size, uint64_t next)
 		x86_raise_error(s, X86_GP, 0);
 	else
 		x86_task_return(s, next);
+	if (s->cpl == 0 && log_traces(s->env->log, TRACE_returns))
+		x86_trace_return(s);
 	s->nmi_masked = false;
 	if (atomic_load_explicit(&s->lines, memory_order_relaxed) >> INTC_NMI & 1)
 		x86_attend(s, X86_ATT_LINES);

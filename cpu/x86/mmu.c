@@ -5,7 +5,6 @@
  * (8.7.13.4). Memory types (PWT, PCD, PAT) make no difference.  Left out: protection keys, shadow
  * stacks, HLAT.
  */
-#include <inttypes.h>
 #include <stdatomic.h>
 
 #include "base/bytes.h"
@@ -275,8 +274,8 @@ int x86_translate(struct x86 *s, enum x86_context ctx, uint64_t linear, enum x86
 	} while (r == AGAIN);
 	if (r != OK) {
 		*error = error_code(s, r, ctx, access, present);
-		TRACE(s->env->log, mmu, "cpu%u: fault %#x at %#" PRIx64 ", rip %#" PRIx64, s->id,
-		    *error, linear, s->rip);
+		if (access != X86_STORE_AGAIN && log_traces(s->env->log, TRACE_mmu))
+			x86_trace_fault(s, ctx, linear, access, *error);
 		return 1;
 	}
 	leaf = w.step[w.nsteps - 1].pte;

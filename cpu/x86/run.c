@@ -192,8 +192,11 @@ static NOINLINE void execute(struct x86 *s)
 static void interpret(struct x86 *s)
 {
 	if (unlikely(s->breaks) && x86_debug_code_page(s, x86_linear_pc(s))) {
-		if (!x86_debug_hits(s))
-			step(s);
+		if (x86_debug_hits(s))
+			return;
+		if (s->tracing)
+			x86_trace_insn(s);
+		step(s);
 	} else if (likely(x86_is_plain(s)))
 		execute(s);
 	else

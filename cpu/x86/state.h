@@ -168,6 +168,11 @@ struct x86 {
 	bool breaks, watching;
 	bool stepping; /* in x86_step */
 	struct exit hit;
+	uint8_t tracing; /* DEBUG_TRACE_x: trace.c */
+	struct x86_traced {
+		uint64_t pc, next, count; /* of the last one, and where it ends */
+		uint64_t r[17];           /* and RFLAGS */
+	} traced;
 
 	unsigned id;
 	const struct cpu_env *env;
@@ -430,6 +435,20 @@ static inline uint64_t x86_linear_pc(const struct x86 *s)
 {
 	return s->mode & X86_CODE64 ? s->rip : (uint32_t)(s->rip + s->seg[X86_CS].base);
 }
+
+/* trace.c ----------------------------------------------------------------------------------------
+ */
+
+extern const struct cpu_text x86_text;
+void x86_where(const struct x86 *, struct trace_record *); /* cpu, count and pc */
+/* An exception or interrupt is about to be delivered; IRET is done. */
+void x86_trace_event(struct x86 *, unsigned vector, enum x86_event, bool has_error, uint32_t error);
+void x86_trace_return(struct x86 *);
+/* A walk has failed. */
+void x86_trace_fault(
+    struct x86 *, enum x86_context, uint64_t linear, enum x86_access, uint32_t error);
+/* The next instruction is about to be executed; raises what fetching it does. */
+void x86_trace_insn(struct x86 *);
 
 /* run.c ------------------------------------------------------------------------------------------
  */

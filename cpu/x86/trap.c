@@ -6,7 +6,6 @@
  * implicit supervisor accesses: with CR4.SMAP they may not be to user pages, even if EFLAGS.AC is
  * set.
  */
-#include <inttypes.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -272,9 +271,8 @@ static void enter(struct x86 *s, const struct event *e)
 {
 	bool stepping = s->eflags & FLAG_TF;
 
-	TRACE(s->env->log, exceptions,
-	    "cpu%u: vector %#x, error %#x, at %#x:%#" PRIx64 ", cpl %u, cr2 %#" PRIx64, s->id,
-	    e->vector, e->error, s->seg[X86_CS].selector, s->rip, s->cpl, s->cr2);
+	if (log_traces(s->env->log, e->kind == X86_EVENT_EXTERNAL ? TRACE_irq : TRACE_exceptions))
+		x86_trace_event(s, e->vector, e->kind, e->has_error, e->error);
 	if (!(s->cr0 & CR0_PE))
 		enter_real(s, e);
 	else if (!(s->mode & X86_VM86) || e->kind != X86_EVENT_SOFT || !enter_redirected(s, e))
