@@ -203,11 +203,21 @@ static void aclint_fdt(struct dev *d, struct fdt *f)
 	fdt_end(f);
 }
 
+static const struct dev_reg aclint_regs[] = {
+	{ 0, "msip0" },
+	{ 4, "msip1" },
+	{ MTIMECMP, "mtimecmp0" },
+	{ MTIMECMP + 8, "mtimecmp1" },
+	{ MTIME, "mtime" },
+	{ 0, NULL },
+};
+
 const struct dev_class dev_aclint = {
 	.name = "aclint",
 	.about = "RISC-V software interrupts and timers of M mode",
 	.size = sizeof(struct aclint),
 	.fields = aclint_fields,
+	.regs = aclint_regs,
 	.init = aclint_init,
 	.reset = aclint_reset,
 	.fini = aclint_fini,

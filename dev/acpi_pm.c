@@ -308,11 +308,23 @@ static void pm_loaded(struct dev *d)
 	mutex_unlock(&d->lock);
 }
 
+static const struct dev_reg pm_regs[] = {
+	{ PM1_STS, "pm1_sts" },
+	{ PM1_EN, "pm1_en" },
+	{ PM1_CNT, "pm1_cnt" },
+	{ PM_TMR, "pm_tmr" },
+	{ GPE0_STS, "gpe0_sts" },
+	{ GPE0_EN, "gpe0_en" },
+	{ SMI_EN, "smi_en" },
+	{ 0, NULL },
+};
+
 const struct dev_class dev_acpi_pm = {
 	.name = "acpi_pm",
 	.about = "ACPI fixed hardware: events, power off, timer",
 	.size = sizeof(struct acpi_pm),
 	.fields = pm_fields,
+	.regs = pm_regs,
 	.init = pm_init,
 	.reset = pm_reset,
 	.fini = pm_fini,

@@ -418,11 +418,18 @@ static void rtc_loaded(struct dev *d)
 	mutex_unlock(&d->lock);
 }
 
+static const struct dev_reg rtc_regs[] = {
+	{ PORT_INDEX, "index" },
+	{ PORT_DATA, "data" },
+	{ 0, NULL },
+};
+
 const struct dev_class dev_cmos_rtc = {
 	.name = "cmos_rtc",
 	.about = "PC real-time clock with CMOS memory (MC146818A)",
 	.size = sizeof(struct rtc),
 	.fields = rtc_fields,
+	.regs = rtc_regs,
 	.init = rtc_init,
 	.reset = rtc_reset,
 	.fini = rtc_fini,

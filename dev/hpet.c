@@ -383,11 +383,22 @@ static const struct field *hpet_part(struct dev *d, unsigned i, void **object)
 	return timer_fields;
 }
 
+static const struct dev_reg hpet_regs[] = {
+	{ CAPABILITIES, "capabilities" },
+	{ CONFIG, "config" },
+	{ STATUS, "status" },
+	{ COUNTER, "counter" },
+	{ TIMER, "timer0_config" },
+	{ TIMER + TIMER_COMPARATOR, "timer0_comparator" },
+	{ 0, NULL },
+};
+
 const struct dev_class dev_hpet = {
 	.name = "hpet",
 	.about = "high precision event timers",
 	.size = sizeof(struct hpet),
 	.fields = hpet_fields,
+	.regs = hpet_regs,
 	.init = hpet_init,
 	.reset = hpet_reset,
 	.fini = hpet_fini,

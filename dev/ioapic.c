@@ -78,7 +78,8 @@ static void ioapic_set(void *owner, unsigned n, bool level)
 
 	mutex_lock(&a->dev.lock);
 	if ((a->level >> n & 1) != level) {
-		TRACE(a->dev.env->log, irq, "ioapic: input %u is %s", n, level ? "up" : "down");
+		TRACE(a->dev.env->log, irq, "ioapic: input %u is %s %s", n, level ? "up" : "down",
+		    dev_wired(&a->dev, n));
 		a->level ^= 1u << n;
 		if (is_level(a->entry[n]))
 			ask_by_level(a, n);
@@ -205,11 +206,19 @@ static void ioapic_reset(struct dev *d)
 	mutex_unlock(&d->lock);
 }
 
+static const struct dev_reg ioapic_regs[] = {
+	{ SELECT, "select" },
+	{ WINDOW, "window" },
+	{ EOI, "eoi" },
+	{ 0, NULL },
+};
+
 const struct dev_class dev_ioapic = {
 	.name = "ioapic",
 	.about = "I/O APIC with 24 inputs",
 	.size = sizeof(struct ioapic),
 	.fields = ioapic_fields,
+	.regs = ioapic_regs,
 	.init = ioapic_init,
 	.reset = ioapic_reset,
 	.input = ioapic_input,

@@ -386,6 +386,7 @@ static void end_of_interrupt(struct lapic_cpu *c, struct lapic_after *a)
 
 	if (!v)
 		return;
+	TRACE(c->env->log, irq, "lapic: CPU %u ends interrupt %#x", c->id, v);
 	drop(c->isr, (uint8_t)v);
 	if (has(c->tmr, (uint8_t)v)) {
 		if (*lint0 & LVT_REMOTE_IRR && (uint8_t)*lint0 == v) {

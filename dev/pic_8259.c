@@ -160,7 +160,8 @@ static void pic_set(void *owner, unsigned n, bool level)
 
 	mutex_lock(&p->dev.lock);
 	if ((c->level >> n % 8 & 1) != level) {
-		TRACE(p->dev.env->log, irq, "pic_8259: input %u is %s", n, level ? "up" : "down");
+		TRACE(p->dev.env->log, irq, "pic_8259: input %u is %s %s", n, level ? "up" : "down",
+		    dev_wired(&p->dev, n));
 		set_input(c, n % 8, level);
 		update(p);
 	}

@@ -498,11 +498,20 @@ static const struct field *pit_part(struct dev *d, unsigned i, void **object)
 	return counter_fields;
 }
 
+static const struct dev_reg pit_regs[] = {
+	{ 0, "counter0" },
+	{ 1, "counter1" },
+	{ 2, "counter2" },
+	{ CONTROL, "control" },
+	{ 0, NULL },
+};
+
 const struct dev_class dev_pit_8254 = {
 	.name = "pit_8254",
 	.about = "8254 interval timer, and port 61h",
 	.size = sizeof(struct pit),
 	.fields = pit_fields,
+	.regs = pit_regs,
 	.init = pit_init,
 	.reset = pit_reset,
 	.fini = pit_fini,

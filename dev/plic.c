@@ -106,7 +106,8 @@ static void plic_set(void *owner, unsigned n, bool level)
 	mutex_lock(&p->dev.lock);
 	if ((p->level[n / 32] & bit) != (level ? bit : 0)) {
 		p->level[n / 32] ^= bit;
-		TRACE(p->dev.env->log, irq, "plic: source %u is %s", n, level ? "up" : "down");
+		TRACE(p->dev.env->log, irq, "plic: source %u is %s %s", n, level ? "up" : "down",
+		    dev_wired(&p->dev, n));
 		if (level) {
 			open_gateways(p);
 			update_all(p);
@@ -122,6 +123,8 @@ static uint32_t plic_claim(struct plic *p, unsigned ctx)
 
 	if (!n)
 		return 0;
+	TRACE(p->dev.env->log, irq, "plic: context %u claims source %u %s", ctx, n,
+	    dev_wired(&p->dev, n));
 	p->pending[n / 32] &= ~(1u << n % 32);
 	p->served[n / 32] |= 1u << n % 32;
 	update_all(p);
@@ -135,6 +138,8 @@ static void plic_complete(struct plic *p, unsigned ctx, uint32_t n)
 		    ctx, n);
 		return;
 	}
+	TRACE(p->dev.env->log, irq, "plic: context %u completes source %u %s", ctx, n,
+	    dev_wired(&p->dev, n));
 	p->served[n / 32] &= ~(1u << n % 32);
 	open_gateways(p);
 	update_all(p);
@@ -287,11 +292,23 @@ static void plic_fdt(struct dev *d, struct fdt *f)
 	fdt_end(f);
 }
 
+static const struct dev_reg plic_regs[] = {
+	{ PENDING, "pending0" },
+	{ ENABLE, "enable0.0" },
+	{ ENABLE + ENABLE_STEP, "enable1.0" },
+	{ CONTEXT, "threshold0" },
+	{ CONTEXT + CLAIM, "claim0" },
+	{ CONTEXT + CONTEXT_STEP, "threshold1" },
+	{ CONTEXT + CONTEXT_STEP + CLAIM, "claim1" },
+	{ 0, NULL },
+};
+
 const struct dev_class dev_plic = {
 	.name = "plic",
 	.about = "RISC-V platform-level interrupt controller",
 	.size = sizeof(struct plic),
 	.fields = plic_fields,
+	.regs = plic_regs,
 	.init = plic_init,
 	.reset = plic_reset,
 	.loaded = plic_loaded,

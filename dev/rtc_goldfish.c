@@ -211,11 +211,24 @@ static void rtc_fdt(struct dev *d, struct fdt *f)
 	fdt_end(f);
 }
 
+static const struct dev_reg rtc_regs[] = {
+	{ TIME_LOW, "time_low" },
+	{ TIME_HIGH, "time_high" },
+	{ ALARM_LOW, "alarm_low" },
+	{ ALARM_HIGH, "alarm_high" },
+	{ IRQ_ENABLED, "irq_enabled" },
+	{ CLEAR_ALARM, "clear_alarm" },
+	{ ALARM_STATUS, "alarm_status" },
+	{ CLEAR_INTERRUPT, "clear_interrupt" },
+	{ 0, NULL },
+};
+
 const struct dev_class dev_rtc_goldfish = {
 	.name = "rtc_goldfish",
 	.about = "Goldfish real-time clock",
 	.size = sizeof(struct rtc),
 	.fields = rtc_fields,
+	.regs = rtc_regs,
 	.init = rtc_init,
 	.reset = rtc_reset,
 	.fini = rtc_fini,

@@ -387,11 +387,24 @@ static void uart_fdt(struct dev *d, struct fdt *f)
 	fdt_end(f);
 }
 
+static const struct dev_reg uart_regs[] = {
+	{ 0, "rbr/thr" },
+	{ 1, "ier" },
+	{ 2, "iir/fcr" },
+	{ 3, "lcr" },
+	{ 4, "mcr" },
+	{ 5, "lsr" },
+	{ 6, "msr" },
+	{ 7, "scr" },
+	{ 0, NULL },
+};
+
 const struct dev_class dev_uart_ns16550 = {
 	.name = "uart_ns16550",
 	.about = "NS16550A serial port",
 	.size = sizeof(struct uart),
 	.fields = uart_fields,
+	.regs = uart_regs,
 	.init = uart_init,
 	.reset = uart_reset,
 	.fini = uart_fini,

@@ -45,16 +45,20 @@ void machine_irq(struct machine *m, unsigned cpu, unsigned line, bool level)
 	struct machine_cpu *c = &m->cpu[cpu];
 	struct lines *l = &c->lines;
 	uint64_t bit;
+	bool changed;
 
 	assert(cpu < m->ncpus);
 	bit = bit_of(m, line);
 	mutex_lock(&l->lock);
+	changed = bit ? !(l->levels & bit) == level : level;
 	l->levels = level ? l->levels | bit : l->levels & ~bit;
 	if (!l->away)
 		m->engine_class->vcpu_irq(c->vcpu, line, level);
 	else if (level && !bit)
 		keep(l, line);
 	mutex_unlock(&l->lock);
+	if (changed)
+		TRACE(m->env.log, irq, "line %u of cpu%u is %s", line, cpu, level ? "up" : "down");
 	if (level)
 		machine_alert(m, c);
 }

@@ -4,6 +4,9 @@
  * volume I, 14, "B", "Scalar cryptography", "Zacas", "CMO".  Atomics take hosts that are
  * little-endian, as all of cpu/riscv64 does for RAM that is shared with other harts.
  */
+#include <inttypes.h>
+
+#include "base/log.h"
 #include "cpu/aes.h"
 #include "cpu/riscv64/helpers.h"
 #include "cpu/riscv64/lockstep.h"
@@ -347,6 +350,9 @@ HELP(sfence_vma)
 {
 	rv_check_sfence(s);
 	cpu_lockstep_alone(s->lockstep);
+	TRACE(s->env->log, mmu, "sfence.vma of %s %#" PRIx64 ", %s %#" PRIx64,
+	    d & 1 ? "all addresses" : "address", d & 1 ? 0 : a, d & 2 ? "all spaces" : "space",
+	    d & 2 ? 0 : b);
 	rv_flush(s, d & 1, a, d & 2, b);
 	return 0;
 }

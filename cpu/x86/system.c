@@ -7,6 +7,9 @@
  */
 #include "cpu/x86/system.h"
 
+#include <inttypes.h>
+
+#include "base/log.h"
 #include "core/clock.h"
 #include "core/intc.h"
 #include "cpu/x86/flags.h"
@@ -114,6 +117,7 @@ static void write_cr3(struct x86 *s, uint64_t val)
 		if (is_pae(s, s->cr0, s->cr4) && !x86_load_pdptes(s, val))
 			gp0(s);
 	}
+	TRACE(s->env->log, mmu, "cr3 is %#" PRIx64 " now", val);
 	s->cr3 = val;
 	x86_flush(s, false);
 }
@@ -354,6 +358,7 @@ void x86_invlpg(struct x86 *s, uint64_t linear)
 	if (s->mode & X86_CODE64 && !x86_is_canonical(s, linear))
 		return;
 	cpu_lockstep_alone(s->lockstep);
+	TRACE(s->env->log, mmu, "invlpg %#" PRIx64, linear);
 	x86_flush_page(s, linear);
 }
 
@@ -369,6 +374,7 @@ void x86_invpcid(struct x86 *s, uint64_t type, const uint64_t descriptor[2])
 	if (type <= INVPCID_CONTEXT && pcid && !(s->cr4 & CR4_PCIDE))
 		gp0(s);
 	cpu_lockstep_alone(s->lockstep);
+	TRACE(s->env->log, mmu, "invpcid type %u of %#" PRIx64, (unsigned)type, descriptor[1]);
 	if (type == INVPCID_ADDRESS) {
 		if (!x86_is_base(s, descriptor[1]))
 			gp0(s);
