@@ -214,6 +214,7 @@ const struct mon_command mon_commands[] = {
 	{ "vm-engine", "engine:s", mon_vm_engine },
 	{ "query-vm-engine", "", mon_query_vm_engine },
 	{ "vm-debug", "", mon_vm_debug },
+	{ "vm-trace", "events:s", mon_vm_trace },
 	{ NULL, NULL, NULL },
 };
 

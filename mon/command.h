@@ -81,6 +81,7 @@ int mon_vm_snapshot(struct mon *, json_t *args, json_t **result, struct err *);
 int mon_query_vm_snapshot(struct mon *, json_t *args, json_t **result, struct err *);
 int mon_vm_fork(struct mon *, json_t *args, json_t **result, struct err *);
 int mon_vm_debug(struct mon *, json_t *args, json_t **result, struct err *);
+int mon_vm_trace(struct mon *, json_t *args, json_t **result, struct err *);
 int mon_query_vm_fork(struct mon *, json_t *args, json_t **result, struct err *);
 /* mon/engine.c */
 int mon_vm_engine(struct mon *, json_t *args, json_t **result, struct err *);

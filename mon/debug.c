@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * vm-debug: debuggers come to a socket that the client has passed.  QMP has no such command: QEMU's
- * is gdbserver, of its human monitor.
+ * vm-debug: debuggers come to a socket that the client has passed; vm-trace: what is traced from
+ * now on.  QMP has no such commands: QEMU's are gdbserver, of its human monitor, and
+ * trace-event-set-state, whose events are functions of QEMU.
  */
 #include <errno.h>
 #include <unistd.h>
@@ -21,4 +22,14 @@ int mon_vm_debug(struct mon *m, json_t *args, json_t **result, struct err *e)
 		return err_set(e, ENOTSUP, "vm-debug: this machine has no debugger");
 	}
 	return mon_host(m)->debug(mon_host(m)->arg, fd, e);
+}
+
+int mon_vm_trace(struct mon *m, json_t *args, json_t **result, struct err *e)
+{
+	const char *events = json_string_value(json_object_get(args, "events"));
+
+	(void)result;
+	if (!mon_host(m)->trace)
+		return err_set(e, ENOTSUP, "vm-trace: this machine is not traced");
+	return mon_host(m)->trace(mon_host(m)->arg, events, e);
 }
