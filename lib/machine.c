@@ -377,6 +377,8 @@ static int configure_clone(struct config *c, const struct lodge_machine *parent,
 	if (!rc)
 		rc = config_set(c, "gdb", "none", e);
 	c->paused = false;
+	free(c->trace_file); /* where the other one writes */
+	c->trace_file = NULL;
 	return rc;
 }
 

@@ -15,6 +15,9 @@
 /* What has to be seen for key explain. */
 enum { EXPLAIN_CATS = 1 << TRACE_exceptions | 1 << TRACE_returns | 1 << TRACE_irq };
 
+/* What CPUs have to tell. */
+enum { CPU_CATS = 1 << TRACE_exceptions | 1 << TRACE_returns | 1 << TRACE_mmu };
+
 enum { LAST_MAX = 10000000 };
 
 static void print(void *arg, const char *line)
@@ -115,9 +118,13 @@ int tracing_start(struct tracing *t, struct machine *m, const struct config *c, 
 		config_trace_parse(c->trace, &wanted);
 	trace_set_host(t->trace, &host);
 	rc = machine_trace(m, &wanted, e);
-	if (!rc)
-		set_cats(t, wanted.cats);
-	return rc;
+	if (rc)
+		return rc;
+	set_cats(t, wanted.cats);
+	if (t->log->trace & CPU_CATS && !machine_tells(m))
+		log_warn(t->log, "trace: this engine does not tell of exceptions and page walks; "
+				 "soft and interp do");
+	return 0;
 }
 
 int tracing_set(struct tracing *t, const char *list, struct err *e)

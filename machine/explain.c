@@ -142,7 +142,7 @@ static void note(struct explain *x, const struct trace_record *r)
 		x->open[x->nopen++] = s;
 }
 
-/* The handler is back on the stack where that was: so all that came later is over, too. */
+/* The handler is back on the stack where that was. */
 static void close(struct explain *x, uint64_t sp)
 {
 	for (unsigned i = x->nopen; i--;)

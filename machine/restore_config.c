@@ -69,6 +69,8 @@ int config_restore(struct config *c, const char *path, struct err *e)
 	rc = folder ? config_parse(c, path, text, e) : -EINVAL;
 	if (!rc)
 		rc = move_paths(c, folder, e);
+	free(c->trace_file); /* what it has written there is not to be lost */
+	c->trace_file = NULL;
 	if (!rc) /* there a debugger of the first machine may be */
 		rc = config_set(c, "gdb", "none", e);
 	if (!rc)

@@ -118,6 +118,11 @@ int machine_trace(struct machine *m, const struct config_trace *t, struct err *e
 	return rc;
 }
 
+bool machine_tells(const struct machine *m)
+{
+	return m->engine_class->vcpu_where;
+}
+
 void trace_points(struct machine *m, const struct debug_points *wanted)
 {
 	struct machine_trace *t = m->trace;

@@ -25,6 +25,9 @@ void trace_of_machine_free(struct machine_trace *);
  * why: there is no such device, or the engine cannot tell. */
 int machine_trace(struct machine *, const struct config_trace *, struct err *);
 
+/* Whether its engine tells of exceptions, page walks and who does something. */
+bool machine_tells(const struct machine *);
+
 /* For struct trace_host, with the machine as arg. */
 uint64_t machine_trace_now(void *machine);
 void machine_trace_who(void *machine, struct trace_record *);

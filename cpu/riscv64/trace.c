@@ -216,12 +216,21 @@ static void put_regs(const void *regs, struct buf *out)
 	    r->sepc, r->scause, r->stval);
 }
 
+/* How kernels begin to translate addresses: behind the write of satp there is no code any more, and
+ * stvec is where the same code is from now on. */
+static bool is_way_up(const struct trace_record *r)
+{
+	return r->arg[TRACE_NUMBER] == RV_FETCH_PAGE && r->arg[TRACE_VALUE] == r->pc &&
+	       !((r->pc ^ r->arg[TRACE_HANDLER]) & (MEM_PAGE - 1));
+}
+
 /* Calls are no mistakes, wherever they come from. */
 static bool in_kernel(const struct trace_record *r)
 {
 	const uint64_t cause = r->arg[TRACE_NUMBER];
 
-	return r->arg[TRACE_FROM] != RV_U && (cause < RV_ECALL_U || cause > RV_ECALL_M);
+	return r->arg[TRACE_FROM] != RV_U && (cause < RV_ECALL_U || cause > RV_ECALL_M) &&
+	       !is_way_up(r);
 }
 
 /* Nothing can be worse for a hart than a handler of M mode that faults. */

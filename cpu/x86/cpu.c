@@ -335,12 +335,12 @@ void x86_set_regs(struct x86 *s, unsigned groups, const struct x86_regs *r)
 	s->look = true;
 }
 
-/* With what its local APIC has of it. */
 static void where(struct cpu *cpu, struct trace_record *r)
 {
 	x86_where(x86_of(cpu), r);
 }
 
+/* With what its local APIC has of it. */
 static int get(struct cpu *cpu, unsigned groups, void *regs)
 {
 	struct x86 *s = x86_of(cpu);

@@ -323,6 +323,57 @@ static void readers_need_no_lock_while_regions_move(void **state)
 	bus_free(r.b);
 }
 
+struct told {
+	struct bus_access last;
+	unsigned n;
+};
+
+static void keep_access(void *arg, const struct bus_access *a)
+{
+	struct told *t = arg;
+
+	t->last = *a;
+	t->n++;
+}
+
+static void accesses_that_are_watched_are_told(void **state)
+{
+	struct dev d = { 0 };
+	struct told t = { .n = 0 };
+	struct bus *b = bus_new();
+	struct bus_region *m;
+	uint64_t v;
+
+	(void)state;
+	bus_on_access(b, keep_access, &t);
+	assert_int_equal(bus_map(b, "uart", 0x1000, 8, &any, &d, NULL, NULL), 0);
+	assert_int_equal(bus_map(b, "uart2", 0x2000, 8, &any, &d, NULL, NULL), 0);
+	m = bus_map_moving(b, "uart BAR", 16, &any, &d, NULL, NULL);
+	bus_move(m, 0x3000);
+	bus_read(b, 0x1000, &v, 1);
+	assert_int_equal(t.n, 0);
+	assert_false(bus_watch(b, "uar", true));
+	assert_true(bus_watch(b, "uart", true));
+	bus_read(b, 0x1004, &v, 4);
+	assert_int_equal(t.n, 1);
+	assert_string_equal(t.last.name, "uart");
+	assert_int_equal(t.last.off, 4);
+	assert_int_equal(t.last.addr, 0x1004);
+	assert_int_equal(t.last.val, 0x55667788);
+	assert_false(t.last.write);
+	bus_write(b, 0x3008, 0x1ff, 1);
+	assert_int_equal(t.n, 2);
+	assert_string_equal(t.last.name, "uart BAR");
+	assert_int_equal(t.last.val, 0xff);
+	assert_true(t.last.write);
+	bus_read(b, 0x2000, &v, 1);
+	assert_int_equal(t.n, 2);
+	assert_true(bus_watch(b, NULL, false));
+	bus_read(b, 0x1000, &v, 1);
+	assert_int_equal(t.n, 2);
+	bus_free(b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -337,6 +388,7 @@ int main(void)
 		cmocka_unit_test(listings_are_in_order),
 		cmocka_unit_test(regions_can_move),
 		cmocka_unit_test(readers_need_no_lock_while_regions_move),
+		cmocka_unit_test(accesses_that_are_watched_are_told),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
