@@ -137,13 +137,18 @@ detach"
 	# What it does when a person presses Ctrl-C.
 	printf '%s\n' "$load
 target remote $tmp/gdb.sock
+echo GOING\\n
 continue
 echo STOPPED\\n
 info registers pc
 kill" >"$tmp/script"
 	timeout 120 gdb-multiarch -nx -batch -ex 'set confirm off' -x "$tmp/script" >"$tmp/gdb" 2>&1 </dev/null &
 	gdb=$!
-	sleep 5
+	for i in $(seq 100); do # symbols of Debian's -dbg packages take a while
+		grep -q '^GOING' "$tmp/gdb" && break
+		sleep 0.5
+	done
+	sleep 3
 	kill -INT "$(pgrep -P $gdb)"
 	wait $gdb
 	has "$tmp/gdb" "received signal SIGINT" "$arch: Ctrl-C stops the guest"
