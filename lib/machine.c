@@ -21,7 +21,6 @@
 #include "host/vsock.h"
 #include "lib/console.h"
 #include "lib/lib.h"
-#include "lib/trace.h"
 #include "machine/build.h"
 #include "machine/clone.h"
 #include "machine/engines.h"

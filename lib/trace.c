@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include "lib/trace.h"
+#include "base/trace.h"
 
 #include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "base/trace.h"
 #include "base/trace_file.h"
 #include "lib/lib.h"
 #include "machine/explain.h"

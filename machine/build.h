@@ -201,6 +201,10 @@ int machine_shares(struct machine *, struct err *);
 /* Deterministic machines: random numbers and the date, from this seed on. */
 void machine_fix_events(struct machine *, uint64_t seed);
 
+/* For machine.c; NULL is fine to free: trace.c. */
+struct machine_trace *machine_trace_new(struct machine *, struct err *);
+void machine_trace_free(struct machine_trace *);
+
 /* All devices' nodes. */
 void machine_fdt(struct machine *, struct fdt *);
 

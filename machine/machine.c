@@ -24,7 +24,6 @@
 #include "machine/keys.h"
 #include "machine/move.h"
 #include "machine/run.h"
-#include "machine/trace.h"
 
 /* Deterministic runs begin on the first of January 2025. */
 static const uint64_t FIXED_WALL_NS = 1735689600ull * 1000000000;
@@ -231,7 +230,7 @@ static int make_core(struct machine *m, struct err *e)
 		machine_fix_events(m, m->config.seed);
 	}
 	m->pause = m->config.paused;
-	m->trace = trace_of_machine_new(m, e);
+	m->trace = machine_trace_new(m, e);
 	m->display = calloc(1, sizeof *m->display);
 	m->keys = keys_new(m, e);
 	m->move = move_new(e);
@@ -366,7 +365,7 @@ void machine_free(struct machine *m)
 	engines_free(m);
 	keys_free(m->keys);
 	move_free(m->move);
-	trace_of_machine_free(m->trace);
+	machine_trace_free(m->trace);
 	if (m->balloon)
 		balloon_fini(m->balloon);
 	free(m->balloon);

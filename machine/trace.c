@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "base/trace.h"
 #include "core/clock.h"
 #include "core/debug.h"
 #include "cpu/trace.h"
@@ -38,18 +39,24 @@ static void on_access(void *arg, const struct bus_access *a)
 	trace_log(m->env.log, &r);
 }
 
+/* Wires of a PC lead to both of its controllers. */
+static bool leads_to(const struct dev *d, const struct dev *pic)
+{
+	return d->pic && (d->pic == pic || !strcmp(d->pic->class->name, "pc_irq"));
+}
+
 /* Several devices may share an input; the first one is told. */
 static const struct dev *wired(void *machine, const struct dev *pic, unsigned n)
 {
 	struct machine *m = machine;
 
 	for (unsigned i = 0; i < m->ndevs; i++)
-		if (m->dev[i]->pic == pic && m->dev[i]->irq_no == n)
+		if (leads_to(m->dev[i], pic) && m->dev[i]->irq_no == n)
 			return m->dev[i];
 	return NULL;
 }
 
-struct machine_trace *trace_of_machine_new(struct machine *m, struct err *e)
+struct machine_trace *machine_trace_new(struct machine *m, struct err *e)
 {
 	struct machine_trace *t = calloc(1, sizeof *t);
 
@@ -63,7 +70,7 @@ struct machine_trace *trace_of_machine_new(struct machine *m, struct err *e)
 	return t;
 }
 
-void trace_of_machine_free(struct machine_trace *t)
+void machine_trace_free(struct machine_trace *t)
 {
 	free(t);
 }

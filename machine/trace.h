@@ -3,23 +3,21 @@
 #define MACHINE_TRACE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/err.h"
-#include "base/trace.h"
 
+struct buf;
 struct config_trace;
 struct cpu_class;
 struct debug_points;
 struct machine;
+struct trace_record;
 
 /*
  * A machine that is traced: what it knows of who does something, accesses of devices, and CPUs that
  * have to go instruction by instruction.  Records go to the tracer of its log.
  */
-struct machine_trace;
-
-struct machine_trace *trace_of_machine_new(struct machine *, struct err *);
-void trace_of_machine_free(struct machine_trace *);
 
 /* Any thread: what is traced from now on, but for categories, which are the log's.  -EINVAL, and
  * why: there is no such device, or the engine cannot tell. */

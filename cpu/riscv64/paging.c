@@ -3,6 +3,7 @@
  * Page tables of Sv39, Sv48 and Sv57 as others read them (core/walk.h).  Manual: volume II,
  * 20240411, 10.3 to 10.6, Svnapot, Svpbmt, Svadu.  Left out: PMP, which is no page table.
  */
+#include "core/walk.h"
 #include "cpu/riscv64/state.h"
 
 enum { V = 1, R = 2, W = 4, X = 8, U = 16, G = 32, A = 64, D = 128 };

@@ -11,7 +11,6 @@
 #include "base/thread.h"
 #include "core/clock.h"
 #include "core/debug.h"
-#include "core/walk.h"
 #include "cpu/cpu.h"
 #include "cpu/jit_side.h"
 #include "cpu/riscv64/regs.h"

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "core/walk.h"
 #include "cpu/riscv64/code.h"
 #include "cpu/riscv64/disasm.h"
 

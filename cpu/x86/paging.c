@@ -4,6 +4,7 @@
  * protection keys, shadow stacks; and PAE's PDPTEs, which a CPU loads with CR3, are read from
  * memory.
  */
+#include "core/walk.h"
 #include "cpu/x86/state.h"
 
 enum { P = 1, RW = 2, US = 4, A = 0x20, D = 0x40, PS = 0x80, G = 0x100 };

@@ -11,7 +11,6 @@
 #include "core/debug.h"
 #include "core/exit.h"
 #include "core/intc.h"
-#include "core/walk.h"
 #include "cpu/cpu.h"
 #include "cpu/jit_side.h"
 #include "cpu/tlb.h"

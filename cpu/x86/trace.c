@@ -8,6 +8,7 @@
 #include <inttypes.h>
 #include <string.h>
 
+#include "core/walk.h"
 #include "cpu/x86/code.h"
 #include "cpu/x86/disasm.h"
 
