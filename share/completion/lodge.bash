@@ -33,7 +33,7 @@ _lodge()
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
 		mapfile -t COMPREPLY < <(compgen -W 'run list status stop pause resume reset console monitor debug snapshot restore fork screenshot type
-			send-key balloon img engines engine selftest machines help --help --version' -- "$cur")
+			send-key balloon img trace engines engine selftest machines help --help --version' -- "$cur")
 		return
 	fi
 	case ${COMP_WORDS[1]} in
@@ -61,6 +61,11 @@ _lodge()
 		else
 			mapfile -t COMPREPLY < <(compgen -W "$("$lodge" selftest --list | awk '{ print $1; print $2; print $1 "/" $2 }')" -- "$cur")
 		fi
+		return
+		;;
+	trace)
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
 	help)
@@ -110,7 +115,7 @@ _lodge()
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -W 'auto none' -- "$cur"; compgen -f -- "$cur")
 		;;
-	--log | --pidfile | -b | --firmware | -k | --kernel | -i | --initrd | -d | --disk | -f | --config)
+	--log | --pidfile | --trace-file | -b | --firmware | -k | --kernel | -i | --initrd | -d | --disk | -f | --config)
 		compopt -o filenames
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		;;
@@ -121,7 +126,7 @@ _lodge()
 	-g | --gdb)
 		mapfile -t COMPREPLY < <(compgen -W '1234 unix:' -- "$cur")
 		;;
-	-m | --memory | -c | --cpus | -p | --cmdline | --timeout | --seed | --trace | --engine-after) ;;
+	-m | --memory | -c | --cpus | -p | --cmdline | --timeout | --seed | --trace | --trace-last | --engine-after) ;;
 	*)
 		[[ $cur != -* ]] ||
 			mapfile -t COMPREPLY < <(compgen -W "$("$lodge" help run | grep -o -- '--[a-z-]*' | sort -u)" -- "$cur")
