@@ -20,6 +20,24 @@ enum {
 	INTC_SIPI = 256, /* + vector: a CPU that waits for it starts at vector << 12 */
 };
 
+/* All that one x86 local APIC holds, for a kernel that does its work. */
+enum { INTC_REGS = 64 };
+struct intc_regs {
+	uint64_t base;     /* IA32_APIC_BASE */
+	uint64_t deadline; /* IA32_TSC_DEADLINE in guest nanoseconds; 0: there is none */
+	/* The registers in memory, by their offset / 16 (SDM volume 3, 12.4.1); the ID as in xAPIC,
+	 * the upper word of ICR as in its mode.  The current count is that of now. */
+	uint32_t reg[INTC_REGS];
+};
+
+/* Who does their work in place of the device. */
+struct intc_host {
+	void *arg;
+	/* A message in the form of a memory write (12.11): whether somebody took it.  Any thread.
+	 */
+	bool (*send)(void *arg, uint32_t addr, uint32_t data);
+};
+
 struct intc {
 	void *arg;
 	/* The vector of the interrupt to be taken now, which is in service with that; -1: there is
@@ -37,6 +55,15 @@ struct intc {
 	void (*set_tpr)(void *arg, unsigned cpu, unsigned tpr);
 	/* INIT: all but the APIC ID and IA32_APIC_BASE as after reset. */
 	void (*init)(void *arg, unsigned cpu);
+	/* For an engine that does their work itself; NULL where that cannot be.  While no CPU runs:
+	 * what an APIC holds, */
+	void (*get)(void *arg, unsigned cpu, struct intc_regs *);
+	void (*set)(void *arg, unsigned cpu, const struct intc_regs *);
+	/* and from now on it is there: messages go to it, INTC_INTR is what the 8259s alone ask
+	 * for, and take gives theirs.  Of the rest only end is called until it is lent to NULL. */
+	void (*lend)(void *arg, const struct intc_host *);
+	/* The service of a level-triggered interrupt has ended there: IOAPICs are told. */
+	void (*end)(void *arg, uint8_t vector);
 };
 
 #endif

@@ -18,6 +18,9 @@
 #include "dev/lapic_cpu.h"
 
 enum { MSI_SIZE = 0x100000, CPUS = 255, IOAPICS = 8, IDS_OF_XAPIC = 0x100 };
+/* Messages as memory writes: 12.11. */
+enum { MSI_LOGICAL = 1 << 2, MSI_ASSERT = 1 << 14, MSI_LEVEL = 1 << 15 };
+#define MSI_ADDR 0xfee00000u
 
 struct lapic {
 	struct dev dev;
@@ -28,6 +31,7 @@ struct lapic {
 	unsigned nioapics;
 	int (*ack)(void *arg);
 	void *ack_arg;
+	const struct intc_host *host; /* that does the work of all; NULL: we do */
 	struct lapic_cpu cpu[CPUS];
 };
 
@@ -126,8 +130,20 @@ static struct range range_of(const struct lapic *l, const struct lapic_msg *m)
 	return r;
 }
 
+/* To whom all are lent; MSIs and IOAPICs reach no other destinations than those of a byte. */
+static bool send_there(const struct lapic *l, const struct lapic_msg *m)
+{
+	const uint32_t dest = m->dest == LAPIC_ALL ? 0xff : m->dest & 0xff;
+
+	return l->host->send(l->host->arg, MSI_ADDR | dest << 12 | (m->logical ? MSI_LOGICAL : 0),
+	    m->vector | (uint32_t)m->mode << 8 | MSI_ASSERT | (m->level ? MSI_LEVEL : 0));
+}
+
+/* Vectors of the 8259s are theirs and ours, wherever the APICs are. */
 static bool send(struct lapic *l, const struct lapic_msg *m)
 {
+	if (l->host && m->mode != LAPIC_EXTINT)
+		return send_there(l, m);
 	return deliver(l, range_of(l, m), m);
 }
 
@@ -144,17 +160,20 @@ static void send_short(struct lapic *l, unsigned from, const struct lapic_after 
 	deliver(l, r, &a->msg);
 }
 
+static void end(struct lapic *l, uint8_t vector)
+{
+	for (unsigned i = 0; i < l->nioapics; i++)
+		l->ioapic[i].eoi(l->ioapic[i].arg, vector);
+}
+
 static void do_after(struct lapic *l, unsigned cpu, const struct lapic_after *a)
 {
-	unsigned i;
-
 	if (a->what == LAPIC_SEND && a->shorthand == LAPIC_NO_SHORTHAND)
 		send(l, &a->msg);
 	else if (a->what == LAPIC_SEND)
 		send_short(l, cpu, a);
 	else if (a->what == LAPIC_END)
-		for (i = 0; i < l->nioapics; i++)
-			l->ioapic[i].eoi(l->ioapic[i].arg, a->vector);
+		end(l, a->vector);
 }
 
 /* From CPUs: struct intc. */
@@ -235,6 +254,40 @@ static void lapic_init_cpu(void *arg, unsigned cpu)
 	mutex_unlock(&c->lock);
 }
 
+static void lapic_get(void *arg, unsigned cpu, struct intc_regs *r)
+{
+	struct lapic_cpu *c = lock_cpu(arg, cpu);
+
+	lapic_cpu_get(c, r);
+	mutex_unlock(&c->lock);
+}
+
+static void lapic_put(void *arg, unsigned cpu, const struct intc_regs *r)
+{
+	struct lapic_cpu *c = lock_cpu(arg, cpu);
+
+	lapic_cpu_set(c, r);
+	mutex_unlock(&c->lock);
+}
+
+static void lapic_lend(void *arg, const struct intc_host *host)
+{
+	struct lapic *l = arg;
+
+	l->host = host;
+	for (unsigned i = 0; i < count_cpus(l); i++) {
+		struct lapic_cpu *c = lock_cpu(l, i);
+
+		lapic_cpu_lend(c, host);
+		mutex_unlock(&c->lock);
+	}
+}
+
+static void lapic_end(void *arg, uint8_t vector)
+{
+	end(arg, vector);
+}
+
 /* From and to other devices. */
 
 static struct lapic *find(const struct dev_env *env)
@@ -256,13 +309,13 @@ static bool send_msi(struct lapic *l, uint32_t addr, uint32_t data)
 	uint32_t dest = addr >> 12 & 0xff;
 	struct lapic_msg m = {
 		.dest = dest == 0xff ? LAPIC_ALL : dest,
-		.logical = addr & 4,
+		.logical = addr & MSI_LOGICAL,
 		.mode = data >> 8 & 7,
 		.vector = (uint8_t)data,
-		.level = data >> 15 & 1,
+		.level = data & MSI_LEVEL,
 	};
 
-	if (m.level && !(data >> 14 & 1))
+	if (m.level && !(data & MSI_ASSERT))
 		return true;
 	if (addr & 8 && m.logical && m.mode == LAPIC_FIXED)
 		m.mode = LAPIC_LOWEST;
@@ -342,6 +395,10 @@ static int lapic_init(struct dev *d, struct err *e)
 		.get_tpr = lapic_get_tpr,
 		.set_tpr = lapic_set_tpr,
 		.init = lapic_init_cpu,
+		.get = lapic_get,
+		.set = lapic_put,
+		.lend = lapic_lend,
+		.end = lapic_end,
 	};
 	return 0;
 }

@@ -154,6 +154,8 @@ static bool has_extint(const struct lapic_cpu *c)
 {
 	unsigned i;
 
+	if (c->lent) /* who has the APIC looks at its pins' entries */
+		return c->pin[LAPIC_PIN_INTR] || c->extint;
 	if (!lapic_cpu_is_enabled(c))
 		return c->pin[LAPIC_PIN_INTR];
 	for (i = 0; i < LAPIC_PINS; i++)
@@ -168,7 +170,7 @@ static unsigned next_vector(const struct lapic_cpu *c)
 {
 	unsigned v = highest(c->irr);
 
-	return lapic_cpu_is_enabled(c) && (v & 0xf0) > (get_ppr(c) & 0xf0) ? v : 0;
+	return !c->lent && lapic_cpu_is_enabled(c) && (v & 0xf0) > (get_ppr(c) & 0xf0) ? v : 0;
 }
 
 static void update(struct lapic_cpu *c)
@@ -249,11 +251,12 @@ void lapic_cpu_set_pin(struct lapic_cpu *c, unsigned n, bool level)
 	bool rises = level && !c->pin[n];
 
 	c->pin[n] = level;
-	if (rises && lapic_cpu_is_enabled(c))
+	if (rises && !c->lent && lapic_cpu_is_enabled(c))
 		fire(c, LVT_LINT0 + n);
 	else if (rises && n == LAPIC_PIN_NMI)
 		tell_cpu(c, INTC_NMI, true);
-	ask_by_level(c);
+	if (!c->lent)
+		ask_by_level(c);
 	update(c);
 }
 
@@ -783,6 +786,77 @@ void lapic_cpu_power_on(struct lapic_cpu *c)
 void lapic_cpu_loaded(struct lapic_cpu *c)
 {
 	set_alarm(c);
+	set_wire(c);
+}
+
+/* Lending it. */
+
+static uint32_t *words_of(struct lapic_cpu *c, unsigned reg)
+{
+	return reg == ISR ? c->isr : reg == TMR ? c->tmr : c->irr;
+}
+
+void lapic_cpu_get(struct lapic_cpu *c, struct intc_regs *r)
+{
+	*r = (struct intc_regs){ .base = c->base };
+	r->deadline = read_deadline(c);
+	for (unsigned reg = 0; reg < 16 * INTC_REGS; reg += 16)
+		read_reg(c, reg, &r->reg[reg / 16]);
+	r->reg[ID / 16] = c->id << 24;
+}
+
+/* A periodic timer's count that is 0 there is about to end. */
+static void set_timer(struct lapic_cpu *c, const struct intc_regs *r)
+{
+	struct lapic_timer *t = &c->timer;
+
+	*t = (struct lapic_timer){
+		.mode = c->lvt[LVT_TIMER] >> 17 & 3,
+		.divide = r->reg[TIMER_DIVIDE / 16] & 0xb,
+		.initial = r->reg[TIMER_INITIAL / 16],
+		.count = r->reg[TIMER_CURRENT / 16],
+		.from = now(c),
+		.deadline = r->deadline,
+	};
+	if (t->count > t->initial)
+		t->count = t->initial;
+	if (t->mode == LAPIC_PERIODIC && t->initial && !t->count)
+		t->count = 1;
+	if (t->mode == LAPIC_DEADLINE)
+		t->count = 0;
+	else
+		t->deadline = 0;
+}
+
+void lapic_cpu_set(struct lapic_cpu *c, const struct intc_regs *r)
+{
+	const enum lapic_reg sets[] = { ISR, TMR, IRR };
+
+	c->base = r->base;
+	c->tpr = r->reg[TPR / 16] & 0xff;
+	if (!is_x2apic(c)) {
+		c->ldr = r->reg[LDR / 16] & 0xff000000;
+		c->dfr = r->reg[DFR / 16] | 0xfffffff;
+	}
+	c->svr = r->reg[SVR / 16] & SVR_BITS;
+	c->esr = r->reg[ESR / 16];
+	c->icr = (uint64_t)r->reg[ICR_HIGH / 16] << 32 | (r->reg[ICR / 16] & ICR_BITS);
+	for (unsigned n = 0; n < LAPIC_LVTS; n++)
+		c->lvt[n] = r->reg[LVT / 16 + n] & (lvt_bits[n] | LVT_REMOTE_IRR);
+	for (unsigned i = 0; i < ARRAY_LEN(sets); i++)
+		memcpy(words_of(c, sets[i]), &r->reg[sets[i] / 16], sizeof c->irr);
+	set_timer(c, r);
+	run_timer(c);
+	set_alarm(c);
+	ask_by_level(c);
+	set_wire(c);
+}
+
+void lapic_cpu_lend(struct lapic_cpu *c, bool lent)
+{
+	c->lent = lent;
+	if (lent)
+		timer_set(&c->alarm, UINT64_MAX);
 	set_wire(c);
 }
 

@@ -12,6 +12,7 @@
 #include "dev/lapic_timer.h"
 
 struct dev_env;
+struct intc_regs;
 
 /*
  * One local APIC: what it holds and does by itself.  dev/lapic.c makes one for each CPU, brings
@@ -36,6 +37,7 @@ struct lapic_cpu {
 	bool pin[LAPIC_PINS];
 	bool extint; /* a message ExtINT came */
 	bool raised; /* what the wire to the CPU is */
+	bool lent;   /* an engine does its work: only the pins are ours */
 };
 
 extern const struct field lapic_cpu_fields[];
@@ -78,5 +80,8 @@ void lapic_cpu_write(
     struct lapic_cpu *, unsigned off, uint64_t val, unsigned size, struct lapic_after *);
 bool lapic_cpu_read_msr(struct lapic_cpu *, unsigned msr, uint64_t *val);
 bool lapic_cpu_write_msr(struct lapic_cpu *, unsigned msr, uint64_t val, struct lapic_after *);
+void lapic_cpu_get(struct lapic_cpu *, struct intc_regs *);
+void lapic_cpu_set(struct lapic_cpu *, const struct intc_regs *);
+void lapic_cpu_lend(struct lapic_cpu *, bool lent);
 
 #endif
