@@ -24,6 +24,9 @@ struct vcpu;   /* one guest CPU; only its own thread uses it, unless it says any
 struct engine_env {
 	const struct cpu_class *cpu;
 	struct cpu_env env;
+	/* Whoever runs the CPUs calls start and stop: the engine may do itself what local APICs do
+	 * (core/intc.h), and keeps TSCs with the guest's clock. */
+	bool starts;
 };
 
 struct engine_class {
@@ -65,13 +68,16 @@ struct engine_class {
 	 * the engine and what it was told of memory stay: at most one engine has any.  So vcpu_new
 	 * changes nothing outside of itself, and neither does vcpu_set with what vcpu_get gave
 	 * elsewhere.
-	 * leave: the vcpus are about to go, so what the engine does for devices of ours in their
-	 * place (interrupt controllers, timers) goes back to them.  enter: the vcpus have all of
-	 * their state, and it may take that over (again, if the move was called off); it also looks
-	 * where mem's windows are now.  0, or -errno and the reason; NULL: nothing is to be done.
-	 */
+	 * leave: the vcpus are about to go.  enter: the vcpus have all of their state (again, if
+	 * the move was called off); it also looks where mem's windows are now.  0, or -errno and
+	 * the reason; NULL: nothing is to be done. */
 	int (*leave)(struct engine *, struct err *);
 	int (*enter)(struct engine *, struct err *);
+	/* All CPUs stood still and are about to run; none runs any more.  In between the engine may
+	 * do in place of devices of ours what they do (env.starts): what these hold is theirs again
+	 * after stop, which is called if start failed, too.  As leave and enter. */
+	int (*start)(struct engine *, struct err *);
+	int (*stop)(struct engine *, struct err *);
 	struct vcpu *(*vcpu_new)(struct engine *, unsigned id, struct err *);
 	void (*vcpu_free)(struct vcpu *);
 	void (*vcpu_reset)(struct vcpu *); /* power-on state; vcpu_new does it too */

@@ -202,6 +202,7 @@ static int make_core(struct machine *m, struct err *e)
 	};
 	if (!m->env.mem || !m->env.bus || !m->env.ports || !m->env.clock)
 		return err_set(e, ENOMEM, "machine %s: no memory", m->class->name);
+	m->engine_env.starts = m->parallel;
 	m->engine_env.env = (struct cpu_env){
 		.mem = m->env.mem,
 		.bus = m->env.bus,

@@ -77,11 +77,16 @@ static int start(struct machine_cpu *c, struct err *e)
 	return rc ? err_set(e, -rc, "cannot start a thread: %s", strerror(-rc)) : 0;
 }
 
+static int tell_engine(struct machine *m, int (*tell)(struct engine *, struct err *), struct err *e)
+{
+	return tell ? tell(m->engine, e) : 0;
+}
+
 /* Runs all CPUs until somebody asks for something. */
 static int run_all(struct machine *m, enum machine_end *end, struct err *e)
 {
 	unsigned n = 0, i;
-	int rc = 0;
+	int rc = tell_engine(m, m->engine_class->start, e), stopped;
 
 	while (n < m->ncpus && !rc) {
 		rc = start(&m->cpu[n], e);
@@ -92,6 +97,7 @@ static int run_all(struct machine *m, enum machine_end *end, struct err *e)
 	serve(m);
 	for (i = 0; i < n; i++)
 		thread_join(&m->cpu[i].thread);
+	stopped = tell_engine(m, m->engine_class->stop, e);
 	for (i = 0; i < n && !rc; i++) {
 		rc = m->cpu[i].ended;
 		if (rc > 0)
@@ -99,7 +105,7 @@ static int run_all(struct machine *m, enum machine_end *end, struct err *e)
 		if (rc < 0)
 			*e = m->cpu[i].err;
 	}
-	return rc;
+	return rc ? rc : stopped;
 }
 
 int run_threads(struct machine *m, enum machine_end *end, unsigned *code, struct err *e)

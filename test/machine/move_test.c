@@ -78,11 +78,11 @@ extern const struct engine_class engine_interp;
 
 /* What the engine under test, which is `interp` otherwise, does: where it fails, and what it saw.
  */
-enum step { NOTHING, NEW, MAP, VCPU_NEW, SET, ENTER, GET, LEAVE, STEPS };
+enum step { NOTHING, NEW, MAP, VCPU_NEW, SET, ENTER, GET, LEAVE, START, STEPS };
 
 struct seen {
 	enum step fails;
-	unsigned vcpus, entered, left;
+	unsigned vcpus, entered, left, started, stopped;
 	struct machine *interrupted; /* while state is set: irqs come */
 	unsigned nirqs, irq[16];     /* line << 1 | level */
 };
@@ -165,6 +165,22 @@ static int fake_leave(struct engine *g, struct err *e)
 	return at(LEAVE, e);
 }
 
+static int fake_start(struct engine *g, struct err *e)
+{
+	(void)g;
+	assert_int_equal(seen->started, seen->stopped);
+	seen->started++;
+	return at(START, e);
+}
+
+static int fake_stop(struct engine *g, struct err *e)
+{
+	(void)g, (void)e;
+	seen->stopped++;
+	assert_int_equal(seen->started, seen->stopped);
+	return 0;
+}
+
 static struct engine_class fake_engine(struct seen *s)
 {
 	struct engine_class c = engine_interp;
@@ -180,6 +196,8 @@ static struct engine_class fake_engine(struct seen *s)
 	c.vcpu_irq = fake_vcpu_irq;
 	c.enter = fake_enter;
 	c.leave = fake_leave;
+	c.start = fake_start;
+	c.stop = fake_stop;
 	return c;
 }
 
@@ -427,6 +445,38 @@ static void an_engine_has_to_fit(void **state)
 	rig_free(r);
 }
 
+static void an_engine_is_told_when_cpus_run_and_when_not(void **state)
+{
+	struct seen s = { NOTHING };
+	const struct engine_class fake = fake_engine(&s);
+	struct rig *r = rig_new(&guests[0]);
+	struct events *ev = events_new();
+	struct machine *m;
+	enum machine_end end;
+	unsigned code;
+
+	(void)state;
+	set(r, "deterministic", "no");
+	set(r, "engine", "soft");
+	r->c.cpus = 2;
+	m = make_or_fail(r, ev, NULL);
+	assert_int_equal(move_to(m, &fake, &r->e), 0);
+	assert_int_equal(s.started, 0);
+	s.fails = START;
+	r->m = m;
+	assert_int_equal(machine_run(m, &end, &code, &r->e), -EIO);
+	assert_said(r, "it fails at step 8");
+	assert_int_equal(s.started, 1);
+	assert_int_equal(s.stopped, 1);
+	s.fails = NOTHING;
+	run(r, m, MACHINE_OFF);
+	assert_true(s.started > 1);
+	assert_int_equal(s.started, s.stopped);
+	machine_free(m);
+	events_free(ev);
+	rig_free(r);
+}
+
 /* While it runs -------------------------------------------------------------------------------- */
 
 static const uint32_t endless[] = { 0x00128293, 0xffdff06f }; /* addi t0, t0, 1; j .-4 */
@@ -659,6 +709,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_guest_does_not_notice_that_it_moves),
+		cmocka_unit_test(an_engine_is_told_when_cpus_run_and_when_not),
 		cmocka_unit_test(a_move_that_fails_leaves_everything_as_it_was),
 		cmocka_unit_test(an_engine_that_does_not_let_go_keeps_the_machine),
 		cmocka_unit_test(interrupts_come_at_any_moment),
