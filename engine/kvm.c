@@ -165,6 +165,7 @@ static struct engine *new (const struct engine_env *env, struct err *e)
 	}
 	g->arch = find_arch(env->cpu->name);
 	g->env = env->env;
+	g->starts = env->starts;
 	g->kvm = g->vm = -1;
 	g->last = &g->first;
 	if (begin(g, e) < 0) {
@@ -220,6 +221,26 @@ static int enter_vcpus(struct engine *g, struct err *e)
 }
 
 /* CPUs ----------------------------------------------------------------------------------------- */
+
+static int get_ready(struct vcpu *);
+
+static int start_vcpus(struct engine *g, struct err *e)
+{
+	int rc = 0;
+
+	for (struct vcpu *v = g->first; v && !rc; v = v->next)
+		rc = get_ready(v);
+	if (!rc)
+		rc = g->arch->start(g);
+	return rc ? err_set(e, -rc, "kvm: CPUs cannot start: %s", strerror(-rc)) : 0;
+}
+
+static int stop_vcpus(struct engine *g, struct err *e)
+{
+	const int rc = g->arch->stop(g);
+
+	return rc ? err_set(e, -rc, "kvm: local APICs: %s", strerror(-rc)) : 0;
+}
 
 static int kick_signal(void)
 {
@@ -515,6 +536,18 @@ int kvm_refresh(struct vcpu *v)
 	return rc;
 }
 
+/* A signal that waits has the kernel go round once without running the CPU. */
+int kvm_flush(struct vcpu *v)
+{
+	int rc;
+
+	enter(v);
+	pthread_kill(pthread_self(), kick_signal());
+	rc = run_once(v);
+	leave(v);
+	return rc < 0 ? rc : 0;
+}
+
 int kvm_settle(struct vcpu *v)
 {
 	struct exit x;
@@ -592,10 +625,11 @@ static int vcpu_set(struct vcpu *v, unsigned groups, const void *regs)
 #define ENGINE                                                                                     \
 	.new = new, .free = engine_end, .ram_new = ram_new, .ram_free = ram_free, .map = map,      \
 	.any_ram = true, .remapped = remapped, .leave = leave_vcpus, .enter = enter_vcpus,         \
-	.track = track, .model = model, .vcpu_new = vcpu_new, .vcpu_free = vcpu_free,              \
-	.vcpu_reset = vcpu_reset, .vcpu_run = vcpu_run, .vcpu_kick = vcpu_kick,                    \
-	.vcpu_irq = vcpu_irq, .vcpu_fence = vcpu_fence, .vcpu_fenced = vcpu_fenced,                \
-	.vcpu_retired = vcpu_retired, .vcpu_get = vcpu_get, .vcpu_set = vcpu_set,
+	.start = start_vcpus, .stop = stop_vcpus, .track = track, .model = model,                  \
+	.vcpu_new = vcpu_new, .vcpu_free = vcpu_free, .vcpu_reset = vcpu_reset,                    \
+	.vcpu_run = vcpu_run, .vcpu_kick = vcpu_kick, .vcpu_irq = vcpu_irq,                        \
+	.vcpu_fence = vcpu_fence, .vcpu_fenced = vcpu_fenced, .vcpu_retired = vcpu_retired,        \
+	.vcpu_get = vcpu_get, .vcpu_set = vcpu_set,
 
 #else
 

@@ -20,6 +20,7 @@ struct kvm_slots;
 struct engine {
 	const struct kvm_arch *arch;
 	struct cpu_env env;
+	bool starts;     /* as in engine_env */
 	int kvm, vm;     /* descriptors */
 	size_t run_size; /* of struct kvm_run */
 	struct vcpu *first, **last;
@@ -59,6 +60,8 @@ struct kvm_arch {
 	    int kvm, const char *wanted, struct buf *can, struct err *); /* engine_class.model */
 	int (*vm_begin)(struct engine *, struct err *);
 	void (*vm_end)(struct engine *);
+	int (*start)(struct engine *); /* engine_class.start, .stop; 0 or -errno */
+	int (*stop)(struct engine *);
 	int (*vcpu_new)(struct vcpu *, struct err *);
 	void (*vcpu_free)(struct vcpu *);
 	int (*vcpu_begin)(struct vcpu *); /* all CPUs of the VM are there; 0 or -errno */
@@ -82,6 +85,9 @@ void kvm_poke(struct vcpu *);
 /* Goes in, and out again before the next instruction, so that what *run says of the CPU is true:
  * 1, or as kvm_settle; 0: an access has more parts. */
 int kvm_refresh(struct vcpu *);
+/* The same, and timers of the kernel's that are over have asked for their interrupts; no access may
+ * be open. */
+int kvm_flush(struct vcpu *);
 /* Ends an access that the kernel waits for, without running on; registers are right after it. */
 int kvm_settle(struct vcpu *); /* 0 or -errno */
 /* ioctl, again when a signal was in the way: 0 or more, or -errno. */

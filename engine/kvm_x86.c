@@ -20,6 +20,7 @@
 #include "core/bus.h"
 #include "core/intc.h"
 #include "cpu/x86/lines.h"
+#include "engine/x86_host.h"
 
 enum { MSR_APIC_BASE = 0x1b, MSR_TSC_DEADLINE = 0x6e0, MSR_X2APIC = 0x800 };
 enum { APIC_X2APIC = 1 << 10, APIC_ENABLE = 1 << 11, PAGE_MASK = 0xfff };
@@ -56,7 +57,9 @@ static int probe(int kvm, struct err *e)
 		{ KVM_CAP_VCPU_EVENTS, "VCPU_EVENTS" }, { KVM_CAP_DEBUGREGS, "DEBUGREGS" },
 		{ KVM_CAP_EXT_CPUID, "EXT_CPUID" }, { KVM_CAP_GET_TSC_KHZ, "GET_TSC_KHZ" },
 		{ KVM_CAP_X86_USER_SPACE_MSR, "X86_USER_SPACE_MSR" },
-		{ KVM_CAP_X86_MSR_FILTER, "X86_MSR_FILTER" } };
+		{ KVM_CAP_X86_MSR_FILTER, "X86_MSR_FILTER" },
+		{ KVM_CAP_SPLIT_IRQCHIP, "SPLIT_IRQCHIP" }, { KVM_CAP_SIGNAL_MSI, "SIGNAL_MSI" },
+		{ KVM_CAP_MP_STATE, "MP_STATE" } };
 
 	/* Some hosts have a /dev/kvm that works without: it cannot run what this engine needs. */
 	if (!has_virtualization())
@@ -71,7 +74,7 @@ static int probe(int kvm, struct err *e)
 	return 0;
 }
 
-/* MSRs that are the local APIC's come out, as do those that the kernel does not know. */
+/* MSRs that are our local APIC's come out, as do those that the kernel does not know. */
 static int filter_msrs(struct engine *g)
 {
 	struct kvm_enable_cap cap = { .cap = KVM_CAP_X86_USER_SPACE_MSR,
@@ -85,9 +88,10 @@ static int filter_msrs(struct engine *g)
 		    .nmsrs = 1,
 		    .bitmap = &none },
 	};
+	const struct kvm_x86_vm *vm = g->of_arch;
 	int rc = kvm_ioctl(g->vm, KVM_ENABLE_CAP, &cap);
 
-	return rc < 0 ? rc : kvm_ioctl(g->vm, KVM_X86_SET_MSR_FILTER, &f);
+	return rc < 0 || vm->apics ? rc : kvm_ioctl(g->vm, KVM_X86_SET_MSR_FILTER, &f);
 }
 
 static int vm_begin(struct engine *g, struct err *e)
@@ -105,9 +109,15 @@ static int vm_begin(struct engine *g, struct err *e)
 		rc = kvm_x86_limit(g->kvm, &vm->model, e);
 	if (rc < 0)
 		return rc;
+	/* Where our device works: on some CPUs kernels take writes of the deadline's MSR for their
+	 * own APIC, be there one or not. */
+	if (!g->starts)
+		x86_host_no_deadline(&vm->model);
 	rc = kvm_ioctl(g->vm, KVM_SET_IDENTITY_MAP_ADDR, &identity);
 	if (!rc)
 		rc = kvm_ioctl(g->vm, KVM_SET_TSS_ADDR, (void *)(uintptr_t)TSS_ADDR);
+	if (!rc && g->starts)
+		rc = kvm_x86_apics_begin(g);
 	if (!rc)
 		rc = filter_msrs(g);
 	return rc < 0 ? err_set(e, -rc, "kvm: cannot set up a PC's CPUs: %s", strerror(-rc)) : 0;
@@ -115,6 +125,7 @@ static int vm_begin(struct engine *g, struct err *e)
 
 static void vm_end(struct engine *g)
 {
+	kvm_x86_apics_end(g);
 	free(g->of_arch);
 }
 
@@ -269,43 +280,65 @@ static int look_at_lines(struct vcpu *v)
 	return rc;
 }
 
-static bool before(struct vcpu *v, struct exit *x)
+/* Whether the CPU is to run; while APICs are lent the kernel knows. */
+static int look_at_all(struct vcpu *v, bool *runs)
 {
 	struct kvm_x86_cpu *c = kvm_x86_cpu(v);
 	const struct intc *i = kvm_x86_intc(v);
 	int rc = 0;
 
+	*runs = true;
+	if (kvm_x86_vm(v)->lent)
+		return look_at_lines(v);
 	if (i)
 		v->run->cr8 = c->cr8 = i->get_tpr(i->arg, v->id);
 	if (atomic_load(&v->lines) >> INTC_INIT & 1 || c->wait_sipi)
 		rc = look_at_init(v);
 	if (!rc && !c->wait_sipi)
 		rc = look_at_lines(v);
-	if (rc < 0) {
+	*runs = !c->halted && !c->wait_sipi;
+	return rc;
+}
+
+static bool before(struct vcpu *v, struct exit *x)
+{
+	bool runs;
+	int rc = look_at_all(v, &runs);
+
+	if (rc < 0)
 		*x = (struct exit){ .why = EXIT_ERROR, .val = (uint64_t)(int64_t)rc };
-		return false;
-	}
-	if (c->halted || c->wait_sipi) {
+	else if (!runs)
 		x->why = EXIT_HALT;
-		return false;
-	}
-	return true;
+	return rc >= 0 && runs;
 }
 
 static void after(struct vcpu *v)
 {
 	struct kvm_x86_cpu *c = kvm_x86_cpu(v);
 	const struct intc *i = kvm_x86_intc(v);
+	const bool ours = i && !kvm_x86_vm(v)->lent;
 
 	c->stale = false;
-	if (!i)
-		return;
-	if (v->run->cr8 != c->cr8)
+	if (ours && v->run->cr8 != c->cr8)
 		i->set_tpr(i->arg, v->id, (unsigned)(c->cr8 = v->run->cr8));
-	if (v->run->apic_base != c->apic_base) {
+	if (i && v->run->apic_base != c->apic_base) {
 		c->apic_base = v->run->apic_base;
-		i->write_msr(i->arg, v->id, MSR_APIC_BASE, c->apic_base);
+		if (ours)
+			i->write_msr(i->arg, v->id, MSR_APIC_BASE, c->apic_base);
 	}
+}
+
+/* What waits at our device goes before: nothing is raised there afterwards. */
+static int start(struct engine *g)
+{
+	int rc = 0;
+
+	for (struct vcpu *v = g->first; v && !rc; v = v->next) {
+		rc = kvm_settle(v);
+		if (!rc)
+			rc = look_at_init(v);
+	}
+	return rc ? rc : kvm_x86_apics_lend(g);
 }
 
 /* Accesses ------------------------------------------------------------------------------------- */
@@ -339,7 +372,7 @@ static void answer_port(struct vcpu *v)
 /* Of those that come out here only the APIC's are there; the others are #GP. */
 static void answer_msr(struct vcpu *v, bool write)
 {
-	const struct intc *i = kvm_x86_intc(v);
+	const struct intc *i = kvm_x86_vm(v)->lent ? NULL : kvm_x86_intc(v);
 	const uint32_t msr = v->run->msr.index;
 	uint64_t val = v->run->msr.data;
 	bool ok = i && msr >> 8 == MSR_X2APIC >> 8;
@@ -354,6 +387,8 @@ static void answer_msr(struct vcpu *v, bool write)
 
 static bool answer(struct vcpu *v, struct exit *x)
 {
+	const struct intc *i = kvm_x86_intc(v);
+
 	switch (v->run->exit_reason) {
 	case KVM_EXIT_IO:
 		answer_port(v);
@@ -366,6 +401,10 @@ static bool answer(struct vcpu *v, struct exit *x)
 		answer_msr(v, v->run->exit_reason == KVM_EXIT_X86_WRMSR);
 		return true;
 	case KVM_EXIT_SET_TPR:
+		return true;
+	case KVM_EXIT_IOAPIC_EOI:
+		if (i)
+			i->end(i->arg, v->run->eoi.vector);
 		return true;
 	case KVM_EXIT_DEBUG:
 		x->why = EXIT_DEBUG;
@@ -382,6 +421,8 @@ const struct kvm_arch kvm_x86 = {
 	.model = kvm_x86_model,
 	.vm_begin = vm_begin,
 	.vm_end = vm_end,
+	.start = start,
+	.stop = kvm_x86_apics_back,
 	.vcpu_new = vcpu_new,
 	.vcpu_free = vcpu_free,
 	.vcpu_begin = vcpu_begin,

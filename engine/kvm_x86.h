@@ -9,13 +9,21 @@
 
 /*
  * x86 CPUs of KVM: kvm_x86.c runs them, kvm_x86_regs.c copies registers, kvm_x86_cpuid.c says what
- * they are.  Local APICs are the machine's device (core/intc.h), not the kernel's: so is all that
- * an interrupt needs, and a CPU can go to another engine at any moment.
+ * they are.  Local APICs are the machine's device (core/intc.h); between start and stop the
+ * kernel's do their work (kvm_x86_apic.c).  Without these two (engine_env.starts) the device does,
+ * all the time.
  */
+enum { KVM_X86_VECTORS = 256 };
+
 struct kvm_x86_vm {
 	struct x86_model model; /* without what the host lacks */
 	uint32_t tsc_khz;
 	bool in_qemu; /* the host's CPU is one that QEMU imitates */
+	bool apics;   /* the kernel has local APICs, */
+	bool lent;    /* and they work now */
+	struct intc_host host;
+	struct mutex lock;            /* for: */
+	struct kvm_irq_routing *ends; /* the level-triggered interrupts whose end we are told of */
 };
 
 struct kvm_x86_cpu {
@@ -48,6 +56,15 @@ static inline const struct intc *kvm_x86_intc(const struct vcpu *v)
 /* 0 or -errno; the groups are X86_REGS_x. */
 int kvm_x86_get(struct vcpu *, unsigned groups, void *regs);
 int kvm_x86_set(struct vcpu *, unsigned groups, const void *regs);
+/* False: the kernel does not know it, or refuses. */
+bool kvm_x86_get_msr(struct vcpu *, uint32_t msr, uint64_t *val);
+bool kvm_x86_set_msr(struct vcpu *, uint32_t msr, uint64_t val);
+/* Before the first vcpu: the kernel is to have local APICs; 0 or -errno, as the others. */
+int kvm_x86_apics_begin(struct engine *);
+void kvm_x86_apics_end(struct engine *);
+/* They work from now on; our device does again. */
+int kvm_x86_apics_lend(struct engine *);
+int kvm_x86_apics_back(struct engine *);
 /* Takes from the model what this host does not have. */
 int kvm_x86_limit(int kvm, struct x86_model *, struct err *);
 /* engine_class.model */

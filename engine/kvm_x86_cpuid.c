@@ -69,6 +69,8 @@ int kvm_x86_limit(int kvm, struct x86_model *m, struct err *e)
 	if (!c)
 		return -EIO;
 	x86_host_limit(m, leaf_of, c);
+	if (!kvm_has(kvm, KVM_CAP_TSC_DEADLINE_TIMER))
+		x86_host_no_deadline(m);
 	free(c);
 	return 0;
 }

@@ -209,7 +209,7 @@ union one_msr {
 	uint64_t room[(sizeof(struct kvm_msrs) + sizeof(struct kvm_msr_entry)) / 8];
 };
 
-static bool get_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
+bool kvm_x86_get_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
 {
 	union one_msr one = { .m.nmsrs = 1 };
 
@@ -220,7 +220,7 @@ static bool get_msr(struct vcpu *v, uint32_t msr, uint64_t *val)
 	return true;
 }
 
-static bool set_msr(struct vcpu *v, uint32_t msr, uint64_t val)
+bool kvm_x86_set_msr(struct vcpu *v, uint32_t msr, uint64_t val)
 {
 	union one_msr one = { .m.nmsrs = 1 };
 
@@ -234,10 +234,10 @@ static int get_msrs(struct vcpu *v, struct x86_regs *r)
 	struct x86_regs *kept = &kvm_x86_cpu(v)->kept;
 
 	for (const struct x86_msr_field *f = x86_msr_fields; f->offset; f++)
-		if (!get_msr(v, f->msr, x86_msr_of(r, f->msr)))
+		if (!kvm_x86_get_msr(v, f->msr, x86_msr_of(r, f->msr)))
 			*x86_msr_of(r, f->msr) = *x86_msr_of(kept, f->msr);
 	for (uint32_t i = 0; i < 2 * X86_MTRR_PAIRS; i++)
-		if (!get_msr(v, X86_MSR_MTRR_VAR + i, &r->mtrr_var[i]))
+		if (!kvm_x86_get_msr(v, X86_MSR_MTRR_VAR + i, &r->mtrr_var[i]))
 			r->mtrr_var[i] = kept->mtrr_var[i];
 	r->apic_base = kvm_x86_cpu(v)->apic_base;
 	return 0;
@@ -266,9 +266,9 @@ static int set_msrs(struct vcpu *v, const struct x86_regs *r)
 
 	*kept = *r;
 	for (const struct x86_msr_field *f = x86_msr_fields; f->offset; f++)
-		set_msr(v, f->msr, *x86_msr_of(kept, f->msr));
+		kvm_x86_set_msr(v, f->msr, *x86_msr_of(kept, f->msr));
 	for (uint32_t i = 0; i < 2 * X86_MTRR_PAIRS; i++)
-		set_msr(v, X86_MSR_MTRR_VAR + i, r->mtrr_var[i]);
+		kvm_x86_set_msr(v, X86_MSR_MTRR_VAR + i, r->mtrr_var[i]);
 	return set_apic_base(v, r->apic_base);
 }
 

@@ -75,6 +75,7 @@ static int limited(const char *wanted, struct x86_model *all, struct x86_model *
 		return rc;
 	*m = *all;
 	x86_host_limit(m, host_leaf, NULL);
+	x86_host_no_deadline(m);
 	for (size_t i = 0; i < ARRAY_LEN(without); i++)
 		m->features[without[i] / 32] &= ~(1u << without[i] % 32);
 	return 0;

@@ -23,14 +23,19 @@ static const struct {
 	[X86_WORD_EXT7_EDX] = { 0x80000007, 0, EDX },
 };
 
-/* The machine's local APIC has these, whatever a kernel says of its own. */
+/* Local APICs have these, our device as a kernel's own, of which it does not say that here. */
 static uint32_t ours(enum x86_feature_word w)
 {
 	if (w == X86_WORD_1_ECX)
-		return 1u << X86_FEAT_X2APIC % 32;
+		return 1u << X86_FEAT_X2APIC % 32 | 1u << X86_FEAT_TSC_DEADLINE % 32;
 	if (w == X86_WORD_6_EAX)
 		return 1u << X86_FEAT_ARAT % 32;
 	return 0;
+}
+
+void x86_host_no_deadline(struct x86_model *m)
+{
+	m->features[X86_WORD_1_ECX] &= ~(1u << X86_FEAT_TSC_DEADLINE % 32);
 }
 
 void x86_host_limit(struct x86_model *m, x86_host_leaf *leaf, const void *arg)
@@ -44,7 +49,6 @@ void x86_host_limit(struct x86_model *m, x86_host_leaf *leaf, const void *arg)
 			has = regs[where[w].reg];
 		m->features[w] &= ours(w) | has;
 	}
-	m->features[X86_WORD_1_ECX] &= ~(1u << X86_FEAT_TSC_DEADLINE % 32);
 	if (leaf(arg, 0x80000008, 0, regs) && (regs[EAX] & 0xff) < m->phys_bits)
 		m->phys_bits = (uint8_t)regs[EAX];
 }

@@ -13,9 +13,10 @@ struct buf;
 /* What CPUID gives there: EAX, EBX, ECX, EDX; false: there is no such leaf. */
 typedef bool x86_host_leaf(const void *arg, uint32_t leaf, uint32_t sub, uint32_t out[4]);
 
-/* Takes from the model what the host does not have, but for what the machine's local APIC has, and
- * the TSC's deadline, which that cannot have: its time is another. */
+/* Takes from the model what the host does not have, but for what local APICs have. */
 void x86_host_limit(struct x86_model *, x86_host_leaf *, const void *arg);
+/* For APICs whose time is another than the TSC's. */
+void x86_host_no_deadline(struct x86_model *);
 /* engine_class.model: `all` is what `wanted` says, `can` what is left of it. */
 void x86_host_text(
     const struct x86_model *all, const struct x86_model *can, const char *wanted, struct buf *);
