@@ -332,7 +332,7 @@ void x86_cpuid(struct x86 *s, uint32_t leaf, uint32_t sub, uint32_t out[4])
 		.model = s->model,
 		.id = s->id,
 		.ncpus = count_cpus(s),
-		.tsc_khz = X86_TSC_HZ / 1000,
+		.tsc_khz = x86_model_tsc_khz(s->model),
 		.xcr0 = s->xcr0,
 		.osxsave = s->cr4 & CR4_OSXSAVE,
 		.code64 = s->mode & X86_CODE64,

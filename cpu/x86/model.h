@@ -32,6 +32,9 @@ enum x86_cpuid_bit {
 #include "cpu/x86/features.def"
 };
 
+/* Guest nanoseconds; what may be chosen. */
+enum { X86_TSC_KHZ = 1000000, X86_TSC_KHZ_MIN = 500000, X86_TSC_KHZ_MAX = 20000000 };
+
 enum x86_vendor { X86_INTEL, X86_AMD };
 enum x86_identity { X86_ID_NONE, X86_ID_KVM, X86_ID_NVMM }; /* leaves from 0x40000000 on */
 
@@ -42,16 +45,22 @@ struct x86_model {
 	uint32_t signature;              /* leaf 1, EAX */
 	uint32_t max_leaf, max_extended; /* 0: no extended leaves */
 	uint8_t phys_bits;               /* MAXPHYADDR */
+	uint32_t tsc_khz;                /* 0: nobody has chosen, so X86_TSC_KHZ */
 	uint32_t features[X86_NWORDS];
 };
 
-/* text: NAME[,+FEATURE][,-FEATURE][,vendor=intel|amd][,identity=none|kvm|nvmm]...; NULL, "" and
- * "best": all that we execute.  -EINVAL with the reason. */
+/* text: NAME[,+FEATURE][,-FEATURE][,vendor=intel|amd][,identity=none|kvm|nvmm][,tsc=KHZ]...;
+ * NULL, "" and "best": all that we execute.  -EINVAL with the reason. */
 int x86_model_parse(struct x86_model *, const char *text, struct err *);
 /* The names of models and of features, in order; NULL behind the last. */
 const char *x86_model_name(unsigned n);
 const char *x86_feature_name(unsigned n);
 enum x86_cpuid_bit x86_feature_bit(unsigned n); /* of one that has a name */
+
+static inline uint32_t x86_model_tsc_khz(const struct x86_model *m)
+{
+	return m->tsc_khz ? m->tsc_khz : X86_TSC_KHZ;
+}
 
 static inline bool x86_model_has(const struct x86_model *m, enum x86_cpuid_bit f)
 {

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/compiler.h"
@@ -36,7 +37,7 @@
 #define V1_EXT_EDX (BIT(SYSCALL) | BIT(NX) | BIT(LM))
 
 static const struct x86_model models[] = {
-	{ "x86-64-v3", X86_INTEL, X86_ID_KVM, 0x306c3, 0x16, 0x80000008, 40,
+	{ "x86-64-v3", X86_INTEL, X86_ID_KVM, 0x306c3, 0x16, 0x80000008, 40, 0,
 	    { [X86_WORD_1_EDX] = V1_1_EDX,
 		[X86_WORD_1_ECX] = V3_1_ECX,
 		[X86_WORD_6_EAX] = BIT(ARAT),
@@ -48,21 +49,22 @@ static const struct x86_model models[] = {
 		[X86_WORD_EXT1_ECX] = BIT(LAHF_LM) | BIT(ABM) | BIT(PREFETCHW),
 		[X86_WORD_EXT1_EDX] = V1_EXT_EDX | BIT(PDPE1GB) | BIT(RDTSCP),
 		[X86_WORD_EXT7_EDX] = BIT(INVTSC) } },
-	{ "x86-64-v2", X86_INTEL, X86_ID_KVM, 0x106a5, 0x16, 0x80000008, 40,
+	{ "x86-64-v2", X86_INTEL, X86_ID_KVM, 0x106a5, 0x16, 0x80000008, 40, 0,
 	    { [X86_WORD_1_EDX] = V1_1_EDX,
 		[X86_WORD_1_ECX] = V2_1_ECX,
 		[X86_WORD_6_EAX] = BIT(ARAT),
 		[X86_WORD_EXT1_ECX] = BIT(LAHF_LM),
 		[X86_WORD_EXT1_EDX] = V1_EXT_EDX | BIT(RDTSCP),
 		[X86_WORD_EXT7_EDX] = BIT(INVTSC) } },
-	{ "x86-64-v1", X86_INTEL, X86_ID_KVM, 0x006fb, 0x16, 0x80000008, 40,
+	{ "x86-64-v1", X86_INTEL, X86_ID_KVM, 0x006fb, 0x16, 0x80000008, 40, 0,
 	    { [X86_WORD_1_EDX] = V1_1_EDX,
 		[X86_WORD_6_EAX] = BIT(ARAT),
 		[X86_WORD_EXT1_EDX] = V1_EXT_EDX,
 		[X86_WORD_EXT7_EDX] = BIT(INVTSC) } },
-	{ "i686", X86_INTEL, X86_ID_NONE, 0x00686, 2, 0, 36, { [X86_WORD_1_EDX] = F686_1_EDX } },
-	{ "pentium", X86_INTEL, X86_ID_NONE, 0x0052c, 1, 0, 32, { [X86_WORD_1_EDX] = F586_1_EDX } },
-	{ "486", X86_INTEL, X86_ID_NONE, 0x00480, 1, 0, 32, { [X86_WORD_1_EDX] = F486_1_EDX } },
+	{ "i686", X86_INTEL, X86_ID_NONE, 0x00686, 2, 0, 36, 0, { [X86_WORD_1_EDX] = F686_1_EDX } },
+	{ "pentium", X86_INTEL, X86_ID_NONE, 0x0052c, 1, 0, 32, 0,
+	    { [X86_WORD_1_EDX] = F586_1_EDX } },
+	{ "486", X86_INTEL, X86_ID_NONE, 0x00480, 1, 0, 32, 0, { [X86_WORD_1_EDX] = F486_1_EDX } },
 };
 
 static const struct {
@@ -159,6 +161,19 @@ static void become_amd(struct x86_model *m)
 		m->signature = x86_model_has(m, X86_FEAT_AVX2) ? 0x800f12 : 0x20f32;
 }
 
+static bool change_tsc(struct x86_model *m, const char *khz)
+{
+	unsigned long n = 0;
+	char *end = NULL;
+
+	if (*khz >= '0' && *khz <= '9')
+		n = strtoul(khz, &end, 10);
+	if (!end || *end || n < X86_TSC_KHZ_MIN || n > X86_TSC_KHZ_MAX)
+		return false;
+	m->tsc_khz = (uint32_t)n;
+	return true;
+}
+
 static int change(struct x86_model *m, const char *word, struct err *e)
 {
 	static const char *const identities[] = { "none", "kvm", "nvmm" };
@@ -177,10 +192,12 @@ static int change(struct x86_model *m, const char *word, struct err *e)
 			m->identity = (enum x86_identity)n;
 			return 0;
 		}
+	if (!strncmp(word, "tsc=", 4) && change_tsc(m, word + 4))
+		return 0;
 	return err_set(e, EINVAL,
 	    "x86 CPU model %s: \"%s\" is none of +FEATURE, -FEATURE, vendor=intel, vendor=amd, "
-	    "identity=none, identity=kvm, identity=nvmm",
-	    m->name, word);
+	    "identity=none, identity=kvm, identity=nvmm, tsc=KHZ (%d to %d)",
+	    m->name, word, X86_TSC_KHZ_MIN, X86_TSC_KHZ_MAX);
 }
 
 /* Copies what is before the next comma; false: too long. */

@@ -162,11 +162,11 @@ static void set_tsc_adjust(struct x86 *s, uint64_t val)
 /* The controller counts guest time; 0 means that no deadline is set. */
 static uint64_t deadline_to_ns(const struct x86 *s, uint64_t tsc)
 {
-	uint64_t ns = tsc - s->tsc_offset;
+	uint64_t ticks = tsc - s->tsc_offset;
 
 	if (!tsc)
 		return 0;
-	return (int64_t)ns > 0 ? ns : 1;
+	return (int64_t)ticks > 0 ? x86_ticks_to_ns(s, ticks) : 1;
 }
 
 void x86_apic_moved(struct x86 *s)
@@ -206,7 +206,7 @@ static bool read_apic(struct x86 *s, uint32_t msr, uint64_t *val)
 		return false;
 	*val = a.val;
 	if (msr == MSR_TSC_DEADLINE && *val)
-		*val += s->tsc_offset;
+		*val = x86_ns_to_ticks(s, *val) + s->tsc_offset;
 	return true;
 }
 

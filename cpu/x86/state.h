@@ -128,7 +128,7 @@ struct x86 {
 	    pat, tsc_aux, misc_enable, mtrr_def, mtrr_fixed[X86_MTRR_FIXED],
 	    mtrr_var[2 * X86_MTRR_PAIRS];
 	uint64_t spec_ctrl;
-	uint64_t tsc_offset, tsc_adjust; /* TSC = guest ns + offset */
+	uint64_t tsc_offset, tsc_adjust; /* TSC = guest time in ticks + offset */
 	uint64_t pdpte[4];               /* PAE paging: loaded with CR3 (SDM volume 3, 4.4.1) */
 
 	/* x87: st[i] is physical register i; mantissa, then sign and exponent. */
@@ -383,6 +383,9 @@ void x86_cpuid(struct x86 *, uint32_t leaf, uint32_t sub, uint32_t out[4]);
 bool x86_read_msr(struct x86 *, uint32_t msr, uint64_t *val); /* false: #GP */
 bool x86_write_msr(struct x86 *, uint32_t msr, uint64_t val);
 uint64_t x86_tsc(const struct x86 *);
+/* Ticks of the TSC, and guest nanoseconds: when so many ticks are over. */
+uint64_t x86_ns_to_ticks(const struct x86 *, uint64_t ns);
+uint64_t x86_ticks_to_ns(const struct x86 *, uint64_t ticks);
 uint32_t x86_signature(const struct x86 *); /* family, model and stepping: CPUID 1 EAX */
 /* MOV to CRn with all checks and consequences; raises. */
 void x86_write_cr(struct x86 *, unsigned n, uint64_t val);

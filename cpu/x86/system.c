@@ -446,7 +446,27 @@ void x86_check_tsc(struct x86 *s)
 		x86_need_cpl0(s);
 }
 
+enum { NS_PER_MS = 1000000 };
+
+/* n * to / from without a wider type: both fit in 32 bits. */
+static uint64_t convert(uint64_t n, uint64_t to, uint64_t from, uint64_t round)
+{
+	return to == from ? n : n / from * to + (n % from * to + round) / from;
+}
+
+uint64_t x86_ns_to_ticks(const struct x86 *s, uint64_t ns)
+{
+	return convert(ns, x86_model_tsc_khz(s->model), NS_PER_MS, 0);
+}
+
+uint64_t x86_ticks_to_ns(const struct x86 *s, uint64_t ticks)
+{
+	const uint64_t khz = x86_model_tsc_khz(s->model);
+
+	return convert(ticks, NS_PER_MS, khz, khz - 1);
+}
+
 uint64_t x86_tsc(const struct x86 *s)
 {
-	return clock_now(s->env->clock) + s->tsc_offset;
+	return x86_ns_to_ticks(s, clock_now(s->env->clock)) + s->tsc_offset;
 }

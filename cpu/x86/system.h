@@ -7,8 +7,6 @@
 
 /* What system instructions do, behind sem_sys.h.  All of these check privilege and raise. */
 
-#define X86_TSC_HZ 1000000000u /* guest nanoseconds */
-
 enum { MSR_APIC_BASE = 0x1b };
 #define APIC_BASE_X2APIC (1ull << 10)
 #define APIC_BASE_ENABLE (1ull << 11)

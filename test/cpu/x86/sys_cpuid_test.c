@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* CPUID, and CPU models by name: SDM volume 2A, CPUID; AMD64 APM volume 3, appendix E. */
+#include <errno.h>
+
 #include "test/cpu/x86/sys_rig.h"
 
 enum { EAX, EBX, ECX, EDX };
@@ -187,8 +189,14 @@ static void test_names(void **state)
 				 "switched on or off" },
 		{ "i686,vendor=via", "x86 CPU model i686: \"vendor=via\" is none of +FEATURE, "
 				     "-FEATURE, vendor=intel, vendor=amd, identity=none, "
-				     "identity=kvm, identity=nvmm" },
+				     "identity=kvm, identity=nvmm, tsc=KHZ (500000 to 20000000)" },
+		{ "486,tsc=499999",
+		    "x86 CPU model 486: \"tsc=499999\" is none of +FEATURE, -FEATURE, "
+		    "vendor=intel, vendor=amd, identity=none, identity=kvm, identity=nvmm, "
+		    "tsc=KHZ (500000 to 20000000)" },
 	};
+	static const char *const no_rates[] = { "tsc=", "tsc=-1", "tsc=2000000k", "tsc=20000001",
+		"tsc=99999999999999999999", "tsc= 2000000", "tsc" };
 	struct x86_model m, best;
 	struct err e;
 	unsigned n;
@@ -203,6 +211,13 @@ static void test_names(void **state)
 	assert_false(x86_model_has(&m, X86_FEAT_AVX));
 	assert_int_equal(m.identity, X86_ID_NONE);
 	assert_int_equal(m.vendor, X86_AMD);
+	assert_int_equal(x86_model_tsc_khz(&m), 1000000);
+	assert_int_equal(x86_model_parse(&m, "best,tsc=2445427", &e), 0);
+	assert_int_equal(x86_model_tsc_khz(&m), 2445427);
+	for (n = 0; n < ARRAY_LEN(no_rates); n++) {
+		snprintf(text, sizeof text, "best,%s", no_rates[n]);
+		assert_int_equal(x86_model_parse(&m, text, &e), -EINVAL);
+	}
 	for (n = 0; x86_feature_name(n); n++) {
 		snprintf(
 		    text, sizeof text, "486,+%s,-%s", x86_feature_name(n), x86_feature_name(n));

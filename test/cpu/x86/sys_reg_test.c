@@ -635,6 +635,33 @@ static void test_tsc(void **state)
 	rig_free(r);
 }
 
+/* A deadline has not passed before the counter is there, whatever is rounded. */
+static void test_tsc_rate(void **state)
+{
+	static const uint32_t khz[] = { 500000, 999999, 1000000, 2445427, 20000000 };
+	struct rig *r = rig_new(NULL);
+	struct x86 *s = r->s;
+
+	(void)state;
+	for (unsigned n = 0; n < ARRAY_LEN(khz); n++) {
+		r->model.tsc_khz = khz[n];
+		assert_int_equal(x86_ns_to_ticks(s, 0), 0);
+		assert_int_equal(x86_ns_to_ticks(s, 1000000), khz[n]);
+		assert_true(x86_ns_to_ticks(s, 86400000000000000) == 86400000000 * khz[n]);
+		assert_true(x86_ticks_to_ns(s, 86400000000 * khz[n]) == 86400000000000000);
+		for (uint64_t t = 1; t < 100000; t += 7) {
+			uint64_t ns = x86_ticks_to_ns(s, t);
+
+			assert_true(x86_ns_to_ticks(s, ns) >= t);
+			assert_true(x86_ns_to_ticks(s, ns - 1) < t);
+		}
+	}
+	assert_true(x86_ticks_to_ns(s, INT64_MAX) < INT64_MAX); /* nothing wraps round */
+	r->model.tsc_khz = X86_TSC_KHZ_MIN;
+	assert_true(x86_ticks_to_ns(s, INT64_MAX) > INT64_MAX);
+	rig_free(r);
+}
+
 /* What goes to the interrupt controller. */
 struct fake_intc {
 	uint64_t base, deadline, x2;
@@ -750,6 +777,7 @@ int main(void)
 		cmocka_unit_test(test_bases),
 		cmocka_unit_test(test_no_msr),
 		cmocka_unit_test(test_tsc),
+		cmocka_unit_test(test_tsc_rate),
 		cmocka_unit_test(test_apic),
 	};
 
