@@ -40,8 +40,9 @@ struct engine_class {
 	/* 0 when this host can run this guest CPU with it, else -errno and the reason. */
 	int (*probe)(const struct cpu_class *, struct err *);
 	/* Of the CPU that is wanted (cpu_env.model) what this host can give the guest with it, in
-	 * the same form: the text with what it takes away behind it ("x86-64-v3,-rdseed"); nothing
-	 * when that is all.  NULL: it can be any. */
+	 * the same form: the text with what it takes away behind it ("x86-64-v3,-rdseed"): 1; or
+	 * with what it chooses where the text leaves that open ("best,tsc=2445427"): 0; nothing
+	 * when that is all.  -errno and the reason.  NULL: it can be any. */
 	int (*model)(const struct cpu_class *, const char *wanted, struct buf *can, struct err *);
 
 	struct engine *(*new)(const struct engine_env *, struct err *);

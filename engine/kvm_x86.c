@@ -104,6 +104,7 @@ static int vm_begin(struct engine *g, struct err *e)
 		return err_set(e, ENOMEM, "kvm: no memory for the engine");
 	g->of_arch = vm;
 	vm->in_qemu = is_in_qemu();
+	vm->stands = g->starts;
 	rc = x86_model_parse(&vm->model, g->env.model, e);
 	if (!rc)
 		rc = kvm_x86_limit(g->kvm, &vm->model, e);
@@ -132,18 +133,13 @@ static void vm_end(struct engine *g)
 static int vcpu_new(struct vcpu *v, struct err *e)
 {
 	struct kvm_x86_cpu *c = calloc(1, sizeof *c);
-	int khz;
 
 	if (!c)
 		return err_set(e, ENOMEM, "kvm: no memory for CPU %u", v->id);
 	v->of_arch = c;
 	atomic_init(&c->sipi, -1);
 	c->stale = true;
-	khz = kvm_ioctl(v->fd, KVM_GET_TSC_KHZ, NULL);
-	if (khz <= 0)
-		return err_set(e, ENOTSUP, "kvm: the kernel does not know how fast the TSC is");
-	kvm_x86_vm(v)->tsc_khz = (uint32_t)khz;
-	return 0;
+	return kvm_x86_set_rate(v, e);
 }
 
 static void vcpu_free(struct vcpu *v)
@@ -338,7 +334,16 @@ static int start(struct engine *g)
 		if (!rc)
 			rc = look_at_init(v);
 	}
+	if (!rc)
+		rc = kvm_x86_tsc_start(g);
 	return rc ? rc : kvm_x86_apics_lend(g);
+}
+
+static int stop(struct engine *g)
+{
+	const int rc = kvm_x86_apics_back(g), late = kvm_x86_tsc_stop(g);
+
+	return rc ? rc : late;
 }
 
 /* Accesses ------------------------------------------------------------------------------------- */
@@ -422,7 +427,7 @@ const struct kvm_arch kvm_x86 = {
 	.vm_begin = vm_begin,
 	.vm_end = vm_end,
 	.start = start,
-	.stop = kvm_x86_apics_back,
+	.stop = stop,
 	.vcpu_new = vcpu_new,
 	.vcpu_free = vcpu_free,
 	.vcpu_begin = vcpu_begin,

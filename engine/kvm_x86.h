@@ -18,6 +18,7 @@ enum { KVM_X86_VECTORS = 256 };
 struct kvm_x86_vm {
 	struct x86_model model; /* without what the host lacks */
 	uint32_t tsc_khz;
+	bool stands;  /* CPUs stand still, and know their TSCs themselves (kvm_x86_tsc.c) */
 	bool in_qemu; /* the host's CPU is one that QEMU imitates */
 	bool apics;   /* the kernel has local APICs, */
 	bool lent;    /* and they work now */
@@ -33,6 +34,7 @@ struct kvm_x86_cpu {
 	bool halted, wait_sipi; /* as in regs.h */
 	bool stale;             /* run->if_flag and its like are from before registers were set */
 	uint64_t apic_base, cr8; /* as the kernel has them */
+	uint64_t tsc, tsc_ns;    /* while it stands: what the TSC was at this guest time */
 };
 
 static inline struct kvm_x86_vm *kvm_x86_vm(const struct vcpu *v)
@@ -65,6 +67,16 @@ void kvm_x86_apics_end(struct engine *);
 /* They work from now on; our device does again. */
 int kvm_x86_apics_lend(struct engine *);
 int kvm_x86_apics_back(struct engine *);
+/* kvm_x86_tsc.c.  The only rate that TSCs can have here; 0: they can have any.  0 or -errno. */
+int kvm_x86_only_rate(int kvm, uint32_t *khz, struct err *);
+bool kvm_x86_is_rate(uint32_t khz, uint32_t wanted); /* as near as the kernel wants it */
+/* Of a new vcpu, as the model says. */
+int kvm_x86_set_rate(struct vcpu *, struct err *);
+int kvm_x86_tsc_start(struct engine *);
+int kvm_x86_tsc_stop(struct engine *);
+/* While CPUs stand still. */
+uint64_t kvm_x86_tsc_get(const struct vcpu *);
+void kvm_x86_tsc_set(struct vcpu *, uint64_t tsc);
 /* Takes from the model what this host does not have. */
 int kvm_x86_limit(int kvm, struct x86_model *, struct err *);
 /* engine_class.model */

@@ -7,6 +7,7 @@
 #if defined(__linux__) && defined(__x86_64__) && __has_include(<linux/kvm.h>)
 
 #include <errno.h>
+#include <inttypes.h>
 #include <linux/kvm.h>
 #include <stdlib.h>
 #include <string.h>
@@ -78,14 +79,19 @@ int kvm_x86_limit(int kvm, struct x86_model *m, struct err *e)
 int kvm_x86_model(int kvm, const char *wanted, struct buf *can, struct err *e)
 {
 	struct x86_model all, m;
+	uint32_t khz = 0;
 	int rc = x86_model_parse(&all, wanted, e);
 
 	m = all;
 	if (!rc)
 		rc = kvm_x86_limit(kvm, &m, e);
 	if (!rc)
-		x86_host_text(&all, &m, wanted, can);
-	return rc;
+		rc = kvm_x86_only_rate(kvm, &khz, e);
+	if (rc)
+		return rc;
+	if (khz && !kvm_x86_is_rate(khz, all.tsc_khz))
+		m.tsc_khz = khz;
+	return x86_host_text(&all, &m, wanted, can);
 }
 
 /* Telling the kernel --------------------------------------------------------------------------- */

@@ -240,6 +240,8 @@ static int get_msrs(struct vcpu *v, struct x86_regs *r)
 		if (!kvm_x86_get_msr(v, X86_MSR_MTRR_VAR + i, &r->mtrr_var[i]))
 			r->mtrr_var[i] = kept->mtrr_var[i];
 	r->apic_base = kvm_x86_cpu(v)->apic_base;
+	if (kvm_x86_vm(v)->stands)
+		r->tsc = kvm_x86_tsc_get(v);
 	return 0;
 }
 
@@ -269,6 +271,8 @@ static int set_msrs(struct vcpu *v, const struct x86_regs *r)
 		kvm_x86_set_msr(v, f->msr, *x86_msr_of(kept, f->msr));
 	for (uint32_t i = 0; i < 2 * X86_MTRR_PAIRS; i++)
 		kvm_x86_set_msr(v, X86_MSR_MTRR_VAR + i, r->mtrr_var[i]);
+	if (kvm_x86_vm(v)->stands)
+		kvm_x86_tsc_set(v, r->tsc);
 	return set_apic_base(v, r->apic_base);
 }
 

@@ -87,9 +87,7 @@ static int model(const struct cpu_class *cpu, const char *wanted, struct buf *ca
 	int rc = limited(wanted, &all, &m, e);
 
 	(void)cpu;
-	if (!rc)
-		x86_host_text(&all, &m, wanted, can);
-	return rc;
+	return rc ? rc : x86_host_text(&all, &m, wanted, can);
 }
 
 /* Kernels know it exactly; 0: this one does not say. */

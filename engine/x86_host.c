@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "engine/x86_host.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -53,13 +54,16 @@ void x86_host_limit(struct x86_model *m, x86_host_leaf *leaf, const void *arg)
 		m->phys_bits = (uint8_t)regs[EAX];
 }
 
-void x86_host_text(
+int x86_host_text(
     const struct x86_model *all, const struct x86_model *can, const char *wanted, struct buf *b)
 {
+	const bool other_rate = can->tsc_khz != all->tsc_khz;
+	const bool lacks = memcmp(can->features, all->features, sizeof can->features) != 0 ||
+			   (other_rate && all->tsc_khz);
 	const char *name;
 
-	if (!memcmp(can->features, all->features, sizeof can->features))
-		return;
+	if (!lacks && !other_rate)
+		return 0;
 	buf_printf(b, "%s", wanted ? wanted : "best");
 	for (unsigned n = 0; (name = x86_feature_name(n)); n++) {
 		const enum x86_cpuid_bit bit = x86_feature_bit(n);
@@ -67,4 +71,7 @@ void x86_host_text(
 		if (x86_model_has(all, bit) && !x86_model_has(can, bit))
 			buf_printf(b, ",-%s", name);
 	}
+	if (other_rate)
+		buf_printf(b, ",tsc=%" PRIu32, can->tsc_khz);
+	return lacks;
 }

@@ -17,8 +17,9 @@ typedef bool x86_host_leaf(const void *arg, uint32_t leaf, uint32_t sub, uint32_
 void x86_host_limit(struct x86_model *, x86_host_leaf *, const void *arg);
 /* For APICs whose time is another than the TSC's. */
 void x86_host_no_deadline(struct x86_model *);
-/* engine_class.model: `all` is what `wanted` says, `can` what is left of it. */
-void x86_host_text(
+/* engine_class.model, with what that returns: `all` is what `wanted` says, `can` what is left of
+ * it. */
+int x86_host_text(
     const struct x86_model *all, const struct x86_model *can, const char *wanted, struct buf *);
 
 #endif

@@ -23,7 +23,7 @@ bool engines_run_free(const struct machine *m)
 	return false;
 }
 
-/* What the engine takes away of the CPU, "" if nothing: *can is the caller's. */
+/* What the engine makes of the CPU, "" if nothing: *can is the caller's.  1: it takes from it. */
 static int ask_model(
     const struct machine *m, const struct engine_class *c, struct buf *can, struct err *e)
 {
@@ -31,38 +31,38 @@ static int ask_model(
 
 	if (can->len)
 		buf_put(can, "", 1);
-	if (!rc && can->failed)
+	if (rc >= 0 && can->failed)
 		rc = err_set(e, ENOMEM, "machine %s: no memory", m->class->name);
-	if (rc)
+	if (rc < 0)
 		buf_free(can);
 	return rc;
 }
 
-/* fixed: a person asked for it, or a snapshot holds it. */
-static int limit_model(struct machine *m, const struct engine_class *c, bool fixed, struct err *e)
+/* asked: a person asked for it.  What a snapshot holds has nothing left open. */
+static int limit_model(struct machine *m, const struct engine_class *c, bool asked, struct err *e)
 {
 	const char *wanted = m->config.cpu_model ? m->config.cpu_model : "best";
 	struct buf can = { 0 };
 	int rc = ask_model(m, c, &can, e);
 
-	if (!rc && can.len && fixed)
+	if (rc >= 0 && can.len && (m->snapshot || (asked && rc > 0)))
 		rc = err_set(e, ENOTSUP,
 		    "engine %s cannot give the guest the CPU \"%.80s\" here, but \"%.80s\"",
 		    c->name, wanted, (const char *)can.data);
-	else if (!rc && can.len)
+	else if (rc >= 0 && can.len)
 		rc = config_set(&m->config, "cpu-model", (const char *)can.data, e);
 	buf_free(&can);
-	return rc;
+	return rc < 0 ? rc : 0;
 }
 
 /* What one takes away the next one is not asked for. */
 int engines_model(struct machine *m, struct err *e)
 {
-	const bool fixed = m->config.cpu_model || m->snapshot;
+	const bool asked = m->config.cpu_model;
 	int rc = 0;
 
 	for (unsigned i = 0; i < m->nengines && !rc; i++)
-		rc = limit_model(m, m->engines[i].class, fixed, e);
+		rc = limit_model(m, m->engines[i].class, asked, e);
 	return rc;
 }
 
@@ -192,14 +192,15 @@ static int add(struct machine *m, const struct engine_class *c, struct err *e)
 		    c->name, c->name, m->engine_class->name);
 	if (!rc)
 		rc = ask_model(m, c, &can, e);
-	if (!rc && can.len)
+	if (rc >= 0 && can.len)
 		rc = err_set(e, ENOTSUP,
 		    "engine %s can only give the guest the CPU \"%.80s\" here, so it has to be "
 		    "named at the start: engine=%s+%s",
 		    c->name, (const char *)can.data, c->name, m->engine_class->name);
 	buf_free(&can);
-	if (rc)
+	if (rc < 0)
 		return rc;
+	rc = 0;
 	assert(m->nengines < MACHINE_ENGINES);
 	engine = c->new (&m->engine_env, &why);
 	if (!engine)

@@ -357,9 +357,20 @@ static void interrupts_of_a_move_that_fails_are_not_lost(void **state)
 
 static int takes_away(const char *wanted, const char *feature, struct buf *can)
 {
-	if (!wanted || !strstr(wanted, feature))
-		buf_printf(can, "%s,%s", wanted ? wanted : "best", feature);
-	return 0;
+	if (wanted && strstr(wanted, feature))
+		return 0;
+	buf_printf(can, "%s,%s", wanted ? wanted : "best", feature);
+	return 1;
+}
+
+/* The text leaves it open. */
+static int has_a_rate(
+    const struct cpu_class *cpu, const char *wanted, struct buf *can, struct err *e)
+{
+	const int takes = takes_away(wanted, "tsc=2000000", can);
+
+	(void)cpu, (void)e;
+	return takes && strstr(wanted ? wanted : "", "tsc=");
 }
 
 static int no_avx2(const struct cpu_class *cpu, const char *wanted, struct buf *can, struct err *e)
@@ -403,6 +414,11 @@ static void the_guest_has_a_cpu_that_all_engines_can_be(void **state)
 	assert_int_equal(engines_model(m, &r->e), -ENOTSUP);
 	assert_said(r, "engine fake cannot give the guest the CPU \"x86-64-v3,-avx2\" here, but "
 		       "\"x86-64-v3,-avx2,-rdseed\"");
+	two.model = has_a_rate;
+	assert_int_equal(engines_model(m, &r->e), 0);
+	assert_string_equal(m->config.cpu_model, "x86-64-v3,-avx2,tsc=2000000");
+	assert_int_equal(config_set(&m->config, "cpu-model", "486,tsc=900000,-avx2", &r->e), 0);
+	assert_int_equal(engines_model(m, &r->e), -ENOTSUP);
 	m->nengines = 1;
 	machine_free(m);
 	events_free(ev);
