@@ -64,32 +64,6 @@ static bool host_leaf(const void *arg, uint32_t leaf, uint32_t sub, uint32_t out
 #endif
 }
 
-/* All that needs YMM registers: their upper halves would be lost when state is copied. */
-static const uint16_t without[] = { X86_FEAT_AVX, X86_FEAT_AVX2, X86_FEAT_F16C, X86_FEAT_FMA };
-
-static int limited(const char *wanted, struct x86_model *all, struct x86_model *m, struct err *e)
-{
-	int rc = x86_model_parse(all, wanted, e);
-
-	if (rc < 0)
-		return rc;
-	*m = *all;
-	x86_host_limit(m, host_leaf, NULL);
-	x86_host_no_deadline(m);
-	for (size_t i = 0; i < ARRAY_LEN(without); i++)
-		m->features[without[i] / 32] &= ~(1u << without[i] % 32);
-	return 0;
-}
-
-static int model(const struct cpu_class *cpu, const char *wanted, struct buf *can, struct err *e)
-{
-	struct x86_model all, m;
-	int rc = limited(wanted, &all, &m, e);
-
-	(void)cpu;
-	return rc ? rc : x86_host_text(&all, &m, wanted, can);
-}
-
 /* Kernels know it exactly; 0: this one does not say. */
 static uint32_t tsc_khz(void)
 {
@@ -105,6 +79,34 @@ static uint32_t tsc_khz(void)
 	}
 #endif
 	return (uint32_t)(hz / 1000);
+}
+
+/* All that needs YMM registers: their upper halves would be lost when state is copied. */
+static const uint16_t without[] = { X86_FEAT_AVX, X86_FEAT_AVX2, X86_FEAT_F16C, X86_FEAT_FMA };
+
+static int limited(const char *wanted, struct x86_model *all, struct x86_model *m, struct err *e)
+{
+	int rc = x86_model_parse(all, wanted, e);
+
+	if (rc < 0)
+		return rc;
+	*m = *all;
+	x86_host_limit(m, host_leaf, NULL);
+	x86_host_no_deadline(m);
+	for (size_t i = 0; i < ARRAY_LEN(without); i++)
+		m->features[without[i] / 32] &= ~(1u << without[i] % 32);
+	if (tsc_khz())
+		m->tsc_khz = tsc_khz();
+	return 0;
+}
+
+static int model(const struct cpu_class *cpu, const char *wanted, struct buf *can, struct err *e)
+{
+	struct x86_model all, m;
+	int rc = limited(wanted, &all, &m, e);
+
+	(void)cpu;
+	return rc ? rc : x86_host_text(&all, &m, wanted, can);
 }
 
 /* VMs ------------------------------------------------------------------------------------------ */
@@ -129,7 +131,6 @@ static struct engine *new (const struct engine_env *env, struct err *e)
 	}
 	mutex_init(&g->lock);
 	g->env = env->env;
-	g->tsc_khz = tsc_khz();
 	if (env->env.hole_exits || env->env.vmm_exits)
 		rc = err_set(e, ENOTSUP, "nvmm: it cannot give out accesses to what is not there");
 	else

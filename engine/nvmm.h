@@ -23,7 +23,6 @@ struct engine {
 	struct cpu_env env;
 	struct nvmm_machine machine;
 	struct x86_model model;
-	uint32_t tsc_khz;
 	struct vcpu *first;
 	unsigned ncpus;
 	struct mutex lock; /* for what follows: */

@@ -118,7 +118,7 @@ static bool answer_cpuid(struct vcpu *v, struct exit *x)
 	struct x86_cpuid c = { .model = &v->engine->model,
 		.id = v->id,
 		.ncpus = v->engine->ncpus,
-		.tsc_khz = v->engine->tsc_khz,
+		.tsc_khz = v->engine->model.tsc_khz,
 		.code64 = true,
 		.apic = nvmm_intc(v) && v->kept.apic_base & APIC_ENABLE };
 	uint32_t out[4];
