@@ -31,7 +31,7 @@ static struct setup *start(void)
 	disk_init(&s->other);
 	s->cd.b.readonly = true;
 	s->drives.drive[0].block = &s->disk.b;
-	s->drives.drive[1] = (struct drive){ &s->cd.b, true };
+	s->drives.drive[1] = (struct drive){ .block = &s->cd.b, .cdrom = true };
 	s->drives.drive[3].block = &s->other.b;
 	s->p = pr_new();
 	s->r = s->p->r;
