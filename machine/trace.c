@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -85,13 +86,16 @@ static bool watch(struct machine *m, const char *name, bool watched)
 static void put_name(void *arg, const char *name, uint64_t base, uint64_t size)
 {
 	struct buf *b = arg;
-	const size_t n = strcspn(name, " ");
+	char word[64];
 
 	(void)base, (void)size;
+	snprintf(word, sizeof word, " %.*s", (int)strcspn(name, " "), name);
 	buf_put(b, "", 1);
-	if (!strstr((const char *)b->data, name))
-		buf_printf(b, " %.*s", (int)n, name);
-	b->len -= b->len > 0;
+	if (b->failed)
+		return;
+	b->len--;
+	if (!strstr((const char *)b->data, word))
+		buf_printf(b, "%s", word);
 }
 
 static int no_device(struct machine *m, const char *name, struct err *e)

@@ -8,7 +8,7 @@
 boot() {
 	guest "$1"
 	shift
-	timeout 200 "$LODGE" run -q -m 256M -n none --timeout 180s -k "${kernel:-$guest_dir/vmlinux}" \
+	timeout 150 "$LODGE" run -q -m 256M -n none --timeout 120s -k "${kernel:-$guest_dir/vmlinux}" \
 		-i "$guest_dir/initrd.gz" -p "console=ttyS0 quiet panic=-1 oops=panic nokaslr" "$@" \
 		>"$tmp/out" 2>"$tmp/err"
 }
@@ -73,9 +73,9 @@ is "$(grep -c '^lodge: .* exec ' "$tmp/err")" 50 "and the last events are printe
 has "$tmp/err" ' exec +r[a-z0-9]+=[0-9a-f]+' "with the registers that have changed"
 
 # What it has died of: an instruction that is none, where the first program is started.
-# broken ARCH IMAGE: the kernel with two bytes of zeroes (riscv64) or UD2 (x86) there.
+# broken ARCH IMAGE: the kernel with two bytes of zeroes (riscv64) or UD2 (x86) there; prints where that is.
 broken() {
-	python3 - "$1" "$2" "$(cat "$tmp/kernel_init.$1")" >"$tmp/broken" <<'PYTHON'
+	python3 - "$1" "$2" "$(cat "$tmp/kernel_init.$1")" "$tmp/broken" <<'PYTHON'
 import struct, sys
 arch, image, address = sys.argv[1], bytearray(open(sys.argv[2], "rb").read()), int(sys.argv[3], 16)
 at, bad = address - 0xffffffff80000000, b"\0\0"
@@ -86,25 +86,28 @@ if arch == "x86_64":
         kind, _, offset, va, _, size = struct.unpack_from("<IIQQQQ", image, table + 56 * i)
         if kind == 1 and va <= address < va + size:
             at = address - va + offset
+begin = at
+while image[at:at + 2] == b"\1\0" or image[at:at + 4] == b"\x13\0\0\0":  # which the kernel writes anew
+    at += 2 if image[at] == 1 else 4
 image[at:at + 2] = bad
-sys.stdout.buffer.write(image)
+open(sys.argv[4], "wb").write(image)
+print(f"{address + at - begin:x}")
 PYTHON
 }
 
 # dies ARCH IMAGE PATTERN OPTIONS...: the image's kernel is explained, which has met that.
 dies() {
 	arch=$1
-	broken "$1" "$2"
+	where=$(broken "$1" "$2")
 	pattern=$3
 	shift 3
 	kernel=$tmp/broken
 	boot "$arch" --explain "$@" </dev/null
 	is $? 3 "$arch: a kernel with a broken instruction resets"
 	kernel=
-	init=$(cat "$tmp/kernel_init.$arch")
 	has "$tmp/err" '^lodge: the first exception in the kernel that nobody returned from:' "$arch: what it died of is told"
-	has "$tmp/err" "^lodge: .* $init exceptions $pattern" "$arch: the exception"
-	has "$tmp/err" "^lodge: => $init  " "$arch: the code"
+	has "$tmp/err" "^lodge: .* $where exceptions $pattern" "$arch: the exception"
+	has "$tmp/err" "^lodge: => $where  " "$arch: the code"
 	has "$tmp/err" '^lodge: (satp|cr0) [0-9a-f]+  ' "$arch: registers"
 	has "$tmp/err" '^lodge: before:' "$arch: what was before"
 }
