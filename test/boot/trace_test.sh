@@ -32,8 +32,8 @@ files() {
 	"$LODGE" trace -t irq -c 0 -n 7 "$tmp/trace" >"$tmp/some"
 	is "$(grep -c '^ .* cpu0 .* irq ' "$tmp/some")/$(wc -l <"$tmp/some")" 7/7 "$arch: some kinds, of a CPU, the last ones"
 	count=$(awk '$2 == "cpu0" { print $3; exit }' "$tmp/some")
-	"$LODGE" trace -t irq -r "$count-" "$tmp/trace" >"$tmp/some2"
-	cmp -s "$tmp/some" "$tmp/some2"
+	"$LODGE" trace -t irq -r "$count-" "$tmp/trace" >"$tmp/some"
+	awk -v from="$count" '$3 < from { bad = 1 } END { exit bad || NR < 1 || NR > 1000 }' "$tmp/some"
 	ok $? "$arch: those from a count of instructions on"
 }
 
