@@ -141,13 +141,26 @@ void pcie_port_remove(struct dev *d)
 	mutex_unlock(&d->lock);
 }
 
+/* A driver has it: without one of slots to ask, it must not go from under that. */
+static bool is_used(struct port *p)
+{
+	enum { BUS_MASTER = 4 };
+
+	return pci_config_read(&p->host.bus, 0, 0, PCI_COMMAND, 2) & BUS_MASTER;
+}
+
+static bool is_heard(struct port *p)
+{
+	return get_le(reg(p, SLOT_CONTROL), 2) & ENABLE_INTERRUPT;
+}
+
 void pcie_port_ask(struct dev *d)
 {
 	struct port *p = (struct port *)d;
 
 	mutex_lock(&d->lock);
 	p->asked = true;
-	if (led(p) == LED_OFF)
+	if (!is_used(p) && (led(p) == LED_OFF || !is_heard(p)))
 		give_up(p);
 	else if (led(p) != LED_BLINKS) /* pressed again it would mean: do not */
 		raise_events(p, EVENT_BUTTON);

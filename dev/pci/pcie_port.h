@@ -22,8 +22,9 @@ struct pcie_slot {
 void pcie_port_insert(struct dev *port);
 /* It is gone. */
 void pcie_port_remove(struct dev *port);
-/* Presses the attention button, for the guest to give the card up.  Where it has not switched the
- * card on, `off` is called at once; where it is about to give it up, nothing happens. */
+/* Presses the attention button, for the guest to give the card up.  Where no driver has the card,
+ * and none of slots has switched it on, `off` is called at once; where the guest is about to give
+ * it up, nothing happens. */
 void pcie_port_ask(struct dev *port);
 
 #endif

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
-# Cards in slots of PCI Express that come and go while the guest runs, with Debian's own drivers, on both boards: a disk with a
-# file system, and a network card that gets an address and reaches the gateway.  Debian's kernel for riscv64 has no driver for
-# the slots: there, the guest looks for cards, and gives them up, by sysfs.
+# Cards in slots of PCI Express that come and go while the guest runs, with Debian's own drivers: a disk with a file system, and
+# a network card that gets an address and reaches the gateway.  Debian's kernel for riscv64 has no driver for such slots.
 . test/tap.sh
 PATH=$PATH:/usr/sbin:/sbin
 command -v mkfs.ext4 >/dev/null || skip_all "cards" "no e2fsprogs here"
@@ -13,9 +12,7 @@ esac
 # What the guest does: it is on a disk that is there from the start, since it is too long for a command line.
 # shellcheck disable=SC2016 # the guest expands it
 guest_does='exec 2>/dev/null
-pci=/sys/bus/pci
-[ ! -e ${pci}_express/drivers/pciehp ] && echo NO-DRIVER && alone=yes
-wait_for() { n=0; while ! eval "$1" && [ $n -lt 3000 ]; do [ -z "$alone" ] || echo 1 >$pci/rescan; sleep 0.1; n=$((n+1)); done; eval "$1"; }
+wait_for() { n=0; while ! eval "$1" && [ $n -lt 3000 ]; do sleep 0.1; n=$((n+1)); done; eval "$1"; }
 echo ALL-READY
 wait_for "[ -b /dev/vdb ]" && mount -t ext4 /dev/vdb /mnt && head -c 1000000 /dev/urandom >/mnt/f && a=$(md5sum </mnt/f) &&
 umount /mnt && mount -t ext4 /dev/vdb /mnt && b=$(md5sum </mnt/f) && [ "$a" = "$b" ] && umount /mnt && echo DISK-USED
@@ -23,16 +20,14 @@ wait_for "[ -e /sys/class/net/eth0 ]"
 printf "#!/bin/sh\n[ \$1 != bound ] || { ip addr add \$ip/24 dev \$interface; ip route add default via \$router; }\n" >/lease
 chmod 755 /lease
 ip link set eth0 up && udhcpc -n -q -t 20 -i eth0 -s /lease >/dev/null && ping -c 2 -W 5 10.0.2.2 >/dev/null && echo NET-USED
-[ -z "$alone" ] || { for n in 1 2; do echo 1 >$pci/devices/0000:0$n:00.0/remove; done; alone=; sleep 1; echo GIVEN-UP; }
 wait_for "[ ! -b /dev/vdb ]" && echo DISK-WENT
 wait_for "[ ! -e /sys/class/net/eth0 ]" && echo NET-WENT
-[ -e ${pci}_express/drivers/pciehp ] || alone=yes
 wait_for "[ -b /dev/vdb ]" && mount -o ro -t ext4 /dev/vdb /mnt && md5sum </mnt/f >/dev/null && umount /mnt && echo DISK-BACK
 dmesg | grep -iE "(pciehp|pcieport|virtio|vdb).*(error|fail|timeout)" | sed "s/^/COMPLAINT /"'
 
 # said WORD: waits until the guest has said it.
 said() {
-	for i in $(seq 400); do
+	for i in $(seq 60); do
 		grep -q "^$1" "$tmp/out" && return
 		kill -0 $pid 2>/dev/null || break
 		sleep 1
@@ -60,7 +55,7 @@ try() {
 	mkfs.ext4 -q -d "$tmp/first" "$tmp/disk"
 	mkfs.ext4 -q "$tmp/hot"
 	: >"$tmp/out"
-	$LODGE run -q "$@" -m 256M --timeout 900s -n none --ctl "$tmp/ctl" -o hotplug-ports=2 -o "sandbox-paths=$tmp" \
+	$LODGE run -q "$@" -m 256M --timeout 180s -n none --ctl "$tmp/ctl" -o hotplug-ports=2 -o "sandbox-paths=$tmp" \
 		-d "$tmp/disk,format=raw" -k "$guest_dir/vmlinux" -i "$guest_dir/initrd.gz" \
 		-p "console=ttyS0 panic=-1 quiet lodge.run=mount_-o_ro,noload_-t_ext4_/dev/vda_/mnt;cp_/mnt/do_/do;umount_/mnt;sh_/do" \
 		>"$tmp/out" 2>"$tmp/err" </dev/null &
@@ -70,7 +65,6 @@ try() {
 	said DISK-USED
 	ask "a network card is added" "netdev_add type=user id=n" "device_add driver=virtio-net-pci id=c netdev=n"
 	said NET-USED
-	! grep -q '^NO-DRIVER' "$tmp/out" || said GIVEN-UP
 	ask "the guest gives up the disk" "device_del id=d" "wait DEVICE_DELETED d"
 	ask "and the network card" "device_del id=c" "wait DEVICE_DELETED c" "netdev_del id=n"
 	said NET-WENT
@@ -86,8 +80,6 @@ try() {
 	is $? 0 "$board: e2fsck -fn is clean"
 }
 
-guest devices-riscv64
-try virt -a riscv64
 guest devices-x86_64
 try pc -a x86_64 -M pc
 finish
