@@ -23,6 +23,7 @@ enum { MSR_TSC = 0x10, MSR_APIC_BASE = 0x1b, MSR_TSC_DEADLINE = 0x6e0 };
 /* Registers, as intc_regs numbers them. */
 enum { ISR = 0x10, TMR = 0x18, IRR = 0x20, WORDS = 8, LVT_TIMER = 0x32, INITIAL = 0x38 };
 enum { CURRENT = 0x39, LVT_MASK = 1 << 16 };
+enum { LEGAL = 16 }; /* the first vector that an APIC delivers */
 enum timer_mode { ONE_SHOT, PERIODIC, DEADLINE };
 /* Messages in the form of memory writes (12.11). */
 enum { MSI_LEVEL = 1 << 15 };
@@ -31,7 +32,8 @@ enum { MSI_LEVEL = 1 << 15 };
 /* Messages ------------------------------------------------------------------------------------- */
 
 /* The kernel tells us of the end of an interrupt if its vector and destination are in this table as
- * those of a level-triggered message: for each vector one, if need be to all. */
+ * those of a level-triggered message: for each vector one, if need be to all.  (It keeps the size
+ * of that table in a byte.) */
 static int expect_end(struct engine *g, uint32_t addr, uint8_t vector)
 {
 	struct kvm_x86_vm *vm = g->of_arch;
@@ -42,13 +44,13 @@ static int expect_end(struct engine *g, uint32_t addr, uint8_t vector)
 
 	mutex_lock(&vm->lock);
 	end = e + vm->ends->nr;
-	while (e < end && e->gsi != vector)
+	while (e < end && (uint8_t)e->u.msi.data != vector)
 		e++;
 	if (e < end)
 		was = e->u.msi.address_lo;
 	if (was != addr && was != MSI_TO_ALL) {
 		*e = (struct kvm_irq_routing_entry){
-			.gsi = vector,
+			.gsi = (uint32_t)(e - vm->ends->entries),
 			.type = KVM_IRQ_ROUTING_MSI,
 			.u.msi = { .address_lo = was ? MSI_TO_ALL : addr,
 			    .data = vector | MSI_LEVEL },
@@ -65,7 +67,7 @@ static bool send(void *arg, uint32_t addr, uint32_t data)
 	struct engine *g = arg;
 	struct kvm_msi m = { .address_lo = addr, .data = data };
 
-	if (data & MSI_LEVEL)
+	if (data & MSI_LEVEL && (uint8_t)data >= LEGAL)
 		expect_end(g, addr, (uint8_t)data);
 	return kvm_ioctl(g->vm, KVM_SIGNAL_MSI, &m) > 0;
 }
@@ -73,9 +75,10 @@ static bool send(void *arg, uint32_t addr, uint32_t data)
 int kvm_x86_apics_begin(struct engine *g)
 {
 	struct kvm_x86_vm *vm = g->of_arch;
-	struct kvm_enable_cap cap = { .cap = KVM_CAP_SPLIT_IRQCHIP, .args = { KVM_X86_VECTORS } };
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_SPLIT_IRQCHIP,
+		.args = { KVM_X86_VECTORS - LEGAL } };
 
-	vm->ends = calloc(1, sizeof *vm->ends + KVM_X86_VECTORS * sizeof vm->ends->entries[0]);
+	vm->ends = calloc(1, sizeof *vm->ends + cap.args[0] * sizeof vm->ends->entries[0]);
 	if (!vm->ends)
 		return -ENOMEM;
 	mutex_init(&vm->lock);
@@ -149,7 +152,7 @@ static int expect_ends(struct engine *g, const struct intc_regs *r)
 {
 	int rc = 0;
 
-	for (unsigned n = 0; n < KVM_X86_VECTORS && !rc; n++)
+	for (unsigned n = LEGAL; n < KVM_X86_VECTORS && !rc; n++)
 		if (has(r, TMR, (uint8_t)n) && (has(r, IRR, (uint8_t)n) || has(r, ISR, (uint8_t)n)))
 			rc = expect_end(g, MSI_TO_ALL, (uint8_t)n);
 	return rc;
