@@ -85,7 +85,20 @@ static word counter(void)
 /* The upper halves of YMM registers, where there are any. */
 typedef word vector __attribute__((vector_size(32)));
 
-__attribute__((noinline, target("avx2"))) static word vectors(word seed)
+/* Whether the kernel saves them (CPUID 1, ECX: OSXSAVE), and there is AVX2. */
+static int has_vectors(void)
+{
+	unsigned a = 1, b, c = 0, d;
+
+	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	if (!(c >> 27 & 1))
+		return 0;
+	a = 7, c = 0;
+	__asm__ volatile("cpuid" : "+a"(a), "=b"(b), "+c"(c), "=d"(d));
+	return b >> 5 & 1;
+}
+
+__attribute__((noinline, target("avx2"))) static word use_vectors(word seed)
 {
 	vector a = { seed, seed + 1, seed + 2, seed + 3 }, b = a << 7;
 
@@ -96,6 +109,11 @@ __attribute__((noinline, target("avx2"))) static word vectors(word seed)
 	}
 	a ^= b;
 	return a[0] ^ a[1] ^ a[2] ^ a[3];
+}
+
+static word vectors(word seed)
+{
+	return has_vectors() ? use_vectors(seed) : seed;
 }
 
 __asm__(".globl _start\n_start: mov %rsp, %rdi\n and $-16, %rsp\n call start\n");
