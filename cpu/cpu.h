@@ -103,7 +103,8 @@ struct cpu_class {
 	void (*irq)(struct cpu *, unsigned line, bool level);
 	void (*fence)(struct cpu *, bool instructions); /* see engine_class.vcpu_fence, */
 	void (*fenced)(struct cpu *);                   /* vcpu_fenced, */
-	uint64_t (*retired)(struct cpu *);              /* and vcpu_retired */
+	uint64_t (*retired)(struct cpu *);              /* vcpu_retired */
+	uint64_t (*left)(struct cpu *);                 /* and vcpu_left */
 	/* On its own thread, within an instruction too: fills in cpu, count and pc. */
 	void (*where)(struct cpu *, struct trace_record *);
 	int (*get)(struct cpu *, unsigned groups, void *regs);

@@ -97,6 +97,9 @@ struct engine_class {
 	/* On its own thread, while it runs, too: fills in cpu, count and pc of a record.  NULL: it
 	 * cannot tell. */
 	void (*vcpu_where)(struct vcpu *, struct trace_record *);
+	/* What the last run has left of its turn: exceptions have their share of it, too.  NULL
+	 * where there are no turns. */
+	uint64_t (*vcpu_left)(struct vcpu *);
 	/* The state, in the form of cpu/ARCH/regs.h; groups: bits of the cpu class. */
 	/* Of what the last exit has asked for nothing is left undone when get gives them. */
 	int (*vcpu_get)(struct vcpu *, unsigned groups, void *regs);

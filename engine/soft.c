@@ -166,6 +166,11 @@ void soft_vcpu_where(struct vcpu *v, struct trace_record *r)
 	v->class->where(v->cpu, r);
 }
 
+uint64_t soft_vcpu_left(struct vcpu *v)
+{
+	return v->class->left(v->cpu);
+}
+
 int soft_vcpu_get(struct vcpu *v, unsigned groups, void *regs)
 {
 	return v->class->get(v->cpu, groups, regs);

@@ -22,6 +22,7 @@ void soft_vcpu_fence(struct vcpu *, bool instructions);
 void soft_vcpu_fenced(struct vcpu *);
 uint64_t soft_vcpu_retired(struct vcpu *);
 void soft_vcpu_where(struct vcpu *, struct trace_record *);
+uint64_t soft_vcpu_left(struct vcpu *);
 int soft_vcpu_get(struct vcpu *, unsigned groups, void *regs);
 int soft_vcpu_set(struct vcpu *, unsigned groups, const void *regs);
 void soft_vcpu_debug(struct vcpu *, const struct debug_points *);
@@ -33,7 +34,8 @@ void soft_vcpu_step(struct vcpu *, struct exit *);
 	.vcpu_new = soft_vcpu_new, .vcpu_free = soft_vcpu_free, .vcpu_reset = soft_vcpu_reset,     \
 	.vcpu_run = soft_vcpu_run, .vcpu_kick = soft_vcpu_kick, .vcpu_irq = soft_vcpu_irq,         \
 	.vcpu_fence = soft_vcpu_fence, .vcpu_fenced = soft_vcpu_fenced,                            \
-	.vcpu_retired = soft_vcpu_retired, .vcpu_get = soft_vcpu_get, .vcpu_set = soft_vcpu_set,   \
-	.vcpu_where = soft_vcpu_where, .vcpu_debug = soft_vcpu_debug, .vcpu_step = soft_vcpu_step
+	.vcpu_retired = soft_vcpu_retired, .vcpu_left = soft_vcpu_left,                            \
+	.vcpu_where = soft_vcpu_where, .vcpu_get = soft_vcpu_get, .vcpu_set = soft_vcpu_set,       \
+	.vcpu_debug = soft_vcpu_debug, .vcpu_step = soft_vcpu_step
 
 #endif

@@ -136,6 +136,14 @@ static void where(struct cpu *cpu, struct trace_record *r)
 	rv_where(rv_of(cpu), r);
 }
 
+static uint64_t left(struct cpu *cpu)
+{
+	const struct rv *s = rv_of(cpu);
+	const int64_t n = s->left + s->turn_rest;
+
+	return n > 0 ? (uint64_t)n : 0;
+}
+
 static int get(struct cpu *cpu, unsigned groups, void *to)
 {
 	struct rv *s = rv_of(cpu);
@@ -254,6 +262,7 @@ const struct cpu_class cpu_riscv64 = {
 	.fenced = fenced,
 	.retired = retired,
 	.where = where,
+	.left = left,
 	.get = get,
 	.set = set,
 	.debug = debug,

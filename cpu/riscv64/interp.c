@@ -414,7 +414,9 @@ void rv_run(struct rv *s, struct exit *x, uint64_t turn)
 	s->left = turn && turn < INT64_MAX / 2 ? (int64_t)turn : INT64_MAX / 2;
 	s->turn_rest = 0;
 	s->count_end = retired + (uint64_t)s->left;
-	if (!s->stepping) /* a step before this run has kept what it had */
+	/* A step before this run has kept what it had, and so has a turn that a debugger stopped.
+	 */
+	if (!s->stepping && x->why != EXIT_DEBUG)
 		s->reserved = false;
 	rv_vm_enter(s);
 	rv_host_enter(s);
@@ -441,5 +443,5 @@ void rv_run(struct rv *s, struct exit *x, uint64_t turn)
 		run(s, x, turn && turn <= EXACT);
 	rv_host_leave(s);
 	rv_vm_leave(s);
-	s->reserved &= s->stepping;
+	s->reserved &= s->stepping || x->why == EXIT_DEBUG;
 }

@@ -140,6 +140,14 @@ static uint64_t retired(struct cpu *cpu)
 	return x86_retired(x86_of(cpu));
 }
 
+static uint64_t left(struct cpu *cpu)
+{
+	const struct x86 *s = x86_of(cpu);
+	const int64_t n = s->left + s->turn_rest;
+
+	return n > 0 ? (uint64_t)n : 0;
+}
+
 /* State ---------------------------------------------------------------------------------------- */
 
 static void get_msrs(const struct x86 *s, struct x86_regs *r)
@@ -491,6 +499,7 @@ const struct cpu_class cpu_x86_64 = {
 	.fenced = fenced,
 	.retired = retired,
 	.where = where,
+	.left = left,
 	.get = get,
 	.set = set,
 	.debug = debug,
