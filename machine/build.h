@@ -100,6 +100,14 @@ struct save {
 	struct snapshot_writer writer;
 };
 
+/* Deterministic runs: run_fixed.c. */
+struct fixed {
+	struct machine_cpu *cpu; /* whose turn it is, as long as there is something left of it */
+	uint64_t left;
+	uint64_t turns; /* that were: a boundary is before each */
+	uint64_t ticks; /* what the clock goes by: count, when the last one ended */
+};
+
 struct machine {
 	const struct machine_class *class;
 	void *board; /* class->size bytes */
@@ -154,6 +162,7 @@ struct machine {
 	uint64_t turn_began; /* guest time */
 	bool turn_used;      /* the last turn went to its end */
 	uint64_t count;      /* instructions retired by all CPUs */
+	struct fixed fixed;  /* deterministic runs */
 	struct mutex lock;   /* for the rest: any thread */
 	struct cond wake;
 	bool woken; /* do not fall asleep: look around first */

@@ -47,6 +47,8 @@ static int step(struct machine *m, struct machine_cpu *c, struct err *e)
 			atomic_store(&c->suspended, false);
 		if (!m->parallel)
 			m->count += retired;
+		if (m->config.deterministic)
+			fixed_ran(m, c, 1);
 		rc = c->exit.why == EXIT_DEBUG ? 0 : machine_answer(m, c, e);
 	} while (!rc && (c->exit.why == EXIT_READ || c->exit.why == EXIT_WRITE));
 	return rc;

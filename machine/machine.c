@@ -227,7 +227,7 @@ static int make_core(struct machine *m, struct err *e)
 		clock_on_earlier(m->env.clock, wake, m);
 	events_on_post(m->host.events, wake, m);
 	if (m->config.deterministic) {
-		clock_by_count(m->env.clock, &m->count, MACHINE_COUNT_SHIFT);
+		clock_by_count(m->env.clock, &m->fixed.ticks, MACHINE_COUNT_SHIFT);
 		machine_fix_events(m, m->config.seed);
 	}
 	m->pause = m->config.paused;

@@ -167,7 +167,7 @@ static int load_keys(struct machine *m, struct err *e)
 
 static void load_vitals(struct machine *m, const struct vitals *v)
 {
-	m->count = v->count;
+	m->count = m->fixed.ticks = v->count;
 	clock_set(m->env.clock, v->now);
 	clock_counter_set(m->env.clock, v->counter);
 	if (m->config.deterministic)

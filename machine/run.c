@@ -26,7 +26,9 @@ void machine_wake(struct machine *m)
 	m->woken = true;
 	cond_broadcast(&m->wake);
 	mutex_unlock(&m->lock);
-	for (unsigned i = 0; i < m->ncpus && !m->parallel; i++)
+	if (m->parallel || m->config.deterministic)
+		return;
+	for (unsigned i = 0; i < m->ncpus; i++)
 		lines_kick(m, i);
 }
 
@@ -63,7 +65,8 @@ void machine_leave(struct machine *m)
 {
 	atomic_store(&m->leave, true);
 	for (unsigned i = 0; i < m->ncpus; i++) {
-		lines_kick(m, i);
+		if (!m->config.deterministic)
+			lines_kick(m, i);
 		wake_cpu(m, &m->cpu[i]);
 	}
 	machine_wake(m);
@@ -82,6 +85,9 @@ static void request(struct machine *m, struct machine_request r)
 void machine_power(struct machine *m, enum power power, unsigned code)
 {
 	request(m, (struct machine_request){ .made = true, .power = power, .code = code });
+	/* It is the guest who asks. */
+	for (unsigned i = 0; i < m->ncpus && m->config.deterministic; i++)
+		lines_kick(m, i);
 }
 
 void machine_reset_button(struct machine *m)
@@ -136,6 +142,25 @@ void machine_begin(struct machine *m)
 	m->next = 0;
 	m->turn = TURN_FIRST;
 	m->turn_used = false;
+	m->fixed.left = 0;
+}
+
+struct machine_cpu *machine_next_cpu(struct machine *m, unsigned *n)
+{
+	struct machine_cpu *c, *found = NULL;
+
+	*n = 0;
+	for (unsigned i = 0; i < m->ncpus; i++) {
+		c = &m->cpu[(m->next + i) % m->ncpus];
+		if (!machine_can_run(c))
+			continue;
+		(*n)++;
+		if (!found)
+			found = c;
+	}
+	if (found)
+		m->next = (unsigned)(found - m->cpu) + 1;
+	return found;
 }
 
 int machine_boot(struct machine *m, struct err *e)
@@ -299,10 +324,12 @@ int machine_run_cpu(struct machine *m, struct machine_cpu *c, uint64_t turn, str
 	const struct engine_class *engine = m->engine_class;
 	uint64_t retired = engine->vcpu_retired(c->vcpu);
 
+	if (atomic_load(&c->stops))
+		turn = 1;
 	atomic_store(&c->alerted, false);
 	atomic_store(&c->halted, false);
 	atomic_store(&c->inside, true);
-	engine->vcpu_run(c->vcpu, &c->exit, atomic_load(&c->stops) ? 1 : turn);
+	engine->vcpu_run(c->vcpu, &c->exit, turn);
 	atomic_store(&c->inside, false);
 	retired = engine->vcpu_retired(c->vcpu) - retired;
 	if (retired)
@@ -311,6 +338,8 @@ int machine_run_cpu(struct machine *m, struct machine_cpu *c, uint64_t turn, str
 		atomic_store(&c->halted, true);
 	if (!m->parallel)
 		m->count += retired;
+	if (m->config.deterministic)
+		fixed_ran(m, c, turn);
 	if (atomic_load(&c->stops) && retired && c->exit.why == EXIT_TURN)
 		c->exit = (struct exit){ .why = EXIT_DEBUG, .size = DEBUG_STEP };
 	return machine_answer(m, c, e);
@@ -328,7 +357,12 @@ int machine_run(struct machine *m, enum machine_end *end, unsigned *code, struct
 	if (!machine_is_paused(m))
 		clock_resume(m->env.clock);
 	*end = MACHINE_STOPPED;
-	rc = m->parallel ? run_threads(m, end, code, e) : run_turns(m, end, code, e);
+	if (m->parallel)
+		rc = run_threads(m, end, code, e);
+	else if (m->config.deterministic)
+		rc = run_fixed(m, end, code, e);
+	else
+		rc = run_turns(m, end, code, e);
 	if (*end == MACHINE_CLONED)
 		return 0;
 	clock_pause(m->env.clock);

@@ -16,12 +16,16 @@ void machine_begin(struct machine *);
 
 /* How machine_run is made to look around (machine/run.c).  Any thread. */
 
-/* Somebody posted an event, made a request or set a timer. */
+/* Somebody posted an event, made a request or set a timer.  Turns of deterministic machines go to
+ * their ends first, as with the next. */
 void machine_wake(struct machine *);
 /* This CPU got an interrupt: if it is halted it has to look at it. */
 void machine_alert(struct machine *, struct machine_cpu *);
 /* Every CPU comes back. */
 void machine_leave(struct machine *);
+
+/* The next CPU that can run, and how many can; NULL when none can. */
+struct machine_cpu *machine_next_cpu(struct machine *, unsigned *n);
 
 /* Lines of CPUs (machine/lines.c; machine_irq of machine/build.h drives them). */
 void lines_init(struct lines *);
@@ -35,6 +39,7 @@ void lines_back(struct machine *, struct vcpu *const *);
 
 /* What is between machine_attend and a request: 1 when the run ends, as *end and *code say. */
 int run_turns(struct machine *, enum machine_end *, unsigned *code, struct err *);
+int run_fixed(struct machine *, enum machine_end *, unsigned *code, struct err *);
 int run_threads(struct machine *, enum machine_end *, unsigned *code, struct err *);
 
 /* Does what was asked for, with no CPU running: 1 when that ends the run. */
@@ -42,6 +47,8 @@ int machine_attend(struct machine *, enum machine_end *, unsigned *code, struct 
 bool machine_can_run(struct machine_cpu *);
 /* Does what the CPU came back for: 1 when it can never run again. */
 int machine_answer(struct machine *, struct machine_cpu *, struct err *);
+/* A CPU of a deterministic machine came back from a run, or a step, of at most that much. */
+void fixed_ran(struct machine *, const struct machine_cpu *, uint64_t most);
 /* Runs a CPU and does what it comes back for: 1 when it can never run again. */
 int machine_run_cpu(struct machine *, struct machine_cpu *, uint64_t turn, struct err *);
 

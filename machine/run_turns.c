@@ -14,17 +14,11 @@
  * take about ROUND_NS; `turn` follows the guest's speed. */
 enum { ROUND_NS = 500000 };
 enum { TURN_MIN = 5000, TURN_MAX = 2000000 };
-/* Deterministic runs: a turn must not depend on the host's speed. */
-enum { TURN_FIXED = 20000 };
 
 static void fall_asleep(struct machine *m, uint64_t now)
 {
 	uint64_t next = clock_next(m->env.clock);
 
-	if (m->config.deterministic && next != UINT64_MAX) {
-		clock_skip_to(m->env.clock, next);
-		return;
-	}
 	mutex_lock(&m->lock);
 	if (next == UINT64_MAX)
 		while (!m->woken)
@@ -37,38 +31,14 @@ static void fall_asleep(struct machine *m, uint64_t now)
 /* How many instructions the next turn may have when n CPUs share a round. */
 static uint64_t next_turn(struct machine *m, uint64_t now, unsigned n)
 {
-	uint64_t next, left, took = now - m->turn_began, share = ROUND_NS / n;
+	uint64_t took = now - m->turn_began, share = ROUND_NS / n;
 
-	if (m->config.deterministic) {
-		next = clock_next(m->env.clock);
-		left = next > now ? ((next - now) >> MACHINE_COUNT_SHIFT) + 1 : 1;
-		return left < TURN_FIXED ? left : TURN_FIXED;
-	}
 	if (m->turn_used && took > 2 * share && m->turn > TURN_MIN)
 		m->turn /= 2;
 	else if (m->turn_used && took < share / 2 && m->turn < TURN_MAX)
 		m->turn *= 2;
 	m->turn_began = now;
 	return m->turn;
-}
-
-/* The next CPU that can run, and how many can; NULL when none can. */
-static struct machine_cpu *next_cpu(struct machine *m, unsigned *n)
-{
-	struct machine_cpu *c, *found = NULL;
-
-	*n = 0;
-	for (unsigned i = 0; i < m->ncpus; i++) {
-		c = &m->cpu[(m->next + i) % m->ncpus];
-		if (!machine_can_run(c))
-			continue;
-		(*n)++;
-		if (!found)
-			found = c;
-	}
-	if (found)
-		m->next = (unsigned)(found - m->cpu) + 1;
-	return found;
 }
 
 int run_turns(struct machine *m, enum machine_end *end, unsigned *code, struct err *e)
@@ -85,7 +55,7 @@ int run_turns(struct machine *m, enum machine_end *end, unsigned *code, struct e
 		if (atomic_load(&m->leave)) /* a timer asked for something */
 			continue;
 		events_deliver(m->env.events);
-		c = next_cpu(m, &n);
+		c = machine_next_cpu(m, &n);
 		if (!c) {
 			fall_asleep(m, now);
 			continue;

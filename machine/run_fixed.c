@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * The CPUs of a deterministic machine take turns on the VM's thread, whose lengths in instructions
+ * depend on nothing but the guest.  All that comes from outside (events, timers) is looked at on
+ * the boundaries between them, which m->fixed.turns counts; nobody outside cuts a turn short, for
+ * it is over soon.  One that a debugger has stopped goes on with what is left of it.  Guest time
+ * stands still during a turn.
+ */
+#include "core/clock.h"
+#include "core/event.h"
+#include "machine/build.h"
+#include "machine/run.h"
+
+enum { TURN = 20000 };
+
+/* All CPUs are halted: time goes on to the next timer, or somebody outside has to do something. */
+static void fall_asleep(struct machine *m)
+{
+	uint64_t next = clock_next(m->env.clock);
+
+	if (next != UINT64_MAX) {
+		clock_skip_to(m->env.clock, next);
+		return;
+	}
+	mutex_lock(&m->lock);
+	while (!m->woken)
+		cond_wait(&m->wake, &m->lock);
+	mutex_unlock(&m->lock);
+}
+
+static void end_turn(struct machine *m)
+{
+	m->fixed.left = 0;
+	m->fixed.ticks = m->count;
+}
+
+/* The boundary; false: no CPU can run. */
+static bool begin_turn(struct machine *m)
+{
+	uint64_t now = clock_now(m->env.clock), next, left;
+	unsigned n;
+
+	m->fixed.turns++;
+	if (clock_next(m->env.clock) <= now)
+		clock_run(m->env.clock);
+	events_deliver(m->env.events);
+	m->fixed.cpu = machine_next_cpu(m, &n);
+	if (!m->fixed.cpu)
+		return false;
+	next = clock_next(m->env.clock);
+	left = next > now ? ((next - now) >> MACHINE_COUNT_SHIFT) + 1 : 1;
+	m->fixed.left = left < TURN ? left : TURN;
+	return true;
+}
+
+static bool goes_on(const struct machine_cpu *c)
+{
+	switch (c->exit.why) {
+	case EXIT_HALT:
+	case EXIT_CALL:
+	case EXIT_SHUTDOWN:
+	case EXIT_ERROR:
+		return false;
+	default:
+		return true;
+	}
+}
+
+void fixed_ran(struct machine *m, const struct machine_cpu *c, uint64_t most)
+{
+	const uint64_t used = most - m->engine_class->vcpu_left(c->vcpu);
+
+	if (c != m->fixed.cpu)
+		return;
+	m->fixed.left -= used < m->fixed.left ? used : m->fixed.left;
+	if (!m->fixed.left || !goes_on(c))
+		end_turn(m);
+}
+
+int run_fixed(struct machine *m, enum machine_end *end, unsigned *code, struct err *e)
+{
+	int rc;
+
+	while (!(rc = machine_attend(m, end, code, e))) {
+		if (m->fixed.left && !machine_can_run(m->fixed.cpu)) /* a debugger holds it */
+			end_turn(m);
+		if (!m->fixed.left && !begin_turn(m)) {
+			fall_asleep(m);
+			continue;
+		}
+		rc = machine_run_cpu(m, m->fixed.cpu, m->fixed.left, e);
+		if (rc > 0)
+			*end = MACHINE_CRASH;
+		if (rc)
+			break;
+	}
+	return rc;
+}
