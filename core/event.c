@@ -34,6 +34,9 @@ struct events {
 	atomic_bool pending; /* there is a first */
 	void (*wake)(void *arg);
 	void *wake_arg;
+	const struct events_tap *tap; /* NULL: there is none */
+	void *tap_arg;
+	atomic_bool replays;
 	/* Deterministic runs: the generator's state, and the wall clock at guest time 0. */
 	const struct clock *fixed; /* NULL: the host's */
 	uint64_t random, wall_ns;
@@ -112,6 +115,10 @@ uint8_t *events_data(struct event_block *e)
 
 void events_post_block(struct events *ev, int source, struct event_block *e, size_t len)
 {
+	if (events_replays(ev)) {
+		free(e);
+		return;
+	}
 	e->next = NULL;
 	e->source = source;
 	e->len = len;
@@ -142,27 +149,71 @@ void events_on_post(struct events *ev, void (*wake)(void *arg), void *arg)
 	ev->wake_arg = arg;
 }
 
+static void deliver(struct events *ev, int source, const void *data, size_t len)
+{
+	struct source s; /* a copy: deliver may make new ones */
+
+	assert(source >= 0 && source < ev->nsources);
+	s = ev->sources[source];
+	if (!s.deliver)
+		return;
+	if (s.lock)
+		mutex_lock(s.lock);
+	s.deliver(s.arg, data, len);
+	if (s.lock)
+		mutex_unlock(s.lock);
+}
+
+static void deliver_again(struct events *ev)
+{
+	void *data;
+	size_t len;
+	int source;
+
+	while (ev->tap->next(ev->tap_arg, &source, &data, &len))
+		deliver(ev, source, data, len);
+}
+
 void events_deliver(struct events *ev)
 {
 	struct event_block *e, *next;
 
+	if (events_replays(ev)) {
+		deliver_again(ev);
+		return;
+	}
 	if (!events_pending(ev))
 		return;
 	for (e = take_all(ev); e; e = next) {
-		struct source s; /* a copy: deliver may make new ones */
-
-		assert(e->source >= 0 && e->source < ev->nsources);
-		s = ev->sources[e->source];
-		if (s.deliver) {
-			if (s.lock)
-				mutex_lock(s.lock);
-			s.deliver(s.arg, e->data, e->len);
-			if (s.lock)
-				mutex_unlock(s.lock);
-		}
+		if (ev->tap)
+			ev->tap->delivered(ev->tap_arg, e->source, e->data, e->len);
+		deliver(ev, e->source, e->data, e->len);
 		next = e->next;
 		free(e);
 	}
+}
+
+void events_answer(struct events *ev, void *buf, size_t len)
+{
+	if (ev->tap)
+		ev->tap->answered(ev->tap_arg, buf, len);
+}
+
+void events_set_tap(struct events *ev, const struct events_tap *tap, void *arg)
+{
+	ev->tap = tap;
+	ev->tap_arg = arg;
+	atomic_store(&ev->replays, tap && tap->next);
+}
+
+bool events_replays(const struct events *ev)
+{
+	return atomic_load_explicit(&ev->replays, memory_order_relaxed);
+}
+
+const char *events_source_name(const struct events *ev, int source)
+{
+	return source >= 0 && source < ev->nsources ? ev->sources[source].name : NULL;
 }
 
 bool events_pending(const struct events *ev)

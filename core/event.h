@@ -40,6 +40,27 @@ void events_on_post(struct events *, void (*wake)(void *arg), void *arg);
 void events_deliver(struct events *);
 bool events_pending(const struct events *); /* any thread; cheap */
 
+/*
+ * What a device was told by the host at once, and not by a post: data of a disk, whether a frame
+ * could be sent.  On the VM's thread of a machine that is deterministic, or else nobody listens.
+ * Who replays finds in buf what it was then.
+ */
+void events_answer(struct events *, void *buf, size_t len);
+/* Whoever records all that enters, or plays it again: one or the other, on the VM's thread. */
+struct events_tap {
+	/* This is delivered now. */
+	void (*delivered)(void *arg, int source, const void *data, size_t len);
+	/* What is delivered next, whatever anybody posts; false: nothing, for now.  data stays
+	 * until the next call, and whom it is delivered to may change it. */
+	bool (*next)(void *arg, int *source, void **data, size_t *len);
+	void (*answered)(void *arg, void *buf, size_t len);
+};
+/* VM's thread, or before there is one; NULL ends it. */
+void events_set_tap(struct events *, const struct events_tap *, void *arg);
+bool events_replays(const struct events *); /* any thread: the host is not asked for anything */
+/* VM's thread: its name; NULL: there are not so many. */
+const char *events_source_name(const struct events *, int source);
+
 /* Any thread that runs a CPU; after events_fix CPUs take turns on one. */
 void events_random(struct events *, void *buf, size_t len);
 uint64_t events_wall_ns(struct events *); /* since 1970-01-01 UTC */

@@ -219,6 +219,99 @@ static void sources_can_end(void **state)
 	events_free(ev);
 }
 
+struct tape {
+	struct got *got;
+	unsigned left;
+	size_t answered;
+};
+
+static void tap_delivered(void *arg, int source, const void *data, size_t len)
+{
+	struct tape *t = arg;
+
+	assert_int_equal(source, 0);
+	assert_memory_equal(data, "live", len);
+	t->left++;
+}
+
+static void tap_answered(void *arg, void *buf, size_t len)
+{
+	((struct tape *)arg)->answered += len;
+	(void)buf;
+}
+
+static void what_enters_is_told_to_who_records(void **state)
+{
+	static const struct events_tap tap = { .delivered = tap_delivered,
+		.answered = tap_answered };
+	struct events *ev = events_new();
+	struct got g = { .calls = 0 };
+	struct tape t = { .got = &g };
+
+	(void)state;
+	events_source(ev, "a", NULL, deliver, &g);
+	events_answer(ev, NULL, 0); /* nobody listens */
+	events_set_tap(ev, &tap, &t);
+	assert_false(events_replays(ev));
+	events_post(ev, 0, "live", 4);
+	events_answer(ev, &t, 3);
+	events_deliver(ev);
+	assert_int_equal(t.left, 1);
+	assert_int_equal(t.answered, 3);
+	assert_string_equal(g.text, "live");
+	events_free(ev);
+}
+
+static bool tap_next(void *arg, int *source, void **data, size_t *len)
+{
+	static char again[] = "again";
+	struct tape *t = arg;
+
+	if (!t->left)
+		return false;
+	t->left--;
+	*source = 0;
+	*data = again;
+	*len = 5;
+	return true;
+}
+
+static void tap_answer(void *arg, void *buf, size_t len)
+{
+	(void)arg;
+	memset(buf, 'x', len);
+}
+
+static void who_replays_is_the_only_source(void **state)
+{
+	static const struct events_tap tap = { .next = tap_next, .answered = tap_answer };
+	struct events *ev = events_new();
+	struct got g = { .calls = 0 };
+	struct tape t = { .left = 2 };
+	char answer[2] = { 0 };
+
+	(void)state;
+	assert_int_equal(events_source(ev, "a", NULL, deliver, &g), 0);
+	assert_string_equal(events_source_name(ev, 0), "a");
+	assert_null(events_source_name(ev, 1));
+	assert_null(events_source_name(ev, -1));
+	events_set_tap(ev, &tap, &t);
+	assert_true(events_replays(ev));
+	events_post(ev, 0, "live", 4);
+	assert_false(events_pending(ev));
+	events_deliver(ev);
+	events_deliver(ev);
+	assert_string_equal(g.text, "againagain");
+	events_answer(ev, answer, 1);
+	assert_int_equal(answer[0], 'x');
+	assert_int_equal(answer[1], 0);
+	events_set_tap(ev, NULL, NULL);
+	events_post(ev, 0, "live", 4);
+	events_deliver(ev);
+	assert_string_equal(g.text, "againagainlive");
+	events_free(ev);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -230,6 +323,8 @@ int main(void)
 		cmocka_unit_test(fixed_runs_repeat),
 		cmocka_unit_test(the_generator_is_splitmix64),
 		cmocka_unit_test(the_host_is_asked_otherwise),
+		cmocka_unit_test(what_enters_is_told_to_who_records),
+		cmocka_unit_test(who_replays_is_the_only_source),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
