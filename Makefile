@@ -28,7 +28,7 @@ LDLIBS += -lfdt -lz -lZydis -ljansson $(FOUND:%=-l%) -lm -pthread
 
 KINDS = dev dev/virtio host/image host/net cpu engine machine lab
 SRC = $(wildcard base/*.c fp/*.c core/*.c ir/*.c jit/*.c jit/*/*.c dev/*.c dev/*/*.c host/*.c host/*/*.c cpu/*.c \
-	cpu/*/*.c engine/*.c gdb/*.c lab/*.c lab/*/*.c machine/*.c mon/*.c lib/*.c)
+	cpu/*/*.c engine/*.c gdb/*.c lab/*.c lab/*/*.c machine/*.c mon/*.c record/*.c lib/*.c)
 LISTS = $(KINDS:%=$O/%_list.c)
 X86_OPS = $(sort $(wildcard cpu/x86/*.ops))
 GEN = $(patsubst %.dec,$O/%_dec.h,$(wildcard cpu/*/*.dec)) $O/cpu/x86/x86_ops.h
