@@ -228,6 +228,19 @@ static int perform_merged(struct image *i, const struct run *r)
 				   : image_write(i, iov, n, r->off, r->len);
 }
 
+/* Whoever records this run, or plays one again, is told how it ended, and what was read. */
+static int perform_at_once(const struct disk *d, const struct block_req *q)
+{
+	int32_t rc = perform(d, q);
+
+	if (!d->events)
+		return rc;
+	events_answer(d->events, &rc, sizeof rc);
+	for (int i = 0; q->op == BLOCK_READ && !rc && i < q->niov; i++)
+		events_answer(d->events, q->iov[i].iov_base, q->iov[i].iov_len);
+	return rc;
+}
+
 /* Leaves in each request how it ended. */
 static void perform_run(const struct disk *d, const struct run *r)
 {
@@ -368,7 +381,7 @@ static bool do_now(struct disk *d, struct block_req *q)
 	d->now_left -= d->synchronous ? 0 : q->len;
 	mutex_unlock(&d->lock);
 	q->rc = d->synchronous
-		    ? perform(d, q)
+		    ? perform_at_once(d, q)
 		    : image_now(d->image, q->op == BLOCK_WRITE, q->iov, q->niov, q->off, q->len);
 	mutex_lock(&d->lock);
 	d->now.first = NULL;

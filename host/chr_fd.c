@@ -168,6 +168,20 @@ static void deliver(void *arg, const void *data, size_t len)
 	pump(c);
 }
 
+/* VM's thread. */
+static void deliver_presence(void *arg, const void *data, size_t len)
+{
+	struct chr_fd *c = arg;
+
+	if (len == 1)
+		chr_set_away(&c->chr, !*(const uint8_t *)data);
+}
+
+void chr_fd_tell_presence(struct chr_fd *c, bool there)
+{
+	events_post(c->events, c->presence, &(uint8_t){ there }, 1);
+}
+
 /* VM's thread, the device's lock held, so the input must come later. */
 static void fd_room(struct chr *chr)
 {
@@ -258,7 +272,9 @@ int chr_fd_init(struct chr_fd *c, struct loop *l, struct events *ev, struct err 
 	*c = (struct chr_fd){ .chr.ops = &fd_ops, .loop = l, .events = ev };
 	c->infd = c->outfd = -1;
 	c->source = events_source(ev, "chr", NULL, deliver, c);
-	if (c->source < 0 || ring_init(&c->out, OUT_MAX) < 0 || ring_init(&c->in, IN_MAX) < 0) {
+	c->presence = events_source(ev, "chr presence", NULL, deliver_presence, c);
+	if (c->source < 0 || c->presence < 0 || ring_init(&c->out, OUT_MAX) < 0 ||
+	    ring_init(&c->in, IN_MAX) < 0) {
 		ring_fini(&c->out);
 		return err_set(e, ENOMEM, "no memory for a console");
 	}

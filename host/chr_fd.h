@@ -25,7 +25,7 @@ struct chr_fd {
 	struct chr chr;
 	struct loop *loop;
 	struct events *events;
-	int source; /* of events */
+	int source, presence; /* of events: input, and whether a client is there */
 	char name[128];
 	void (*close)(struct chr_fd *);
 	/* Loop's thread; may be NULL: input came to its end, or output failed. */
@@ -63,6 +63,9 @@ void chr_fd_stop(struct chr_fd *);
 
 /* From now on output is kept, and chr_fd_start begins with it.  -ENOMEM. */
 int chr_fd_keep(struct chr_fd *, struct err *);
+
+/* Loop's thread: a client has come, or left. */
+void chr_fd_tell_presence(struct chr_fd *, bool there);
 
 /* host/chr_unix.c */
 struct chr *chr_unix_open(

@@ -19,22 +19,7 @@ struct chr_unix {
 	struct chr_fd fd;
 	struct listener listener;
 	struct loop_io *io;
-	int presence; /* source of events: whether a client is there */
 };
-
-/* VM's thread. */
-static void deliver_presence(void *arg, const void *data, size_t len)
-{
-	struct chr_unix *u = arg;
-
-	if (len == 1)
-		chr_set_away(&u->fd.chr, !*(const uint8_t *)data);
-}
-
-static void tell_presence(struct chr_unix *u, uint8_t there)
-{
-	events_post(u->fd.events, u->presence, &there, 1);
-}
 
 static void on_client(void *arg, unsigned events)
 {
@@ -53,7 +38,7 @@ static void on_client(void *arg, unsigned events)
 	if (chr_fd_start(&u->fd, in, out, NULL) == 0) {
 		if (!u->fd.keeps)
 			loop_change(u->io, 0);
-		tell_presence(u, 1);
+		chr_fd_tell_presence(&u->fd, true);
 	}
 }
 
@@ -64,7 +49,7 @@ static void on_ended(struct chr_fd *c, bool failed)
 	if (failed)
 		chr_fd_stop(c);
 	loop_change(u->io, OS_POLL_IN);
-	tell_presence(u, 0);
+	chr_fd_tell_presence(c, false);
 }
 
 static void unix_close(struct chr_fd *c)
@@ -96,9 +81,8 @@ struct chr *chr_unix_open(
 	u->fd.close = unix_close;
 	u->fd.ended = on_ended;
 	u->fd.chr.away = true;
-	u->presence = events_source(ev, "chr presence", NULL, deliver_presence, u);
 	u->io = loop_add(l, u->listener.fd, OS_POLL_IN, on_client, u, e);
-	if (!u->io || u->presence < 0 || (keep && chr_fd_keep(&u->fd, e) < 0)) {
+	if (!u->io || (keep && chr_fd_keep(&u->fd, e) < 0)) {
 		unix_close(&u->fd);
 		return NULL;
 	}

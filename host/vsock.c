@@ -153,19 +153,64 @@ static void call(struct vsock_host *s)
 		s->processing = loop_post(s->loop, process, s) == 0;
 }
 
+/* The packet that came, or the one of which a recording has that it came then. */
+static struct vsock_packet *tell_packet(struct vsock_host *s, struct vsock_packet *p)
+{
+	struct vsock_header h = { 0 };
+
+	if (p)
+		h = p->h;
+	events_answer(s->events, &h, sizeof h);
+	if (h.len > VSOCK_DATA_MAX) {
+		free(p);
+		return NULL;
+	}
+	if (!p)
+		p = malloc(sizeof *p + h.len);
+	if (!p)
+		return NULL;
+	p->h = h;
+	if (h.len)
+		events_answer(s->events, p->data, h.len);
+	return p;
+}
+
+/* Whoever records this run, or plays one again, is told of all of them. */
+static void list_tell(struct vsock_host *s, struct vsock_list *l)
+{
+	enum { MOST = 1 << 16 };
+	uint32_t n = l->n;
+	struct vsock_list told;
+	struct vsock_packet *p;
+
+	list_init(&told);
+	events_answer(s->events, &n, sizeof n);
+	for (; n && n <= MOST; n--) {
+		p = tell_packet(s, list_take(l));
+		if (!p)
+			break;
+		list_add(&told, p);
+	}
+	list_move(l, &told);
+}
+
 /* VM's thread. */
 static void deliver(void *arg, const void *data, size_t len)
 {
 	struct vsock_host *s = arg;
+	struct vsock_list came;
 
 	(void)data;
 	(void)len;
+	list_init(&came);
 	if (s->vsock.lock)
 		mutex_lock(s->vsock.lock);
 	mutex_lock(&s->lock);
 	s->posted = false;
 	s->wants_room = false;
-	list_move(&s->ready, &s->to);
+	list_move(&came, &s->to);
+	list_tell(s, &came);
+	list_move(&s->ready, &came);
 	s->ready_n = s->ready.n;
 	s->ready_bytes = s->ready.bytes;
 	mutex_unlock(&s->lock);
@@ -180,12 +225,16 @@ static bool host_send(
 {
 	struct vsock_host *s = CONTAINER_OF(v, struct vsock_host, vsock);
 	struct vsock_packet *p;
-	bool room;
+	uint8_t room;
 
 	mutex_lock(&s->lock);
 	room = s->from.bytes < VSOCK_QUEUE_MAX && s->from.n < VSOCK_PACKETS_MAX;
 	s->wants_room |= !room;
 	mutex_unlock(&s->lock);
+	events_answer(s->events, &room, sizeof room);
+	/* What is played again is sent to nobody. */
+	if (events_replays(s->events))
+		return room;
 	p = room ? malloc(sizeof *p + h->len) : NULL;
 	if (!p)
 		return !room ? false : true; /* without memory it is lost */
@@ -258,7 +307,7 @@ struct vsock *vsock_open(
 	int rc;
 
 	if (!s) {
-		err_set(e, ENOMEM, "vsock %s: no memory", path);
+		err_set(e, ENOMEM, "vsock: no memory");
 		return NULL;
 	}
 	s->vsock.ops = &ops;
@@ -271,8 +320,9 @@ struct vsock *vsock_open(
 	list_init(&s->from);
 	list_init(&s->to);
 	s->source = events_source(ev, "vsock", NULL, deliver, s);
-	rc = s->source < 0 ? err_set(e, ENOMEM, "vsock %s: no memory", path)
-			   : vsock_listen(s, path, e);
+	rc = s->source < 0 ? err_set(e, ENOMEM, "vsock: no memory") : 0;
+	if (!rc && path)
+		rc = vsock_listen(s, path, e);
 	if (rc < 0) {
 		host_free(&s->vsock);
 		return NULL;

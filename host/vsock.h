@@ -17,7 +17,8 @@ struct vsock;
  * guest connects to at port PORT of its host is the socket at "path_PORT", if there is one.
  *
  * Sockets are read and written on the loop's thread.  vsock_open and vsock_free are for when
- * neither it nor the VM runs.  NULL and the reason.
+ * neither it nor the VM runs.  NULL and the reason.  Without a path there is nobody on the host,
+ * for a machine that finds in a recording what came.
  */
 struct vsock *vsock_open(
     const char *path, uint64_t cid, struct loop *, struct events *, struct err *);

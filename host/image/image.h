@@ -83,6 +83,9 @@ void image_close(struct image *); /* NULL is fine */
  * that vanishes with it.  It owns base from then on, also when it fails. */
 struct image *image_temp_new(struct image *base, struct err *);
 
+/* One of that size on which nothing is, for a machine that finds in a recording what it read. */
+struct image *image_blank_new(uint64_t size, const char *name, struct err *);
+
 /*
  * These check the range and the length of iov (-EINVAL) and readonly (-EROFS), then do it all or
  * fail.  Where the format was not said, and the contents did not tell, an image counts as raw; its

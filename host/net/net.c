@@ -2,6 +2,7 @@
 #include "host/net/net.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -203,6 +204,39 @@ struct net *net_open(const char *spec, const struct net_place *place, struct loo
 		rc = p->class->open(p, address + name + (address[name] == ':'), e);
 	free(address);
 	if (!rc)
+		return &p->net;
+	port_free(p);
+	return NULL;
+}
+
+static void drop(struct net_port *p, uint8_t *frame, size_t len, const struct net_offload *o)
+{
+	(void)p, (void)frame, (void)len, (void)o;
+}
+
+struct net *net_open_none(
+    const struct net_place *place, struct loop *l, struct events *ev, struct err *e)
+{
+	static const struct net_class class = {
+		.name = "none",
+		.about = "of a recording",
+		.size = sizeof(struct net_port),
+		.send = drop,
+	};
+	struct net_port *p = calloc(1, sizeof *p);
+
+	if (!p) {
+		err_set(e, ENOMEM, "no memory for a network");
+		return NULL;
+	}
+	p->class = &class;
+	p->can = UINT_MAX;
+	p->source = -1;
+	p->net.queues = 1;
+	p->net.up = true;
+	snprintf(p->net.name, sizeof p->net.name, "net%u", place->index);
+	mutex_init(&p->lock);
+	if (!port_init(p, l, ev, e))
 		return &p->net;
 	port_free(p);
 	return NULL;

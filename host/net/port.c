@@ -56,7 +56,7 @@ static bool port_send(
 {
 	struct net_port *p = of_net(net);
 	struct record r = { (uint32_t)len, *o };
-	bool fits;
+	uint8_t fits;
 
 	mutex_lock(&p->lock);
 	fits = p->given_len + record_size(len) <= GIVEN_MAX;
@@ -68,6 +68,7 @@ static bool port_send(
 		p->full = true;
 	}
 	mutex_unlock(&p->lock);
+	events_answer(p->events, &fits, sizeof fits);
 	return fits;
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/iov.h"
 #include "base/thread.h"
 #include "core/event.h"
 #include "core/share.h"
@@ -60,7 +61,23 @@ static struct share_req *list_take(struct list *l)
 
 static uint32_t serve(struct server *s, const struct share_req *r)
 {
-	return p9_serve(s->p9, r->out, r->nout, r->in, r->nin);
+	return s->p9 ? p9_serve(s->p9, r->out, r->nout, r->in, r->nin) : 0;
+}
+
+/* Whoever records this run, or plays one again, is told the answer. */
+static uint32_t serve_at_once(struct server *s, const struct share_req *r)
+{
+	uint32_t len = serve(s, r), left, n;
+
+	events_answer(s->events, &len, sizeof len);
+	if (len > iov_size(r->in, r->nin))
+		return 0;
+	left = len;
+	for (unsigned i = 0; left; i++, left -= n) {
+		n = r->in[i].iov_len < left ? (uint32_t)r->in[i].iov_len : left;
+		events_answer(s->events, r->in[i].iov_base, n);
+	}
+	return len;
 }
 
 static void *work(void *arg)
@@ -130,7 +147,7 @@ static void server_submit(struct share *share, struct share_req *r)
 	struct server *s = CONTAINER_OF(share, struct server, share);
 
 	if (!has_thread(s)) {
-		r->done(r, serve(s, r));
+		r->done(r, serve_at_once(s, r));
 		return;
 	}
 	mutex_lock(&s->lock);
@@ -163,7 +180,8 @@ static void server_reset(struct share *share)
 
 	mutex_lock(&s->lock);
 	cancel(s);
-	p9_clear(s->p9);
+	if (s->p9)
+		p9_clear(s->p9);
 	mutex_unlock(&s->lock);
 }
 
@@ -208,7 +226,7 @@ struct share *share_open(const struct share_options *o, struct events *ev, struc
 	int rc;
 
 	if (!s) {
-		err_set(e, ENOMEM, "share %s: no memory", o->dir);
+		err_set(e, ENOMEM, "share %s: no memory", o->tag);
 		return NULL;
 	}
 	s->share.ops = &ops;
@@ -216,8 +234,8 @@ struct share *share_open(const struct share_options *o, struct events *ev, struc
 	s->events = ev;
 	list_clear(&s->todo);
 	list_clear(&s->done);
-	s->p9 = p9_new(o->dir, o->readonly, o->mapped, e);
-	if (!s->p9) {
+	s->p9 = o->dir ? p9_new(o->dir, o->readonly, o->mapped, e) : NULL;
+	if (!s->p9 && o->dir) {
 		free(s);
 		return NULL;
 	}
@@ -226,7 +244,7 @@ struct share *share_open(const struct share_options *o, struct events *ev, struc
 	s->at_once = o->at_once;
 	rc = s->source = events_source(ev, "share", NULL, deliver, s);
 	if (rc < 0) {
-		err_set(e, -rc, "share %s: no memory", o->dir);
+		err_set(e, -rc, "share %s: no memory", o->tag);
 		server_free(&s->share);
 		return NULL;
 	}

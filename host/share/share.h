@@ -10,7 +10,7 @@ struct events;
 struct share;
 
 struct share_options {
-	const char *dir;
+	const char *dir; /* NULL: there is none, for a recording has the answers */
 	const char *tag;
 	bool readonly;
 	bool mapped;  /* owners, modes and kinds of files are kept in attributes: owner.c */
