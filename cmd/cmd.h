@@ -26,6 +26,7 @@ int cmd_monitor(int argc, char **argv);
 int cmd_debug(int argc, char **argv);
 int cmd_snapshot(int argc, char **argv);
 int cmd_restore(int argc, char **argv);
+int cmd_replay(int argc, char **argv);
 int cmd_fork(int argc, char **argv);
 int cmd_screenshot(int argc, char **argv);
 int cmd_type(int argc, char **argv);

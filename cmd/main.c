@@ -26,6 +26,7 @@ static const struct {
 	{ "selftest", cmd_selftest },
 	{ "snapshot", cmd_snapshot },
 	{ "restore", cmd_restore },
+	{ "replay", cmd_replay },
 	{ "fork", cmd_fork },
 	{ "screenshot", cmd_screenshot },
 	{ "type", cmd_type },

@@ -54,6 +54,7 @@ static const struct option table[] = {
 	{ 0, "no-reboot", KEY_NO, "reboot", NULL, "a reset ends the run (exit 3)" },
 	{ 0, "deterministic", KEY_YES, "deterministic", NULL, "time counts instructions" },
 	{ 0, "lockstep", KEY_YES, "lockstep", NULL, "check compiled code by the interpreter" },
+	{ 0, "record", KEY, "record", "FILE", "write what enters the guest to it: lodge replay" },
 	{ 0, "seed", KEY, "seed", "N", "of random numbers, for --deterministic" },
 	{ 0, "trace", KEY, "trace", "LIST",
 	    "print events: exceptions,mmu,irq,device=NAME,exec,..." },
@@ -202,14 +203,16 @@ static int read_snapshot(struct reader *r, const char *arg)
 	if (r->pass != FILES)
 		return 0;
 	if (r->named)
-		return complain(STATUS_USAGE, "\"%.60s\": one snapshot is enough", arg);
+		return complain(STATUS_USAGE, "\"%.60s\": one file is enough", arg);
 	r->named = true;
+	if (r->o->file == OPTIONS_RECORDING)
+		return lodge_config_replay(r->o->config, arg, &e) ? config_error(&e) : 0;
 	return lodge_config_restore(r->o->config, arg, &e) ? config_error(&e) : 0;
 }
 
 static int read_name(struct reader *r, const char *arg)
 {
-	if (r->o->restores)
+	if (r->o->file)
 		return read_snapshot(r, arg);
 	if (r->pass != NAMES)
 		return 0;

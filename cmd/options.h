@@ -6,10 +6,13 @@
 
 #include "include/lodge.h"
 
+/* The argument without a dash is a file, and not a name. */
+enum options_file { OPTIONS_NO_FILE, OPTIONS_SNAPSHOT, OPTIONS_RECORDING };
+
 /* What `lodge run` was asked for. */
 struct options {
 	struct lodge_config *config;
-	bool restores; /* the argument without a dash is no name but a snapshot's file */
+	enum options_file file;
 	bool quiet, help, print_config;
 };
 

@@ -191,6 +191,9 @@ static int report(struct run *r, const struct lodge_result *result)
 		break;
 	case LODGE_CLONED:
 		return CLONED;
+	case LODGE_REPLAYED: /* what is to be said about it was said */
+	case LODGE_DIFFERS:
+		break;
 	case LODGE_STOPPED:
 		return r->signal ? 128 + r->signal : STATUS_OK;
 	}
@@ -351,9 +354,9 @@ static int run_options(struct options *o, int argc, char **argv)
 	return status;
 }
 
-static int run_command(bool restores, int argc, char **argv)
+static int run_command(enum options_file file, int argc, char **argv)
 {
-	struct options o = { .config = lodge_config_new(), .restores = restores };
+	struct options o = { .config = lodge_config_new(), .file = file };
 	int status;
 
 	if (!o.config)
@@ -365,7 +368,7 @@ static int run_command(bool restores, int argc, char **argv)
 
 int cmd_run(int argc, char **argv)
 {
-	return run_command(false, argc, argv);
+	return run_command(OPTIONS_NO_FILE, argc, argv);
 }
 
 int cmd_restore(int argc, char **argv)
@@ -375,6 +378,13 @@ int cmd_restore(int argc, char **argv)
 	if (argc == 1)
 		return complain(STATUS_USAGE, "usage: lodge restore [--check | options] FILE");
 	if (argc != 3 || strcmp(argv[1], "--check") != 0)
-		return run_command(true, argc, argv);
+		return run_command(OPTIONS_SNAPSHOT, argc, argv);
 	return lodge_snapshot_check(argv[2], &e) ? complain(STATUS_USAGE, "%s", e.text) : STATUS_OK;
+}
+
+int cmd_replay(int argc, char **argv)
+{
+	if (argc == 1)
+		return complain(STATUS_USAGE, "usage: lodge replay [options] FILE");
+	return run_command(OPTIONS_RECORDING, argc, argv);
 }

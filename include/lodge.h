@@ -96,6 +96,8 @@ LODGE_API int lodge_config_read(struct lodge_config *, const char *path, struct 
 /* Takes what the machine of a snapshot was made of, and sets the key "restore": a machine that is
  * made of that goes on where the snapshot was made. */
 LODGE_API int lodge_config_restore(struct lodge_config *, const char *path, struct lodge_error *);
+/* The same for a recording (the key record), which is played again: the guest does what it did. */
+LODGE_API int lodge_config_replay(struct lodge_config *, const char *path, struct lodge_error *);
 
 /* Fills in what was not given (defaults; the architecture from the kernel's file) and checks that
  * all fits together.  lodge_machine_new does the same to its copy. */
@@ -216,12 +218,14 @@ LODGE_API int lodge_trace_print(const char *path, const struct lodge_trace *,
 
 /* How a run ended. */
 enum lodge_end {
-	LODGE_OFF,     /* the guest powered off */
-	LODGE_RESET,   /* it asked for a reset, and the configuration says reboot=no */
-	LODGE_CRASH,   /* it crashed, or said so */
-	LODGE_TIMEOUT, /* the configured time is over */
-	LODGE_STOPPED, /* lodge_machine_stop was called */
-	LODGE_CLONED   /* this is a new process, for a copy of it: lodge_machine_clone */
+	LODGE_OFF,      /* the guest powered off */
+	LODGE_RESET,    /* it asked for a reset, and the configuration says reboot=no */
+	LODGE_CRASH,    /* it crashed, or said so */
+	LODGE_TIMEOUT,  /* the configured time is over */
+	LODGE_STOPPED,  /* lodge_machine_stop was called */
+	LODGE_REPLAYED, /* the recording that is played again ends here */
+	LODGE_DIFFERS,  /* the guest does something else than in the recording: the log says what */
+	LODGE_CLONED    /* this is a new process, for a copy of it: lodge_machine_clone */
 };
 
 struct lodge_result {

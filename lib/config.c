@@ -56,6 +56,14 @@ int lodge_config_restore(struct lodge_config *c, const char *path, struct lodge_
 	return rc ? lib_fail(error, rc, &e) : 0;
 }
 
+int lodge_config_replay(struct lodge_config *c, const char *path, struct lodge_error *error)
+{
+	struct err e;
+	int rc = config_replay(&c->c, path, &e);
+
+	return rc ? lib_fail(error, rc, &e) : 0;
+}
+
 int lodge_config_finish(struct lodge_config *c, struct lodge_error *error)
 {
 	struct err e;

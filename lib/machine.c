@@ -117,7 +117,7 @@ static int open_lines(struct lodge_machine *m, struct err *e)
 			return -EINVAL;
 		if (!d.console[0])
 			continue;
-		m->line[i] = chr_open(d.console, m->loop, m->events, e);
+		m->line[i] = chr_open(m->config.replay ? "none" : d.console, m->loop, m->events, e);
 		if (!m->line[i])
 			return -EINVAL;
 	}
@@ -131,7 +131,7 @@ static int open_ports(struct lodge_machine *m, struct err *e)
 	for (unsigned i = 0; i < m->config.nports; i++) {
 		if (config_port(&p, m->config.port[i], e) < 0)
 			return -EINVAL;
-		m->port[i] = chr_open(p.line, m->loop, m->events, e);
+		m->port[i] = chr_open(m->config.replay ? "none" : p.line, m->loop, m->events, e);
 		if (!m->port[i])
 			return -EINVAL;
 	}
@@ -144,7 +144,9 @@ static int open_nets(struct lodge_machine *m, struct err *e)
 
 	for (; place.index < m->config.nnets; place.index++) {
 		m->net[place.index] =
-		    net_open(m->config.net[place.index], &place, m->loop, m->events, e);
+		    m->config.replay
+			? net_open_none(&place, m->loop, m->events, e)
+			: net_open(m->config.net[place.index], &place, m->loop, m->events, e);
 		if (!m->net[place.index])
 			return -EINVAL;
 	}
@@ -159,7 +161,7 @@ static int open_vsock(struct lodge_machine *m, struct err *e)
 		return 0;
 	if (config_vsock(&v, m->config.vsock, e) < 0)
 		return -EINVAL;
-	m->vsock = vsock_open(v.path, v.cid, m->loop, m->events, e);
+	m->vsock = vsock_open(m->config.replay ? NULL : v.path, v.cid, m->loop, m->events, e);
 	return m->vsock ? 0 : -EINVAL;
 }
 
@@ -553,6 +555,14 @@ static struct lodge_result make_result(
 		break;
 	case MACHINE_CLONED:
 		r.end = LODGE_CLONED;
+		break;
+	case MACHINE_REPLAYED:
+		r.end = LODGE_REPLAYED;
+		r.status = code ? 5 : 0;
+		break;
+	case MACHINE_DIFFERS:
+		r.end = LODGE_DIFFERS;
+		r.status = 6;
 		break;
 	case MACHINE_STOPPED:
 		r.end = m->late ? LODGE_TIMEOUT : LODGE_STOPPED;

@@ -21,6 +21,7 @@
 
 struct balloon;
 struct block;
+struct block_options;
 struct debug_points;
 struct machine_debugger;
 struct display;
@@ -31,6 +32,7 @@ struct machine_trace;
 struct move;
 struct ports;
 struct share;
+struct tape;
 
 /*
  * A machine from the inside: for machine.c, the boards, and what boards share.
@@ -163,6 +165,7 @@ struct machine {
 	bool turn_used;      /* the last turn went to its end */
 	uint64_t count;      /* instructions retired by all CPUs */
 	struct fixed fixed;  /* deterministic runs */
+	struct tape *tape;   /* it is recorded, or played again; or NULL: tape.h */
 	struct mutex lock;   /* for the rest: any thread */
 	struct cond wake;
 	bool woken; /* do not fall asleep: look around first */
@@ -213,6 +216,19 @@ void machine_fix_events(struct machine *, uint64_t seed);
 /* For machine.c; NULL is fine to free: trace.c. */
 struct machine_trace *machine_trace_new(struct machine *, struct err *);
 void machine_trace_free(struct machine_trace *);
+
+/* Recordings (machine/tape.h). */
+
+/* Before all that the host is asked for: what the configuration wants; m->tape stays NULL where
+ * that is nothing.  In a replay m->snapshot is the recording, and what the host has for the machine
+ * becomes what it was. */
+int tape_new(struct machine *, struct err *);
+void tape_free(struct machine *);
+/* The machine is what it is at the first boundary: begins. */
+int tape_begin(struct machine *, struct err *);
+
+/* A disk of a replay, which is not there. */
+struct block *tape_block(struct machine *, unsigned n, struct block_options *, struct err *);
 
 /* All devices' nodes. */
 void machine_fdt(struct machine *, struct fdt *);

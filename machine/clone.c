@@ -16,6 +16,7 @@
 #include "machine/save.h"
 #include "machine/save_parts.h"
 #include "machine/snapshot.h"
+#include "machine/tape.h"
 
 void clone_init(struct clone *c)
 {
@@ -67,8 +68,10 @@ static int copy_names(struct clone *c, const struct clone_what *w)
 int machine_clone(struct machine *m, const struct clone_what *what, struct err *e)
 {
 	struct clone *c = &m->clone;
-	int rc = disks_can_share(m, e);
+	int rc = tape_refuse(m, "copy", e);
 
+	if (!rc)
+		rc = disks_can_share(m, e);
 	if (rc)
 		return rc;
 	mutex_lock(&m->lock);

@@ -122,6 +122,10 @@ static const struct key keys[] = {
 	{ "restore", TEXT, AT(restore), NULL, "a snapshot's file: go on from there, do not boot" },
 	{ "restore-any-disk", YES_NO, AT(restore_any_disk), NULL,
 	    "yes: also when a disk was written since" },
+	{ "record", TEXT, AT(record), NULL,
+	    "a file: write all that enters the guest to it, for lodge replay; implies "
+	    "deterministic" },
+	{ "replay", TEXT, AT(replay), NULL, "a recording's file: play it again; see lodge replay" },
 	{ "trace", TEXT, AT(trace), config_check_trace,
 	    "events to print: exceptions,mmu,irq,device=NAME,exec=block, ..." },
 	{ "trace-file", TEXT, AT(trace_file), NULL,

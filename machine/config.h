@@ -93,6 +93,8 @@ struct config {
 	char *sandbox_paths; /* colons between: what it may use in spite of that */
 	char *restore;       /* the file of a snapshot to go on from */
 	bool restore_any_disk;
+	char *record; /* the file that the run is recorded in */
+	char *replay; /* the file of a recording that is played again; it is restore, too */
 };
 
 void config_init(struct config *);
@@ -109,6 +111,8 @@ int config_read(struct config *, const char *path, struct err *); /* a vm.conf *
 int config_parse(struct config *, const char *path, const char *text, struct err *);
 /* What a snapshot's machine was made of, and that it is to go on: machine/save.h. */
 int config_restore(struct config *, const char *path, struct err *);
+/* The same of a recording: it is to be played again. */
+int config_replay(struct config *, const char *path, struct err *);
 /* Defaults and guesses (architecture from the kernel file), and whether all fits together. */
 int config_finish(struct config *, struct err *);
 /* A device in addition to the board's own:

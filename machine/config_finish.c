@@ -75,6 +75,17 @@ static const struct machine_class *find_machine(const char *arch, const char *na
 	return NULL;
 }
 
+static int check_tape(const struct config *c, struct err *e)
+{
+	if (c->record && c->replay)
+		return err_set(
+		    e, EINVAL, "record %s: what is played again is recorded already", c->record);
+	if (c->replay && (!c->restore || strcmp(c->restore, c->replay) != 0))
+		return err_set(
+		    e, EINVAL, "replay %s: lodge replay knows what machine it is of", c->replay);
+	return 0;
+}
+
 static int finish_arch(struct config *c, struct err *e)
 {
 	const char *firmware = c->firmware && strcmp(c->firmware, "none") ? c->firmware : NULL;
@@ -160,7 +171,7 @@ static int finish_disk(struct config_disk *d, const struct machine_class *m, str
  */
 static int finish_net(struct config *c, struct err *e)
 {
-	if (c->nnets || c->no_net || c->deterministic || !net_has_class("user"))
+	if (c->nnets || c->no_net || c->deterministic || c->replay || !net_has_class("user"))
 		return 0;
 	c->own_net = true;
 	return config_set(c, "net", "user", e);
@@ -169,8 +180,10 @@ static int finish_net(struct config *c, struct err *e)
 int config_finish(struct config *c, struct err *e)
 {
 	const struct machine_class *m;
-	int rc = finish_arch(c, e);
+	int rc = check_tape(c, e);
 
+	if (!rc)
+		rc = finish_arch(c, e);
 	if (rc)
 		return rc;
 	m = find_machine(c->arch, c->machine);
@@ -195,6 +208,7 @@ int config_finish(struct config *c, struct err *e)
 		rc = set_default(&c->console, "stdio", e);
 	if (!rc)
 		rc = finish_net(c, e);
+	c->deterministic |= c->record || c->replay;
 	for (unsigned i = 0; i < c->ndisks && !rc; i++)
 		rc = finish_disk(&c->disk[i], m, e);
 	return rc;

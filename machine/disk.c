@@ -9,6 +9,7 @@
 #include "host/block.h"
 #include "host/image/image.h"
 #include "machine/build.h"
+#include "machine/tape.h"
 
 static void disk_name(char name[16], unsigned i)
 {
@@ -42,7 +43,11 @@ bool machine_disk(struct machine *m, unsigned i, struct machine_disk *d)
 int machine_disk_resize(struct machine *m, const char *name, uint64_t size, struct err *e)
 {
 	char its[16];
-	int rc = err_set(e, ENODEV, "there is no disk \"%.40s\"", name);
+	int rc = tape_refuse(m, "disk", e);
+
+	if (rc)
+		return rc;
+	rc = err_set(e, ENODEV, "there is no disk \"%.40s\"", name);
 
 	mutex_lock(&m->disks);
 	for (unsigned i = 0; i < m->ndisks; i++) {

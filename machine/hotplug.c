@@ -19,6 +19,7 @@
 #include "machine/build.h"
 #include "machine/ports.h"
 #include "machine/run.h"
+#include "machine/tape.h"
 
 struct hotplug_node {
 	struct hotplug_node *next;
@@ -561,8 +562,10 @@ static int plug_locked(struct machine *m, const struct hotplug_what *w, struct e
 
 int machine_plug_add(struct machine *m, const struct hotplug_what *w, struct err *e)
 {
-	int rc;
+	int rc = tape_refuse(m, "disks that come", e);
 
+	if (rc)
+		return rc;
 	mutex_lock(&m->disks);
 	rc = plug_locked(m, w, e);
 	mutex_unlock(&m->disks);
@@ -574,8 +577,11 @@ int machine_plug_add(struct machine *m, const struct hotplug_what *w, struct err
 int machine_plug_del(struct machine *m, const char *id, struct err *e)
 {
 	struct hotplug_plug *p;
-	int rc = -ENOENT;
+	int rc = tape_refuse(m, "disks that go", e);
 
+	if (rc)
+		return rc;
+	rc = -ENOENT;
 	mutex_lock(&m->disks);
 	p = find_plug(m, id, e);
 	if (p && has_slots(p->bus)) {
@@ -696,8 +702,10 @@ static int disc_locked(
 static int disc(
     struct machine *m, const char *id, const struct hotplug_image *d, bool force, struct err *e)
 {
-	int rc;
+	int rc = tape_refuse(m, "discs", e);
 
+	if (rc)
+		return rc;
 	mutex_lock(&m->disks);
 	rc = disc_locked(m, id, d, force, e);
 	mutex_unlock(&m->disks);

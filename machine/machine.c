@@ -25,9 +25,6 @@
 #include "machine/move.h"
 #include "machine/run.h"
 
-/* Deterministic runs begin on the first of January 2025. */
-static const uint64_t FIXED_WALL_NS = 1735689600ull * 1000000000;
-
 struct dev *machine_place(
     struct machine *m, const struct machine_place *p, struct dev *pic, struct err *e)
 {
@@ -59,7 +56,7 @@ int machine_disks(struct machine *m, struct err *e)
 {
 	for (; m->ndisks < m->config.ndisks; m->ndisks++) {
 		const struct config_disk *d = &m->config.disk[m->ndisks];
-		const struct block_options o = {
+		struct block_options o = {
 			.format = d->format,
 			.readonly = d->readonly,
 			.snapshot = d->snapshot,
@@ -71,7 +68,8 @@ int machine_disks(struct machine *m, struct err *e)
 			.synchronous = m->config.deterministic,
 		};
 
-		m->disk[m->ndisks] = block_open(d->path, &o, e);
+		m->disk[m->ndisks] =
+		    m->config.replay ? tape_block(m, m->ndisks, &o, e) : block_open(d->path, &o, e);
 		if (!m->disk[m->ndisks])
 			return -EINVAL;
 	}
@@ -96,7 +94,7 @@ int machine_shares(struct machine *m, struct err *e)
 		struct config_share s;
 		int rc = config_share(&s, m->config.share[i], e);
 		const struct share_options o = {
-			.dir = s.dir,
+			.dir = m->config.replay ? NULL : s.dir,
 			.tag = s.tag,
 			.readonly = s.readonly,
 			.mapped = s.mapped,
@@ -177,11 +175,6 @@ static int find_class(struct machine *m, struct err *e)
 		    e, EINVAL, "display %s: machine %s has none", m->config.display, name);
 	m->board = calloc(1, m->class->size ? m->class->size : 1);
 	return m->board ? 0 : err_set(e, ENOMEM, "machine %s: no memory", name);
-}
-
-void machine_fix_events(struct machine *m, uint64_t seed)
-{
-	events_fix(m->host.events, seed, FIXED_WALL_NS, m->env.clock);
 }
 
 static int make_core(struct machine *m, struct err *e)
@@ -269,6 +262,8 @@ static int make(struct machine *m, struct err *e)
 {
 	int rc = find_class(m, e);
 
+	if (!rc)
+		rc = tape_new(m, e);
 	if (!rc && m->snapshot)
 		rc = restore_board(m, e);
 	if (!rc)
@@ -285,6 +280,8 @@ static int make(struct machine *m, struct err *e)
 		rc = hotplug_init(m, e);
 	if (!rc)
 		rc = m->snapshot ? restore_machine(m, e) : machine_boot(m, e);
+	if (!rc)
+		rc = tape_begin(m, e);
 	if (!rc)
 		move_plan(m);
 	return rc;
@@ -347,6 +344,7 @@ void machine_free(struct machine *m)
 	if (!m)
 		return;
 	save_fini(m);
+	tape_free(m);
 	machine_drain(m);
 	while (m->ndevs)
 		dev_free(m->dev[--m->ndevs]);
@@ -409,14 +407,6 @@ uint64_t machine_memory(const struct machine *m)
 struct net *machine_net(struct machine *m, unsigned i)
 {
 	return m->host.net && i < m->config.nnets ? m->host.net[i] : NULL;
-}
-
-bool machine_power_button(struct machine *m)
-{
-	if (!m->class->power_button)
-		return false;
-	m->class->power_button(m);
-	return true;
 }
 
 const struct config *machine_config(const struct machine *m)

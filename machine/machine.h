@@ -62,11 +62,13 @@ extern const struct machine_class *const machine_classes[]; /* made by tools/lis
 
 /* How a run ended. */
 enum machine_end {
-	MACHINE_OFF,     /* the guest powered off; code is the guest's own */
-	MACHINE_RESET,   /* the guest asked for a reset, and the configuration says to exit then */
-	MACHINE_CRASH,   /* the guest crashed, or said that it did; code */
-	MACHINE_STOPPED, /* machine_stop */
-	MACHINE_CLONED   /* this is a new process: machine/clone.h says what to do */
+	MACHINE_OFF,      /* the guest powered off; code is the guest's own */
+	MACHINE_RESET,    /* the guest asked for a reset, and the configuration says to exit then */
+	MACHINE_CRASH,    /* the guest crashed, or said that it did; code */
+	MACHINE_STOPPED,  /* machine_stop */
+	MACHINE_REPLAYED, /* the recording ends here; code is 1 where it was cut off */
+	MACHINE_DIFFERS,  /* the guest does something else than in the recording */
+	MACHINE_CLONED    /* this is a new process: machine/clone.h says what to do */
 };
 
 /* What a machine gets from whoever makes it; all of it is kept, and outlives the machine. */
@@ -139,6 +141,9 @@ struct balloon *machine_balloon(struct machine *, struct err *);
 uint64_t machine_memory(const struct machine *); /* bytes of RAM */
 /* Its i-th network card (core/net.h); NULL behind the last. */
 struct net *machine_net(struct machine *, unsigned i);
+/* Any thread: net_set_link and net_announce of it. */
+void machine_net_link(struct machine *, unsigned i, bool up);
+void machine_net_announce(struct machine *, unsigned i);
 /* Any thread: asks the guest to power off (a power button); false when the board has none. */
 bool machine_power_button(struct machine *);
 /* Any thread: what it was made of; it does not change. */

@@ -13,6 +13,7 @@
 #include "machine/build.h"
 #include "machine/engines.h"
 #include "machine/run.h"
+#include "machine/tape.h"
 
 /* What the key engine-after asks for. */
 struct move_plan {
@@ -200,8 +201,10 @@ static int ask(struct machine *m, const struct engine_class *to, struct err *e)
 int machine_move(struct machine *m, const char *engine, struct err *e)
 {
 	const struct engine_class *to = engine_find(engine);
-	int rc;
+	int rc = tape_refuse(m, "engine", e);
 
+	if (rc)
+		return rc;
 	if (!to)
 		return err_set(e, EINVAL, "engine \"%.60s\": there is no such engine", engine);
 	mutex_lock(&m->lock);

@@ -16,6 +16,7 @@
 #include "machine/save.h"
 #include "machine/save_parts.h"
 #include "machine/snapshot.h"
+#include "machine/tape.h"
 
 /* A section that is all of one table. */
 static int load_table(
@@ -168,6 +169,8 @@ static int load_keys(struct machine *m, struct err *e)
 static void load_vitals(struct machine *m, const struct vitals *v)
 {
 	m->count = m->fixed.ticks = v->count;
+	if (m->config.record)
+		m->tape->wall_ns -= v->now;
 	clock_set(m->env.clock, v->now);
 	clock_counter_set(m->env.clock, v->counter);
 	if (m->config.deterministic)
@@ -205,9 +208,9 @@ int restore_machine(struct machine *m, struct err *e)
 		rc = err_set(e, EINVAL, "snapshot %s: its time is none", m->snapshot->path);
 	if (!rc)
 		rc = check(m, &v, &ram, e);
-	if (!rc && !m->host.source)
+	if (!rc && !m->host.source && !m->config.replay)
 		rc = disks_check(m, m->snapshot, e);
-	if (!rc)
+	if (!rc && !m->config.replay)
 		rc = disks_load(m, m->snapshot, e);
 	if (!rc && m->host.source)
 		rc = clone_take_windows(m, e);

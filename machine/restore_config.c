@@ -55,6 +55,20 @@ static int move_paths(struct config *c, const char *folder, struct err *e)
 	return rc;
 }
 
+int config_replay(struct config *c, const char *path, struct err *e)
+{
+	int rc = config_restore(c, path, e);
+
+	/* What the first machine was found by, and went to, is not for the second. */
+	if (!rc)
+		rc = config_set(c, "console", "stdio", e);
+	if (!rc)
+		rc = config_set(c, "ctl", "none", e);
+	c->timeout_ns = 0;
+	c->daemon = false;
+	return rc ? rc : config_set(c, "replay", path, e);
+}
+
 int config_restore(struct config *c, const char *path, struct err *e)
 {
 	struct snapshot s;

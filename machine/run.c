@@ -14,6 +14,7 @@
 #include "machine/build.h"
 #include "machine/debug.h"
 #include "machine/move.h"
+#include "machine/tape.h"
 #include "machine/trace.h"
 
 /* The first turn of CPUs that take turns. */
@@ -90,9 +91,15 @@ void machine_power(struct machine *m, enum power power, unsigned code)
 		lines_kick(m, i);
 }
 
-void machine_reset_button(struct machine *m)
+void machine_press_reset(struct machine *m)
 {
 	request(m, (struct machine_request){ .made = true, .power = POWER_RESET, .pressed = true });
+}
+
+void machine_reset_button(struct machine *m)
+{
+	if (!tape_takes(m, TAPE_RESET_BUTTON, 0, false))
+		machine_press_reset(m);
 }
 
 void machine_stop(struct machine *m)
@@ -357,6 +364,8 @@ int machine_run(struct machine *m, enum machine_end *end, unsigned *code, struct
 	if (!machine_is_paused(m))
 		clock_resume(m->env.clock);
 	*end = MACHINE_STOPPED;
+	if (m->tape)
+		tape_run(m);
 	if (m->parallel)
 		rc = run_threads(m, end, code, e);
 	else if (m->config.deterministic)
@@ -366,6 +375,8 @@ int machine_run(struct machine *m, enum machine_end *end, unsigned *code, struct
 	if (*end == MACHINE_CLONED)
 		return 0;
 	clock_pause(m->env.clock);
+	if (m->tape)
+		tape_ended(m, end, code);
 	rest_end(m);
 	clone_end(m);
 	move_end(m);

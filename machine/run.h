@@ -21,6 +21,8 @@ void machine_begin(struct machine *);
 void machine_wake(struct machine *);
 /* This CPU got an interrupt: if it is halted it has to look at it. */
 void machine_alert(struct machine *, struct machine_cpu *);
+/* machine_reset_button, at once. */
+void machine_press_reset(struct machine *);
 /* Every CPU comes back. */
 void machine_leave(struct machine *);
 

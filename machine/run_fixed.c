@@ -10,6 +10,7 @@
 #include "core/event.h"
 #include "machine/build.h"
 #include "machine/run.h"
+#include "machine/tape.h"
 
 enum { TURN = 20000 };
 
@@ -18,6 +19,10 @@ static void fall_asleep(struct machine *m)
 {
 	uint64_t next = clock_next(m->env.clock);
 
+	if (m->tape) {
+		tape_sleep(m);
+		return;
+	}
 	if (next != UINT64_MAX) {
 		clock_skip_to(m->env.clock, next);
 		return;
@@ -40,7 +45,6 @@ static bool begin_turn(struct machine *m)
 	uint64_t now = clock_now(m->env.clock), next, left;
 	unsigned n;
 
-	m->fixed.turns++;
 	if (clock_next(m->env.clock) <= now)
 		clock_run(m->env.clock);
 	events_deliver(m->env.events);
@@ -84,6 +88,11 @@ int run_fixed(struct machine *m, enum machine_end *end, unsigned *code, struct e
 	while (!(rc = machine_attend(m, end, code, e))) {
 		if (m->fixed.left && !machine_can_run(m->fixed.cpu)) /* a debugger holds it */
 			end_turn(m);
+		if (!m->fixed.left) {
+			m->fixed.turns++;
+			if (m->tape && !tape_boundary(m))
+				continue;
+		}
 		if (!m->fixed.left && !begin_turn(m)) {
 			fall_asleep(m);
 			continue;

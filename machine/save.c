@@ -64,7 +64,7 @@ static void put_config(const struct machine *m, struct buf *b)
 	b->failed |= engines.failed;
 	if (!engines.failed)
 		c.engine = (char *)engines.data;
-	c.restore = NULL;
+	c.restore = c.record = c.replay = NULL;
 	c.restore_any_disk = c.paused = false;
 	c.nafters = 0; /* that time is over */
 	config_print(&c, b);
@@ -182,8 +182,10 @@ int save_state(struct machine *m, struct buf *b, struct err *e)
 	machine_drain(m);
 	/* Who restores a timer that is due finds it fired, so it has to be before CPUs are saved.
 	 */
-	clock_run(m->env.clock);
-	events_deliver(m->env.events);
+	if (!m->tape) { /* which has its own times for that */
+		clock_run(m->env.clock);
+		events_deliver(m->env.events);
+	}
 	put_config(m, b);
 	put_vitals(m, b);
 	for (unsigned i = 0; i < m->ncpus && !rc; i++)

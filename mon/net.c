@@ -32,6 +32,7 @@ static int no_net(const char *name, struct err *e)
 int mon_set_link(struct mon *m, json_t *args, json_t **result, struct err *e)
 {
 	const char *name = "";
+	unsigned i = 0;
 	int up = 0;
 	struct net *n;
 
@@ -40,7 +41,9 @@ int mon_set_link(struct mon *m, json_t *args, json_t **result, struct err *e)
 	n = find_net(m, name);
 	if (!n)
 		return no_net(name, e);
-	net_set_link(n, up);
+	while (machine_net(mon_machine(m), i) != n)
+		i++;
+	machine_net_link(mon_machine(m), i, up);
 	return 0;
 }
 
@@ -138,10 +141,8 @@ int mon_query_netdev(struct mon *m, json_t *args, json_t **result, struct err *e
 
 int mon_announce_self(struct mon *m, json_t *args, json_t **result, struct err *e)
 {
-	struct net *n;
-
 	(void)args, (void)result, (void)e;
-	for (unsigned i = 0; (n = machine_net(mon_machine(m), i)); i++)
-		net_announce(n);
+	for (unsigned i = 0; machine_net(mon_machine(m), i); i++)
+		machine_net_announce(mon_machine(m), i);
 	return 0;
 }

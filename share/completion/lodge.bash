@@ -32,13 +32,13 @@ _lodge()
 
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W 'run list status stop pause resume reset console monitor debug snapshot restore fork screenshot type
+		mapfile -t COMPREPLY < <(compgen -W 'run list status stop pause resume reset console monitor debug snapshot restore replay fork screenshot type
 			send-key balloon img trace engines engine selftest machines help --help --version' -- "$cur")
 		return
 	fi
 	case ${COMP_WORDS[1]} in
 	run) ;;
-	restore)
+	restore | replay)
 		if [[ $cur != -* && $prev != -* ]]; then
 			compopt -o filenames
 			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
