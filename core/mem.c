@@ -263,7 +263,10 @@ void mem_track(struct mem *m, bool on)
 	m->tracked = on;
 	for (const struct piece *p = m->p; p < m->p + m->n; p++)
 		for (uint64_t i = 0; i <= (p->last - p->gpa) / MEM_PAGE; i++)
-			if (on)
+			if (on &&
+			    atomic_load_explicit(&p->flags[i], memory_order_relaxed) & MEM_CLEAN)
+				continue;
+			else if (on)
 				atomic_fetch_or_explicit(
 				    &p->flags[i], MEM_CLEAN, memory_order_relaxed);
 			else
