@@ -69,6 +69,7 @@ static void end_reservations(struct rv *s)
 void rv_step(struct rv *s, struct exit *x)
 {
 	end_reservations(s);
+	s->reserved &= x->why != EXIT_TURN; /* that was another turn's */
 	if (s->halted) {
 		x->why = EXIT_HALT;
 		return;

@@ -443,5 +443,6 @@ void rv_run(struct rv *s, struct exit *x, uint64_t turn)
 		run(s, x, turn && turn <= EXACT);
 	rv_host_leave(s);
 	rv_vm_leave(s);
-	s->reserved &= s->stepping || x->why == EXIT_DEBUG;
+	/* The next run drops it unless it goes on with the same turn. */
+	s->reserved &= s->stepping || x->why == EXIT_DEBUG || x->why == EXIT_TURN;
 }
