@@ -21,7 +21,7 @@ void chr_watch(struct chr *c, void (*changed)(void *dev))
 
 void chr_write(struct chr *c, const uint8_t *p, size_t n)
 {
-	if (c && n && c->ops->write)
+	if (c && n && !c->muted && c->ops->write)
 		c->ops->write(c, p, n);
 }
 
@@ -39,6 +39,7 @@ size_t chr_input(struct chr *c, const uint8_t *p, size_t n)
 		c->sink->input(c->dev, p + taken, room);
 		taken += room;
 	}
+	c->taken += taken;
 	if (c->lock)
 		mutex_unlock(c->lock);
 	return taken;
@@ -70,6 +71,12 @@ void chr_resize(struct chr *c, uint16_t cols, uint16_t rows)
 }
 
 void chr_room(struct chr *c)
+{
+	if (c && !c->patient && c->ops->room)
+		c->ops->room(c);
+}
+
+void chr_offer(struct chr *c)
 {
 	if (c && c->ops->room)
 		c->ops->room(c);

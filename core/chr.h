@@ -38,7 +38,12 @@ struct chr {
 	/* What else a device may want to know of the other end: */
 	void (*changed)(void *dev); /* one of these did, lock held; or NULL */
 	bool away;                  /* nobody is there */
-	uint16_t cols, rows;        /* of a terminal; 0: none, or not known */
+	/* The machine does again what it has done before: nothing gets out, and nothing comes in.
+	 */
+	bool muted;
+	bool patient; /* the host side does not hear of room from the device (chr_offer says it) */
+	uint64_t taken;      /* bytes that the device took */
+	uint16_t cols, rows; /* of a terminal; 0: none, or not known */
 };
 
 /* Lines of one device: a console, and others by their names. */
@@ -65,5 +70,7 @@ void chr_set_away(struct chr *, bool away);
 void chr_resize(struct chr *, uint16_t cols, uint16_t rows);
 /* The device's side, lock held: it has room again. */
 void chr_room(struct chr *);
+/* Says that to the host side, for a device that could not. */
+void chr_offer(struct chr *);
 
 #endif
