@@ -193,6 +193,23 @@ static void tell_devices(struct machine *m)
 	}
 }
 
+/* What restore_machine and restore_core do when all else fits. */
+static int load(struct machine *m, const struct vitals *v, struct err *e)
+{
+	int rc = 0;
+
+	load_vitals(m, v);
+	for (unsigned i = 0; i < m->ncpus && !rc; i++)
+		rc = load_cpu(m, i, e);
+	if (!rc && m->class->restored)
+		rc = m->class->restored(m, e);
+	for (unsigned i = 0; i < m->ndevs && !rc; i++)
+		rc = load_device(m, i, e);
+	if (!rc)
+		rc = load_keys(m, e);
+	return rc;
+}
+
 /* First the clock, which counters and timers stand on.  CPUs come before devices, since local APICs
  * have state that CPUs know as well, and since devices drive lines of CPUs. */
 int restore_machine(struct machine *m, struct err *e)
@@ -219,16 +236,29 @@ int restore_machine(struct machine *m, struct err *e)
 	if (rc)
 		return rc;
 	m->ram_mapped = !m->host.source || m->host.source->ram_mapped;
-	load_vitals(m, &v);
-	for (unsigned i = 0; i < m->ncpus && !rc; i++)
-		rc = load_cpu(m, i, e);
-	if (!rc && m->class->restored)
-		rc = m->class->restored(m, e);
-	for (unsigned i = 0; i < m->ndevs && !rc; i++)
-		rc = load_device(m, i, e);
-	if (!rc)
-		rc = load_keys(m, e);
+	rc = load(m, &v, e);
 	if (!rc && !m->config.deterministic)
 		tell_devices(m);
+	return rc;
+}
+
+/* As after power-on first, since what a device has not saved it has from there. */
+int restore_core(struct machine *m, struct buf *state, struct err *e)
+{
+	struct snapshot s = { .fd = -1, .path = "of the machine itself", .state = *state };
+	struct vitals v = { 0 };
+	int rc;
+
+	for (unsigned i = 0; i < m->ncpus; i++)
+		m->engine_class->vcpu_reset(m->cpu[i].vcpu);
+	for (unsigned i = 0; i < m->ndevs; i++)
+		dev_reset(m->dev[i]);
+	m->snapshot = &s;
+	rc = load_table(&s, "machine", vitals_fields, &v, e);
+	if (!rc && m->class->fields)
+		rc = load_table(&s, "board", m->class->fields, m->board, e);
+	if (!rc)
+		rc = load(m, &v, e);
+	m->snapshot = NULL;
 	return rc;
 }

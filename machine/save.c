@@ -172,6 +172,17 @@ static int put_ram(const struct machine *m, struct buf *b, struct err *e)
 	return 0;
 }
 
+int save_core(struct machine *m, struct buf *b, struct err *e)
+{
+	int rc = 0;
+
+	put_vitals(m, b);
+	for (unsigned i = 0; i < m->ncpus && !rc; i++)
+		rc = put_cpu(m, i, b, e);
+	put_devices(m, b);
+	return rc;
+}
+
 int save_state(struct machine *m, struct buf *b, struct err *e)
 {
 	int rc = hotplug_as_configured(m, "snapshot", e);
@@ -187,10 +198,7 @@ int save_state(struct machine *m, struct buf *b, struct err *e)
 		events_deliver(m->env.events);
 	}
 	put_config(m, b);
-	put_vitals(m, b);
-	for (unsigned i = 0; i < m->ncpus && !rc; i++)
-		rc = put_cpu(m, i, b, e);
-	put_devices(m, b);
+	rc = save_core(m, b, e);
 	if (!rc)
 		rc = disks_save(m, b, e);
 	if (!rc)

@@ -47,6 +47,10 @@ void save_fini(struct machine *);
 
 /* Everything but RAM, as sections. */
 int save_state(struct machine *, struct buf *, struct err *);
+/* CPUs, devices and clocks alone, for the machine itself to go back to, its disks and its
+ * configuration being the same then: restore_core, before which RAM has become what it was. */
+int save_core(struct machine *, struct buf *, struct err *);
+int restore_core(struct machine *, struct buf *, struct err *);
 
 /* For machine_new: what it is made from. ---------------------------------------------------------
  */
