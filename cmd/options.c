@@ -53,6 +53,7 @@ static const struct option table[] = {
 	{ 0, "exit-from-guest", KEY_YES, "exit-from-guest", NULL, "exit with the guest's status" },
 	{ 0, "no-reboot", KEY_NO, "reboot", NULL, "a reset ends the run (exit 3)" },
 	{ 0, "deterministic", KEY_YES, "deterministic", NULL, "time counts instructions" },
+	{ 0, "reverse", KEY_YES, "reverse", NULL, "gdb can go back in time" },
 	{ 0, "lockstep", KEY_YES, "lockstep", NULL, "check compiled code by the interpreter" },
 	{ 0, "record", KEY, "record", "FILE", "write what enters the guest to it: lodge replay" },
 	{ 0, "seed", KEY, "seed", "N", "of random numbers, for --deterministic" },

@@ -27,6 +27,7 @@ struct machine_debugger;
 struct display;
 struct drives;
 struct fdt;
+struct history;
 struct keys;
 struct machine_trace;
 struct move;
@@ -106,8 +107,10 @@ struct save {
 struct fixed {
 	struct machine_cpu *cpu; /* whose turn it is, as long as there is something left of it */
 	uint64_t left;
-	uint64_t turns; /* that were: a boundary is before each */
-	uint64_t ticks; /* what the clock goes by: count, when the last one ended */
+	uint64_t length, rest; /* of it, and what was left when it was over */
+	bool begun;            /* something of it was run */
+	uint64_t turns;        /* that were: a boundary is before each */
+	uint64_t ticks;        /* what the clock goes by: count, when the last one ended */
 };
 
 struct machine {
@@ -157,16 +160,17 @@ struct machine {
 	bool ram_mapped;           /* there is a file behind RAM */
 
 	/* The run: run.c. */
-	bool parallel;       /* a thread each CPU */
-	atomic_bool leave;   /* it is to end: CPUs come back */
-	unsigned next;       /* the CPU whose turn it is */
-	uint64_t turn;       /* instructions */
-	uint64_t turn_began; /* guest time */
-	bool turn_used;      /* the last turn went to its end */
-	uint64_t count;      /* instructions retired by all CPUs */
-	struct fixed fixed;  /* deterministic runs */
-	struct tape *tape;   /* it is recorded, or played again; or NULL: tape.h */
-	struct mutex lock;   /* for the rest: any thread */
+	bool parallel;           /* a thread each CPU */
+	atomic_bool leave;       /* it is to end: CPUs come back */
+	unsigned next;           /* the CPU whose turn it is */
+	uint64_t turn;           /* instructions */
+	uint64_t turn_began;     /* guest time */
+	bool turn_used;          /* the last turn went to its end */
+	uint64_t count;          /* instructions retired by all CPUs */
+	struct fixed fixed;      /* deterministic runs */
+	struct history *history; /* NULL: it cannot go back */
+	struct tape *tape;       /* it is recorded, or played again; or NULL: tape.h */
+	struct mutex lock;       /* for the rest: any thread */
 	struct cond wake;
 	bool woken; /* do not fall asleep: look around first */
 	bool stop;
@@ -229,6 +233,10 @@ int tape_begin(struct machine *, struct err *);
 
 /* A disk of a replay, which is not there. */
 struct block *tape_block(struct machine *, unsigned n, struct block_options *, struct err *);
+
+/* Machines that can go back (machine/history.h), by the key: the machine is as it starts. */
+int history_new(struct machine *, struct err *);
+void history_free(struct history *); /* NULL is fine */
 
 /* All devices' nodes. */
 void machine_fdt(struct machine *, struct fdt *);

@@ -72,11 +72,13 @@ struct config {
 	uint64_t hotplug_ports; /* slots for cards that come and go */
 	uint64_t timeout_ns;    /* 0: none */
 	bool exit_from_guest;
-	char *gdb;          /* -g: "[HOST:]PORT", "unix:PATH" or "none" */
-	bool paused;        /* -S */
-	bool no_reboot;     /* a reset ends the run */
-	bool deterministic; /* time counts instructions, entropy from a seed */
-	bool lockstep;      /* the interpreter checks compiled code */
+	char *gdb;               /* -g: "[HOST:]PORT", "unix:PATH" or "none" */
+	bool paused;             /* -S */
+	bool no_reboot;          /* a reset ends the run */
+	bool reverse;            /* it can go back, with so much memory for that: */
+	uint64_t reverse_memory; /* bytes; 0: the default */
+	bool deterministic;      /* time counts instructions, entropy from a seed */
+	bool lockstep;           /* the interpreter checks compiled code */
 	uint64_t seed;
 	bool jit_baseline; /* host code for old hosts */
 	bool jit_eager;    /* and of everything; */

@@ -12,7 +12,7 @@
 #include "machine/load.h"
 #include "machine/machine.h"
 
-static const uint64_t DEFAULT_MEMORY = 512ull << 20;
+static const uint64_t DEFAULT_MEMORY = 512ull << 20, DEFAULT_REVERSE_MEMORY = 512ull << 20;
 
 static int set_default(char **text, const char *value, struct err *e)
 {
@@ -195,7 +195,9 @@ int config_finish(struct config *c, struct err *e)
 		    c->firmware_vars, m->name);
 	if (!c->memory)
 		c->memory = DEFAULT_MEMORY;
-	c->deterministic |= c->lockstep;
+	c->deterministic |= c->lockstep || c->reverse;
+	if (c->reverse && !c->reverse_memory)
+		c->reverse_memory = DEFAULT_REVERSE_MEMORY;
 	if (!c->cpus)
 		c->cpus = 1;
 	if (c->cpus > m->max_cpus)

@@ -5,6 +5,7 @@
 
 #include "core/debug.h"
 #include "machine/build.h"
+#include "machine/history.h"
 #include "machine/run.h"
 #include "machine/trace.h"
 
@@ -39,6 +40,8 @@ static int step(struct machine *m, struct machine_cpu *c, struct err *e)
 
 	do {
 		retired = engine->vcpu_retired(c->vcpu);
+		if (m->config.deterministic)
+			fixed_runs(m, c);
 		atomic_store(&c->inside, true);
 		engine->vcpu_step(c->vcpu, &c->exit);
 		atomic_store(&c->inside, false);
@@ -59,6 +62,8 @@ int machine_debug_step(struct machine *m, unsigned cpu, struct exit *x, struct e
 	struct machine_cpu *c = &m->cpu[cpu];
 	int rc = 0;
 
+	if (m->history)
+		return history_step(m, cpu, x, e);
 	*x = (struct exit){ .why = EXIT_HALT };
 	if (atomic_load(&c->off))
 		return 0;
@@ -69,7 +74,8 @@ int machine_debug_step(struct machine *m, unsigned cpu, struct exit *x, struct e
 
 void machine_debug_hold(struct machine *m, unsigned cpu, bool held, bool stops)
 {
-	atomic_store(&m->cpu[cpu].held, held);
+	/* Who can go back does again what was done, with all CPUs. */
+	atomic_store(&m->cpu[cpu].held, held && !m->history);
 	atomic_store(&m->cpu[cpu].stops, stops);
 }
 

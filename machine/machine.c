@@ -284,6 +284,8 @@ static int make(struct machine *m, struct err *e)
 		rc = tape_begin(m, e);
 	if (!rc)
 		move_plan(m);
+	if (!rc)
+		rc = history_new(m, e);
 	return rc;
 }
 
@@ -344,6 +346,7 @@ void machine_free(struct machine *m)
 	if (!m)
 		return;
 	save_fini(m);
+	history_free(m->history);
 	tape_free(m);
 	machine_drain(m);
 	while (m->ndevs)

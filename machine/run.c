@@ -176,7 +176,7 @@ int machine_boot(struct machine *m, struct err *e)
 	return m->class->boot(m, e);
 }
 
-static int reboot(struct machine *m, struct err *e)
+int machine_reboot(struct machine *m, struct err *e)
 {
 	struct machine_cpu *c;
 
@@ -259,7 +259,7 @@ static int do_request(struct machine *m, enum machine_end *end, unsigned *code, 
 		return 0;
 	if (!r.pressed && m->host.on_reset)
 		m->host.on_reset(m->host.arg);
-	return reboot(m, e);
+	return machine_reboot(m, e);
 }
 
 /* Whether CPUs may not run yet. */
@@ -333,7 +333,10 @@ int machine_run_cpu(struct machine *m, struct machine_cpu *c, uint64_t turn, str
 
 	if (atomic_load(&c->stops))
 		turn = 1;
-	atomic_store(&c->alerted, false);
+	if (m->config.deterministic)
+		fixed_runs(m, c);
+	else
+		atomic_store(&c->alerted, false);
 	atomic_store(&c->halted, false);
 	atomic_store(&c->inside, true);
 	engine->vcpu_run(c->vcpu, &c->exit, turn);

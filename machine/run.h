@@ -11,6 +11,8 @@ struct vcpu;
 
 /* Loads what the machine boots; everything is in its power-on state. */
 int machine_boot(struct machine *, struct err *);
+/* The same for one that has run, as for the guest's own reset. */
+int machine_reboot(struct machine *, struct err *);
 /* What is before the first turn. */
 void machine_begin(struct machine *);
 
@@ -49,6 +51,12 @@ int machine_attend(struct machine *, enum machine_end *, unsigned *code, struct 
 bool machine_can_run(struct machine_cpu *);
 /* Does what the CPU came back for: 1 when it can never run again. */
 int machine_answer(struct machine *, struct machine_cpu *, struct err *);
+/* Deterministic machines: the boundary before a turn, false when no CPU can run; when all sleep,
+ * time goes on to the next timer: false when there is none. */
+bool fixed_begin(struct machine *);
+bool fixed_sleep(struct machine *);
+/* A CPU of a deterministic machine is about to run, or to step. */
+void fixed_runs(struct machine *, struct machine_cpu *);
 /* A CPU of a deterministic machine came back from a run, or a step, of at most that much. */
 void fixed_ran(struct machine *, const struct machine_cpu *, uint64_t most);
 /* Runs a CPU and does what it comes back for: 1 when it can never run again. */

@@ -9,24 +9,30 @@
 #include "core/clock.h"
 #include "core/event.h"
 #include "machine/build.h"
+#include "machine/history.h"
 #include "machine/run.h"
 #include "machine/tape.h"
 
 enum { TURN = 20000 };
 
-/* All CPUs are halted: time goes on to the next timer, or somebody outside has to do something. */
-static void fall_asleep(struct machine *m)
+bool fixed_sleep(struct machine *m)
 {
 	uint64_t next = clock_next(m->env.clock);
 
 	if (m->tape) {
 		tape_sleep(m);
-		return;
+		return true;
 	}
-	if (next != UINT64_MAX) {
+	if (next != UINT64_MAX)
 		clock_skip_to(m->env.clock, next);
+	return next != UINT64_MAX;
+}
+
+/* All CPUs are halted: time goes on to the next timer, or somebody outside has to do something. */
+static void fall_asleep(struct machine *m)
+{
+	if (fixed_sleep(m) || history_is_past(m))
 		return;
-	}
 	mutex_lock(&m->lock);
 	while (!m->woken)
 		cond_wait(&m->wake, &m->lock);
@@ -35,25 +41,30 @@ static void fall_asleep(struct machine *m)
 
 static void end_turn(struct machine *m)
 {
+	m->fixed.rest = m->fixed.left;
 	m->fixed.left = 0;
 	m->fixed.ticks = m->count;
 }
 
-/* The boundary; false: no CPU can run. */
-static bool begin_turn(struct machine *m)
+bool fixed_begin(struct machine *m)
 {
 	uint64_t now = clock_now(m->env.clock), next, left;
 	unsigned n;
 
+	if (!m->tape)
+		m->fixed.turns++;
 	if (clock_next(m->env.clock) <= now)
 		clock_run(m->env.clock);
-	events_deliver(m->env.events);
+	if (!m->history) /* which has taken what there was */
+		events_deliver(m->env.events);
 	m->fixed.cpu = machine_next_cpu(m, &n);
 	if (!m->fixed.cpu)
 		return false;
 	next = clock_next(m->env.clock);
 	left = next > now ? ((next - now) >> MACHINE_COUNT_SHIFT) + 1 : 1;
-	m->fixed.left = left < TURN ? left : TURN;
+	m->fixed.left = m->fixed.length = left < TURN ? left : TURN;
+	m->fixed.begun = false;
+	m->fixed.cpu->exit = (struct exit){ .why = EXIT_TURN };
 	return true;
 }
 
@@ -68,6 +79,18 @@ static bool goes_on(const struct machine_cpu *c)
 	default:
 		return true;
 	}
+}
+
+/* What is so from turn to turn does not happen from piece to piece of one. */
+void fixed_runs(struct machine *m, struct machine_cpu *c)
+{
+	if (c != m->fixed.cpu)
+		return;
+	if (!m->fixed.begun)
+		atomic_store(&c->alerted, false);
+	else if (c->exit.why == EXIT_TURN)
+		c->exit.why = EXIT_DEBUG;
+	m->fixed.begun = true;
 }
 
 void fixed_ran(struct machine *m, const struct machine_cpu *c, uint64_t most)
@@ -88,16 +111,19 @@ int run_fixed(struct machine *m, enum machine_end *end, unsigned *code, struct e
 	while (!(rc = machine_attend(m, end, code, e))) {
 		if (m->fixed.left && !machine_can_run(m->fixed.cpu)) /* a debugger holds it */
 			end_turn(m);
-		if (!m->fixed.left) {
+		if (m->history && (rc = history_boundary(m, e)))
+			break;
+		if (!m->fixed.left && m->tape) {
 			m->fixed.turns++;
-			if (m->tape && !tape_boundary(m))
+			if (!tape_boundary(m))
 				continue;
 		}
-		if (!m->fixed.left && !begin_turn(m)) {
+		if (!m->fixed.left && !fixed_begin(m)) {
 			fall_asleep(m);
 			continue;
 		}
-		rc = machine_run_cpu(m, m->fixed.cpu, m->fixed.left, e);
+		rc = machine_run_cpu(
+		    m, m->fixed.cpu, m->history ? history_most(m) : m->fixed.left, e);
 		if (rc > 0)
 			*end = MACHINE_CRASH;
 		if (rc)

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+#include "machine/checkpoint.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/clock.h"
+#include "core/state.h"
+#include "machine/build.h"
+#include "machine/pages.h"
+#include "machine/run.h"
+#include "machine/save.h"
+#include "machine/snapshot.h"
+
+enum { MOST = 4096 };
+
+/* What a snapshot does not have, since it is made between two turns alone. */
+struct turn {
+	uint64_t turns, left, ticks, length, rest;
+	uint32_t cpu, next;
+	uint8_t alerted[MACHINE_CPUS];
+};
+
+static const struct field turn_fields[] = {
+	FIELD(struct turn, turns),
+	FIELD(struct turn, left),
+	FIELD(struct turn, ticks),
+	FIELD(struct turn, length),
+	FIELD(struct turn, rest),
+	FIELD(struct turn, cpu),
+	FIELD(struct turn, next),
+	FIELD_ARRAY(struct turn, alerted),
+	FIELD_END,
+};
+
+static void put_turn(const struct machine *m, struct buf *b)
+{
+	struct turn t = {
+		.turns = m->fixed.turns,
+		.left = m->fixed.left,
+		.ticks = m->fixed.ticks,
+		.length = m->fixed.length,
+		.rest = m->fixed.rest,
+		.cpu = m->fixed.cpu ? (uint32_t)(m->fixed.cpu - m->cpu) : UINT32_MAX,
+		.next = m->next,
+	};
+	size_t at = snapshot_begin(b, "turn");
+
+	for (unsigned i = 0; i < m->ncpus; i++)
+		t.alerted[i] = atomic_load(&m->cpu[i].alerted);
+	state_save(turn_fields, &t, b);
+	snapshot_end(b, at);
+}
+
+static int load_turn(struct machine *m, const struct buf *b, struct err *e)
+{
+	size_t len = 0, at = 0;
+	const uint8_t *p = snapshot_find(b->data, b->len, "turn", &len);
+	struct turn t;
+	int rc = p ? state_load(turn_fields, &t, p, len, &at, e) : -EINVAL;
+
+	if (rc)
+		return rc;
+	m->fixed.turns = t.turns;
+	m->fixed.left = t.left;
+	m->fixed.ticks = t.ticks;
+	m->fixed.length = t.length;
+	m->fixed.rest = t.rest;
+	m->fixed.begun = false;
+	m->fixed.cpu = t.cpu < m->ncpus ? &m->cpu[t.cpu] : NULL;
+	m->next = t.next;
+	for (unsigned i = 0; i < m->ncpus; i++) {
+		atomic_store(&m->cpu[i].alerted, t.alerted[i]);
+		m->cpu[i].exit = (struct exit){ .why = EXIT_TURN };
+	}
+	return 0;
+}
+
+static void forget_translations(struct machine *m)
+{
+	for (unsigned i = 0; i < m->ncpus; i++)
+		m->engine_class->vcpu_fence(m->cpu[i].vcpu, false);
+}
+
+/* Thinning ------------------------------------------------------------------------------------- */
+
+static bool drop(struct checkpoints *c, unsigned n)
+{
+	if (!pages_drop(c->pages, n))
+		return false;
+	c->bytes -= c->list[n].state.cap;
+	buf_free(&c->list[n].state);
+	c->n--;
+	memmove(&c->list[n], &c->list[n + 1], (c->n - n) * sizeof *c->list);
+	c->current -= n < c->current;
+	return true;
+}
+
+/* The more the longer the way is that it saves, and the nearer it is to the end. */
+static double worth(const struct checkpoints *c, unsigned n)
+{
+	const uint64_t before = c->list[n - 1].at.count, behind = c->list[n + 1].at.count;
+	const uint64_t end = c->list[c->n - 1].at.count;
+
+	return (double)(behind - before + 1) / (double)(end - before + 1);
+}
+
+/* false: all the others have to stay. */
+static bool drop_one(struct checkpoints *c)
+{
+	unsigned least = 0;
+
+	for (unsigned i = 1; i + 1 < c->n; i++)
+		if (!c->list[i].outside && i != c->current && i != pages_at(c->pages) &&
+		    (!least || worth(c, i) < worth(c, least)))
+			least = i;
+	return least && drop(c, least);
+}
+
+static void thin(struct checkpoints *c)
+{
+	while ((c->bytes + pages_size(c->pages) > c->limit || c->n > MOST) && drop_one(c))
+		;
+}
+
+/* Making and loading --------------------------------------------------------------------------- */
+
+static bool add_room(struct checkpoints *c)
+{
+	struct checkpoint *list;
+
+	if (c->n < c->room)
+		return true;
+	list = realloc(c->list, (c->room + 64) * sizeof *list);
+	if (!list)
+		return false;
+	c->list = list;
+	c->room += 64;
+	return true;
+}
+
+/* Whoever loads a timer that is due finds it fired; it does not matter who does that. */
+static bool take_state(struct machine *m, struct buf *b)
+{
+	clock_run(m->env.clock);
+	if (save_core(m, b, NULL))
+		return false;
+	put_turn(m, b);
+	return !b->failed;
+}
+
+/* What is not saved a CPU must not have from now on, either. */
+static void forget_exits(struct machine *m)
+{
+	m->fixed.begun = false;
+	for (unsigned i = 0; i < m->ncpus; i++)
+		m->cpu[i].exit = (struct exit){ .why = EXIT_TURN };
+}
+
+bool checkpoint_make(struct checkpoints *c, struct machine *m, bool outside)
+{
+	struct checkpoint new = { .outside = outside };
+	const unsigned n = c->n ? c->current + 1 : 0;
+
+	if (!add_room(c) || !take_state(m, &new.state) || (n && !pages_mark(c->pages))) {
+		buf_free(&new.state);
+		return false;
+	}
+	new.at = history_now(m);
+	forget_exits(m);
+	forget_translations(m);
+	memmove(&c->list[n + 1], &c->list[n], (c->n - n) * sizeof *c->list);
+	c->list[n] = new;
+	c->n++;
+	c->current = n;
+	c->bytes += new.state.cap;
+	thin(c);
+	return true;
+}
+
+int checkpoint_load(struct checkpoints *c, struct machine *m, unsigned n, struct err *e)
+{
+	int rc;
+
+	pages_go(c->pages, n);
+	clock_pause(m->env.clock);
+	rc = restore_core(m, &c->list[n].state, e);
+	if (!rc)
+		rc = load_turn(m, &c->list[n].state, e);
+	c->current = n;
+	forget_translations(m);
+	clock_resume(m->env.clock);
+	return rc;
+}
+
+unsigned checkpoint_before(const struct checkpoints *c, const struct position *p)
+{
+	unsigned n = c->n - 1;
+
+	while (n && position_compare(&c->list[n].at, p) > 0)
+		n--;
+	return n;
+}
+
+void checkpoints_cut(struct checkpoints *c)
+{
+	pages_cut(c->pages);
+	while (c->n > c->current + 1) {
+		c->bytes -= c->list[--c->n].state.cap;
+		buf_free(&c->list[c->n].state);
+	}
+}
+
+int checkpoints_init(struct checkpoints *c, struct machine *m, uint64_t limit, struct err *e)
+{
+	*c = (struct checkpoints){ .limit = limit, .pages = pages_new(m->env.mem, e) };
+	if (!c->pages)
+		return -ENOMEM;
+	if (!checkpoint_make(c, m, true))
+		return err_set(e, ENOMEM, "reverse: no memory for a checkpoint");
+	return 0;
+}
+
+void checkpoints_fini(struct checkpoints *c)
+{
+	for (unsigned i = 0; i < c->n; i++)
+		buf_free(&c->list[i].state);
+	free(c->list);
+	pages_free(c->pages);
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * What happened last before now: the stretches between checkpoints are run again, the latest first.
+ */
+#include "core/clock.h"
+#include "core/debug.h"
+#include "machine/history_int.h"
+#include "machine/run.h"
+
+/* What a debugger is told of while a stretch is run. */
+struct watch {
+	struct history *h;
+	const struct machine_debugger *debugger;
+	bool found, stops; /* stops: at the first one */
+	unsigned cpu;
+	struct exit exit;
+	struct position at;
+};
+
+static bool wants(void *arg, unsigned cpu, const struct exit *x)
+{
+	struct watch *w = arg;
+
+	if (x->size == DEBUG_STEP || !w->debugger->wants(w->debugger->arg, cpu, x))
+		return false;
+	w->found = true;
+	w->cpu = cpu;
+	w->exit = *x;
+	w->at = history_now(w->h->m);
+	return w->stops;
+}
+
+static void hit(void *arg, unsigned cpu, const struct exit *x)
+{
+	struct watch *w = arg;
+
+	(void)cpu, (void)x;
+	w->h->stopped = true;
+}
+
+static void paused(void *arg)
+{
+	(void)arg;
+}
+
+/* Runs to there and tells w; who pauses the machine otherwise is not disturbed. */
+static int run_watched(struct history *h, struct watch *w, const struct history_goal *g,
+    enum history_end *end, struct err *e)
+{
+	struct machine *m = h->m;
+	const struct machine_debugger ours = { wants, hit, paused, w }, *was = m->debugger;
+	const bool pause = m->pause;
+	int rc;
+
+	machine_debug_attach(m, &ours);
+	rc = history_run(h, g, end, e);
+	mutex_lock(&m->lock);
+	m->debugger = was;
+	m->pause = pause;
+	mutex_unlock(&m->lock);
+	return rc;
+}
+
+/* Before the access that w has seen, or where the breakpoint is: an interrupt that was taken right
+ * there is not a place of its own. */
+static int land(struct history *h, struct watch *w, struct err *e)
+{
+	struct machine *m = h->m;
+	const struct debug_points *points = m->points;
+	const struct debug_points one = { .at = &w->exit.addr, .n = 1 };
+	struct position to = w->at;
+	struct watch there = { .h = h, .debugger = w->debugger, .stops = true };
+	struct history_goal g = { .place = &to };
+	enum history_end end;
+	int rc;
+
+	if (w->exit.size != DEBUG_BREAK)
+		to.left++;
+	rc = history_go(m, &to, e);
+	if (rc || w->exit.size != DEBUG_BREAK || !to.left)
+		return rc;
+	to.left--;
+	machine_debug_points(m, &one);
+	rc = run_watched(h, &there, &g, &end, e);
+	machine_debug_points(m, points);
+	if (!rc && !there.found) {
+		to.left++;
+		rc = history_go(m, &to, e);
+	}
+	history_arrive(h);
+	return rc;
+}
+
+int history_back(struct machine *m, struct history_search *s, enum history_end *end, struct err *e)
+{
+	struct history *h = m->history;
+	struct position until = history_now(m);
+	struct history_goal g = { .place = &until, .search = s };
+	unsigned n = checkpoint_before(&h->points, &until);
+	struct watch w = { .h = h, .debugger = s->debugger };
+	int rc;
+
+	for (;; n--) {
+		while (n && position_compare(&h->points.list[n].at, &until) >= 0)
+			n--;
+		rc = history_load(h, n, e);
+		if (!rc && history_is_before(m, &until))
+			rc = run_watched(h, &w, &g, end, e);
+		if (rc || *end == HISTORY_ASKED)
+			return rc;
+		if (w.found) {
+			s->cpu = w.cpu;
+			s->exit = w.exit;
+			*end = HISTORY_THERE;
+			return land(h, &w, e);
+		}
+		if (!n) {
+			*end = HISTORY_BEGIN;
+			return history_load(h, 0, e);
+		}
+		until = h->points.list[n].at;
+	}
+}
+
+/* Steps ---------------------------------------------------------------------------------------- */
+
+/* The place before the last instruction of the turn that is or was; false: there was none. */
+static bool last_of_turn(const struct machine *m, unsigned cpu, struct position *to)
+{
+	const uint64_t left = m->fixed.left ? m->fixed.left : m->fixed.rest;
+
+	if (m->fixed.cpu != &m->cpu[cpu] || left >= m->fixed.length)
+		return false;
+	*to = (struct position){ m->fixed.turns, left + 1, m->count };
+	return true;
+}
+
+/* The same for all turns up to `last`, from here on. */
+static int last_of_turns(
+    struct history *h, unsigned cpu, uint64_t last, struct position *to, bool *any, struct err *e)
+{
+	struct machine *m = h->m;
+	struct position next = { 0 };
+	const struct history_goal g = { .place = &next, .count = h->last.count };
+	enum history_end end = HISTORY_THERE;
+	int rc = 0;
+
+	*any = false;
+	for (;;) {
+		if (!m->fixed.left && last_of_turn(m, cpu, to))
+			*any = true;
+		if (rc || end != HISTORY_THERE || (!m->fixed.left && m->fixed.turns >= last))
+			return rc;
+		next.turns = m->fixed.turns + !m->fixed.left;
+		rc = history_run(h, &g, &end, e);
+	}
+}
+
+int history_step_back(struct machine *m, unsigned cpu, enum history_end *end, struct err *e)
+{
+	const struct debug_points *points = m->points;
+	struct history *h = m->history;
+	struct position to, last;
+	bool any = last_of_turn(m, cpu, &to);
+	unsigned n;
+	int rc = 0;
+
+	*end = HISTORY_THERE;
+	if (any)
+		return history_go(m, &to, e);
+	machine_debug_points(m, NULL);
+	last = (struct position){ .turns = m->fixed.turns - 1 };
+	n = checkpoint_before(&h->points, &last);
+	while (!(rc = history_load(h, n, e)) &&
+	       !(rc = last_of_turns(h, cpu, last.turns, &to, &any, e)) && !any && n)
+		last = h->points.list[n--].at;
+	if (!rc && !any)
+		rc = history_load(h, 0, e);
+	*end = any ? HISTORY_THERE : HISTORY_BEGIN;
+	machine_debug_points(m, points);
+	return rc || !any ? rc : history_go(m, &to, e);
+}
+
+/* A breakpoint is no reason to stop where a step begins, and others' are passed over. */
+static bool wants_access(void *arg, unsigned cpu, const struct exit *x)
+{
+	struct watch *w = arg;
+
+	if (cpu == w->cpu && (x->size == DEBUG_LOAD || x->size == DEBUG_STORE)) {
+		w->found = true;
+		w->exit = *x;
+	}
+	return false;
+}
+
+static int step_one(struct history *h, struct watch *w, bool *done, struct err *e)
+{
+	struct machine *m = h->m;
+	const bool ours = m->fixed.left && m->fixed.cpu == &m->cpu[w->cpu];
+	struct position to = history_now(m);
+	const struct history_goal g = { .place = &to };
+	enum history_end end;
+	int rc;
+
+	if (!to.left)
+		to = (struct position){ .turns = to.turns + 1, .left = UINT64_MAX };
+	else if (ours)
+		to.left--;
+	else
+		to.left = 0;
+	rc = history_run(h, &g, &end, e);
+	*done = ours;
+	return rc ? rc : end == HISTORY_LAST;
+}
+
+int history_step(struct machine *m, unsigned cpu, struct exit *x, struct err *e)
+{
+	struct history *h = m->history;
+	struct watch w = { .h = h, .cpu = cpu };
+	const struct machine_debugger ours = { wants_access, hit, paused, &w }, *was = m->debugger;
+	bool done = false;
+	int rc = 0;
+
+	*x = (struct exit){ .why = EXIT_HALT };
+	machine_debug_attach(m, &ours);
+	while (!rc && !done && !atomic_load(&m->cpu[cpu].off))
+		rc = step_one(h, &w, &done, e);
+	machine_debug_attach(m, was);
+	history_arrive(h);
+	if (done)
+		*x = w.found ? w.exit : (struct exit){ .why = EXIT_DEBUG, .size = DEBUG_STEP };
+	return rc < 0 ? rc : 0;
+}
