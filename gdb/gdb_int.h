@@ -14,13 +14,14 @@
 #include "host/listen.h"
 #include "machine/build.h"
 #include "machine/debug.h"
+#include "machine/history.h"
 
 /*
  * What the files of gdb/ share.  server.c has the sockets and the thread; a packet is answered by
  * one of the functions below, on the VM's thread while no CPU runs, with our own thread waiting: so
  * nothing here needs a lock but what CPUs tell (`lock`).
  */
-enum { GDB_DOORS = 4, GDB_POINTS = 1024, GDB_MEMORY = 0x1000 };
+enum { GDB_DOORS = 4, GDB_POINTS = 1024, GDB_MEMORY = 0x1000, GDB_BOOKMARKS = 64 };
 
 struct gdb_door {
 	int fd; /* -1: none */
@@ -37,6 +38,11 @@ struct gdb_point {
 	uint64_t at, len;
 	struct gdb_agent *condition; /* any of them; NULL: always */
 	unsigned nconditions;
+};
+
+struct gdb_bookmark {
+	char name[32];
+	struct position at;
 };
 
 /* What a CPU is to do. */
@@ -89,6 +95,11 @@ struct gdb {
 	unsigned step_cpu;
 	uint64_t step_from, step_to;
 	enum gdb_act act[MACHINE_CPUS];
+
+	/* Going back. */
+	const char *replaylog; /* what the next stop tells of that; or NULL */
+	struct gdb_bookmark bookmark[GDB_BOOKMARKS];
+	unsigned nbookmarks;
 
 	/* What CPUs came to. */
 	struct mutex lock;
@@ -170,6 +181,16 @@ enum gdb_kind gdb_point_kind(const struct gdb *, const struct exit *);
 
 /* monitor.c: a command, and what it says. */
 void gdb_monitor(struct gdb *, const char *line, struct buf *out);
+
+/* reverse.c */
+void gdb_backward(struct gdb *, const char *args);
+/* Before the guest is changed. */
+void gdb_touch(struct gdb *);
+void gdb_monitor_when(struct gdb *, char *args, struct buf *out);
+void gdb_monitor_seek(struct gdb *, char *args, struct buf *out);
+void gdb_monitor_bookmark(struct gdb *, char *args, struct buf *out);
+void gdb_monitor_bookmarks(struct gdb *, char *args, struct buf *out);
+void gdb_monitor_checkpoints(struct gdb *, char *args, struct buf *out);
 
 /* server.c, any thread: gdb_look, gdb_go_on on our own.  From there: gdb_waited, so much later. */
 void gdb_post_look(struct gdb *);

@@ -127,6 +127,8 @@ static size_t access_all(struct gdb *g, uint64_t at, bool write, uint8_t *bytes,
 	size_t done = 0, n, part;
 	uint64_t pa;
 
+	if (write && len)
+		gdb_touch(g);
 	while (done < len) {
 		part = MEM_PAGE - ((at + done) & PAGE_MASK);
 		part = part < len - done ? part : len - done;

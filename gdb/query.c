@@ -16,8 +16,8 @@ static void supported(struct gdb *g, const char *args)
 	gdb_answer(g,
 	    "PacketSize=%x;QStartNoAckMode+;qXfer:features:read+;qXfer:memory-map:read+;"
 	    "multiprocess+;swbreak+;hwbreak+;vContSupported+;ConditionalBreakpoints+;"
-	    "binary-upload+",
-	    GDB_PACKET_MAX);
+	    "binary-upload+%s",
+	    GDB_PACKET_MAX, g->machine->history ? ";ReverseStep+;ReverseContinue+" : "");
 }
 
 /* A new description is for how the CPU is to be seen from now on. */

@@ -37,8 +37,10 @@ static int set(struct gdb *g, unsigned groups)
 {
 	int rc = 0;
 
-	if (groups)
-		rc = g->machine->engine_class->vcpu_set(vcpu_of(g, g->cpu), groups, g->regs);
+	if (!groups)
+		return 0;
+	gdb_touch(g);
+	rc = g->machine->engine_class->vcpu_set(vcpu_of(g, g->cpu), groups, g->regs);
 	gdb_forget_regs(g);
 	return rc;
 }

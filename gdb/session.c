@@ -86,6 +86,8 @@ void gdb_stop_packet(struct gdb *g, unsigned cpu, const struct exit *x, unsigned
 	gdb_put_thread(g, &b, cpu);
 	buf_printf(&b, ";");
 	put_why(g, &b, x);
+	if (g->replaylog)
+		buf_printf(&b, "replaylog:%s;", g->replaylog);
 	put_reg(g, &b, g->layout->pc, regs);
 	put_reg(g, &b, g->layout->sp, regs);
 	put_reg(g, &b, g->layout->fp, regs);
@@ -183,6 +185,9 @@ static void command(struct gdb *g, char c, const char *args)
 	case 'S':
 		args += strcspn(args, ";");
 		gdb_continue(g, c == 'S', *args ? args + 1 : args);
+		break;
+	case 'b':
+		gdb_backward(g, args);
 		break;
 	case 'g':
 		gdb_read_regs(g);

@@ -13,6 +13,7 @@
 #include "core/event.h"
 #include "machine/build.h"
 #include "machine/debug.h"
+#include "machine/history.h"
 #include "machine/move.h"
 #include "machine/tape.h"
 #include "machine/trace.h"
@@ -257,7 +258,9 @@ static int do_request(struct machine *m, enum machine_end *end, unsigned *code, 
 	}
 	if (!r.made)
 		return 0;
-	if (!r.pressed && m->host.on_reset)
+	if (r.pressed)
+		history_touch(m);
+	else if (m->host.on_reset)
 		m->host.on_reset(m->host.arg);
 	return machine_reboot(m, e);
 }
