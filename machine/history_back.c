@@ -100,11 +100,14 @@ int history_back(struct machine *m, struct history_search *s, enum history_end *
 	struct watch w = { .h = h, .debugger = s->debugger };
 	int rc;
 
+	*end = HISTORY_THERE;
+	if (!m->points) /* nothing can stop it */
+		n = 0;
 	for (;; n--) {
 		while (n && position_compare(&h->points.list[n].at, &until) >= 0)
 			n--;
 		rc = history_load(h, n, e);
-		if (!rc && history_is_before(m, &until))
+		if (!rc && m->points && history_is_before(m, &until))
 			rc = run_watched(h, &w, &g, end, e);
 		if (rc || *end == HISTORY_ASKED)
 			return rc;
@@ -169,9 +172,10 @@ int history_step_back(struct machine *m, unsigned cpu, enum history_end *end, st
 	if (any)
 		return history_go(m, &to, e);
 	machine_debug_points(m, NULL);
-	last = (struct position){ .turns = m->fixed.turns - 1 };
+	last = (struct position){ .turns = m->fixed.turns ? m->fixed.turns - 1 : 0 };
 	n = checkpoint_before(&h->points, &last);
-	while (!(rc = history_load(h, n, e)) &&
+	while (position_compare(&h->points.list[n].at, &last) < 0 &&
+	       !(rc = history_load(h, n, e)) &&
 	       !(rc = last_of_turns(h, cpu, last.turns, &to, &any, e)) && !any && n)
 		last = h->points.list[n--].at;
 	if (!rc && !any)
