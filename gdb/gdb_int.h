@@ -188,6 +188,7 @@ void gdb_backward(struct gdb *, const char *args);
 void gdb_touch(struct gdb *);
 void gdb_monitor_when(struct gdb *, char *args, struct buf *out);
 void gdb_monitor_seek(struct gdb *, char *args, struct buf *out);
+void gdb_monitor_wrote(struct gdb *, char *args, struct buf *out);
 void gdb_monitor_bookmark(struct gdb *, char *args, struct buf *out);
 void gdb_monitor_bookmarks(struct gdb *, char *args, struct buf *out);
 void gdb_monitor_checkpoints(struct gdb *, char *args, struct buf *out);

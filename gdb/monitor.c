@@ -291,6 +291,8 @@ static const struct monitor_command commands[] = {
 	{ "arch", "[auto|NAME]", "how gdb sees the CPU: x86-64, i386, i8086", arch },
 	{ "when", "", "how many instructions and how much time have gone by", gdb_monitor_when },
 	{ "seek", "COUNT|+N|-N|NAME", "goes to another moment (--reverse)", gdb_monitor_seek },
+	{ "wrote", "ADDRESS[:LENGTH]", "which instruction wrote there last (--reverse)",
+	    gdb_monitor_wrote },
 	{ "bookmarks", "", "names of moments", gdb_monitor_bookmarks },
 	{ "bookmark", "NAME", "a name for this moment", gdb_monitor_bookmark },
 	{ "checkpoints", "", "what is kept to go back", gdb_monitor_checkpoints },

@@ -440,26 +440,3 @@ void pages_cut(struct pages *p)
 	while (p->npoints > p->at + 1)
 		delta_free(p, &p->delta[--p->npoints - 1]);
 }
-
-bool pages_differ(const struct pages *p, unsigned point, uint64_t gpa)
-{
-	const struct delta *d = &p->delta[point];
-	uint32_t low = 0, high = d->n, page = 0;
-	unsigned i;
-
-	for (i = 0; i < p->ram.n; i++)
-		if (gpa - p->ram.piece[i].gpa < p->ram.piece[i].len)
-			break;
-	if (i == p->ram.n || p->ram.piece[i].gpa == MEM_NOWHERE)
-		return true;
-	page = p->first[i] + (uint32_t)((gpa - p->ram.piece[i].gpa) / MEM_PAGE);
-	while (low < high) {
-		const uint32_t middle = low + (high - low) / 2;
-
-		if (d->page[middle] < page)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low < d->n && d->page[low] == page;
-}

@@ -36,7 +36,5 @@ bool pages_drop(struct pages *, unsigned point);
 void pages_cut(struct pages *);
 /* Bytes that all of it takes, but for the copy. */
 uint64_t pages_size(const struct pages *);
-/* Whether a page is different at a point and the one behind it. */
-bool pages_differ(const struct pages *, unsigned point, uint64_t gpa);
 
 #endif

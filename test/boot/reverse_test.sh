@@ -44,6 +44,20 @@ if command -v riscv64-linux-gnu-gcc >/dev/null; then
 	has "$tmp/gdb" '^\$2 = .*"ferdinand"' "reverse-finish"
 	has "$tmp/gdb" "^instruction [0-9]+ .*it was up to instruction [0-9]+" "monitor when"
 	end
+
+	run -S -m 64M -k "$tmp/bank"
+	cat >"$tmp/script" <<'COMMANDS'
+break wrong
+continue
+python gdb.execute("monitor wrote %#x:8" % int(gdb.parse_and_eval("&bank[5].balance")))
+python gdb.execute("monitor wrote %#x" % int(gdb.parse_and_eval("&bank[7].name")))
+backtrace 1
+COMMANDS
+	debug "$tmp/script" "$tmp/bank"
+	has "$tmp/gdb" "^CPU 0 at 0x80200[0-9a-f]+, before instruction [0-9]+" "monitor wrote: which instruction it was"
+	has "$tmp/gdb" "^no instruction since the beginning" "or none"
+	has "$tmp/gdb" "^#0 +wrong" "and the guest stays where it is"
+	end
 	missing=$(sed 's/^/(gdb) /' test/boot/reverse/bank.gdb | while read -r line; do
 		grep -qF -- "$line" doc/gdb.md || echo "$line"
 	done)
