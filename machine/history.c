@@ -358,17 +358,16 @@ static int check(const struct machine *m, struct err *e)
 
 	if (!m->engine_class->vcpu_left || m->nengines > 1)
 		return err_set(e, ENOTSUP, "reverse: engine soft alone can go back");
+	if (m->tape)
+		return err_set(e, ENOTSUP, "reverse: there is no way back in recordings yet");
 	for (unsigned i = 0; i < m->ndisks; i++)
 		if (!m->disk[i]->readonly)
-			return err_set(e, ENOTSUP,
-			    "reverse: disk %s is written; make it ro, or record the run and go "
-			    "back "
-			    "in its replay",
-			    c->disk[i].path);
+			return err_set(
+			    e, ENOTSUP, "reverse: disk %s is written; make it ro", c->disk[i].path);
 	if (m->flash || c->nnets || c->nshares || c->vsock || m->balloon)
 		return err_set(e, ENOTSUP,
 		    "reverse: there is no way back for net, share, vsock, balloon and "
-		    "firmware-vars; record the run and go back in its replay");
+		    "firmware-vars");
 	return 0;
 }
 
