@@ -14,14 +14,13 @@
 #include "host/listen.h"
 #include "machine/build.h"
 #include "machine/debug.h"
-#include "machine/history.h"
 
 /*
  * What the files of gdb/ share.  server.c has the sockets and the thread; a packet is answered by
  * one of the functions below, on the VM's thread while no CPU runs, with our own thread waiting: so
  * nothing here needs a lock but what CPUs tell (`lock`).
  */
-enum { GDB_DOORS = 4, GDB_POINTS = 1024, GDB_MEMORY = 0x1000, GDB_BOOKMARKS = 64 };
+enum { GDB_DOORS = 4, GDB_POINTS = 1024, GDB_MEMORY = 0x1000 };
 
 struct gdb_door {
 	int fd; /* -1: none */
@@ -38,11 +37,6 @@ struct gdb_point {
 	uint64_t at, len;
 	struct gdb_agent *condition; /* any of them; NULL: always */
 	unsigned nconditions;
-};
-
-struct gdb_bookmark {
-	char name[32];
-	struct position at;
 };
 
 /* What a CPU is to do. */
@@ -97,8 +91,8 @@ struct gdb {
 	enum gdb_act act[MACHINE_CPUS];
 
 	/* Going back. */
-	const char *replaylog; /* what the next stop tells of that; or NULL */
-	struct gdb_bookmark bookmark[GDB_BOOKMARKS];
+	const char *replaylog;         /* what the next stop tells of that; or NULL */
+	struct gdb_bookmark *bookmark; /* reverse.c */
 	unsigned nbookmarks;
 
 	/* What CPUs came to. */

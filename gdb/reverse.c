@@ -103,6 +103,13 @@ void gdb_monitor_when(struct gdb *g, char *args, struct buf *out)
 	buf_printf(out, "\n");
 }
 
+enum { BOOKMARKS = 64 };
+
+struct gdb_bookmark {
+	char name[32];
+	struct position at;
+};
+
 static struct gdb_bookmark *find(struct gdb *g, const char *name)
 {
 	for (unsigned i = 0; i < g->nbookmarks; i++)
@@ -208,8 +215,12 @@ void gdb_monitor_bookmark(struct gdb *g, char *args, struct buf *out)
 		buf_printf(out, "bookmark NAME: it begins with a letter\n");
 		return;
 	}
-	if (!b && g->nbookmarks == GDB_BOOKMARKS) {
+	if (!b && g->nbookmarks == BOOKMARKS) {
 		buf_printf(out, "there are %u, which is all that there can be\n", g->nbookmarks);
+		return;
+	}
+	if (!g->bookmark && !(g->bookmark = calloc(BOOKMARKS, sizeof *g->bookmark))) {
+		buf_printf(out, "no memory\n");
 		return;
 	}
 	if (!b)

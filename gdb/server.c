@@ -514,5 +514,6 @@ void gdb_free(struct gdb *g)
 	free(g->regs);
 	free(g->eval);
 	mutex_fini(&g->lock);
+	free(g->bookmark);
 	free(g);
 }
