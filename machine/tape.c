@@ -337,10 +337,10 @@ static bool replay_boundary(struct machine *m)
 	x = replay_peek(t->replay);
 	if (!x)
 		ends(m, false);
-	else if (x->kind == LOG_ANSWER)
-		differs(m, "the guest did not ask the host for what it asked for");
 	else if (x->place.turns < m->fixed.turns)
-		differs(m, "something that was to enter did not");
+		differs(m, x->kind == LOG_ANSWER
+			       ? "the guest did not ask the host for what it asked for"
+			       : "something that was to enter did not");
 	else if (x->kind == LOG_END && x->place.turns == m->fixed.turns) {
 		replay_next(t->replay);
 		if (!replay_peek(t->replay))

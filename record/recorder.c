@@ -87,7 +87,7 @@ static struct buf *begin(struct recorder *r, enum log_kind kind)
 		log_put_number(b, r->told.turns);
 		log_put_number(b, r->told.count);
 	}
-	if (kind != LOG_ANSWER && r->told.turns != r->place.turns) {
+	if (r->told.turns != r->place.turns) {
 		buf_put(b, &at, 1);
 		log_put_number(b, r->place.turns - r->told.turns);
 		log_put_number(b, r->place.count - r->told.count);

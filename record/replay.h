@@ -26,11 +26,11 @@ const uint8_t *replay_head(const struct replay *, size_t *len);
 bool replay_end(const struct replay *, struct log_place *);
 
 struct replay_entry {
-	enum log_kind kind;     /* not LOG_AT, which is in place, nor LOG_HEAD */
-	struct log_place place; /* of answers: of what came before */
-	int source;             /* LOG_EVENT */
-	uint64_t ns;            /* LOG_WAKE */
-	const uint8_t *data;    /* of the others; until the next call of anything here */
+	enum log_kind kind; /* not LOG_AT, which is in place, nor LOG_HEAD */
+	struct log_place place;
+	int source;          /* LOG_EVENT */
+	uint64_t ns;         /* LOG_WAKE */
+	const uint8_t *data; /* of the others; until the next call of anything here */
 	size_t len;
 };
 
