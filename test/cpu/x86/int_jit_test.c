@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include "base/buf.h"
+#include "base/os.h"
 #include "cpu/x86/helpers.h"
 #include "jit/jit.h"
 
@@ -267,7 +268,7 @@ static int setup(void **state)
 	unsigned i;
 
 	assert_non_null(t);
-	t->extra = calloc(1, sizeof *t->extra);
+	t->extra = os_pages_new(sizeof *t->extra); /* near to the CPU, which is made of pages too */
 	assert_non_null(t->extra);
 	both_init(&t->both);
 	t->extra->jumps = t->extra->jump;
@@ -284,7 +285,7 @@ static int teardown(void **state)
 
 	jit_free(t->jit);
 	both_fini(&t->both);
-	free(t->extra);
+	os_pages_free(t->extra, sizeof *t->extra);
 	free(t);
 	return 0;
 }
