@@ -242,6 +242,9 @@ static int begin(struct machine *m, const struct save_what *what, struct err *e)
 
 	if (s->status.state == SAVE_RUNS)
 		return err_set(e, EBUSY, "a snapshot of this machine is being made already");
+	if (what->live && m->history) /* which looks itself what is written */
+		return err_set(e, ENOTSUP,
+		    "snapshot %s: a machine that can go back has none while it runs", what->path);
 	mutex_unlock(&m->lock);
 	forget_last(s);
 	mutex_lock(&m->lock);

@@ -487,6 +487,8 @@ bool machine_power_button(struct machine *m)
 
 int tape_refuse(const struct machine *m, const char *what, struct err *e)
 {
+	if (m->history)
+		return err_set(e, ENOTSUP, "%s: not in a machine that can go back", what);
 	if (!m->tape)
 		return 0;
 	return err_set(e, ENOTSUP, "%s: not in a machine that is %s", what,

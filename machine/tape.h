@@ -57,7 +57,8 @@ void tape_sleep(struct machine *);
 enum tape_deed { TAPE_POWER_BUTTON, TAPE_RESET_BUTTON, TAPE_LINK, TAPE_ANNOUNCE };
 bool tape_takes(struct machine *, enum tape_deed, unsigned net, bool up);
 
-/* Any thread: what cannot be recorded, nor done in a replay, is refused: "engine: ..." */
+/* Any thread: what cannot be recorded, nor done in a replay or in a machine that can go back, is
+ * refused: "engine: ..." */
 int tape_refuse(const struct machine *, const char *what, struct err *);
 
 /* machine/tape_head.c: what is in the log's head. */
