@@ -22,7 +22,7 @@
  */
 enum log_kind {
 	LOG_END,    /* the run was over here */
-	LOG_AT,     /* turns, count: how far on what follows is; answers are behind the boundary */
+	LOG_AT,     /* turns, count: how far on what follows is; answers come in that turn */
 	LOG_HEAD,   /* length, data: what machine it was, in the first block alone */
 	LOG_EVENT,  /* source, length, data: was delivered */
 	LOG_ANSWER, /* length, data: the guest asked, and the host said */
