@@ -7,7 +7,7 @@
 record() {
 	name=$1 arch=$2
 	shift 2
-	guest "$arch"
+	guest "devices-$arch"
 	head -c 1048576 /dev/urandom >"$tmp/disk"
 	sum=$(md5sum <"$tmp/disk" | cut -c1-32)
 	rm -f "$tmp/rec"
@@ -15,13 +15,15 @@ record() {
 		sleep 2
 		echo 'md5sum </dev/vda; head -c 65536 /dev/urandom | dd of=/dev/vda seek=1000 conv=fsync 2>/dev/null'
 		sleep 1
-		echo 'ip link set eth0 up; udhcpc -n -q -i eth0 -s /bin/true 2>&1 | tail -n 1; date; sleep 1; poweroff -f'
+		echo 'ip link set eth0 up; ip addr add 10.0.2.15/24 dev eth0; ping -c 2 10.0.2.2; date; sleep 1; poweroff -f'
 	} | timeout -k 5 300 "$LODGE" run -q --record "$tmp/rec" -m 256M -d "$tmp/disk,format=raw" -n user -k "$guest_dir/vmlinux" \
 		-i "$guest_dir/initrd.gz" -p "console=ttyS0 panic=-1 quiet" "$@" >"$tmp/first" 2>"$tmp/err"
 	ok $? "$name: recorded, to its power off"
 	[ -s "$tmp/err" ] && sed 's/^/# /' "$tmp/err"
 	grep -aq "^$sum" "$tmp/first"
 	ok $? "$name: it read its disk"
+	grep -aq " 0% packet loss" "$tmp/first"
+	ok $? "$name: it used its network"
 }
 
 # again NAME FILE STATUS: plays it; what the console says is in $tmp/again.
