@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "base/xxh64.h"
 #include "core/block.h"
 #include "core/event.h"
@@ -18,7 +19,7 @@
 #include "machine/tape.h"
 #include "record/replay.h"
 
-enum { VERSION = 1, FILES = 4, FILE_MAX = 1 << 30 };
+enum { VERSION = 1, FILES = 4, FILE_INITRD = 1, FILE_MAX = 1 << 30 };
 
 /* sum: of the files that the machine is loaded from, as a reset does again; 0: there is none. */
 struct head {
@@ -225,7 +226,16 @@ static int check_files(const struct machine *m, const struct head *h, struct err
 	for (unsigned i = 0; i < FILES; i++) {
 		const uint64_t sum = sum_of(file_at(m, i));
 
-		if (sum && h->sum[i] && sum != h->sum[i])
+		if (!sum || !h->sum[i] || sum == h->sum[i])
+			continue;
+		/* The kernel is in the recording's RAM: people who make them have another by now.
+		 */
+		if (i <= FILE_INITRD)
+			log_warn(m->env.log,
+			    "recording %s: %s %s is another by now: the replay goes on to the "
+			    "guest's first reset, if there is one",
+			    m->config.replay, file_keys[i], file_at(m, i));
+		else
 			return err_set(e, EINVAL,
 			    "recording %s: %s %s is not the file any more that it was",
 			    m->config.replay, file_keys[i], file_at(m, i));
