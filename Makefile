@@ -18,9 +18,11 @@ ALL_CFLAGS = -std=c11 $(WARN) -fPIC -fvisibility=hidden -fno-strict-aliasing -pt
 FOUND := $(foreach p,lzma lz4 zstd nbd,$(if $(shell pkg-config --exists lib$p 2>/dev/null && echo yes),$p)) \
 	$(shell printf '\043include <slirp/libslirp.h>\nint main(void) { return !slirp_version_string(); }\n' | \
 	$(CC) -xc -o /dev/null - -lslirp 2>/dev/null && echo slirp)
-# NetBSD's and DragonFly's virtual machines, or a library that is like theirs (CPPFLAGS, LDFLAGS).
-FOUND += $(shell printf '\043include <nvmm.h>\nint main(void) { return nvmm_init(); }\n' | \
-	$(CC) $(CPPFLAGS) $(LDFLAGS) -xc -o /dev/null - -lnvmm 2>/dev/null && echo nvmm)
+# NetBSD's and DragonFly's virtual machines.  (On Linux that library can only be ours, which is on this one.)
+FOUND += $(shell [ "$$(uname -s)" != Linux ] && printf '\043include <nvmm.h>\nint main(void) { return nvmm_init(); }\n' | \
+	$(CC) -xc -o /dev/null - -lnvmm 2>/dev/null && echo nvmm)
+# What has none has ours.
+NVMM_SO := $(if $(filter nvmm,$(FOUND)),,$O/libnvmm.so)
 # Lines that a person edits, in lodge monitor: for the program alone.
 EDIT := $(if $(shell pkg-config --exists libedit 2>/dev/null && echo yes),edit)
 override CPPFLAGS += $(shell echo $(patsubst %,-DHAVE_%,$(FOUND) $(EDIT)) | tr a-z A-Z)
@@ -38,8 +40,7 @@ NVMM = $(patsubst %.c,$O/%.o,$(wildcard lib/nvmm/*.c))
 CMD = $(patsubst %.c,$O/%.o,$(wildcard cmd/*.c))
 TESTS = $(patsubst %.c,$O/%,$(shell find test -name '*_test.c'))
 
-# (Where the system has that library it is the one to use.)
-all: $O/lodge $O/liblodge.a $O/liblodge.so $O/lodge.pc $(if $(filter nvmm,$(FOUND)),,$O/libnvmm.so)
+all: $O/lodge $O/liblodge.a $O/liblodge.so $O/lodge.pc $(NVMM_SO)
 
 $O/lodge: $(CMD) $O/liblodge.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS) $(EDIT:%=-l%)
@@ -69,7 +70,7 @@ $O/cpu/x86/x86_ops.h: $(X86_OPS) tools/x86gen.py
 	python3 tools/x86gen.py $(X86_OPS) > $@.new && mv $@.new $@
 
 # Tests: each test/**/NAME_test.c is a program; test/**/NAME_test.sh is run with the program's path.
-tests: $(TESTS) $O/test/no_wx $(if $(filter nvmm,$(FOUND)),,$O/test/lodge_nvmm)
+tests: $(TESTS) $O/test/no_wx $(NVMM_SO:$O/libnvmm.so=$O/test/lodge_nvmm)
 $O/test/no_wx: $O/test/no_wx.o
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^
 $O/test/%_test: $O/test/%_test.o $O/liblodge.a
@@ -136,9 +137,11 @@ install: all
 	install -m 644 $O/liblodge.a $(DESTDIR)$(PREFIX)/lib/liblodge.a
 	install -m 755 $O/liblodge.so $(DESTDIR)$(PREFIX)/lib/liblodge.so.0
 	ln -sf liblodge.so.0 $(DESTDIR)$(PREFIX)/lib/liblodge.so
-	install -m 755 $O/libnvmm.so $(DESTDIR)$(PREFIX)/lib/libnvmm.so.0
+ifneq ($(NVMM_SO),)
+	install -m 755 $(NVMM_SO) $(DESTDIR)$(PREFIX)/lib/libnvmm.so.0
 	ln -sf libnvmm.so.0 $(DESTDIR)$(PREFIX)/lib/libnvmm.so
 	install -m 644 include/nvmm.h $(DESTDIR)$(PREFIX)/include/nvmm.h
+endif
 	install -m 644 $O/lodge.pc $(DESTDIR)$(PREFIX)/lib/pkgconfig/lodge.pc
 	install -m 644 include/lodge.h $(DESTDIR)$(PREFIX)/include/lodge.h
 	install -m 644 doc/lodge.1 doc/lodge-img.1 $(DESTDIR)$(PREFIX)/share/man/man1/
