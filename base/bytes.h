@@ -66,45 +66,16 @@ static ALWAYS_INLINE void put_le(void *p, uint64_t v, unsigned size)
 /* The same in the host's order: fields of structs, whose sizes tables tell. */
 static inline uint64_t get_uint(const void *p, unsigned size)
 {
-	uint16_t v16;
-	uint32_t v32;
-	uint64_t v64;
+	const uint64_t v = get_le(p, size);
 
-	switch (size) {
-	case 1:
-		return *(const uint8_t *)p;
-	case 2:
-		memcpy(&v16, p, 2);
-		return v16;
-	case 4:
-		memcpy(&v32, p, 4);
-		return v32;
-	default:
-		assert(size == 8);
-		memcpy(&v64, p, 8);
-		return v64;
-	}
+	assert(size == 1 || size == 2 || size == 4 || size == 8);
+	return LE16(1) == 1 ? v : LE64(v) >> (64 - 8 * size);
 }
 
 static inline void put_uint(void *p, uint64_t v, unsigned size)
 {
-	const uint16_t v16 = (uint16_t)v;
-	const uint32_t v32 = (uint32_t)v;
-
-	switch (size) {
-	case 1:
-		*(uint8_t *)p = (uint8_t)v;
-		break;
-	case 2:
-		memcpy(p, &v16, 2);
-		break;
-	case 4:
-		memcpy(p, &v32, 4);
-		break;
-	default:
-		assert(size == 8);
-		memcpy(p, &v, 8);
-	}
+	assert(size == 1 || size == 2 || size == 4 || size == 8);
+	put_le(p, LE16(1) == 1 ? v : LE64(v) >> (64 - 8 * size), size);
 }
 
 #endif
