@@ -70,6 +70,9 @@ int os_file_zero(int fd, uint64_t off, uint64_t len, int punch);
 /* Reads what can be had without waiting for a disk: bytes, maybe fewer than asked for, or -EAGAIN
  * when that is nothing, or the OS cannot tell. */
 ssize_t os_file_read_now(int fd, const struct iovec *, int n, uint64_t off);
+/* All of len bytes at that place of a file: 0 or -errno; -ENODATA: the file ends before. */
+int os_file_read(int fd, void *, size_t len, uint64_t off);
+int os_file_write(int fd, const void *, size_t len, uint64_t off);
 /* Whether its file system has no disk below it at all. */
 int os_file_in_memory(int fd);
 

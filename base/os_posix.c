@@ -110,6 +110,34 @@ int os_ram_map(void *p, size_t len, int fd, uint64_t off)
 	return 0;
 }
 
+int os_file_read(int fd, void *to, size_t len, uint64_t off)
+{
+	uint8_t *p = to;
+
+	for (ssize_t n; len; p += n, off += (size_t)n, len -= (size_t)n) {
+		n = pread(fd, p, len, (off_t)off);
+		if (n < 0 && errno == EINTR)
+			n = 0;
+		else if (n <= 0)
+			return n < 0 ? -errno : -ENODATA;
+	}
+	return 0;
+}
+
+int os_file_write(int fd, const void *from, size_t len, uint64_t off)
+{
+	const uint8_t *p = from;
+
+	for (ssize_t n; len; p += n, off += (size_t)n, len -= (size_t)n) {
+		n = pwrite(fd, p, len, (off_t)off);
+		if (n < 0 && errno == EINTR)
+			n = 0;
+		else if (n < 0)
+			return -errno;
+	}
+	return 0;
+}
+
 /* poll(2) says which there are, many at a time. */
 void os_close_from(int first, int keep)
 {

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/bytes.h"
+#include "base/os.h"
 #include "base/xxh64.h"
 #include "machine/snapshot.h"
 
@@ -70,20 +71,6 @@ const uint8_t *snapshot_section(
 
 /* Reading -------------------------------------------------------------------------------------- */
 
-static int read_all(int fd, void *to, size_t len, uint64_t at)
-{
-	uint8_t *p = to;
-
-	for (ssize_t n; len; p += n, at += (size_t)n, len -= (size_t)n) {
-		n = pread(fd, p, len, (off_t)at);
-		if (n < 0 && errno == EINTR)
-			n = 0;
-		else if (n <= 0)
-			return n < 0 ? -errno : -ENODATA;
-	}
-	return 0;
-}
-
 static int damaged(const struct snapshot *s, const char *what, struct err *e)
 {
 	return err_set(e, EINVAL, "snapshot %s is damaged: %s", s->path, what);
@@ -106,7 +93,7 @@ static int read_header(struct snapshot *s, struct err *e)
 	struct snapshot_header *h = &s->header;
 	uint8_t raw[HEADER];
 	struct stat st;
-	int rc = fstat(s->fd, &st) < 0 ? -errno : read_all(s->fd, raw, sizeof raw, 0);
+	int rc = fstat(s->fd, &st) < 0 ? -errno : os_file_read(s->fd, raw, sizeof raw, 0);
 
 	if (rc == -ENODATA || (!rc && memcmp(raw, MAGIC, sizeof MAGIC) != 0))
 		return err_set(e, EINVAL, "%s is no snapshot of a machine", s->path);
@@ -144,7 +131,7 @@ static int read_state(struct snapshot *s, struct err *e)
 	if (!s->state.data)
 		return err_set(e, ENOMEM, "snapshot %s: no memory", s->path);
 	s->state.len = s->state.cap = len;
-	rc = read_all(s->fd, s->state.data, len, s->header.state_at);
+	rc = os_file_read(s->fd, s->state.data, len, s->header.state_at);
 	if (rc)
 		return err_set(e, -rc, "snapshot %s: %s", s->path, strerror(-rc));
 	if (xxh64(s->state.data, len) != s->header.state_sum)
@@ -176,20 +163,6 @@ void snapshot_close(struct snapshot *s)
 }
 
 /* Writing -------------------------------------------------------------------------------------- */
-
-static int write_all(int fd, const void *from, size_t len, uint64_t at)
-{
-	const uint8_t *p = from;
-
-	for (ssize_t n; len; p += n, at += (size_t)n, len -= (size_t)n) {
-		n = pwrite(fd, p, len, (off_t)at);
-		if (n < 0 && errno == EINTR)
-			n = 0;
-		else if (n < 0)
-			return -errno;
-	}
-	return 0;
-}
 
 static int cannot_write(const struct snapshot_writer *w, int rc, struct err *e)
 {
@@ -242,7 +215,7 @@ static int write_rest(struct snapshot_writer *w, const struct buf *state)
 {
 	const uint64_t at = atomic_load(&w->end);
 	uint8_t raw[HEADER];
-	int rc = write_all(w->fd, state->data, state->len, at);
+	int rc = os_file_write(w->fd, state->data, state->len, at);
 
 	memcpy(raw, MAGIC, sizeof MAGIC);
 	put_le(raw + 8, SNAPSHOT_VERSION, 4);
@@ -254,7 +227,7 @@ static int write_rest(struct snapshot_writer *w, const struct buf *state)
 	put_le(raw + 48, xxh64(state->data, state->len), 8);
 	put_le(raw + 56, at + state->len, 8);
 	put_le(raw + SUM_AT, xxh64(raw, SUM_AT), 8);
-	return rc ? rc : write_all(w->fd, raw, sizeof raw, 0);
+	return rc ? rc : os_file_write(w->fd, raw, sizeof raw, 0);
 }
 
 /* A new name is on the disk when its folder is. */

@@ -124,18 +124,6 @@ static bool is_zero(const uint8_t *p, uint64_t len)
 	return !p[0] && !memcmp(p, p + 1, len - 1);
 }
 
-static int write_at(int fd, const uint8_t *p, uint64_t len, uint64_t at)
-{
-	for (ssize_t n; len; p += n, at += (uint64_t)n, len -= (uint64_t)n) {
-		n = pwrite(fd, p, len, (off_t)at);
-		if (n < 0 && errno == EINTR)
-			n = 0;
-		else if (n < 0)
-			return -errno;
-	}
-	return 0;
-}
-
 /* Bit n: page n has something else than zeroes. */
 static bool find_pages(
     const struct snapshot_writer *w, const uint8_t *p, uint64_t len, uint8_t pages[PAGES / 8])
@@ -168,7 +156,7 @@ static int write_pages(const struct snapshot_writer *w, const uint8_t *p, uint64
 		     end++)
 			;
 		if (wanted)
-			rc = write_at(
+			rc = os_file_write(
 			    w->fd, p + i * MEM_PAGE, (end - i) * MEM_PAGE, at + i * MEM_PAGE);
 	}
 	return rc;
@@ -185,7 +173,7 @@ static int write_compressed(struct snapshot_writer *w, const uint8_t *p, uint64_
 	c->at = atomic_fetch_add(&w->end, n);
 	c->len = (uint32_t)n;
 	c->sum = xxh64(room, n);
-	return write_at(w->fd, room, n, c->at);
+	return os_file_write(w->fd, room, n, c->at);
 }
 #endif
 
@@ -231,18 +219,6 @@ int snapshot_write_ram(struct snapshot_writer *w, const uint8_t *only, struct er
 
 /* Reading -------------------------------------------------------------------------------------- */
 
-static int read_at(int fd, uint8_t *p, uint64_t len, uint64_t at)
-{
-	for (ssize_t n; len; p += n, at += (uint64_t)n, len -= (uint64_t)n) {
-		n = pread(fd, p, len, (off_t)at);
-		if (n < 0 && errno == EINTR)
-			n = 0;
-		else if (n <= 0)
-			return n < 0 ? -errno : -ENODATA;
-	}
-	return 0;
-}
-
 static struct snapshot_chunk entry(const uint8_t *raw, uint64_t n)
 {
 	raw += n * ENTRY;
@@ -259,7 +235,7 @@ static int read_chunk(const struct snapshot *s, const struct snapshot_chunk *c, 
 	if (c->len > room_for_chunk() || c->at > s->header.file_len ||
 	    c->len > s->header.file_len - c->at)
 		return -EBADMSG;
-	rc = read_at(s->fd, room, c->len, c->at);
+	rc = os_file_read(s->fd, room, c->len, c->at);
 	if (!rc && xxh64(room, c->len) != c->sum)
 		rc = -EBADMSG;
 	return rc;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/os.h"
 #include "base/thread.h"
 
 enum { BLOCK = 64 << 10, WAITING_MAX = 8 << 20 };
@@ -27,18 +28,6 @@ struct recorder {
 	bool writing, hurry, quit;
 };
 
-static int write_all(int fd, const uint8_t *p, size_t len, uint64_t at)
-{
-	for (ssize_t n; len; p += n, at += (size_t)n, len -= (size_t)n) {
-		n = pwrite(fd, p, len, (off_t)at);
-		if (n < 0 && errno == EINTR)
-			n = 0;
-		else if (n < 0)
-			return -errno;
-	}
-	return 0;
-}
-
 /* The lock is held, and let go of meanwhile. */
 static void write_block(struct recorder *r)
 {
@@ -50,7 +39,7 @@ static void write_block(struct recorder *r)
 	mutex_unlock(&r->lock);
 	rc = plain.failed ? -ENOMEM : log_pack(&plain, &packed);
 	if (!rc)
-		rc = write_all(r->fd, packed.data, packed.len, r->end);
+		rc = os_file_write(r->fd, packed.data, packed.len, r->end);
 	r->end += packed.len;
 	buf_free(&plain);
 	buf_free(&packed);

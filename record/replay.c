@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "base/os.h"
 
 struct block {
 	uint64_t at; /* of its head, in the file */
@@ -29,31 +30,19 @@ struct replay {
 	bool cut;
 };
 
-static int read_all(int fd, uint8_t *p, size_t len, uint64_t at)
-{
-	for (ssize_t n; len; p += n, at += (size_t)n, len -= (size_t)n) {
-		n = pread(fd, p, len, (off_t)at);
-		if (n < 0 && errno == EINTR)
-			n = 0;
-		else if (n <= 0)
-			return n < 0 ? -errno : -ENODATA;
-	}
-	return 0;
-}
-
 /* Reads and unpacks the block whose head is there; *next is what is behind it. */
 static int read_block(struct replay *r, uint64_t at, uint64_t *next)
 {
 	uint8_t head[LOG_BLOCK_HEAD], *packed;
 	size_t n, plain;
-	int rc = read_all(r->fd, head, sizeof head, at);
+	int rc = os_file_read(r->fd, head, sizeof head, at);
 
 	if (rc || !log_block_lengths(head, &n, &plain))
 		return rc ? rc : -EINVAL;
 	packed = malloc(n + 1);
 	if (!packed)
 		return -ENOMEM;
-	rc = read_all(r->fd, packed, n, at + sizeof head);
+	rc = os_file_read(r->fd, packed, n, at + sizeof head);
 	if (!rc)
 		rc = log_unpack(head, packed, &r->plain);
 	free(packed);
