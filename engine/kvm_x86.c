@@ -21,6 +21,7 @@
 #include "core/intc.h"
 #include "cpu/x86/lines.h"
 #include "engine/x86_host.h"
+#include "engine/x86_start.h"
 
 enum { MSR_APIC_BASE = 0x1b, MSR_TSC_DEADLINE = 0x6e0, MSR_X2APIC = 0x800 };
 enum { APIC_X2APIC = 1 << 10, APIC_ENABLE = 1 << 11, PAGE_MASK = 0xfff };
@@ -147,18 +148,28 @@ static void vcpu_free(struct vcpu *v)
 	free(v->of_arch);
 }
 
+/* For CPUs whose local APIC is our device. */
+static struct x86_start start_of(struct vcpu *v)
+{
+	struct kvm_x86_cpu *c = kvm_x86_cpu(v);
+
+	return (struct x86_start){ .v = v,
+		.id = v->id,
+		.signature = kvm_x86_vm(v)->model.signature,
+		.intc = kvm_x86_intc(v),
+		.get = kvm_x86_get,
+		.set = kvm_x86_set,
+		.lines = &v->lines,
+		.sipi = &c->sipi,
+		.halted = &c->halted,
+		.wait_sipi = &c->wait_sipi };
+}
+
 static int vcpu_reset(struct vcpu *v)
 {
-	const struct intc *i = kvm_x86_intc(v);
-	struct x86_regs r;
+	const struct x86_start s = start_of(v);
 
-	x86_regs_reset(&r, kvm_x86_vm(v)->model.signature, v->id == 0);
-	if (i) { /* a device of its own, which others reset */
-		r.cr8 = i->get_tpr(i->arg, v->id);
-		i->read_msr(i->arg, v->id, MSR_APIC_BASE, &r.apic_base);
-	}
-	atomic_fetch_and(&v->lines, 1u << INTC_INTR);
-	return kvm_x86_set(v, X86_REGS_ALL, &r);
+	return x86_start_reset(&s);
 }
 
 static int vcpu_begin(struct vcpu *v)
@@ -184,54 +195,12 @@ static void irq(struct vcpu *v, unsigned line, bool level)
 		kvm_poke(v);
 }
 
-static int do_init(struct vcpu *v)
-{
-	const unsigned groups = X86_REGS_INT | X86_REGS_SEG | X86_REGS_DEBUG;
-	struct kvm_x86_cpu *c = kvm_x86_cpu(v);
-	const struct intc *i = kvm_x86_intc(v);
-	struct x86_regs r;
-	int rc = kvm_settle(v);
-
-	if (!rc)
-		rc = kvm_x86_get(v, groups, &r);
-	if (rc < 0)
-		return rc;
-	x86_regs_init(&r, kvm_x86_vm(v)->model.signature);
-	if (i)
-		i->init(i->arg, v->id);
-	rc = kvm_x86_set(v, groups, &r);
-	c->halted = false;
-	c->wait_sipi = v->id != 0;
-	return rc;
-}
-
-static int do_startup(struct vcpu *v, uint8_t vector)
-{
-	const unsigned groups = X86_REGS_INT | X86_REGS_SEG;
-	struct x86_regs r;
-	int rc = kvm_x86_get(v, groups, &r);
-
-	if (rc < 0)
-		return rc;
-	x86_regs_startup(&r, vector);
-	kvm_x86_cpu(v)->wait_sipi = false;
-	return kvm_x86_set(v, groups, &r);
-}
-
 static int look_at_init(struct vcpu *v)
 {
-	struct kvm_x86_cpu *c = kvm_x86_cpu(v);
-	int32_t vector;
-	int rc = 0;
+	const struct x86_start s = start_of(v);
+	int rc = kvm_settle(v);
 
-	if (x86_take_line(&v->lines, INTC_INIT))
-		rc = do_init(v);
-	if (!rc && c->wait_sipi) {
-		vector = atomic_exchange(&c->sipi, -1);
-		if (vector >= 0)
-			rc = do_startup(v, (uint8_t)vector);
-	}
-	return rc;
+	return rc ? rc : x86_start_look(&s);
 }
 
 /* Whether an interrupt can be taken; asks the kernel, where the last run does not say. */
@@ -329,11 +298,8 @@ static int start(struct engine *g)
 {
 	int rc = 0;
 
-	for (struct vcpu *v = g->first; v && !rc; v = v->next) {
-		rc = kvm_settle(v);
-		if (!rc)
-			rc = look_at_init(v);
-	}
+	for (struct vcpu *v = g->first; v && !rc; v = v->next)
+		rc = look_at_init(v);
 	if (!rc)
 		rc = kvm_x86_tsc_start(g);
 	return rc ? rc : kvm_x86_apics_lend(g);

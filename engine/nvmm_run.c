@@ -15,8 +15,9 @@
 #include "core/intc.h"
 #include "cpu/x86/lines.h"
 #include "engine/nvmm.h"
+#include "engine/x86_start.h"
 
-enum { MSR_APIC_BASE = 0x1b, NMI = 2 };
+enum { NMI = 2 };
 
 /* Waking it ------------------------------------------------------------------------------------ */
 
@@ -82,19 +83,26 @@ static void come_out(struct vcpu *v)
 
 /* Reset, INIT, SIPI ---------------------------------------------------------------------------- */
 
+static struct x86_start start_of(struct vcpu *v)
+{
+	return (struct x86_start){ .v = v,
+		.id = v->id,
+		.signature = v->engine->model.signature,
+		.intc = nvmm_intc(v),
+		.get = nvmm_get,
+		.set = nvmm_set,
+		.lines = &v->lines,
+		.sipi = &v->sipi,
+		.halted = &v->halted,
+		.wait_sipi = &v->wait_sipi };
+}
+
 static int reset(struct vcpu *v)
 {
-	const struct intc *i = nvmm_intc(v);
-	struct x86_regs r;
+	const struct x86_start s = start_of(v);
 
-	x86_regs_reset(&r, v->engine->model.signature, v->id == 0);
-	if (i) { /* a device of its own, which others reset */
-		r.cr8 = i->get_tpr(i->arg, v->id);
-		i->read_msr(i->arg, v->id, MSR_APIC_BASE, &r.apic_base);
-	}
-	atomic_fetch_and(&v->lines, 1u << INTC_INTR);
 	v->has_event = false;
-	return nvmm_set(v, X86_REGS_ALL, &r);
+	return x86_start_reset(&s);
 }
 
 /* Before the first use: all CPUs of the VM are there, and devices have said which pages of RAM are
@@ -119,49 +127,11 @@ void nvmm_reset(struct vcpu *v)
 		reset(v);
 }
 
-static int do_init(struct vcpu *v)
-{
-	const unsigned groups = X86_REGS_INT | X86_REGS_SEG | X86_REGS_DEBUG;
-	const struct intc *i = nvmm_intc(v);
-	struct x86_regs r;
-	int rc = nvmm_get(v, groups, &r);
-
-	if (rc < 0)
-		return rc;
-	x86_regs_init(&r, v->engine->model.signature);
-	if (i)
-		i->init(i->arg, v->id);
-	v->halted = false;
-	v->wait_sipi = v->id != 0;
-	return nvmm_set(v, groups, &r);
-}
-
-static int do_startup(struct vcpu *v, uint8_t vector)
-{
-	const unsigned groups = X86_REGS_INT | X86_REGS_SEG;
-	struct x86_regs r;
-	int rc = nvmm_get(v, groups, &r);
-
-	if (rc < 0)
-		return rc;
-	x86_regs_startup(&r, vector);
-	v->wait_sipi = false;
-	return nvmm_set(v, groups, &r);
-}
-
 static int look_at_init(struct vcpu *v)
 {
-	int32_t vector;
-	int rc = 0;
+	const struct x86_start s = start_of(v);
 
-	if (x86_take_line(&v->lines, INTC_INIT))
-		rc = do_init(v);
-	if (!rc && v->wait_sipi) {
-		vector = atomic_exchange(&v->sipi, -1);
-		if (vector >= 0)
-			rc = do_startup(v, (uint8_t)vector);
-	}
-	return rc;
+	return x86_start_look(&s);
 }
 
 /* Interrupts ----------------------------------------------------------------------------------- */
