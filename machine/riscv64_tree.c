@@ -43,7 +43,8 @@
 	X(svadu)                                                                                   \
 	X(svinval)                                                                                 \
 	X(svnapot)                                                                                 \
-	X(svpbmt)
+	X(svpbmt)                                                                                  \
+	X(svvptc)
 
 #define UNDERSCORED(name) "_" #name
 #define ARGUMENT(name)    #name,
