@@ -208,15 +208,40 @@ static bool knows_page(const struct jit_table *t, unsigned n)
 	return t->pages[n / 64] >> n % 64 & 1;
 }
 
+/* What begins in the page of va, at that offset in it or later. */
+static void unlink_in_page(
+    const struct cpu_jit_class *class, struct jit_table *t, uint64_t va, unsigned offset)
+{
+	const uint64_t page = va & ~(uint64_t)PAGE_MASK;
+	const unsigned first = jit_jump_index(&class->guest, page),
+		       end = first + (MEM_PAGE >> class->guest.pc_shift);
+	unsigned i, n;
+	uint64_t used;
+
+	if (!knows_page(t, page_bit(va)))
+		return;
+	for (i = first / 64; i < end / 64; i++)
+		for (used = t->used[i]; used; used &= ~(1ull << n % 64)) {
+			n = i * 64 + 63 - clz64(used);
+			if (t->jump[n].tag - page - offset < MEM_PAGE - offset)
+				t->jump[n].tag = JIT_NO_TAG(n);
+		}
+}
+
 void cpu_jit_unlink_page(const struct cpu_jit_class *class, void *cpu, uint64_t va)
 {
-	/* An instruction may begin in the page before. */
-	unsigned n = page_bit(va), before = page_bit(va - MEM_PAGE), i;
 	struct jit_table *t = tables_of(class, cpu);
+	unsigned i;
 
-	for (i = 0; i < class->ntables; i++)
-		if (knows_page(&t[i], n) || knows_page(&t[i], before))
-			unlink_table(&t[i]);
+	if (va < MEM_PAGE) { /* the page before it is another one for CPUs of 32 bits */
+		cpu_jit_unlink(class, cpu);
+		return;
+	}
+	for (i = 0; i < class->ntables; i++) {
+		unlink_in_page(class, &t[i], va, 0);
+		/* An instruction may begin in the page before. */
+		unlink_in_page(class, &t[i], va - MEM_PAGE, class->path.limit);
+	}
 }
 
 /* Tags of another epoch match nothing. */
