@@ -457,12 +457,18 @@ void x86_flush(struct x86 *s, bool globals)
 		else
 			tlb_forget_local(&s->stores[i]);
 	x86_code_unlink(s, globals);
+	if (globals)
+		x86_forget_large(s);
 }
 
 void x86_flush_page(struct x86 *s, uint64_t linear)
 {
 	unsigned i;
 
+	if (x86_may_be_large(s, linear)) {
+		x86_flush(s, true);
+		return;
+	}
 	for (i = 0; i < X86_NCTX; i++)
 		tlb_forget_page(&s->tlbs[i], linear);
 	for (i = 0; s->lockstep && i < X86_NCTX; i++)

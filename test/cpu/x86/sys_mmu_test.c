@@ -284,6 +284,36 @@ static void test_global_and_holes(void **state)
 	rig_free(r);
 }
 
+/* 4.10.2.3, 4.10.4.1: INVLPG of one address in a large page invalidates all of it. */
+static void test_invalidate_large(void **state)
+{
+	static const uint64_t attr[] = { ALL, ALL, ALL };
+	const struct mode *m;
+	struct rig *r;
+
+	(void)state;
+	for (m = modes; m < modes + ARRAY_LEN(modes); m++) {
+		const uint64_t linear = linear_of(m) & ~0xfffull;
+
+		if (m->page != 21 || m->levels > ARRAY_LEN(attr))
+			continue;
+		r = paging(m, 0, 0, 0);
+		x86_mode_changed(r->s);
+		map(r, m, attr);
+		rig_put(r, entry_at(m, m->levels - 1), 0 | ALL | PS, m->size);
+		rig_put(r, PAGE + (linear & 0x1fffff), 1, 8);
+		rig_put(r, PAGE + (linear & 0x1fffff) + 0x1000, 2, 8);
+		assert_int_equal(x86_load(r->s, linear, 8), 0);
+		assert_int_equal(x86_load(r->s, linear + 0x1000, 8), 0);
+		rig_put(r, entry_at(m, m->levels - 1), PAGE | ALL | PS, m->size);
+		assert_int_equal(x86_load(r->s, linear + 0x1000, 8), 0);
+		x86_invlpg(r->s, linear);
+		assert_int_equal(x86_load(r->s, linear, 8), 1);
+		assert_int_equal(x86_load(r->s, linear + 0x1000, 8), 2);
+		rig_free(r);
+	}
+}
+
 static void test_off(void **state)
 {
 	struct rig *r = rig_new(NULL);
@@ -336,6 +366,7 @@ int main(void)
 		cmocka_unit_test(test_reserved),
 		cmocka_unit_test(test_pse36),
 		cmocka_unit_test(test_global_and_holes),
+		cmocka_unit_test(test_invalidate_large),
 		cmocka_unit_test(test_off),
 		cmocka_unit_test(test_pdptes),
 	};

@@ -402,6 +402,18 @@ static void test_alignment(void **state)
 /* INVLPG and INVPCID: what is left in the TLB of a page, another one, and a global one. */
 enum { KEEP_PAGE = 1, KEEP_OTHER = 2, KEEP_GLOBAL = 4, KEEP_ALL = 7 };
 
+/* Maps the first 2 MiB by pages of 4 KiB: of a large page nothing would be kept. */
+static void map_small(struct rig *r)
+{
+	enum { TABLE = 0x100000 };
+	unsigned n;
+
+	for (n = 0; n < 512; n++)
+		rig_put(r, TABLE + 8 * n, n * 0x1000 | 7, 8);
+	rig_put(r, RIG_PD, TABLE | 7, 8);
+	x86_flush(r->s, true);
+}
+
 static void fill(struct rig *r)
 {
 	unsigned n;
@@ -443,6 +455,7 @@ static void test_invalidate(void **state)
 
 	(void)state;
 	rig_long(r, 0);
+	map_small(r);
 	for (n = 0; n < ARRAY_LEN(cases); n++) {
 		rig_put(r, 0x6000, cases[n].low, 8);
 		rig_put(r, 0x6008, cases[n].high, 8);
