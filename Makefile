@@ -26,7 +26,9 @@ NVMM_SO := $(if $(filter nvmm,$(FOUND)),,$O/libnvmm.so)
 # Lines that a person edits, in lodge monitor: for the program alone.
 EDIT := $(if $(shell pkg-config --exists libedit 2>/dev/null && echo yes),edit)
 override CPPFLAGS += $(shell echo $(patsubst %,-DHAVE_%,$(FOUND) $(EDIT)) | tr a-z A-Z)
-LDLIBS += -lfdt -lz -lZydis -ljansson $(FOUND:%=-l%) -lm -pthread
+# What is large and seldom needed is loaded then: host/image/nbd_lib.h, host/net/slirp_lib.h.
+LINKED := $(filter-out nbd slirp,$(FOUND))
+LDLIBS += -lfdt -lz -lZydis -ljansson $(LINKED:%=-l%) -lm -pthread
 
 KINDS = dev dev/virtio host/image host/net cpu engine machine lab
 SRC = $(wildcard base/*.c fp/*.c core/*.c ir/*.c jit/*.c jit/*/*.c dev/*.c dev/*/*.c host/*.c host/*/*.c cpu/*.c \
@@ -51,7 +53,7 @@ $O/liblodge.so: $(OBJ)
 $O/libnvmm.so: $(NVMM) $O/liblodge.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,-soname,libnvmm.so.0 -Wl,--exclude-libs,ALL -o $@ $^ $(LDLIBS)
 $O/lodge.pc: lodge.pc.in include/lodge.h
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@FOUND@|$(FOUND:%=-l%)|' lodge.pc.in > $@
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' -e 's|@FOUND@|$(LINKED:%=-l%)|' lodge.pc.in > $@
 
 $O/%.o: %.c | $(GEN)
 	@mkdir -p $(@D)

@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "base/os_sandbox.h"
+#include "host/net/net.h"
 #include "lib/lib.h"
 
 enum { PATHS_MAX = 64 };
@@ -179,6 +180,8 @@ int lib_confine(const struct config *config, const char *ctl, struct err *e)
 #endif
 	allow_files(&c, config);
 	read_config(&c, config);
+	if (config->hotplug_ports)
+		net_load();
 	/* A fork of the machine makes a socket of its own there. */
 	if (*ctl)
 		allow_folder(&c, ctl, strlen(ctl), OS_PATH_REMOVE | OS_PATH_MAKE);

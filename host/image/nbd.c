@@ -15,7 +15,6 @@
 #ifdef HAVE_NBD
 #include <fcntl.h>
 #include <inttypes.h>
-#include <libnbd.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,11 +23,13 @@
 
 #include "base/iov.h"
 #include "base/thread.h"
+#include "host/image/nbd_lib.h"
 
 enum { PIECE = 1 << 20, RANGE = 1 << 30 }; /* bytes of one command: with data, and without */
 
 struct nbd {
 	struct image image;
+	struct nbd_lib lib;
 	char *uri;
 	bool can_flush, can_zero, can_status;
 	struct mutex lock; /* for the rest, and the connection */
@@ -58,29 +59,29 @@ static struct nbd *nbd_of(struct image *i)
 
 /* The connection ------------------------------------------------------------------------------- */
 
-static struct nbd_handle *connect_to(const char *uri)
+static struct nbd_handle *connect_to(const struct nbd *n)
 {
-	struct nbd_handle *h = nbd_create();
+	struct nbd_handle *h = n->lib.create();
 
 	if (!h)
 		return NULL;
 	/* Files with keys are named in the URI, which is the owner's own. */
-	if (nbd_set_uri_allow_local_file(h, true) == 0 &&
-	    nbd_add_meta_context(h, LIBNBD_CONTEXT_BASE_ALLOCATION) == 0 &&
-	    nbd_connect_uri(h, uri) == 0)
+	if (n->lib.set_uri_allow_local_file(h, true) == 0 &&
+	    n->lib.add_meta_context(h, LIBNBD_CONTEXT_BASE_ALLOCATION) == 0 &&
+	    n->lib.connect_uri(h, n->uri) == 0)
 		return h;
-	nbd_close(h);
+	n->lib.close(h);
 	return NULL;
 }
 
-static bool is_broken(struct nbd_handle *h)
+static bool is_broken(const struct nbd *n)
 {
-	return !h || nbd_aio_is_dead(h) > 0 || nbd_aio_is_closed(h) > 0;
+	return !n->h || n->lib.aio_is_dead(n->h) > 0 || n->lib.aio_is_closed(n->h) > 0;
 }
 
-static int error_of_library(void)
+static int error_of_library(const struct nbd *n)
 {
-	int errnum = nbd_get_errno();
+	int errnum = n->lib.get_errno();
 
 	return errnum ? -errnum : -EIO;
 }
@@ -90,17 +91,17 @@ static int reconnect(struct nbd *n)
 {
 	struct nbd_handle *h;
 
-	while (is_broken(n->h) && n->inside)
+	while (is_broken(n) && n->inside)
 		cond_wait(&n->moved, &n->lock);
-	if (!is_broken(n->h))
+	if (!is_broken(n))
 		return 0;
-	nbd_close(n->h);
+	n->lib.close(n->h);
 	n->h = NULL;
 	n->forgotten |= n->flushed != n->written;
 	n->flushed = n->written;
-	h = connect_to(n->uri);
-	if (h && nbd_get_size(h) != (int64_t)n->image.size) {
-		nbd_close(h);
+	h = connect_to(n);
+	if (h && n->lib.get_size(h) != (int64_t)n->image.size) {
+		n->lib.close(h);
 		h = NULL;
 	}
 	n->h = h;
@@ -111,8 +112,8 @@ static int reconnect(struct nbd *n)
  * meanwhile. */
 static void serve(struct nbd *n)
 {
-	unsigned direction = nbd_aio_get_direction(n->h);
-	struct pollfd fds[2] = { { .fd = nbd_aio_get_fd(n->h) },
+	unsigned direction = n->lib.aio_get_direction(n->h);
+	struct pollfd fds[2] = { { .fd = n->lib.aio_get_fd(n->h) },
 		{ .fd = n->wake[0], .events = POLLIN } };
 	char drop[64];
 
@@ -127,11 +128,11 @@ static void serve(struct nbd *n)
 	n->served = false;
 	while (fds[1].revents && read(n->wake[0], drop, sizeof drop) > 0)
 		;
-	direction = nbd_aio_get_direction(n->h);
+	direction = n->lib.aio_get_direction(n->h);
 	if (fds[0].revents & ~POLLOUT && direction & LIBNBD_AIO_DIRECTION_READ)
-		nbd_aio_notify_read(n->h);
+		n->lib.aio_notify_read(n->h);
 	else if (fds[0].revents && direction & LIBNBD_AIO_DIRECTION_WRITE)
-		nbd_aio_notify_write(n->h);
+		n->lib.aio_notify_write(n->h);
 	cond_broadcast(&n->moved);
 }
 
@@ -149,21 +150,23 @@ static int take_extent(
 	return 0;
 }
 
-static int64_t begin(struct nbd_handle *h, struct command *c)
+static int64_t begin(struct nbd *n, struct command *c)
 {
+	struct nbd_handle *h = n->h;
+
 	switch (c->op) {
 	case READ:
-		return nbd_aio_pread(h, c->data, c->len, c->off, NBD_NULL_COMPLETION, 0);
+		return n->lib.aio_pread(h, c->data, c->len, c->off, NBD_NULL_COMPLETION, 0);
 	case WRITE:
-		return nbd_aio_pwrite(h, c->data, c->len, c->off, NBD_NULL_COMPLETION, 0);
+		return n->lib.aio_pwrite(h, c->data, c->len, c->off, NBD_NULL_COMPLETION, 0);
 	case FLUSH:
-		return nbd_aio_flush(h, NBD_NULL_COMPLETION, 0);
+		return n->lib.aio_flush(h, NBD_NULL_COMPLETION, 0);
 	case ZERO:
-		return nbd_aio_zero(h, c->len, c->off, NBD_NULL_COMPLETION, c->flags);
+		return n->lib.aio_zero(h, c->len, c->off, NBD_NULL_COMPLETION, c->flags);
 	case TRIM:
-		return nbd_aio_trim(h, c->len, c->off, NBD_NULL_COMPLETION, 0);
+		return n->lib.aio_trim(h, c->len, c->off, NBD_NULL_COMPLETION, 0);
 	case STATUS:
-		return nbd_aio_block_status(h, c->len, c->off,
+		return n->lib.aio_block_status(h, c->len, c->off,
 		    (nbd_extent_callback){ .callback = take_extent, .user_data = c },
 		    NBD_NULL_COMPLETION, LIBNBD_CMD_FLAG_REQ_ONE);
 	}
@@ -181,22 +184,22 @@ static void wake_server(struct nbd *n)
 /* The lock is held. */
 static int command_once(struct nbd *n, struct command *c)
 {
-	int64_t cookie = begin(n->h, c);
+	int64_t cookie = begin(n, c);
 	int rc;
 
 	if (cookie < 0)
-		return error_of_library();
+		return error_of_library(n);
 	n->inside++;
 	/* Who serves may be waiting for answers only. */
 	if (n->served)
 		wake_server(n);
-	while ((rc = nbd_aio_command_completed(n->h, (uint64_t)cookie)) == 0 && !is_broken(n->h)) {
+	while ((rc = n->lib.aio_command_completed(n->h, (uint64_t)cookie)) == 0 && !is_broken(n)) {
 		if (n->served)
 			cond_wait(&n->moved, &n->lock);
 		else
 			serve(n);
 	}
-	rc = rc > 0 ? 0 : rc < 0 ? error_of_library() : -EIO;
+	rc = rc > 0 ? 0 : rc < 0 ? error_of_library(n) : -EIO;
 	if (--n->inside == 0)
 		cond_broadcast(&n->moved);
 	return rc;
@@ -207,11 +210,11 @@ static int command(struct nbd *n, struct command *c)
 	int rc = 0;
 
 	mutex_lock(&n->lock);
-	if (is_broken(n->h))
+	if (is_broken(n))
 		rc = reconnect(n);
 	if (rc == 0)
 		rc = command_once(n, c);
-	if (rc < 0 && is_broken(n->h)) {
+	if (rc < 0 && is_broken(n)) {
 		rc = reconnect(n);
 		if (rc == 0)
 			rc = command_once(n, c);
@@ -344,7 +347,8 @@ static int nbd_image_kind(struct image *i, uint64_t off, uint64_t *len)
 
 static void free_nbd(struct nbd *n)
 {
-	nbd_close(n->h);
+	if (n->h)
+		n->lib.close(n->h);
 	for (int i = 0; i < 2; i++)
 		if (n->wake[i] >= 0)
 			close(n->wake[i]);
@@ -360,32 +364,32 @@ static void nbd_image_close(struct image *i)
 
 	if (n->flushed != n->written)
 		nbd_image_flush(i);
-	if (!is_broken(n->h))
-		nbd_shutdown(n->h, 0);
+	if (!is_broken(n))
+		n->lib.shutdown(n->h, 0);
 	free_nbd(n);
 }
 
 static int look_at(struct nbd *n, const struct image_options *o, struct err *e)
 {
-	int64_t size = nbd_get_size(n->h), block;
+	int64_t size = n->lib.get_size(n->h), block;
 
 	if (size <= 0 || size % 512)
 		return err_set(e, EINVAL,
 		    "disk %s has %" PRId64 " bytes, not a multiple of 512 that is not 0", n->uri,
 		    size);
-	if (!o->readonly && nbd_is_read_only(n->h) != 0)
+	if (!o->readonly && n->lib.is_read_only(n->h) != 0)
 		return err_set(
 		    e, EROFS, "disk %s can be read but not written: add ,ro or ,snapshot", n->uri);
-	block = nbd_get_block_size(n->h, LIBNBD_SIZE_MINIMUM);
+	block = n->lib.get_block_size(n->h, LIBNBD_SIZE_MINIMUM);
 	if (block > 512)
 		return err_set(e, EINVAL,
 		    "disk %s: the server wants blocks of at least %" PRId64 " bytes, not 512",
 		    n->uri, block);
 	n->image.size = (uint64_t)size;
-	n->image.can_discard = !o->readonly && nbd_can_trim(n->h) > 0;
-	n->can_flush = nbd_can_flush(n->h) > 0;
-	n->can_zero = nbd_can_zero(n->h) > 0;
-	n->can_status = nbd_can_meta_context(n->h, LIBNBD_CONTEXT_BASE_ALLOCATION) > 0;
+	n->image.can_discard = !o->readonly && n->lib.can_trim(n->h) > 0;
+	n->can_flush = n->lib.can_flush(n->h) > 0;
+	n->can_zero = n->lib.can_zero(n->h) > 0;
+	n->can_status = n->lib.can_meta_context(n->h, LIBNBD_CONTEXT_BASE_ALLOCATION) > 0;
 	return 0;
 }
 
@@ -406,9 +410,13 @@ static struct image *nbd_image_open(const char *uri, const struct image_options 
 		free_nbd(n);
 		return NULL;
 	}
-	n->h = connect_to(uri);
+	if (nbd_lib_load(&n->lib, e) < 0) {
+		free_nbd(n);
+		return NULL;
+	}
+	n->h = connect_to(n);
 	if (!n->h)
-		err_set(e, EIO, "disk %s: %s", uri, nbd_get_error());
+		err_set(e, EIO, "disk %s: %s", uri, n->lib.get_error());
 	if (!n->h || look_at(n, o, e) < 0) {
 		free_nbd(n);
 		return NULL;

@@ -27,6 +27,15 @@ bool net_has_class(const char *name)
 	return c && !c->missing;
 }
 
+void net_load(void)
+{
+	struct err e;
+
+	for (const struct net_class *const *c = net_classes; *c; c++)
+		if ((*c)->load)
+			(*c)->load(&e);
+}
+
 static int no_class(const char *spec, struct err *e)
 {
 	struct buf b = { 0 };

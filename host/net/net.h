@@ -33,6 +33,8 @@ struct net_class {
 	const char *missing; /* the library without which this build has it in name only; or NULL */
 	const char *options; /* of its own, for messages: "fwd=, restrict"; NULL: none */
 	size_t size;         /* of its struct, whose first member is struct net_port */
+	/* Loads what it comes to need from the host's files; NULL: nothing. */
+	int (*load)(struct err *);
 	/* Takes one option ("restrict", "dns=1.1.1.1"): 0, -ENOENT for one that it does not know,
 	 * or another -errno and the reason.  May be NULL. */
 	int (*option)(struct net_port *, const char *option, struct err *);
@@ -102,6 +104,8 @@ struct net *net_open(
 struct net *net_open_none(const struct net_place *, struct loop *, struct events *, struct err *);
 void net_close(struct net *); /* NULL is fine */
 bool net_has_class(const char *name);
+/* Networks can be opened when files cannot any more.  What is not there fails then. */
+void net_load(void);
 const char *net_class_name(const struct net *);
 
 /*

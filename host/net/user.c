@@ -26,7 +26,7 @@
 #include "host/net/net.h"
 
 #ifdef HAVE_SLIRP
-#include <slirp/libslirp.h>
+#include "host/net/slirp_lib.h"
 #else
 typedef struct Slirp Slirp;
 #endif
@@ -48,6 +48,9 @@ struct watch {
 
 struct net_user {
 	struct net_port port;
+#ifdef HAVE_SLIRP
+	struct slirp_lib lib;
+#endif
 	Slirp *slirp;
 	bool restricted, no_ip6;
 	struct in_addr net, mask, dns; /* dns 0: as usual */
@@ -359,7 +362,7 @@ static void update(struct net_user *u)
 	for (int i = 0; i < u->nwatches; i++)
 		if (u->watch[i])
 			u->watch[i]->wanted = 0;
-	slirp_pollfds_fill(u->slirp, &ms, add_poll, u);
+	u->lib.pollfds_fill(u->slirp, &ms, add_poll, u);
 	for (int i = 0; i < u->nwatches; i++) {
 		if (!u->watch[i])
 			continue;
@@ -376,7 +379,7 @@ static void poll_now(void *arg)
 	struct net_user *u = arg;
 
 	u->polling = false;
-	slirp_pollfds_poll(u->slirp, 0, get_revents, u);
+	u->lib.pollfds_poll(u->slirp, 0, get_revents, u);
 	port_received(&u->port);
 	update(u);
 }
@@ -427,7 +430,7 @@ static bool input(void *arg, uint8_t *frame, size_t len, const struct net_offloa
 	struct net_user *u = arg;
 
 	(void)o;
-	slirp_input(u->slirp, frame, (int)len);
+	u->lib.input(u->slirp, frame, (int)len);
 	return true;
 }
 
@@ -500,7 +503,7 @@ static int start_forward(struct net_user *u, struct forward *f, struct err *e)
 	if (unix_path && clear_path(&f->host, e) < 0)
 		return -EINVAL;
 	errno = 0;
-	if (slirp_add_hostxfwd(u->slirp, (const void *)&f->host, forward_size(&f->host),
+	if (u->lib.add_hostxfwd(u->slirp, (const void *)&f->host, forward_size(&f->host),
 		(const void *)&f->guest, forward_size(&f->guest),
 		f->udp ? SLIRP_HOSTFWD_UDP : 0) < 0)
 		return forward_failed(f, e);
@@ -568,7 +571,9 @@ static int user_open(struct net_port *p, const char *address, struct err *e)
 	loop_timer_init(&u->timer, p->loop, poll_timer, u);
 	p->can = NET_CAN_TSO4 | NET_CAN_TSO6 | NET_CAN_ECN | NET_CAN_UFO;
 	fill_config(u, &c);
-	u->slirp = slirp_new(&c, &callbacks, u);
+	if (slirp_lib_load(&u->lib, e) < 0)
+		return -ENOTSUP;
+	u->slirp = u->lib.new(&c, &callbacks, u);
 	if (!u->slirp)
 		return err_set(e, EINVAL, "net \"user\": libslirp does not start");
 	for (unsigned i = 0; i < u->nforwards && !rc; i++)
@@ -578,13 +583,20 @@ static int user_open(struct net_port *p, const char *address, struct err *e)
 	return rc;
 }
 
+static int user_load(struct err *e)
+{
+	struct slirp_lib lib;
+
+	return slirp_lib_load(&lib, e);
+}
+
 static void stop(struct net_user *u)
 {
 	const struct forward *f;
 
 	if (!u->slirp)
 		return;
-	slirp_cleanup(u->slirp);
+	u->lib.cleanup(u->slirp);
 	loop_timer_set(&u->timer, UINT64_MAX);
 	for (int i = 0; i < u->nwatches; i++)
 		unregister_fd(i, u);
@@ -628,6 +640,7 @@ const struct net_class net_user = {
 	.open = user_open,
 	.close = user_close,
 #ifdef HAVE_SLIRP
+	.load = user_load,
 	.send = user_send,
 	.sent = user_sent,
 	.resume = user_resume,
