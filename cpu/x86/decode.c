@@ -451,7 +451,7 @@ static bool is_for_all_modes(const uint8_t *bytes, size_t n)
 enum x86_decoded x86_decode(struct x86_insn *i, uint32_t mode, const void *bytes, size_t n,
     const struct x86_model *model, x86_has_fn *has)
 {
-	struct decoding d = { .model = model, .has = has };
+	struct decoding d; /* large, and Zydis fills what counts */
 	ZydisDecoder z;
 	ZydisDecoderContext context;
 	ZyanStatus status;
@@ -459,6 +459,8 @@ enum x86_decoded x86_decode(struct x86_insn *i, uint32_t mode, const void *bytes
 	*i = (struct x86_insn){
 		.mode = (uint8_t)mode, .seg = X86_DS, .base = X86_NO_REG, .index = X86_NO_REG
 	};
+	d.model = model;
+	d.has = has;
 	make_decoder(&z, is_for_all_modes(bytes, n) ? mode | X86_PROTECTED : mode, model, has);
 	if (n > X86_INSN_LEN)
 		n = X86_INSN_LEN;
