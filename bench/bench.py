@@ -102,7 +102,7 @@ class Run:
             os.close(fd)
 
     def read(self, pid, fd, limit):
-        rest = b""
+        rest, used = b"", 0
         while (left := self.start + limit - time.monotonic()) > 0 and not self.has("@@DONE"):
             if not select.select([fd], [], [], left)[0]:
                 break
@@ -110,7 +110,8 @@ class Run:
                 got = os.read(fd, 65536)
             except OSError:
                 break
-            now, used = time.monotonic() - self.start, cpu(pid)
+            # A chroot may have ended before its last line is read.
+            now, used = time.monotonic() - self.start, max(used, cpu(pid))
             *ready, rest = (rest + got).split(b"\n")
             self.text += got.decode(errors="replace")
             self.lines += [(line.decode(errors="replace").strip(), now, used) for line in ready]
