@@ -3,6 +3,22 @@
 
 #include <string.h>
 
+/* What a loop's turns in one path may come to. */
+enum { MAX_TURNS = 8, TURNS_INSNS = 64 };
+
+/* A short loop goes round several times in one unit: what is done at its borders, and the TLB's
+ * answers, are for all of its turns. */
+static void unroll(struct path *p)
+{
+	unsigned turn = p->n, turns = TURNS_INSNS / turn;
+
+	for (turns = turns < MAX_TURNS ? turns : MAX_TURNS; turns > 1; turns--) {
+		memcpy(p->at + p->n, p->at, turn * sizeof p->at[0]);
+		p->n += turn;
+	}
+	p->at[p->n] = p->at[0];
+}
+
 void path_record(const struct path_class *class, void *cpu, struct path *p,
     bool (*stop)(void *arg, void *cpu, uint64_t pc), void *arg)
 {
@@ -24,9 +40,11 @@ void path_record(const struct path_class *class, void *cpu, struct path *p,
 			break;
 		if (!class->goes_on(cpu, p)) {
 			p->n++;
-			break;
+			return;
 		}
 	}
+	if (p->n && p->at[p->n] == p->at[0])
+		unroll(p);
 }
 
 /* Aligned words at once: another CPU may be writing one. */
