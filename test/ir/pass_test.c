@@ -12,8 +12,8 @@
 
 enum { BLOCKS = 200000 };
 
-static const char *const passes[] = { "forward", "fold", "forward_fold", "narrow", "cse", "dead",
-	"quick", "full" };
+static const char *const passes[] = { "forward", "fold", "forward_fold", "narrow", "cse", "pair",
+	"dead", "quick", "full" };
 
 struct rig {
 	struct random random;

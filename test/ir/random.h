@@ -270,6 +270,21 @@ static inline void r_arith(struct random *r)
 	r_put(r, r_ext(r, x));
 }
 
+/* Parts of what hosts make at once, with something in between now and then. */
+static inline void r_parts(struct random *r)
+{
+	static const uint8_t ops[] = { IR_mul, IR_mulh, IR_mulhu, IR_divs, IR_rems, IR_divu,
+		IR_remu };
+	uint16_t x = r_value(r), y = r_value(r);
+	unsigned from = below(r, 2) ? 0 : 3, n = 2 + below(r, 2);
+
+	while (n--) {
+		r_put(r, r_op(r, (enum ir_opcode)ops[from + below(r, from ? 4 : 3)], IR_I64, x, y));
+		if (below(r, 3) == 0)
+			r_arith(r);
+	}
+}
+
 static inline void r_pc(struct random *r)
 {
 	uint16_t x = put_op(r, (struct ir_op){ .op = IR_pc, .type = IR_I64, .k = (int64_t)r->pc });
@@ -281,7 +296,7 @@ static inline void r_insn(struct random *r)
 {
 	put_op(r, (struct ir_op){ .op = IR_insn, .type = IR_I64, .k = (int64_t)r->pc });
 	r->pc += 4;
-	switch (below(r, 13)) {
+	switch (below(r, 14)) {
 	case 0:
 	case 1:
 	case 2:
@@ -299,6 +314,9 @@ static inline void r_insn(struct random *r)
 		break;
 	case 10:
 		r_choices(r);
+		break;
+	case 11:
+		r_parts(r);
 		break;
 	case 7:
 		r_pc(r);
