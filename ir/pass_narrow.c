@@ -7,7 +7,8 @@
  *   - shifts and or become rotations;
  *   - a sum of a sum and constants becomes one, if nobody else needs the inner one.
  * Backwards it finds which low bits of each value are needed, forwards it rewrites.  Extensions of
- * loads stay: hosts do them with the load.
+ * loads stay: hosts do them with the load.  So who needs no more of a loaded value than its sign
+ * extension has takes that.
  */
 #include "ir/pass.h"
 
@@ -24,6 +25,7 @@ struct narrow {
 	struct ir_widths widths;
 	struct need need[IR_BLOCK_OPS]; /* by numbers before the pass */
 	uint8_t uses[IR_BLOCK_OPS];     /* of values as they are now, as far as they are old */
+	uint16_t sext_of[IR_BLOCK_OPS]; /* loads of 32 bits: their sign extension, or 0 */
 };
 
 static unsigned min(unsigned a, unsigned b)
@@ -154,6 +156,9 @@ static uint16_t emit(struct narrow *w, struct ir_op o)
 
 	ir_widths_new(&w->widths, v);
 	w->uses[v] = UINT8_MAX;
+	w->sext_of[v] = 0;
+	if (o.op == IR_sext && o.type == IR_I32)
+		w->sext_of[o.a] = v;
 	return v;
 }
 
@@ -184,6 +189,8 @@ static uint16_t strip(const struct narrow *w, uint16_t v, unsigned bits)
 		v = x->a;
 		x = &w->op[v];
 	}
+	if (bits <= 32 && is_load(x) && x->type == IR_I32 && w->sext_of[v])
+		return w->sext_of[v];
 	return v;
 }
 
@@ -284,6 +291,19 @@ static void add_constants(struct narrow *w, struct ir_op *o)
 	o->b = emit_imm(w, (int64_t)k);
 }
 
+/* A shift right of a loaded value, which has zeroes above. */
+static void shift_loaded(struct narrow *w, struct ir_op *o)
+{
+	const struct ir_op *x = &w->op[o->a];
+	const unsigned n = count_of(w, o);
+
+	if (o->op == IR_shr && o->type == IR_I64 && n > 0 && n < 32 && is_load(x) &&
+	    x->type == IR_I32 && w->sext_of[o->a]) {
+		o->type = IR_I32;
+		o->a = w->sext_of[o->a];
+	}
+}
+
 /* A shift left by a masked count that only 32 bits are needed of masks itself. */
 static void shift_by_32(struct narrow *w, struct ir_op *o, unsigned bits)
 {
@@ -308,6 +328,7 @@ static void rewrite(struct narrow *w, struct ir_op *o, const struct need *need)
 		o->b = strip(w, o->b, right_needs(o, bits));
 	if (info->operands > 2)
 		o->c = strip(w, o->c, third_needs(o, bits));
+	shift_loaded(w, o);
 	if (rotate(w, o, bits))
 		return;
 	add_constants(w, o);
