@@ -31,11 +31,51 @@ static bool is_in(const struct gen *g, uint16_t v, unsigned reg)
 	return g->value[v].where == IN_REG && g->value[v].at == reg;
 }
 
+static bool is_fused(const struct gen *g, uint16_t v)
+{
+	return g->value[v].fused && g->value[v].fused == g->i;
+}
+
+/* a + b, where b is a product by 2, 4 or 8. */
+static void add_scaled(struct gen *g, uint16_t n, bool w, uint16_t a, const struct ir_op *b)
+{
+	struct x86_mem m = { X86_NONE, X86_NONE, (uint8_t)g->op[b->b].k, 0 };
+	unsigned d;
+
+	m.base = (uint8_t)x86_use(g, a);
+	m.index = (uint8_t)x86_use(g, b->a);
+	d = x86_dest(g, n, a);
+	x86_rm(&g->code, w, OP_LEA, d, m);
+	x86_result(g, n, d);
+}
+
+/* a + b or a - b, where b is a comparison, which leaves it in the carry. */
+static void with_carry(struct gen *g, uint16_t n, bool w, enum x86_alu op, uint16_t a, uint16_t b)
+{
+	unsigned d;
+
+	if (g->value[a].where == IN_REG)
+		x86_use(g, a);
+	x86_compare(g, b);
+	d = x86_dest(g, n, a);
+	x86_load_value(g, d, a);
+	x86_alu_ri(&g->code, w, op, d, 0);
+	x86_result(g, n, d);
+}
+
 static void add(struct gen *g, uint16_t n, bool w, uint16_t a, uint16_t b)
 {
 	struct x86_mem m = { X86_NONE, X86_NONE, 0, 0 };
 	unsigned d;
 
+	if (is_fused(g, b) && g->op[b].op == IR_ltu) {
+		with_carry(g, n, w, ALU_ADC, a, b);
+		return;
+	}
+	if (is_fused(g, b)) {
+		add_scaled(g, n, w, a, &g->op[b]);
+		return;
+	}
 	if (x86_is_imm(g, a)) {
 		uint16_t t = a;
 
@@ -215,24 +255,69 @@ static bool comes_with(const struct gen *g, uint16_t n, enum ir_opcode op)
 	       !g->value[n + 1].fused;
 }
 
-/* The results of both, in rax and rdx.  Operands are released with the first. */
-static void pair(struct gen *g, uint16_t n, unsigned first, unsigned second)
+/* Operation n + 1 is made with n, so operands are released with that. */
+static void take_over(struct gen *g, uint16_t n)
 {
 	const uint16_t v[2] = { g->op[n].a, g->op[n].b };
-	unsigned d, i;
+	unsigned i;
 
 	for (i = 0; i < 2; i++) {
 		g->next_use[n][i] = g->next_use[n + 1][i];
 		if (g->value[v[i]].last == n + 1)
 			g->value[v[i]].last = n;
 	}
+	g->op[n + 1].op = IR_nop;
+}
+
+/* The results of both, in rax and rdx. */
+static void pair(struct gen *g, uint16_t n, unsigned first, unsigned second)
+{
+	unsigned d;
+
+	take_over(g, n);
 	d = x86_dest(g, n, 0);
 	x86_mov_rr(&g->code, d, first);
 	x86_result(g, n, d);
 	d = x86_dest(g, (uint16_t)(n + 1), 0);
 	x86_mov_rr(&g->code, d, second);
 	x86_result(g, (uint16_t)(n + 1), d);
-	g->op[n + 1].op = IR_nop;
+}
+
+/* The factor that need not be in rdx, in the register that this returns; the other one is there. */
+static unsigned factors(struct gen *g, const struct ir_op *o)
+{
+	uint16_t a = o->a, b = o->b;
+	unsigned rb;
+
+	if (g->value[b].where != IN_REG) {
+		a = o->b;
+		b = o->a;
+	}
+	x86_take(g, RDX);
+	rb = x86_use(g, b);
+	x86_load_value(g, RDX, a);
+	return rb;
+}
+
+/* Both halves of an unsigned product, by MULX: n is the lower one. */
+static void both_halves(struct gen *g, uint16_t n, const struct ir_op *o)
+{
+	unsigned rb = factors(g, o), low, high;
+
+	take_over(g, n);
+	low = x86_dest(g, n, 0);
+	x86_result(g, n, low);
+	high = x86_dest(g, (uint16_t)(n + 1), 0);
+	x86_mulx(&g->code, high, low, rb);
+	x86_result(g, (uint16_t)(n + 1), high);
+}
+
+static void high_half(struct gen *g, uint16_t n, const struct ir_op *o)
+{
+	unsigned rb = factors(g, o), d = x86_dest(g, n, 0);
+
+	x86_mulx(&g->code, d, d, rb);
+	x86_result(g, n, d);
 }
 
 /* Both halves. */
@@ -241,6 +326,10 @@ static void whole_product(struct gen *g, uint16_t n, const struct ir_op *o)
 	bool is_signed = g->op[n + 1].op == IR_mulh;
 	unsigned ra, rb;
 
+	if (!is_signed && g->jit->has.bmi2) {
+		both_halves(g, n, o);
+		return;
+	}
 	take_pair(g);
 	ra = x86_use(g, o->a);
 	rb = x86_use(g, o->b);
@@ -253,6 +342,10 @@ static void high_product(struct gen *g, uint16_t n, const struct ir_op *o)
 {
 	unsigned ra, rb, t, d;
 
+	if (o->op == IR_mulhu && g->jit->has.bmi2) {
+		high_half(g, n, o);
+		return;
+	}
 	take_pair(g);
 	ra = x86_use(g, o->a);
 	rb = x86_use(g, o->b);
@@ -343,11 +436,6 @@ static void not_(struct gen *g, uint16_t n, bool w, uint16_t a)
 	x86_result(g, n, d);
 }
 
-static bool is_fused(const struct gen *g, uint16_t v)
-{
-	return g->value[v].fused && g->value[v].fused == g->i;
-}
-
 /* The low 8 or 16 bits of what is masked, by a move of as many. */
 static bool insert(struct gen *g, uint16_t n, const struct ir_op *o)
 {
@@ -384,7 +472,10 @@ static void simple(struct gen *g, uint16_t n, bool w, const struct ir_op *o)
 		add(g, n, w, o->a, o->b);
 		return;
 	case IR_sub:
-		binary(g, n, w, ALU_SUB, o->a, o->b, false);
+		if (is_fused(g, o->b))
+			with_carry(g, n, w, ALU_SBB, o->a, o->b);
+		else
+			binary(g, n, w, ALU_SUB, o->a, o->b, false);
 		return;
 	case IR_and:
 		binary(g, n, w, ALU_AND, o->a, o->b, true);

@@ -291,6 +291,11 @@ void x86_rorx(struct x86_code *c, bool w, unsigned dst, unsigned src, unsigned n
 	x86_8(c, n);
 }
 
+void x86_mulx(struct x86_code *c, unsigned high, unsigned low, unsigned rm)
+{
+	x86_vex(c, true, 2, 3, 0xf6, high, low, rm);
+}
+
 void x86_imul_rri(struct x86_code *c, bool w, unsigned dst, unsigned src, int32_t v)
 {
 	x86_rr(c, w, x86_is_imm8(v) ? 0x6b : 0x69, dst, src);

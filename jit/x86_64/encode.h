@@ -209,10 +209,12 @@ void x86_test_ri(struct x86_code *, bool w, unsigned r, int32_t v);
 void x86_test_ri8(struct x86_code *, unsigned r, int8_t v);
 void x86_shift_ri(struct x86_code *, bool w, enum x86_shift, unsigned dst, unsigned n);
 void x86_shift_cl(struct x86_code *, bool w, enum x86_shift, unsigned dst);
-/* BMI2: shlx, shrx, sarx; rorx. */
+/* BMI2: shlx, shrx, sarx; rorx; mulx. */
 void x86_shift_rr(
     struct x86_code *, bool w, enum x86_shift, unsigned dst, unsigned src, unsigned count);
 void x86_rorx(struct x86_code *, bool w, unsigned dst, unsigned src, unsigned n);
+/* MULX, of 64 bits: high, low = rdx * rm; the high half alone if they are the same. */
+void x86_mulx(struct x86_code *, unsigned high, unsigned low, unsigned rm);
 void x86_imul_rri(struct x86_code *, bool w, unsigned dst, unsigned src, int32_t v);
 /* F7 and FF: by what the manual calls /digit. */
 enum { UNARY_NOT = 2, UNARY_NEG = 3, UNARY_MUL = 4, UNARY_IMUL = 5, UNARY_DIV = 6, UNARY_IDIV = 7 };

@@ -153,6 +153,46 @@ static bool can_be_narrow(const struct gen *g, uint16_t v)
 	}
 }
 
+/* A sum, or a difference, with what a comparison finds: its carry. */
+static bool fuse_carry(struct gen *g, struct ir_op *o, unsigned at)
+{
+	const uint16_t t = o->a;
+
+	if (o->op == IR_add && g->op[t].op == IR_ltu && g->op[o->b].op != IR_imm) {
+		o->a = o->b;
+		o->b = t;
+	}
+	if (g->op[o->b].op != IR_ltu || g->op[g->op[o->b].a].op == IR_imm || o->a == o->b)
+		return false;
+	fuse(g, o->b, at);
+	return true;
+}
+
+/* v times 2, 4 or 8. */
+static bool is_scaled(const struct gen *g, uint16_t v)
+{
+	const struct ir_op *o = &g->op[v];
+
+	return o->op == IR_shl && o->type == IR_I64 && g->op[o->b].op == IR_imm &&
+	       g->op[o->b].k >= 1 && g->op[o->b].k <= 3;
+}
+
+/* A sum does that to one operand. */
+static void fuse_scaled(struct gen *g, struct ir_op *o, unsigned at)
+{
+	uint16_t t = o->a;
+
+	if (g->op[o->a].op == IR_imm || g->op[o->b].op == IR_imm || o->a == o->b)
+		return;
+	if (!is_scaled(g, o->b) || g->value[o->b].uses) {
+		if (!is_scaled(g, o->a))
+			return;
+		o->a = o->b;
+		o->b = t;
+	}
+	fuse(g, o->b, at);
+}
+
 /* Of what is a condition: that it is not 0. */
 static bool is_condition(const struct gen *g, uint16_t v)
 {
@@ -183,6 +223,13 @@ static void wishes(struct gen *g, struct ir_op *o, unsigned n, unsigned at)
 	case IR_sar:
 		if (masks_63(g, o->b))
 			o->b = g->op[o->b].a;
+		break;
+	case IR_add:
+		if (!fuse_carry(g, o, at))
+			fuse_scaled(g, o, at);
+		break;
+	case IR_sub:
+		fuse_carry(g, o, at);
 		break;
 	case IR_side:
 	case IR_side_to:

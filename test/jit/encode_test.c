@@ -393,6 +393,10 @@ static void shifts(void **state)
 				x86_rorx(&t->c, w, a, b, 8 + b);
 				EXPECT(t, "rorx", gpr(w, a), gpr(w, b), imm(8 + b));
 			}
+			for (b = 0; w && b < 256; b++) {
+				x86_mulx(&t->c, a, b % 16, b / 16);
+				EXPECT(t, "mulx", gpr(w, a), gpr(w, b % 16), gpr(w, b / 16));
+			}
 			for (op = SHIFT_SHL; op <= SHIFT_SAR; op++)
 				for (b = 0; vex[op][0] && b < 256; b++) {
 					x86_shift_rr(
