@@ -39,18 +39,19 @@ static struct fp_seq sequence(struct gen *g)
 	return (struct fp_seq){ &g->code, &g->jit->has, g->jit->consts, NULL, false };
 }
 
-/* What the sequence left to do. */
-static void leftover(struct gen *g, const struct fp_seq *s, unsigned xmm, unsigned bits)
+/* What the sequence left to do; NULL: nothing. */
+static struct cold *leftover(struct gen *g, const struct fp_seq *s, unsigned xmm, unsigned bits)
 {
 	struct cold *c;
 
 	if (!s->jump)
-		return;
+		return NULL;
 	c = x86_add_cold(g, s->nan ? COLD_NAN : COLD_FP, s->jump);
 	c->reg = (uint8_t)xmm;
 	c->access = (uint8_t)bits;
 	c->snap = x86_snapshot(g);
 	c->back = g->code.at;
+	return c;
 }
 
 static void guard(struct gen *g)
@@ -106,10 +107,10 @@ static unsigned rounding(const struct gen *g, const struct ir_op *o, enum ir_inl
 	return g->op[v].op == IR_imm ? (unsigned)g->op[v].k : FP_RMM;
 }
 
-/* Whether what is above the single a goes on above the result. */
-static bool keeps_box(const struct gen *g, enum ir_inline inl, uint16_t a)
+/* Whether what is above the single a goes on above the result, which is one, too. */
+static bool keeps_box(const struct gen *g, enum ir_inline inl, unsigned bits, uint16_t a)
 {
-	if (!g->value[a].boxed)
+	if (!g->value[a].boxed || bits != 32)
 		return false;
 	switch (inl) {
 	case IR_INLINE_FADD:
@@ -139,7 +140,7 @@ static void arithmetic(struct gen *g, uint16_t n, enum ir_inline inl, unsigned b
 	fp_seq_xmm(&s, inl, bits, rm, d, a, b);
 	leftover(g, &s, d, bits);
 	x86_xresult(g, n, d);
-	g->value[n].boxed = keeps_box(g, inl, o->a);
+	g->value[n].boxed = keeps_box(g, inl, bits, o->a);
 }
 
 /* An operand that may be fused: a negation. */
@@ -156,14 +157,18 @@ static void fused(struct gen *g, uint16_t n, unsigned bits)
 	bool minus_product, minus_addend;
 	uint16_t x = without_sign(g, o->a, &minus_product), z;
 	unsigned a = x86_use_xmm(g, x), b = x86_use_xmm(g, o->b), c, d;
+	struct cold *nan;
 
 	z = without_sign(g, o->c, &minus_addend);
 	c = x86_use_xmm(g, z);
 	d = x86_xdest(g, n, z);
 	fp_seq_fma(&s, bits, d, a, b, c, minus_product, minus_addend);
-	leftover(g, &s, d, bits);
+	nan = leftover(g, &s, d, bits);
+	nan->kind = COLD_FMA;
+	nan->base = (uint8_t)a;
+	nan->to = (uint8_t)b;
 	x86_xresult(g, n, d);
-	g->value[n].boxed = g->value[z].boxed;
+	g->value[n].boxed = bits == 32 && g->value[z].boxed;
 }
 
 static void compare(struct gen *g, uint16_t n, enum ir_inline inl, unsigned bits)
@@ -315,8 +320,11 @@ void x86_cold_fp(struct gen *g, const struct cold *c)
 		x86_jmp(&g->code, c->back);
 		x86_patch(site, g->code.at);
 	}
-	if (c->kind == COLD_NAN) {
-		fp_seq_nan(&s, c->access, c->reg);
+	if (c->kind == COLD_NAN || c->kind == COLD_FMA) {
+		if (c->kind == COLD_NAN)
+			fp_seq_nan(&s, c->access, c->reg);
+		else
+			fp_seq_fma_nan(&s, c->access, c->reg, c->base, c->to);
 		x86_jmp(&g->code, c->back);
 		return;
 	}

@@ -225,19 +225,36 @@ void fp_seq_xmm(struct fp_seq *s, enum ir_inline inl, unsigned bits, unsigned rm
 	}
 }
 
-/* Infinity times zero plus a quiet NaN is invalid on RISC-V and not on x86: a NaN is for the
- * interpreter, so d must not be written before the result is known. */
 void fp_seq_fma(struct fp_seq *s, unsigned bits, unsigned d, unsigned a, unsigned b, unsigned c,
     bool minus_product, bool minus_addend)
 {
 	/* VFMADD231, VFMSUB231, VFNMADD231, VFNMSUB231. */
 	static const uint8_t ops[2][2] = { { 0xb9, 0xbb }, { 0xbd, 0xbf } };
+	/* fp_seq_fma_nan asks for the factors. */
+	unsigned sum = d == a || d == b ? (unsigned)FP_SCRATCH : d;
 
-	fp_seq_move(s, FP_SCRATCH, c);
-	x86_vex(s->c, bits == 64, 2, 1, ops[minus_product][minus_addend], FP_SCRATCH, a, b);
-	x86_rr(s->c, false, of(bits, OP_UCOMISD, OP_UCOMISS), FP_SCRATCH, FP_SCRATCH);
-	away(s, CC_P, false);
-	fp_seq_move(s, d, FP_SCRATCH);
+	fp_seq_move(s, sum, c);
+	x86_vex(s->c, bits == 64, 2, 1, ops[minus_product][minus_addend], sum, a, b);
+	check_nan(s, bits, sum);
+	fp_seq_move(s, d, sum);
+}
+
+/* Infinity times zero plus a quiet NaN is invalid on RISC-V and not on x86 (Intel's manual, volume
+ * 1, 14.5.3): where a factor is zero, the product alone raises just that. */
+void fp_seq_fma_nan(struct fp_seq *s, unsigned bits, unsigned d, unsigned a, unsigned b)
+{
+	uint32_t compare = of(bits, OP_UCOMISD, OP_UCOMISS);
+	uint8_t *zero, *none;
+
+	x86_rr(s->c, false, OP_XORPS, FP_SCRATCH, FP_SCRATCH);
+	x86_rr(s->c, false, compare, a, FP_SCRATCH);
+	zero = x86_jcc8(s->c, CC_E); /* or NaN */
+	x86_rr(s->c, false, compare, b, FP_SCRATCH);
+	none = x86_jcc8(s->c, CC_NE);
+	x86_here8(s->c, zero);
+	binary(s, of(bits, OP_MULSD, OP_MULSS), FP_SCRATCH, a, b);
+	x86_here8(s->c, none);
+	fp_seq_nan(s, bits, d);
 }
 
 /* With the operands exchanged "above" is false for NaNs, as it has to be. */

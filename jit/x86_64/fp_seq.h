@@ -20,8 +20,8 @@ struct fp_seq {
 	struct x86_code *c;
 	const struct x86_features *has;
 	const uint8_t *consts; /* fp_consts, where code goes, 16-byte aligned */
-	/* After each: where the displacement of the jump away is, or NULL.  To fp_seq_nan, and
-	 * back, if nan; else the interpreter does the instruction again. */
+	/* After each: where the displacement of the jump away is, or NULL.  To fp_seq_nan (or
+	 * fp_seq_fma_nan), and back, if nan; else the interpreter does the instruction again. */
 	uint8_t *jump;
 	bool nan;
 };
@@ -66,5 +66,7 @@ void fp_seq_unbox(struct fp_seq *, unsigned a);
 void fp_seq_move(struct fp_seq *, unsigned d, unsigned a);
 /* d = the canonical NaN, a single with its box. */
 void fp_seq_nan(struct fp_seq *, unsigned bits, unsigned d);
+/* The same after fp_seq_fma, with its registers. */
+void fp_seq_fma_nan(struct fp_seq *, unsigned bits, unsigned d, unsigned a, unsigned b);
 
 #endif

@@ -94,6 +94,7 @@ enum cold_kind {
 	COLD_TRAP,
 	COLD_FP,
 	COLD_NAN,
+	COLD_FMA, /* the same of a sum; its factors are in base and to */
 	COLD_GUARD,
 	COLD_VEC_GUARD,
 	COLD_VEC
@@ -108,7 +109,7 @@ struct cold {
 	struct snapshot snap;
 	int32_t disp;  /* also: target of an exit */
 	uint16_t op;   /* COLD_VEC: the operation, */
-	uint8_t to;    /* and the general register of its result */
+	uint8_t to;    /* and the general register of its result; COLD_FMA: a factor */
 	uint8_t *site; /* rel32 of the jump here */
 	uint8_t *back;
 };

@@ -108,7 +108,10 @@ static void make(struct rig *rig, const struct operation *o, const uint8_t r[4])
 		return;
 	x86_patch(s.jump, c.at);
 	if (s.nan) {
-		fp_seq_nan(&s, o->result, r[0]);
+		if (o->inl == IR_INLINE_FMA)
+			fp_seq_fma_nan(&s, o->bits, r[0], r[1], r[2]);
+		else
+			fp_seq_nan(&s, o->result, r[0]);
 		x86_jmp(&c, back);
 		return;
 	}
