@@ -77,7 +77,8 @@ struct place {
 	uint16_t v;
 	uint8_t slot;
 	uint8_t where; /* IN_IMM, IN_REG, IN_XMM; IN_MEMORY: at is a place in the frame, */
-	uint16_t at;   /* or SLOT_BIT with a slot whose memory has it */
+	uint8_t at;    /* or SLOT_BIT with a slot whose memory has it */
+	bool late;     /* as in slot_late */
 };
 enum { SLOT_BIT = 0x80 };
 
@@ -142,10 +143,10 @@ struct anchor {
 };
 
 /* What follows the call of the slow path, and COLD_x's fields mean.  Then come `places` pairs of
- * bytes: a slot, and where its value is: a register, LOC_XMM and one of those, LOC_SPILL and a
- * place in the frame, LOC_SLOT and (in another byte) a slot that has it, too, or LOC_IMM and (in
- * eight more bytes) the value.  Pinned slots that are not named are in their registers, others in
- * the state. */
+ * bytes: a slot (with LOC_LATE), and where its value is: a register, LOC_XMM and one of those,
+ * LOC_SPILL and a place in the frame, LOC_SLOT and (in another byte) a slot that has it, too, or
+ * LOC_IMM and (in eight more bytes) the value.  Pinned slots that are not named are in their
+ * registers, others in the state. */
 struct slow_info {
 	uint16_t pc, next;
 	uint16_t rest, access;
@@ -153,7 +154,7 @@ struct slow_info {
 	uint16_t size; /* of all this */
 	int32_t disp;
 };
-enum { LOC_XMM = 16, LOC_SPILL = 32, LOC_SLOT = 64, LOC_IMM = 65 };
+enum { LOC_XMM = 16, LOC_SPILL = 32, LOC_SLOT = 64, LOC_IMM = 65, LOC_LATE = 128 /* of a slot */ };
 
 struct jit {
 	struct jit_guest guest;
@@ -197,6 +198,11 @@ struct gen {
 	uint16_t slot_value[MAX_SLOTS];
 	uint64_t slot_has;  /* slots whose memory has their value */
 	uint64_t slot_away; /* slots that are not at home */
+	/* Among them those that are the extension of their value's low half: by its sign, or by
+	 * ones (a NaN box) where they hold floating-point values.  Most are put to again before
+	 * anybody looks. */
+	uint64_t slot_late;
+	uint64_t put_later; /* prepare.c: slots that are put to further on */
 	unsigned ncold, nplaces;
 	struct snapshot last_snap;
 	struct cold cold[MAX_COLD];
@@ -280,6 +286,7 @@ unsigned x86_dest(struct gen *, uint16_t n, uint16_t reuse); /* for the result o
 void x86_rename(struct gen *, uint16_t n, uint16_t v);       /* n is what v was, which is no more */
 void x86_result(struct gen *, uint16_t n, unsigned reg);
 void x86_put(struct gen *, unsigned slot, uint16_t v);
+void x86_forget_late(struct gen *, unsigned slot); /* it is at home, with a value of its own */
 void x86_get(struct gen *, uint16_t n, unsigned slot);
 void x86_release(struct gen *, const struct ir_op *);
 unsigned x86_xtemp(struct gen *);

@@ -277,7 +277,7 @@ void x86_call_helper(struct gen *g, uint16_t n)
 
 static void list_place(struct gen *g, const struct place *p)
 {
-	x86_8(&g->code, p->slot);
+	x86_8(&g->code, p->slot | (p->late ? LOC_LATE : 0u));
 	switch (p->where) {
 	case IN_REG:
 		x86_8(&g->code, p->at);

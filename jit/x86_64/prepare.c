@@ -204,6 +204,28 @@ static bool is_minus(const struct gen *g, uint16_t v)
 	return inline_of(g, &g->op[v]) == IR_INLINE_FSGNJN && g->op[v].a == g->op[v].b;
 }
 
+/* What extends the low half of a value for its slot, as slot_late has it; a load does it itself. */
+static bool is_for_slot(const struct gen *g, const struct ir_op *o)
+{
+	if (o->op == IR_call)
+		return inline_of(g, o) == IR_INLINE_FBOX &&
+		       g->jit->guest.ir->helpers[o->k].bits == 32;
+	return o->op == IR_sext && o->type == IR_I32 && g->op[o->a].op != IR_ld &&
+	       g->op[o->a].op != IR_ldw;
+}
+
+/* Whoever looks at the slot extends. */
+static void fuse_late(struct gen *g, const struct ir_op *put, unsigned n)
+{
+	const uint64_t slot = 1ull << put->k;
+	const struct ir_op *o = &g->op[put->a];
+
+	if (g->put_later & slot && is_for_slot(g, o) &&
+	    g->jit->is_fp[put->k] == (o->op == IR_call))
+		fuse(g, put->a, n);
+	g->put_later |= slot;
+}
+
 /* A product and a sum can negate. */
 static void fuse_signs(struct gen *g, const struct ir_op *o, unsigned n)
 {
@@ -230,6 +252,9 @@ static void wishes(struct gen *g, struct ir_op *o, unsigned n, unsigned at)
 		break;
 	case IR_sub:
 		fuse_carry(g, o, at);
+		break;
+	case IR_put:
+		fuse_late(g, o, n);
 		break;
 	case IR_side:
 	case IR_side_to:
@@ -326,6 +351,7 @@ void x86_prepare(struct gen *g)
 	bool xmm;
 
 	memset(g->value, 0, g->n * sizeof *g->value);
+	g->put_later = 0;
 	for (n = g->n - 1; n > 0; n--) {
 		struct ir_op *o = &g->op[n];
 		struct value *x = &g->value[n];

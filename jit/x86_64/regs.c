@@ -113,30 +113,49 @@ bool x86_is_last(const struct gen *g, uint16_t v)
 				    : true;
 }
 
+/* A pinned register holds its slot's value, of which nothing is known. */
+static void pin_value(struct gen *g, unsigned class, unsigned reg)
+{
+	unsigned slot = slot_of(g, class, reg);
+	uint16_t v = (uint16_t)(FIRST_VALUE + slot);
+
+	g->owner[class][reg] = g->slot_value[slot] = v;
+	g->value[v] = (struct value){
+		.where = class == GPR ? IN_REG : IN_XMM,
+		.at = (uint8_t)reg,
+		.home = (uint8_t)(slot + 1),
+	};
+}
+
 static void pin_values(struct gen *g, unsigned class)
 {
-	const uint8_t *slots = class == GPR ? g->jit->slot_of : g->jit->xslot_of;
 	unsigned reg;
 
 	for (reg = 0; reg < 16; reg++) {
-		uint16_t v = (uint16_t)(FIRST_VALUE + slots[reg]);
-
 		g->owner[class][reg] = 0;
-		if (slots[reg] == 255)
-			continue;
-		g->owner[class][reg] = g->slot_value[slots[reg]] = v;
-		g->value[v] = (struct value){
-			.where = class == GPR ? IN_REG : IN_XMM,
-			.at = (uint8_t)reg,
-			.home = (uint8_t)(slots[reg] + 1),
-		};
+		if (slot_of(g, class, reg) != 255)
+			pin_value(g, class, reg);
 	}
+}
+
+void x86_forget_late(struct gen *g, unsigned slot)
+{
+	const unsigned pin = g->jit->pin_of[slot], xpin = g->jit->xpin_of[slot];
+
+	g->value[g->slot_value[slot]].owed--;
+	g->slot_away &= ~bit(slot);
+	g->slot_late &= ~bit(slot);
+	g->slot_value[slot] = 0;
+	if (pin != X86_NONE)
+		pin_value(g, GPR, pin);
+	else if (xpin != X86_NONE)
+		pin_value(g, XMM, xpin);
 }
 
 void x86_forget_slots(struct gen *g)
 {
 	memset(g->slot_value, 0, sizeof g->slot_value);
-	g->slot_has = g->slot_away = 0;
+	g->slot_has = g->slot_away = g->slot_late = 0;
 	pin_values(g, GPR);
 	pin_values(g, XMM);
 }
@@ -555,6 +574,7 @@ static void lose(struct gen *g, unsigned slot)
 		return;
 	if (g->slot_away & bit(slot)) {
 		g->slot_away &= ~bit(slot);
+		g->slot_late &= ~bit(slot);
 		x->owed--;
 	}
 	if (x->where == IN_MEMORY && !x->spill && x->home == slot + 1 && is_live(g, old))
@@ -567,11 +587,25 @@ static void lose(struct gen *g, unsigned slot)
 		x86_forget(g, old);
 }
 
+/* Its extension is made when somebody looks. */
+static void put_late(struct gen *g, unsigned slot, uint16_t v)
+{
+	lose(g, slot);
+	g->slot_value[slot] = v;
+	g->slot_away |= bit(slot);
+	g->slot_late |= bit(slot);
+	g->value[v].owed++;
+}
+
 void x86_put(struct gen *g, unsigned slot, uint16_t v)
 {
 	unsigned pin = g->jit->pin_of[slot], xpin = g->jit->xpin_of[slot];
 
-	if (g->slot_value[slot] == v)
+	if (g->value[v].fused == g->i) {
+		put_late(g, slot, g->op[v].a);
+		return;
+	}
+	if (g->slot_value[slot] == v && !(g->slot_late & bit(slot)))
 		return;
 	lose(g, slot);
 	g->slot_value[slot] = v;

@@ -34,11 +34,46 @@ static void store(struct gen *g, unsigned slot)
 	x86_stored(g, slot);
 }
 
+/* The extension of what is in a register. */
+static void extend(struct gen *g, bool fp, unsigned reg)
+{
+	if (fp)
+		x86_rip(&g->code, false, OP_ORPS, reg,
+		    g->jit->consts + FP_BOX_S * sizeof(struct fp_const));
+	else
+		x86_rr(&g->code, true, OP_MOVSXD, reg, reg);
+}
+
+/* A slot of slot_late. */
+static void extend_home(struct gen *g, unsigned slot)
+{
+	const bool fp = g->jit->is_fp[slot];
+	const unsigned pin = fp ? g->jit->xpin_of[slot] : g->jit->pin_of[slot];
+	const uint16_t v = g->slot_value[slot], locked = g->locked[GPR];
+	unsigned reg = pin;
+
+	if (pin != X86_NONE)
+		x86_clear(g, fp ? XMM : GPR, pin);
+	else
+		reg = fp ? (unsigned)FP_SCRATCH : x86_temp(g);
+	if (fp)
+		x86_xload(g, reg, v);
+	else
+		x86_load_value(g, reg, v);
+	extend(g, fp, reg);
+	if (pin == X86_NONE)
+		x86_rm(&g->code, !fp, fp ? OP_MOVQ_TO : OP_MOV_TO, reg, slot_at(g, slot));
+	g->locked[GPR] = locked;
+	x86_forget_late(g, slot);
+}
+
 void x86_home(struct gen *g)
 {
 	uint64_t away;
 	unsigned slot;
 
+	for (away = g->slot_late; away; away &= away - 1)
+		extend_home(g, ctz64(away));
 	for (away = g->slot_away; away; away &= away - 1) {
 		slot = ctz64(away);
 		if (g->jit->pin_of[slot] == X86_NONE && g->jit->xpin_of[slot] == X86_NONE &&
@@ -134,9 +169,10 @@ struct snapshot x86_snapshot(struct gen *g)
 			.v = v,
 			.slot = (uint8_t)slot,
 			.where = x->where,
-			.at = x->where != IN_MEMORY ? x->at
-			      : x->spill            ? x->spill - 1u
-						    : SLOT_BIT | (x->home - 1u),
+			.at = (uint8_t)(x->where != IN_MEMORY ? x->at
+					: x->spill            ? x->spill - 1u
+							      : SLOT_BIT | (x->home - 1u)),
+			.late = g->slot_late & bit(slot),
 		};
 		s.n++;
 	}
@@ -239,6 +275,24 @@ static void load_home(struct gen *g, const struct place *p)
 	}
 }
 
+/* What is at home is to be extended there. */
+static void extend_late(struct gen *g, const struct place *p)
+{
+	const bool fp = g->jit->is_fp[p->slot];
+	const unsigned pin = fp ? g->jit->xpin_of[p->slot] : g->jit->pin_of[p->slot];
+	struct x86_mem m = slot_at(g, p->slot);
+
+	if (pin != X86_NONE) {
+		extend(g, fp, pin);
+	} else if (fp) {
+		m.disp += 4;
+		x86_mov_mi(&g->code, m, -1, 4);
+	} else {
+		x86_rm(&g->code, true, OP_MOVSXD, RAX, m);
+		x86_rm(&g->code, true, OP_MOV_TO, RAX, m);
+	}
+}
+
 bool x86_settle(struct gen *g, struct snapshot s, unsigned to, unsigned extra)
 {
 	struct move m[2][16];
@@ -260,5 +314,8 @@ bool x86_settle(struct gen *g, struct snapshot s, unsigned to, unsigned extra)
 		move_all(g, i, m[i], n[i]);
 	for (p = &g->place[s.first]; p < end; p++)
 		load_home(g, p);
+	for (p = &g->place[s.first]; p < end; p++)
+		if (p->late)
+			extend_late(g, p);
 	return !s.n && extra == X86_NONE;
 }

@@ -77,6 +77,12 @@ static void pins(const struct jit *j, char *state, struct frame *f, uint64_t *xm
 	}
 }
 
+/* As slot_late in gen.h has it. */
+static uint64_t extended_late(const struct jit *j, unsigned slot, uint64_t v)
+{
+	return j->is_fp[slot] ? v | ~(uint64_t)UINT32_MAX : (uint64_t)(int64_t)(int32_t)v;
+}
+
 /* All slots to the state.  Some may be in the memory of others, so all are read before. */
 static void sync_slots(const struct jit *j, char *state, struct frame *f, uint64_t *xmm, unsigned n)
 {
@@ -86,8 +92,12 @@ static void sync_slots(const struct jit *j, char *state, struct frame *f, uint64
 	unsigned i;
 
 	for (i = 0; i < n; i++) {
-		to[i] = *at++;
+		unsigned slot = *at++;
+
+		to[i] = (uint8_t)(slot & ~(unsigned)LOC_LATE);
 		v[i] = value_at(j, state, f, xmm, &at);
+		if (slot & LOC_LATE)
+			v[i] = extended_late(j, to[i], v[i]);
 	}
 	pins(j, state, f, xmm, true);
 	for (i = 0; i < n; i++)
