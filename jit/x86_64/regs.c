@@ -237,6 +237,23 @@ static void leave_home(struct gen *g, unsigned class, unsigned reg)
 	g->value[g->owner[class][reg]].owed++;
 }
 
+/* Where the value was it is no more, be it that a call has clobbered the register. */
+static bool is_lost(const struct gen *g, uint16_t v)
+{
+	const struct value *x = &g->value[v];
+
+	switch (x->where) {
+	case IN_REG:
+		return g->owner[GPR][x->at] != v;
+	case IN_XMM:
+		return g->owner[XMM][x->at] != v;
+	case IN_MEMORY:
+		return !x86_has_memory(g, v);
+	default:
+		return x->where == IN_NOTHING;
+	}
+}
+
 void x86_clear(struct gen *g, unsigned class, unsigned reg)
 {
 	uint16_t v = g->owner[class][reg];
@@ -247,7 +264,7 @@ void x86_clear(struct gen *g, unsigned class, unsigned reg)
 		return;
 	leave_home(g, class, reg);
 	g->owner[class][reg] = 0;
-	if (x->where == IN_NOTHING || (x->where == IN_MEMORY && !x86_has_memory(g, v))) {
+	if (is_lost(g, v)) {
 		/* Nobody uses it but as its slot's value, and it is only here. */
 		x->where = class == GPR ? IN_REG : IN_XMM;
 		x->at = (uint8_t)reg;
