@@ -131,7 +131,7 @@ static void binary(
 	x86_result(g, n, d);
 }
 
-static enum x86_shift shift_of(unsigned op)
+enum x86_shift x86_shift_of(unsigned op)
 {
 	switch (op) {
 	case IR_shl:
@@ -176,7 +176,7 @@ static void shift_by_cl(
 
 static void shift(struct gen *g, uint16_t n, const struct ir_op *o)
 {
-	enum x86_shift op = shift_of(o->op);
+	enum x86_shift op = x86_shift_of(o->op);
 	bool w = o->type == IR_I64;
 	unsigned d, src, count;
 

@@ -42,7 +42,7 @@ enum {
 	/* No operation needs more code than this, */
 	OP_ROOM = 1024,
 	/* and no cold part. */
-	COLD_ROOM = 768,
+	COLD_ROOM = 1536,
 	/* The values that pinned registers come with, and those that share.c makes. */
 	FIRST_VALUE = IR_BLOCK_OPS,
 	FIRST_ANCHOR = FIRST_VALUE + MAX_SLOTS,
@@ -75,10 +75,10 @@ struct value {
 /* What a slot's value is and where that is, for a slot that is not at home. */
 struct place {
 	uint16_t v;
+	uint16_t late; /* not 0: of slot_late, and this is what makes it */
 	uint8_t slot;
 	uint8_t where; /* IN_IMM, IN_REG, IN_XMM; IN_MEMORY: at is a place in the frame, */
-	uint8_t at;    /* or SLOT_BIT with a slot whose memory has it */
-	bool late;     /* as in slot_late */
+	uint16_t at;   /* or SLOT_BIT with a slot whose memory has it */
 };
 enum { SLOT_BIT = 0x80 };
 
@@ -143,10 +143,11 @@ struct anchor {
 };
 
 /* What follows the call of the slow path, and COLD_x's fields mean.  Then come `places` pairs of
- * bytes: a slot (with LOC_LATE), and where its value is: a register, LOC_XMM and one of those,
- * LOC_SPILL and a place in the frame, LOC_SLOT and (in another byte) a slot that has it, too, or
- * LOC_IMM and (in eight more bytes) the value.  Pinned slots that are not named are in their
- * registers, others in the state. */
+ * bytes: a slot, and where its value is: a register, LOC_XMM and one of those, LOC_SPILL and a
+ * place in the frame, LOC_SLOT and (in another byte) a slot that has it, too, or LOC_IMM and (in
+ * eight more bytes) the value.  Slots with LOC_LATE then have what is to be done to it: one number,
+ * and as many struct late.  Pinned slots that are not named are in their registers, others in the
+ * state. */
 struct slow_info {
 	uint16_t pc, next;
 	uint16_t rest, access;
@@ -154,7 +155,11 @@ struct slow_info {
 	uint16_t size; /* of all this */
 	int32_t disp;
 };
-enum { LOC_XMM = 16, LOC_SPILL = 32, LOC_SLOT = 64, LOC_IMM = 65, LOC_LATE = 128 /* of a slot */ };
+struct late {
+	uint8_t op, type; /* IR_call: ones above a single */
+	int32_t k;
+};
+enum { LOC_XMM = 16, LOC_SPILL = 32, LOC_SLOT = 64, LOC_IMM = 65, LOC_LATE = 128 };
 
 struct jit {
 	struct jit_guest guest;
@@ -198,10 +203,10 @@ struct gen {
 	uint16_t slot_value[MAX_SLOTS];
 	uint64_t slot_has;  /* slots whose memory has their value */
 	uint64_t slot_away; /* slots that are not at home */
-	/* Among them those that are the extension of their value's low half: by its sign, or by
-	 * ones (a NaN box) where they hold floating-point values.  Most are put to again before
-	 * anybody looks. */
+	/* Among them those for which something has to be done to their value first: late_of, and
+	 * what is fused with that.  Most are put to again before anybody looks. */
 	uint64_t slot_late;
+	uint16_t late_of[MAX_SLOTS];
 	uint64_t put_later; /* prepare.c: slots that are put to further on */
 	unsigned ncold, nplaces;
 	struct snapshot last_snap;
@@ -303,6 +308,13 @@ void x86_stored(struct gen *, unsigned slot);               /* its memory has it
 void x86_move_in(struct gen *, unsigned class, unsigned reg, uint16_t v);
 struct x86_mem x86_spill_at(unsigned n);
 bool x86_has_memory(const struct gen *, uint16_t v);
+
+enum x86_shift x86_shift_of(unsigned op);
+/* Whether the left operand of a late operation is late, too. */
+static inline bool x86_is_late_too(const struct gen *g, uint16_t n)
+{
+	return g->value[g->op[n].a].fused == g->value[n].fused;
+}
 
 /* settle.c: getting slots home. */
 void x86_home(struct gen *);                   /* all, here */

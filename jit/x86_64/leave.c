@@ -275,6 +275,20 @@ void x86_call_helper(struct gen *g, uint16_t n)
 
 /* Cold parts ---------------------------------------------------------------------------------- */
 
+/* What is to be done to the value, the first thing first. */
+static void list_late(struct gen *g, uint16_t n)
+{
+	const struct ir_op *o = &g->op[n];
+	struct late late = { o->op, o->type, 0 };
+
+	if (x86_is_late_too(g, n))
+		list_late(g, o->a);
+	if (o->op != IR_call && o->op != IR_sext)
+		late.k = (int32_t)g->op[o->b].k;
+	__builtin_memcpy(g->code.at, &late, sizeof late);
+	g->code.at += sizeof late;
+}
+
 static void list_place(struct gen *g, const struct place *p)
 {
 	x86_8(&g->code, p->slot | (p->late ? LOC_LATE : 0u));
@@ -296,6 +310,10 @@ static void list_place(struct gen *g, const struct place *p)
 		} else {
 			x86_8(&g->code, LOC_SPILL + p->at);
 		}
+	}
+	if (p->late) {
+		x86_8(&g->code, 1u + x86_is_late_too(g, p->late));
+		list_late(g, p->late);
 	}
 }
 

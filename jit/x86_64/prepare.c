@@ -204,14 +204,28 @@ static bool is_minus(const struct gen *g, uint16_t v)
 	return inline_of(g, &g->op[v]) == IR_INLINE_FSGNJN && g->op[v].a == g->op[v].b;
 }
 
-/* What extends the low half of a value for its slot, as slot_late has it; a load does it itself. */
-static bool is_for_slot(const struct gen *g, const struct ir_op *o)
+/* What can be done to a value when somebody looks at its slot: slot_late.  Loads extend. */
+static bool can_be_late(const struct gen *g, const struct ir_op *o)
 {
-	if (o->op == IR_call)
+	const struct ir_op *b = &g->op[o->b];
+
+	switch (o->op) {
+	case IR_call:
 		return inline_of(g, o) == IR_INLINE_FBOX &&
 		       g->jit->guest.ir->helpers[o->k].bits == 32;
-	return o->op == IR_sext && o->type == IR_I32 && g->op[o->a].op != IR_ld &&
-	       g->op[o->a].op != IR_ldw;
+	case IR_sext:
+		return o->type == IR_I32 && g->op[o->a].op != IR_ld && g->op[o->a].op != IR_ldw;
+	case IR_add:
+		return is_small(g, o->b);
+	case IR_shl:
+	case IR_shr:
+	case IR_sar:
+	case IR_rol:
+	case IR_ror:
+		return b->op == IR_imm && b->k > 0 && b->k < (int64_t)ir_bits(o->type);
+	default:
+		return false;
+	}
 }
 
 /* Whoever looks at the slot extends. */
@@ -220,8 +234,7 @@ static void fuse_late(struct gen *g, const struct ir_op *put, unsigned n)
 	const uint64_t slot = 1ull << put->k;
 	const struct ir_op *o = &g->op[put->a];
 
-	if (g->put_later & slot && is_for_slot(g, o) &&
-	    g->jit->is_fp[put->k] == (o->op == IR_call))
+	if (g->put_later & slot && can_be_late(g, o) && g->jit->is_fp[put->k] == (o->op == IR_call))
 		fuse(g, put->a, n);
 	g->put_later |= slot;
 }
@@ -286,6 +299,9 @@ static void wishes(struct gen *g, struct ir_op *o, unsigned n, unsigned at)
 		if (at == n && o->op == IR_zext && o->type == IR_I32 && can_be_narrow(g, o->a))
 			fuse(g, o->a, n);
 		if (at != n && g->value[n].tested && g->op[o->a].op == IR_and)
+			fuse(g, o->a, at);
+		if (at != n && g->op[at].op == IR_put && g->op[o->a].op != IR_sext &&
+		    can_be_late(g, &g->op[o->a]))
 			fuse(g, o->a, at);
 		break;
 	case IR_call:

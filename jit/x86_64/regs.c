@@ -604,10 +604,15 @@ static void lose(struct gen *g, unsigned slot)
 		x86_forget(g, old);
 }
 
-/* Its extension is made when somebody looks. */
-static void put_late(struct gen *g, unsigned slot, uint16_t v)
+/* Operation n, and what is fused with it, is done when somebody looks. */
+static void put_late(struct gen *g, unsigned slot, uint16_t n)
 {
+	uint16_t v = n;
+
+	while (g->value[v].fused == g->i)
+		v = g->op[v].a;
 	lose(g, slot);
+	g->late_of[slot] = n;
 	g->slot_value[slot] = v;
 	g->slot_away |= bit(slot);
 	g->slot_late |= bit(slot);
@@ -619,7 +624,7 @@ void x86_put(struct gen *g, unsigned slot, uint16_t v)
 	unsigned pin = g->jit->pin_of[slot], xpin = g->jit->xpin_of[slot];
 
 	if (g->value[v].fused == g->i) {
-		put_late(g, slot, g->op[v].a);
+		put_late(g, slot, v);
 		return;
 	}
 	if (g->slot_value[slot] == v && !(g->slot_late & bit(slot)))

@@ -34,18 +34,32 @@ static void store(struct gen *g, unsigned slot)
 	x86_stored(g, slot);
 }
 
-/* The extension of what is in a register. */
-static void extend(struct gen *g, bool fp, unsigned reg)
+/* Does to a register what operation n of slot_late is. */
+static void do_late(struct gen *g, uint16_t n, unsigned reg)
 {
-	if (fp)
+	const struct ir_op *o = &g->op[n];
+	const bool w = o->type == IR_I64;
+
+	if (x86_is_late_too(g, n))
+		do_late(g, o->a, reg);
+	switch (o->op) {
+	case IR_call:
 		x86_rip(&g->code, false, OP_ORPS, reg,
 		    g->jit->consts + FP_BOX_S * sizeof(struct fp_const));
-	else
+		break;
+	case IR_sext:
 		x86_rr(&g->code, true, OP_MOVSXD, reg, reg);
+		break;
+	case IR_add:
+		x86_alu_ri(&g->code, true, ALU_ADD, reg, (int32_t)g->op[o->b].k);
+		break;
+	default:
+		x86_shift_ri(&g->code, w, x86_shift_of(o->op), reg, (unsigned)g->op[o->b].k);
+	}
 }
 
 /* A slot of slot_late. */
-static void extend_home(struct gen *g, unsigned slot)
+static void late_home(struct gen *g, unsigned slot)
 {
 	const bool fp = g->jit->is_fp[slot];
 	const unsigned pin = fp ? g->jit->xpin_of[slot] : g->jit->pin_of[slot];
@@ -60,7 +74,7 @@ static void extend_home(struct gen *g, unsigned slot)
 		x86_xload(g, reg, v);
 	else
 		x86_load_value(g, reg, v);
-	extend(g, fp, reg);
+	do_late(g, g->late_of[slot], reg);
 	if (pin == X86_NONE)
 		x86_rm(&g->code, !fp, fp ? OP_MOVQ_TO : OP_MOV_TO, reg, slot_at(g, slot));
 	g->locked[GPR] = locked;
@@ -73,7 +87,7 @@ void x86_home(struct gen *g)
 	unsigned slot;
 
 	for (away = g->slot_late; away; away &= away - 1)
-		extend_home(g, ctz64(away));
+		late_home(g, ctz64(away));
 	for (away = g->slot_away; away; away &= away - 1) {
 		slot = ctz64(away);
 		if (g->jit->pin_of[slot] == X86_NONE && g->jit->xpin_of[slot] == X86_NONE &&
@@ -169,10 +183,10 @@ struct snapshot x86_snapshot(struct gen *g)
 			.v = v,
 			.slot = (uint8_t)slot,
 			.where = x->where,
-			.at = (uint8_t)(x->where != IN_MEMORY ? x->at
-					: x->spill            ? x->spill - 1u
-							      : SLOT_BIT | (x->home - 1u)),
-			.late = g->slot_late & bit(slot),
+			.at = x->where != IN_MEMORY ? x->at
+			      : x->spill            ? x->spill - 1u
+						    : SLOT_BIT | (x->home - 1u),
+			.late = g->slot_late & bit(slot) ? g->late_of[slot] : 0,
 		};
 		s.n++;
 	}
@@ -275,20 +289,21 @@ static void load_home(struct gen *g, const struct place *p)
 	}
 }
 
-/* What is at home is to be extended there. */
-static void extend_late(struct gen *g, const struct place *p)
+/* What is at home has to change there. */
+static void settle_late(struct gen *g, const struct place *p)
 {
 	const bool fp = g->jit->is_fp[p->slot];
 	const unsigned pin = fp ? g->jit->xpin_of[p->slot] : g->jit->pin_of[p->slot];
 	struct x86_mem m = slot_at(g, p->slot);
 
 	if (pin != X86_NONE) {
-		extend(g, fp, pin);
+		do_late(g, p->late, pin);
 	} else if (fp) {
 		m.disp += 4;
 		x86_mov_mi(&g->code, m, -1, 4);
 	} else {
-		x86_rm(&g->code, true, OP_MOVSXD, RAX, m);
+		x86_rm(&g->code, true, OP_MOV, RAX, m);
+		do_late(g, p->late, RAX);
 		x86_rm(&g->code, true, OP_MOV_TO, RAX, m);
 	}
 }
@@ -316,6 +331,6 @@ bool x86_settle(struct gen *g, struct snapshot s, unsigned to, unsigned extra)
 		load_home(g, p);
 	for (p = &g->place[s.first]; p < end; p++)
 		if (p->late)
-			extend_late(g, p);
+			settle_late(g, p);
 	return !s.n && extra == X86_NONE;
 }

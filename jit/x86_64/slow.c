@@ -77,10 +77,21 @@ static void pins(const struct jit *j, char *state, struct frame *f, uint64_t *xm
 	}
 }
 
-/* As slot_late in gen.h has it. */
-static uint64_t extended_late(const struct jit *j, unsigned slot, uint64_t v)
+/* What the list at *at says is made of v; *at moves on. */
+static uint64_t late_value(uint64_t v, const uint8_t **at)
 {
-	return j->is_fp[slot] ? v | ~(uint64_t)UINT32_MAX : (uint64_t)(int64_t)(int32_t)v;
+	unsigned n = *(*at)++;
+	struct late late;
+
+	while (n--) {
+		memcpy(&late, *at, sizeof late);
+		*at += sizeof late;
+		if (late.op == IR_call)
+			v |= ~(uint64_t)UINT32_MAX;
+		else
+			v = ir_eval(late.op, late.type, v, (uint64_t)(int64_t)late.k, 0);
+	}
+	return v;
 }
 
 /* All slots to the state.  Some may be in the memory of others, so all are read before. */
@@ -97,7 +108,7 @@ static void sync_slots(const struct jit *j, char *state, struct frame *f, uint64
 		to[i] = (uint8_t)(slot & ~(unsigned)LOC_LATE);
 		v[i] = value_at(j, state, f, xmm, &at);
 		if (slot & LOC_LATE)
-			v[i] = extended_late(j, to[i], v[i]);
+			v[i] = late_value(v[i], &at);
 	}
 	pins(j, state, f, xmm, true);
 	for (i = 0; i < n; i++)
