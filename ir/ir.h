@@ -204,7 +204,7 @@ void ir_optimise(struct ir_block *, const struct ir_guest *, enum ir_level);
 /* The passes, each in ir/pass_NAME.c, which says what it does. */
 typedef void ir_pass(struct ir_block *, const struct ir_guest *);
 ir_pass ir_pass_forward, ir_pass_fold, ir_pass_forward_fold, ir_pass_narrow, ir_pass_cse,
-    ir_pass_pair, ir_pass_dead;
+    ir_pass_pair, ir_pass_offset, ir_pass_dead;
 /* By name; NULL: there is none. */
 ir_pass *ir_pass_find(const char *name);
 

@@ -20,6 +20,7 @@ static void full(struct ir_block *b, const struct ir_guest *g)
 	ir_pass_fold(b, g);
 	ir_pass_cse(b, g);
 	ir_pass_pair(b, g);
+	ir_pass_offset(b, g);
 	ir_pass_dead(b, g);
 }
 
@@ -42,6 +43,7 @@ ir_pass *ir_pass_find(const char *name)
 		{ "narrow", ir_pass_narrow },
 		{ "cse", ir_pass_cse },
 		{ "pair", ir_pass_pair },
+		{ "offset", ir_pass_offset },
 		{ "dead", ir_pass_dead },
 		{ "forward_fold", ir_pass_forward_fold },
 		{ "quick", quick },

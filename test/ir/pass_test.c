@@ -13,7 +13,7 @@
 enum { BLOCKS = 200000 };
 
 static const char *const passes[] = { "forward", "fold", "forward_fold", "narrow", "cse", "pair",
-	"dead", "quick", "full" };
+	"offset", "dead", "quick", "full" };
 
 struct rig {
 	struct random random;

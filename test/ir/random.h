@@ -285,6 +285,24 @@ static inline void r_parts(struct random *r)
 	}
 }
 
+/* A pointer that goes on a bit, with accesses. */
+static inline void r_walk(struct random *r)
+{
+	const unsigned slot = below(r, ARRAY_LEN(toy_slots));
+	uint16_t v = put_op(r, (struct ir_op){ .op = IR_get, .type = IR_I64, .k = slot }), x;
+	unsigned n = 1 + below(r, 4);
+
+	while (n--) {
+		v = r_op(r, IR_add, IR_I64, v, r_imm(r, random_const(r) >> below(r, 60)));
+		put_op(r, (struct ir_op){ .op = IR_put, .type = IR_I64, .a = v, .k = slot });
+		x = below(r, 2) ? v : r_op(r, IR_add, IR_I64, v, r_imm(r, below(r, 64)));
+		if (below(r, 3) == 0)
+			r_op(r, IR_st, IR_I64, x, r_value(r));
+		else if (below(r, 3))
+			r_put(r, r_op(r, IR_ld, IR_I64, x, 0));
+	}
+}
+
 static inline void r_pc(struct random *r)
 {
 	uint16_t x = put_op(r, (struct ir_op){ .op = IR_pc, .type = IR_I64, .k = (int64_t)r->pc });
@@ -296,7 +314,7 @@ static inline void r_insn(struct random *r)
 {
 	put_op(r, (struct ir_op){ .op = IR_insn, .type = IR_I64, .k = (int64_t)r->pc });
 	r->pc += 4;
-	switch (below(r, 14)) {
+	switch (below(r, 15)) {
 	case 0:
 	case 1:
 	case 2:
@@ -317,6 +335,9 @@ static inline void r_insn(struct random *r)
 		break;
 	case 11:
 		r_parts(r);
+		break;
+	case 12:
+		r_walk(r);
 		break;
 	case 7:
 		r_pc(r);
