@@ -38,7 +38,7 @@ enum {
 	NXMM = 15,   /* the last one is for sequences */
 	MAX_SLOTS = 64,
 	MAX_COLD = 512,
-	MAX_PLACES = 8192,
+	MAX_PLACES = 16384,
 	/* No operation needs more code than this, */
 	OP_ROOM = 1024,
 	/* and no cold part. */
