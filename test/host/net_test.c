@@ -624,6 +624,27 @@ static void ports_in_use_are_refused(void **state)
 	events_free(ev);
 }
 
+/* Only in a recording that somebody made up frames end so. */
+static void frames_that_end_with_their_block_are_dropped(void **state)
+{
+	enum { RECORD = 16, FRAME = 61, FILLED = 64 };
+	struct fixture *f = *state;
+	uint8_t block[RECORD + FILLED] = { 0 };
+	char spec[80];
+
+	snprintf(spec, sizeof spec, "unix:%s,listen", f->path);
+	guest_open(f, &f->a, spec);
+	assert_string_equal(events_source_name(f->a.events, 0), "net");
+	put_le(block, FRAME, 4);
+	events_post(f->a.events, 0, block, RECORD + FRAME);
+	events_deliver(f->a.events);
+	assert_int_equal(f->a.n, 0);
+	events_post(f->a.events, 0, block, RECORD + FILLED);
+	events_deliver(f->a.events);
+	assert_int_equal(f->a.n, 1);
+	assert_int_equal(f->a.len[0], FRAME);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -641,6 +662,7 @@ int main(void)
 		TEST(the_router_answers),
 		TEST(connections_are_refused),
 		TEST(ports_in_use_are_refused),
+		TEST(frames_that_end_with_their_block_are_dropped),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
