@@ -37,7 +37,8 @@ static void feed(void *arg)
 	k->first = (k->first + 1) % KEYS_MAX;
 	k->len--;
 	atomic_fetch_sub(&k->promised, 1);
-	m->class->key(k->machine, next.usage, next.pressed);
+	if (m->class->key) /* or a file was made up: nobody posts them */
+		m->class->key(k->machine, next.usage, next.pressed);
 	timer_set(&k->timer, clock_now(m->env.clock) + next.ms * MS);
 }
 
@@ -60,7 +61,7 @@ static void deliver_mouse(void *arg, const void *data, size_t len)
 	const struct machine *m = k->machine;
 	struct mouse_move move;
 
-	if (len != sizeof move)
+	if (len != sizeof move || !m->class->mouse)
 		return;
 	memcpy(&move, data, sizeof move);
 	m->class->mouse(k->machine, move.dx, move.dy, move.dz, move.buttons);
