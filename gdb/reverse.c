@@ -14,13 +14,18 @@
 
 enum { SIGNAL_INT = 2, SIGNAL_TRAP = 5 };
 
-/* ^C, while our thread waits for this one. */
+/* ^C, while our thread waits for this one; or whoever has asked has gone, or wants something else.
+ * Acknowledgements of what was said before may be in front of it. */
 static bool is_interrupted(void *arg)
 {
 	const struct gdb *g = arg;
-	char byte;
+	char bytes[64];
+	ssize_t n = g->fd < 0 ? -1 : recv(g->fd, bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT);
 
-	return g->fd >= 0 && recv(g->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 1 && byte == 3;
+	for (ssize_t i = 0; i < n; i++)
+		if (bytes[i] != '+' && bytes[i] != '-')
+			return true;
+	return n == 0;
 }
 
 static struct history_search search(struct gdb *g)

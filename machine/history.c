@@ -207,9 +207,15 @@ static int piece(struct history *h, uint64_t most, enum history_end *end, struct
 	return rc < 0 ? rc : 0;
 }
 
-static bool is_asked(const struct history_search *s)
+/* Whoever ends the machine does not wait until it is somewhere. */
+static bool is_asked(struct machine *m, const struct history_search *s)
 {
-	return s && s->asked && s->asked(s->arg);
+	bool stop;
+
+	mutex_lock(&m->lock);
+	stop = m->stop;
+	mutex_unlock(&m->lock);
+	return stop || (s && s->asked && s->asked(s->arg));
 }
 
 int history_run(
@@ -232,7 +238,7 @@ int history_run(
 		if (!g->place && g->count - m->count < most)
 			most = g->count - m->count;
 		rc = piece(h, most, end, e);
-		if (!rc && is_asked(g->search))
+		if (!rc && is_asked(m, g->search))
 			*end = HISTORY_ASKED;
 	}
 	h->towards = 0;

@@ -101,7 +101,7 @@ static void rig_write(const struct rig *r, const void *bytes, size_t n)
 	fclose(f);
 }
 
-/* engine: its name, or of soft's ways "eager" (compiled code alone), "deterministic". */
+/* engine: its name, or of soft's ways "eager" (compiled code alone), "deterministic", "reverse". */
 static struct rig *rig_new(const char *arch, const char *engine, const char *cpus)
 {
 	struct rig *r = calloc(1, sizeof *r);
@@ -135,6 +135,7 @@ static struct rig *rig_new(const char *arch, const char *engine, const char *cpu
 	rig_set(c, "engine", !strcmp(engine, "interp") ? engine : "soft");
 	rig_set(c, "jit-eager", eager ? "yes" : "no");
 	rig_set(c, "deterministic", !strcmp(engine, "deterministic") ? "yes" : "no");
+	rig_set(c, "reverse", !strcmp(engine, "reverse") ? "yes" : "no");
 	rig_set(c, "paused", "yes");
 	rig_set(c, "gdb", where);
 	r->machine = lodge_machine_new(c, NULL, &e);

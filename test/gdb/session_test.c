@@ -382,6 +382,24 @@ static void it_follows_x86_through_its_modes(void **state)
 	rig_free(r);
 }
 
+/* It would take years. */
+static void nobody_has_to_wait_until_a_place_is_found(void **state)
+{
+	const char *seek = "qRcmd,7365656b2039303030303030303030303030303030"; /* 9 * 10^15 */
+	struct rig *r = begin(state);
+
+	alarm(4 * RIG_PATIENCE_MS / 1000);
+	rig_send(r, seek);
+	usleep(50000);
+	close(r->fd); /* whoever has asked has gone */
+	rig_dial(r);
+	rig_expect(r, "?", "T05thread:");
+	rig_send(r, seek);
+	usleep(50000);
+	rig_free(r); /* the machine ends */
+	alarm(0);
+}
+
 #define TESTS(guest, engine, cpus)                                                                 \
 	TEST(a_breakpoint_stops_before_its_instruction, guest, engine, cpus),                      \
 	    TEST(watched_accesses_stop_behind_their_instruction, guest, engine, cpus),             \
@@ -417,6 +435,8 @@ int main(void)
 		TESTS(x86_64, "eager", "1"),
 		TESTS(x86_64, "soft", "2"),
 		TESTS(x86_64, "deterministic", "2"),
+		TEST(nobody_has_to_wait_until_a_place_is_found, riscv64, "reverse", "1"),
+		TEST(nobody_has_to_wait_until_a_place_is_found, x86_64, "reverse", "1"),
 		TEST(it_follows_x86_through_its_modes, x86_64, "interp", "1"),
 		TEST(it_follows_x86_through_its_modes, x86_64, "soft", "1"),
 		TEST(it_follows_x86_through_its_modes, x86_64, "eager", "1"),
