@@ -132,6 +132,22 @@ detach" >"$tmp/script"
 	has "$tmp/gdb" "^\* 1 .*CPU 0" "$arch: gdb comes back, by lodge debug"
 	has "$tmp/gdb" "^=> 0x[0-9a-f]+" "$arch: and sees code"
 
+	# In one command each: an address that has a page, and one that has none; and what is traced from now on.
+	text=$(sed -n 's/^\([0-9a-f]*\) [Tt] _text.*/0x\1/p' "$tmp/out")
+	timeout 60 "$LODGE" debug "$tmp/vm.ctl" -nx -batch -ex "monitor walk $text" -ex 'monitor walk 0x10' >"$tmp/gdb" 2>&1 </dev/null
+	has "$tmp/gdb" '^level [1-4]: at 0x[0-9a-f]+: [0-9a-f]{16} .* table at 0x[0-9a-f]+' "$arch: monitor walk prints page tables"
+	has "$tmp/gdb" "^$text is at 0x[0-9a-f]+, in a page of (12|21|30) bits" "$arch: to where an address is"
+	has "$tmp/gdb" '^0x10 is nowhere' "$arch: or is not"
+	has "$tmp/gdb" '^(user|kernel) mode: reads: a fault: ' "$arch: and why there would be a fault"
+	timeout 60 "$LODGE" debug "$tmp/vm.ctl" -nx -batch -ex 'monitor trace exceptions' -ex 'monitor trace that' >"$tmp/gdb" 2>&1 </dev/null
+	for i in $(seq 100); do
+		grep -q ' exceptions ' "$tmp/err" && break
+		sleep 0.1
+	done
+	has "$tmp/err" '^lodge: .* cpu[01] +[0-9]+ [0-9a-f]{16} exceptions ' "$arch: monitor trace prints where Lodge was started"
+	has "$tmp/gdb" 'that' "$arch: and knows what there is"
+	timeout 60 "$LODGE" debug "$tmp/vm.ctl" -nx -batch -ex 'monitor trace off' >"$tmp/gdb" 2>&1 </dev/null
+
 	timeout 20 "$LODGE" debug --listen "unix:$tmp/more.sock" "$tmp/vm.ctl" >"$tmp/where"
 	debug "$(cat "$tmp/where")
 info registers pc
