@@ -284,6 +284,20 @@ static void on_asked(void *arg, void *buf, size_t len)
 
 static const struct events_tap replaying = { .next = on_next, .answered = on_asked };
 
+/* While the machine is made: then nobody was listened to, either. */
+static bool nothing_comes(void *arg, int *source, void **data, size_t *len)
+{
+	(void)arg, (void)source, (void)data, (void)len;
+	return false;
+}
+
+static void nobody_answers(void *arg, void *buf, size_t len)
+{
+	(void)arg, (void)buf, (void)len;
+}
+
+static const struct events_tap not_yet = { .next = nothing_comes, .answered = nobody_answers };
+
 /* Compares sums with those that were just taken. */
 static void compare(struct machine *m, const struct replay_entry *x, const char *what)
 {
@@ -519,6 +533,7 @@ static int new_replay(struct machine *m, struct err *e)
 	m->tape->replay = replay_open(fd, s->header.file_len, &why);
 	if (!m->tape->replay)
 		return err_set(e, EINVAL, "%s: %s", s->path, why.text);
+	events_set_tap(m->host.events, &not_yet, NULL);
 	return tape_take_head(m, e);
 }
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "core/event.h"
 #include "core/vsock.h"
 #include "dev/virtio/virtio.h"
 
@@ -194,12 +195,16 @@ static void vsock_reset(struct virtio *v)
 	put_le(v->config + CONFIG_CID, s->cid, CONFIG_SIZE);
 }
 
+/* A guest that is played again goes on with what the host said then: it hears of nothing new. */
 static void vsock_loaded(struct virtio *v)
 {
+	struct virtio_vsock *d = (struct virtio_vsock *)v;
+	const bool again = events_replays(v->dev->env->events), was_restored = d->was_restored;
+
 	vsock_reset(v);
-	((struct virtio_vsock *)v)->was_restored = true;
-	if (v->status & VIRTIO_DRIVER_OK)
-		tell((struct virtio_vsock *)v);
+	d->was_restored = !again || was_restored;
+	if (!again && v->status & VIRTIO_DRIVER_OK)
+		tell(d);
 }
 
 const struct virtio_class virtio_vsock = {
