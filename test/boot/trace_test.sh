@@ -67,6 +67,26 @@ wait $pid 2>/dev/null
 is "$?/$(grep -c ' exec ' "$tmp/some")" 0/100 "a trace of instructions is whole though its writer was killed"
 has "$tmp/some" ' exec +[0-9a-f]{4,8} +[a-z.]+' "instructions are disassembled"
 
+# A machine that runs already.
+timeout 100 "$LODGE" run -q -m 256M -n none --ctl "$tmp/vm.ctl" -k "$guest_dir/vmlinux" -i "$guest_dir/initrd.gz" \
+	-p "console=ttyS0" --trace-file "$tmp/later" </dev/null >"$tmp/out" 2>&1 &
+pid=$!
+for i in $(seq 100); do
+	timeout 20 "$LODGE" monitor "$tmp/vm.ctl" vm-trace events=exceptions,exec=block >"$tmp/mon" 2>&1 && break
+	sleep 0.1
+done
+for i in $(seq 300); do
+	[ "$(stat -c %s "$tmp/later" 2>/dev/null || echo 0)" -gt 100000 ] && break
+	sleep 0.1
+done
+timeout 20 "$LODGE" monitor "$tmp/vm.ctl" vm-trace events=off >"$tmp/mon" 2>&1
+ok $? "a machine that runs is told what to trace"
+timeout 20 "$LODGE" monitor "$tmp/vm.ctl" quit >"$tmp/mon" 2>&1
+wait $pid 2>/dev/null
+"$LODGE" trace "$tmp/later" >"$tmp/some" 2>"$tmp/err"
+is $? 0 "what it has traced can be read"
+has "$tmp/some" ' exec +[0-9a-f]{4,8} +[a-z.]+' "and has what was asked for"
+
 boot x86_64 -M microvm --trace exec,exec=regs --trace-last 50 --timeout 2s </dev/null
 is $? 4 "the time of a guest is over"
 is "$(grep -c '^lodge: .* exec ' "$tmp/err")" 50 "and the last events are printed"
