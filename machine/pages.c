@@ -343,30 +343,44 @@ static void set_page(struct pages *p, uint32_t page, const uint8_t *data)
 		mem_written(p->mem, gpa, MEM_PAGE);
 }
 
+/* On the way from one point to another: what each page has by now; NULL: as it was.  Memory itself
+ * changes at the end of the way, once. */
+static const uint8_t ZEROES;
+
+static uint8_t *zeroes(void)
+{
+	return (uint8_t *)(uintptr_t)&ZEROES;
+}
+
 /* Changes sides: the data is what was here.  Half of that is of no use to anybody, so without
  * memory for it there is no way on. */
-static void swap(struct pages *p, struct delta *d)
+static void swap(struct pages *p, struct delta *d, uint8_t **now)
 {
-	uint8_t *copy, *was, spare[MEM_PAGE];
+	uint8_t *copy, *was;
 	uint64_t gpa;
+	bool kept;
 
 	for (uint32_t i = 0; i < d->n; i++) {
-		place(p, d->page[i], &copy, &gpa);
-		memcpy(spare, copy, MEM_PAGE);
-		was = d->data[i];
-		set_page(p, d->page[i], was);
-		if (is_zero(spare)) {
-			forget(p, was);
-			d->data[i] = NULL;
-			continue;
-		}
+		was = now[d->page[i]];
 		if (!was) {
-			was = malloc(MEM_PAGE);
-			assert(was);
-			p->size += MEM_PAGE;
+			place(p, d->page[i], &copy, &gpa);
+			kept = keep(p, copy, &was);
+			assert(kept);
 		}
-		memcpy(was, spare, MEM_PAGE);
-		d->data[i] = was;
+		now[d->page[i]] = d->data[i] ? d->data[i] : zeroes();
+		d->data[i] = was == zeroes() ? NULL : was;
+	}
+}
+
+static void arrive(struct pages *p, uint8_t **now)
+{
+	for (uint32_t page = 0; page < p->first[p->ram.n]; page++) {
+		uint8_t *data = now[page] == zeroes() ? NULL : now[page];
+
+		if (!now[page])
+			continue;
+		set_page(p, page, data);
+		forget(p, data);
 	}
 }
 
@@ -398,12 +412,20 @@ static void undo(struct pages *p)
 
 void pages_go(struct pages *p, unsigned point)
 {
+	uint8_t **now;
+
 	assert(point < p->npoints);
 	undo(p);
-	while (p->at > point)
-		swap(p, &p->delta[--p->at]);
-	while (p->at < point)
-		swap(p, &p->delta[p->at++]);
+	if (p->at != point) {
+		now = calloc(p->first[p->ram.n], sizeof *now);
+		assert(now);
+		while (p->at > point)
+			swap(p, &p->delta[--p->at], now);
+		while (p->at < point)
+			swap(p, &p->delta[p->at++], now);
+		arrive(p, now);
+		free(now);
+	}
 	mem_track(p->mem, true);
 }
 
