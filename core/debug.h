@@ -34,6 +34,10 @@ struct debug_points {
 	const struct debug_watch *watch;
 	unsigned nwatches;
 	unsigned trace; /* DEBUG_TRACE_x */
+	/* Stores to physical memory, from at on, that watches are not for; len 0: none. */
+	struct debug_guard {
+		uint64_t at, len;
+	} guard;
 };
 
 bool debug_breaks_at(const struct debug_points *, uint64_t pc);
@@ -45,5 +49,30 @@ bool debug_watches_page(const struct debug_points *, uint64_t va);
 /* Whether an access of len bytes is watched; *first is the first byte of it that is. */
 bool debug_watches(
     const struct debug_points *, uint64_t va, uint64_t len, bool store, uint64_t *first);
+/* Whether the page that holds pa is guarded; whether a store of len bytes meets what is. */
+bool debug_guards_page(const struct debug_points *, uint64_t pa);
+bool debug_guards(const struct debug_points *, uint64_t pa, uint64_t len, uint64_t *first);
+
+/*
+ * Which pages CPUs have accessed since all of them forgot their translations: for who wants to know
+ * where something was not done.  Numbers of pages, in sets that may seem to have more in them than
+ * was put there (Bloom, "Space/time trade-offs in hash coding with allowable errors", 1970).
+ */
+enum { DEBUG_SET_BITS = 15 };
+struct debug_set {
+	uint64_t word[(1 << DEBUG_SET_BITS) / 64];
+};
+
+struct debug_pages {
+	struct debug_set loads, stores; /* virtual; what was stored to may have been loaded from */
+	struct debug_set written;       /* physical, of RAM, by whomever */
+};
+
+void debug_set_add(struct debug_set *, uint64_t page);
+bool debug_set_has(const struct debug_set *, uint64_t page);
+void debug_pages_note(struct debug_pages *, uint64_t va, bool store);
+void debug_pages_add(struct debug_pages *, const struct debug_pages *);
+/* Whether anything that is watched there can have been met. */
+bool debug_pages_meet(const struct debug_pages *, const struct debug_points *);
 
 #endif

@@ -40,6 +40,11 @@ struct mem {
 	unsigned nwatchers;
 	atomic_bool tracked; /* mem_track */
 	bool kept;           /* mem_keep */
+	struct {
+		uint64_t gpa, len;
+		void (*fn)(void *arg, uint64_t gpa, uint64_t len);
+		void *arg;
+	} guard;
 };
 
 struct mem *mem_new(void)
@@ -293,6 +298,9 @@ void mem_written(struct mem *m, uint64_t gpa, uint64_t len)
 
 	if (!m->nwatchers && !m->tracked)
 		return;
+	if (unlikely(m->guard.len) && len && gpa <= m->guard.gpa + (m->guard.len - 1) &&
+	    m->guard.gpa <= gpa + (len - 1))
+		m->guard.fn(m->guard.arg, gpa, len);
 	/* What was written must be seen by whoever sets MEM_CODE after we looked at it here. */
 	atomic_thread_fence(memory_order_seq_cst);
 	for (; len; gpa += n, len -= n) {
@@ -306,6 +314,15 @@ void mem_written(struct mem *m, uint64_t gpa, uint64_t len)
 		for (unsigned i = 0; flags && *flags & MEM_CODE && i < m->nwatchers; i++)
 			m->watcher[i].fn(m->watcher[i].arg, gpa, n);
 	}
+}
+
+void mem_guard(struct mem *m, uint64_t gpa, uint64_t len,
+    void (*fn)(void *arg, uint64_t gpa, uint64_t len), void *arg)
+{
+	m->guard.gpa = gpa;
+	m->guard.len = len;
+	m->guard.fn = fn;
+	m->guard.arg = arg;
 }
 
 void mem_on_code_write(struct mem *m, void (*fn)(void *arg, uint64_t gpa, uint64_t len), void *arg)

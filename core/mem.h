@@ -67,6 +67,10 @@ void mem_written(struct mem *, uint64_t gpa, uint64_t len);
  * tracked, are not any more).  A store by a CPU, and mem_written, ends that for its page. */
 void mem_track(struct mem *, bool on);
 bool mem_tracks(const struct mem *);
+/* While no CPU runs: fn is told of each mem_written in there, on the writer's thread; len 0 ends
+ * that. */
+void mem_guard(struct mem *, uint64_t gpa, uint64_t len,
+    void (*fn)(void *arg, uint64_t gpa, uint64_t len), void *arg);
 /* Before a CPU stores to a clean page, or may do so without being seen. */
 void mem_dirty(struct mem *, uint64_t gpa);
 /* The engine's side of that; called on the writer's thread, for parts of pages with MEM_CODE. While

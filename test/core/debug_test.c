@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* What debuggers wait for: guards of physical memory, and sets of pages. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/debug.h"
+#include "core/mem.h"
+#include "test/cmocka.h"
+#include "test/random.h"
+
+static void a_guard_is_met_by_its_bytes_alone(void **state)
+{
+	const struct debug_points p = { .guard = { 0x1ffe, 4 } }, none = { .n = 0 };
+	uint64_t first = 0;
+
+	(void)state;
+	assert_false(debug_guards(&p, 0x1ffd, 1, &first));
+	assert_true(debug_guards(&p, 0x1ff8, 8, &first));
+	assert_int_equal(first, 0x1ffe);
+	assert_true(debug_guards(&p, 0x2001, 1, &first));
+	assert_int_equal(first, 0x2001);
+	assert_false(debug_guards(&p, 0x2002, 8, &first));
+	assert_true(debug_guards_page(&p, 0x1000));
+	assert_true(debug_guards_page(&p, 0x2fff));
+	assert_false(debug_guards_page(&p, 0x3000));
+	assert_false(debug_guards_page(&p, 0xfff));
+	assert_false(debug_guards(&none, 0, UINT64_MAX, &first));
+	assert_false(debug_guards_page(&none, 0));
+}
+
+static void a_guard_may_be_at_the_top(void **state)
+{
+	const struct debug_points p = { .guard = { UINT64_MAX, 1 } };
+	uint64_t first = 0;
+
+	(void)state;
+	assert_true(debug_guards(&p, UINT64_MAX - 7, 8, &first));
+	assert_int_equal(first, UINT64_MAX);
+	assert_false(debug_guards(&p, UINT64_MAX - 8, 8, &first));
+	assert_true(debug_guards_page(&p, UINT64_MAX));
+}
+
+static void a_set_has_all_that_was_put_there(void **state)
+{
+	struct debug_pages *p = calloc(1, sizeof *p);
+	const uint64_t seed = 20261126;
+	uint64_t s = seed;
+	unsigned more = 0;
+
+	(void)state;
+	assert_non_null(p);
+	for (unsigned i = 0; i < 2000; i++)
+		debug_set_add(&p->stores, random_split(&s) >> 12);
+	for (s = seed; more < 2000; more++)
+		assert_true(debug_set_has(&p->stores, random_split(&s) >> 12));
+	more = 0;
+	for (unsigned i = 0; i < 10000; i++)
+		more += debug_set_has(&p->stores, random_split(&s) >> 12);
+	assert_true(more < 500); /* some 1.4% are to be expected */
+	free(p);
+}
+
+static void pages_that_are_near_each_other_are_different(void **state)
+{
+	struct debug_set *set = calloc(1, sizeof *set);
+	unsigned more = 0;
+
+	(void)state;
+	assert_non_null(set);
+	for (uint64_t page = 0; page < 1000; page++)
+		debug_set_add(set, 0xffff888000000 + 2 * page);
+	for (uint64_t page = 0; page < 1000; page++)
+		more += debug_set_has(set, 0xffff888000000 + 2 * page + 1);
+	assert_true(more < 50);
+	free(set);
+}
+
+static void what_is_watched_meets_its_kind_of_access(void **state)
+{
+	struct debug_watch w = { .at = 0x5ff0, .len = 32, .store = true };
+	struct debug_points p = { .watch = &w, .nwatches = 1 };
+	struct debug_pages *a = calloc(1, sizeof *a), *b = calloc(1, sizeof *b);
+
+	(void)state;
+	assert_true(a && b);
+	assert_false(debug_pages_meet(a, &p));
+	debug_set_add(&a->loads, 6);
+	assert_false(debug_pages_meet(a, &p));
+	w.load = true;
+	assert_true(debug_pages_meet(a, &p));
+	w.load = false;
+	debug_set_add(&b->stores, 5);
+	assert_true(debug_pages_meet(b, &p));
+	debug_pages_add(a, b);
+	assert_true(debug_pages_meet(a, &p));
+	w.len = 1ull << 40; /* too much to ask for each page */
+	assert_true(debug_pages_meet(a, &p));
+	free(a);
+	free(b);
+}
+
+static void guards_meet_what_was_written_by_whomever(void **state)
+{
+	const struct debug_points p = { .guard = { 0x80001234, 8 } };
+	struct debug_pages *a = calloc(1, sizeof *a);
+
+	(void)state;
+	assert_non_null(a);
+	debug_set_add(&a->stores, 0x80001);
+	assert_false(debug_pages_meet(a, &p));
+	debug_set_add(&a->written, 0x80001);
+	assert_true(debug_pages_meet(a, &p));
+	free(a);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_guard_is_met_by_its_bytes_alone),
+		cmocka_unit_test(a_guard_may_be_at_the_top),
+		cmocka_unit_test(a_set_has_all_that_was_put_there),
+		cmocka_unit_test(pages_that_are_near_each_other_are_different),
+		cmocka_unit_test(what_is_watched_meets_its_kind_of_access),
+		cmocka_unit_test(guards_meet_what_was_written_by_whomever),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
