@@ -53,8 +53,8 @@ static struct part locate(struct rv *s, uint64_t va, unsigned len, enum rv_acces
 		mem_dirty(s->env->mem, w.pa);
 	p.code = *flags & MEM_CODE;
 	p.host = page + (w.pa & PAGE_MASK);
-	if (w.whole && !(*flags & MEM_IO) && !(access == RV_STORE && p.code) &&
-	    !rv_debug_page(s, va))
+	if (w.whole && !(*flags & MEM_IO) && !rv_debug_page(s, va) &&
+	    !(access == RV_STORE && (p.code || rv_debug_frame(s, w.pa))))
 		rv_tlb_fill(s, access == RV_STORE, va, page, w.local);
 	return p;
 }
@@ -163,6 +163,14 @@ static void written(struct rv *s, const struct part *p, unsigned len)
 		mem_written(s->env->mem, p->pa, len);
 }
 
+/* Before all writes of an instruction, as it may be given up here.  What came from the TLB is not
+ * guarded. */
+static void guard(struct rv *s, uint64_t pa, unsigned len)
+{
+	if (unlikely(s->guarding))
+		rv_debug_store(s, pa, len);
+}
+
 /* Before a write. */
 static void writing(struct rv *s, void *host, unsigned len)
 {
@@ -177,6 +185,8 @@ static void store_across(struct rv *s, uint64_t va, uint64_t val, unsigned size,
 	uint8_t bytes[8];
 
 	put_le(bytes, val, size);
+	guard(s, p.pa, n);
+	guard(s, q.pa, size - n);
 	writing(s, p.host, n);
 	writing(s, q.host, size - n);
 	memcpy(p.host, bytes, n);
@@ -197,6 +207,7 @@ void rv_store(struct rv *s, uint64_t va, uint64_t val, unsigned size)
 	}
 	p = locate(s, va, size, RV_STORE);
 	if (p.host) {
+		guard(s, p.pa, size);
 		writing(s, p.host, size);
 		put_le(p.host, val, size);
 		written(s, &p, size);
@@ -220,6 +231,8 @@ void *rv_atomic(struct rv *s, uint64_t va, unsigned size, bool for_lr, uint64_t 
 		look(s, va, size, RV_STORE);
 	if (e->tag != (va & ~PAGE_MASK)) {
 		p = locate_ram(s, va, size, for_lr ? RV_LOAD : RV_STORE);
+		if (!for_lr)
+			guard(s, p.pa, size);
 		if (!for_lr)
 			written(s, &p, size);
 		/* Before the store another hart may decode what it overwrites. */
@@ -256,6 +269,7 @@ void rv_cbo_zero(struct rv *s, uint64_t va)
 	if (!host ||
 	    (*mem_flags(s->env->mem, w.pa) & MEM_IO && bus_covers(s->env->bus, w.pa, CBO_BLOCK)))
 		access_fault(s, RV_STORE, va);
+	guard(s, w.pa, CBO_BLOCK);
 	writing(s, host, CBO_BLOCK);
 	memset(host, 0, CBO_BLOCK);
 	mem_written(s->env->mem, w.pa, CBO_BLOCK);

@@ -2,8 +2,9 @@
 /*
  * Breakpoints, watched accesses and steps for debuggers (core/debug.h).  A page with a breakpoint
  * is neither compiled nor has it cells: each of its instructions runs from a scratch cell, before
- * which this is asked.  A page that is watched is in no TLB, so each access comes to the slow
- * paths.  Left out: accesses by page walks; the Sdtrig extension, which would be the guest's own.
+ * which this is asked.  A page that is watched is in no TLB, and one that is guarded in
+ * none for stores, so each access comes to the slow paths.  Left out: accesses by page walks; the
+ * Sdtrig extension, which would be the guest's own.
  */
 #include "cpu/riscv64/state.h"
 #include "cpu/riscv64/vm.h"
@@ -15,6 +16,7 @@ void rv_debug_set(struct rv *s, const struct debug_points *points)
 	s->tracing = points ? (uint8_t)points->trace : 0;
 	s->breaks = points && (points->n || points->trace);
 	s->watching = points && points->nwatches;
+	s->guarding = points && points->guard.len;
 	rv_tlb_forget(s);
 	rv_code_unlink(s);
 	rv_vm_unlock(s);
@@ -36,17 +38,29 @@ void rv_debug_before(struct rv *s, uint64_t pc)
 
 /* Compiled code, and cells that follow each other, come out some instructions later: there the
  * attempt ends, and the interpreter does this instruction alone. */
-void rv_debug_access(struct rv *s, uint64_t va, unsigned len, enum rv_access access)
+static void note_alone(struct rv *s, enum debug_why why, uint64_t at)
 {
-	uint64_t first;
-
-	if (!debug_watches(s->points, va, len, access == RV_STORE, &first))
-		return;
 	if (!s->alone) {
 		s->single = true;
 		longjmp(s->trap, RV_JMP_RETRY);
 	}
-	note(s, access == RV_STORE ? DEBUG_STORE : DEBUG_LOAD, first);
+	note(s, why, at);
+}
+
+void rv_debug_access(struct rv *s, uint64_t va, unsigned len, enum rv_access access)
+{
+	uint64_t first;
+
+	if (debug_watches(s->points, va, len, access == RV_STORE, &first))
+		note_alone(s, access == RV_STORE ? DEBUG_STORE : DEBUG_LOAD, first);
+}
+
+void rv_debug_store(struct rv *s, uint64_t pa, unsigned len)
+{
+	uint64_t first;
+
+	if (debug_guards(s->points, pa, len, &first))
+		note_alone(s, DEBUG_STORE, first);
 }
 
 void rv_debug_drop(struct rv *s)

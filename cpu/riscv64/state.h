@@ -145,9 +145,10 @@ struct rv {
 	bool answered; /* exit.val answers the read at exit.addr for the retried instruction */
 	struct exit exit;
 
-	/* debug.c: NULL is no debugger's; whether it has breakpoints, and watches accesses. */
+	/* debug.c: NULL is no debugger's; whether it has breakpoints, watches accesses, and guards
+	 * memory. */
 	const struct debug_points *points;
-	bool breaks, watching;
+	bool breaks, watching, guarding;
 	bool stepping; /* in rv_step */
 	bool single;   /* the next instruction is for the interpreter, and alone, */
 	bool alone;    /* as the current one is */
@@ -363,6 +364,20 @@ void rv_debug_access(struct rv *, uint64_t va, unsigned len, enum rv_access);
 static inline bool rv_debug_page(const struct rv *s, uint64_t va)
 {
 	return unlikely(s->watching) && debug_watches_page(s->points, va);
+}
+
+/* The same for a store of data by its physical address, and for stores in that page. */
+void rv_debug_store(struct rv *, uint64_t pa, unsigned len);
+static inline bool rv_debug_frame(const struct rv *s, uint64_t pa)
+{
+	return unlikely(s->guarding) && debug_guards_page(s->points, pa);
+}
+
+/* An access of data was not found in the TLB. */
+static inline void rv_debug_note(const struct rv *s, uint64_t va, enum rv_access access)
+{
+	if (unlikely(s->env->pages) && access != RV_FETCH)
+		debug_pages_note(s->env->pages, va, access == RV_STORE);
 }
 
 /* An instruction is about to be interpreted: comes out, and not back, if it has a breakpoint. */

@@ -21,8 +21,8 @@
 /* Part of an access, in one page. */
 struct part {
 	uint8_t *host; /* NULL: it is for the bus */
-	uint64_t pa;
-	bool code; /* whoever writes tells mem_written, of pa */
+	uint64_t pa;   /* MEM_NOWHERE: of one in the TLB, which is not guarded */
+	bool code;     /* whoever writes tells mem_written, of pa */
 };
 
 static uint64_t low_bytes(uint64_t val, unsigned size)
@@ -83,7 +83,7 @@ static struct part translate(
 	if (s->tlb == &s->tlbs[X86_CTX_SLOW] || x86_debug_page(s, linear))
 		return p;
 	tlb_fill(&s->tlbs[ctx], false, linear, page, !w.global);
-	if (access == X86_STORE && w.writable && !p.code)
+	if (access == X86_STORE && w.writable && !p.code && !x86_debug_frame(s, w.pa))
 		tlb_fill(stores_of(s, ctx), true, linear, page, !w.global);
 	return p;
 }
@@ -96,7 +96,8 @@ static struct part locate(
 
 	e += tlb_slot(linear);
 	if (e->tag == (linear & ~PAGE_MASK))
-		return (struct part){ .host = (uint8_t *)(uintptr_t)(linear + e->addend) };
+		return (struct part){ .host = (uint8_t *)(uintptr_t)(linear + e->addend),
+			.pa = MEM_NOWHERE };
 	return translate(s, ctx, linear, access);
 }
 
@@ -115,7 +116,8 @@ void *x86_refill(struct x86 *s, uint64_t linear, unsigned size, bool store)
 	    x86_translate(s, ctx, linear, store ? X86_STORE_AGAIN : X86_LOAD, &w, &error))
 		return NULL;
 	page = page_of(s, w.pa, store, &code);
-	if (!page || (store && (!w.writable || code)) || x86_debug_page(s, linear))
+	if (!page || (store && (!w.writable || code || x86_debug_frame(s, w.pa))) ||
+	    x86_debug_page(s, linear))
 		return NULL;
 	tlb_fill(s->tlb, store, linear, page, !w.global);
 	return page + (w.pa & PAGE_MASK);
@@ -259,6 +261,8 @@ static void read_part(struct x86 *s, const struct part *p, uint8_t *to, unsigned
 /* All of a store comes before any of it is done. */
 static void before_store(struct x86 *s, const struct part *p, unsigned len)
 {
+	if (unlikely(s->guarding) && p->pa != MEM_NOWHERE)
+		x86_debug_store(s, p->pa, len);
 	if (p->code)
 		x86_jit_before_store(s, p->pa, p->host, len);
 }
@@ -426,6 +430,7 @@ void *x86_atomic(struct x86 *s, uint64_t linear, unsigned size)
 	/* Before the write another CPU could decode what it overwrites: code is for x86_store. */
 	if (!p.host || p.code)
 		return NULL;
+	before_store(s, &p, size);
 	cpu_lockstep_write(s->lockstep, p.host, size, false);
 	return p.host;
 }

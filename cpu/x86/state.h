@@ -162,10 +162,10 @@ struct x86 {
 	uint8_t
 	    delivering; /* the exception whose handler is being entered, + 1; X86_JMP_RETRY: 0 */
 
-	/* debug_points.c: NULL is no debugger's; whether it has breakpoints, and watches accesses.
-	 */
+	/* debug_points.c: NULL is no debugger's; whether it has breakpoints, watches accesses, and
+	 * guards memory. */
 	const struct debug_points *points;
-	bool breaks, watching;
+	bool breaks, watching, guarding;
 	bool stepping; /* in x86_step */
 	struct exit hit;
 	uint8_t tracing; /* DEBUG_TRACE_x: trace.c */
@@ -436,6 +436,20 @@ static inline bool x86_debug_code_page(const struct x86 *s, uint64_t linear)
 static inline bool x86_debug_page(const struct x86 *s, uint64_t linear)
 {
 	return unlikely(s->watching) && debug_watches_page(s->points, linear);
+}
+
+/* The same for stores by their physical address. */
+void x86_debug_store(struct x86 *, uint64_t pa, unsigned len);
+static inline bool x86_debug_frame(const struct x86 *s, uint64_t pa)
+{
+	return unlikely(s->guarding) && debug_guards_page(s->points, pa);
+}
+
+/* An access of data was not found in the TLB; what may be stored to may be loaded from then. */
+static inline void x86_debug_note(const struct x86 *s, uint64_t linear, enum x86_access access)
+{
+	if (unlikely(s->env->pages) && access != X86_FETCH)
+		debug_pages_note(s->env->pages, linear, access != X86_LOAD);
 }
 
 static inline uint64_t x86_linear_pc(const struct x86 *s)
