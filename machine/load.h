@@ -53,6 +53,9 @@ struct load_symbol {
 	uint64_t address;
 };
 int load_symbols(const char *what, const char *path, struct load_symbol *, size_t n, struct err *);
+/* What an ELF file has at an address, as "memcpy+0x10"; "" where it does not say. */
+int load_symbol_at(
+    const char *what, const char *path, uint64_t address, char *text, size_t size, struct err *);
 
 /* Puts the file, as it is, as high as fits into [low, high), at a page boundary.  There it is
  * [*start, *end). */

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,7 +22,8 @@ enum { E_SHENTSIZE = 58, E_SHNUM = 60 };
 enum { PHDR = 56, P_TYPE = 0, P_OFFSET = 8, P_VADDR = 16, P_PADDR = 24, P_FILESZ = 32 };
 enum { P_MEMSZ = 40, P_ALIGN = 48, PT_LOAD = 1 };
 enum { SHDR = 64, SH_TYPE = 4, SH_OFFSET = 24, SH_SIZE = 32, SH_LINK = 40, SHT_SYMTAB = 2 };
-enum { SYM = 24, ST_NAME = 0, ST_VALUE = 8 };
+enum { SYM = 24, ST_NAME = 0, ST_INFO = 4, ST_VALUE = 8, ST_SIZE = 16 };
+enum { STT_FUNC = 2 }; /* of those before it one has no type, the other is data */
 /* and of 32. */
 enum { EHDR32 = 52, E_PHOFF32 = 28, E_PHENTSIZE32 = 42, E_PHNUM32 = 44, PHDR32 = 32 };
 enum { P_OFFSET32 = 4, P_VADDR32 = 8, P_PADDR32 = 12, P_FILESZ32 = 16, P_MEMSZ32 = 20 };
@@ -241,8 +243,14 @@ static int read_section(
 	return t->data ? 0 : -EINVAL;
 }
 
-static void find_symbols(
-    const struct table *syms, const struct table *strs, struct load_symbol *want, size_t n)
+/* Who looks through them: at one, and its name. */
+struct looker {
+	void (*look)(void *arg, const uint8_t *sym, const char *name);
+	void *arg;
+};
+
+static void look_at_all(
+    const struct table *syms, const struct table *strs, const struct looker *looker)
 {
 	const uint8_t *s = syms->data;
 	const char *name;
@@ -253,15 +261,13 @@ static void find_symbols(
 		if (at >= strs->size)
 			continue;
 		name = (const char *)strs->data + at;
-		for (size_t i = 0; i < n; i++)
-			if (strnlen(name, strs->size - at) < strs->size - at &&
-			    !strcmp(name, want[i].name))
-				want[i].address = get_le(s + ST_VALUE, 8);
+		if (strnlen(name, strs->size - at) < strs->size - at)
+			looker->look(looker->arg, s, name);
 	}
 }
 
 static int read_symbols(struct load_file *f, const uint8_t *shdrs, unsigned nshdrs,
-    struct load_symbol *want, size_t n, struct err *e)
+    const struct looker *looker, struct err *e)
 {
 	struct table syms = { 0 }, strs = { 0 };
 	const uint8_t *s = shdrs;
@@ -280,14 +286,14 @@ static int read_symbols(struct load_file *f, const uint8_t *shdrs, unsigned nshd
 	if (!rc)
 		rc = read_section(f, shdrs + link * SHDR, &strs, "table of names", e);
 	if (!rc)
-		find_symbols(&syms, &strs, want, n);
+		look_at_all(&syms, &strs, looker);
 	free(syms.data);
 	free(strs.data);
 	return rc;
 }
 
 static int symbols_of(struct load_file *f, const char *what, const char *path,
-    struct load_symbol *want, size_t n, struct err *e)
+    const struct looker *looker, struct err *e)
 {
 	uint8_t h[EHDR] = { 0 }, *shdrs;
 	unsigned nshdrs;
@@ -305,22 +311,83 @@ static int symbols_of(struct load_file *f, const char *what, const char *path,
 	shdrs = read_table(f, get_le(h + E_SHOFF, 8), nshdrs * SHDR, "section header", e);
 	if (!shdrs)
 		return -EINVAL;
-	rc = read_symbols(f, shdrs, nshdrs, want, n, e);
+	rc = read_symbols(f, shdrs, nshdrs, looker, e);
 	free(shdrs);
 	return rc;
+}
+
+static int look_through(
+    const char *what, const char *path, const struct looker *looker, struct err *e)
+{
+	struct load_file *f = load_open(what, path, true, e);
+	int rc;
+
+	if (!f)
+		return -EINVAL;
+	rc = symbols_of(f, what, path, looker, e);
+	load_close(f);
+	return rc;
+}
+
+/* By name. */
+struct wanted {
+	struct load_symbol *symbol;
+	size_t n;
+};
+
+static void look_for_names(void *arg, const uint8_t *sym, const char *name)
+{
+	const struct wanted *w = arg;
+
+	for (size_t i = 0; i < w->n; i++)
+		if (!strcmp(name, w->symbol[i].name))
+			w->symbol[i].address = get_le(sym + ST_VALUE, 8);
 }
 
 int load_symbols(
     const char *what, const char *path, struct load_symbol *want, size_t n, struct err *e)
 {
-	struct load_file *f = load_open(what, path, true, e);
-	int rc;
+	struct wanted w = { want, n };
 
 	for (size_t i = 0; i < n; i++)
 		want[i].address = 0;
-	if (!f)
-		return -EINVAL;
-	rc = symbols_of(f, what, path, want, n, e);
-	load_close(f);
-	return rc;
+	return look_through(what, path, &(struct looker){ look_for_names, &w }, e);
+}
+
+/* By address: the last one that begins before it. */
+struct nearest {
+	uint64_t address, value, size;
+	unsigned type;
+	char name[128]; /* "": none yet */
+};
+
+static void look_for_address(void *arg, const uint8_t *sym, const char *name)
+{
+	const uint64_t value = get_le(sym + ST_VALUE, 8);
+	const unsigned type = sym[ST_INFO] & 15;
+	struct nearest *n = arg;
+
+	if (type > STT_FUNC || !*name || *name == '$' || *name == '.' || !value ||
+	    value > n->address || value < n->value || (value == n->value && type <= n->type))
+		return;
+	n->value = value;
+	n->size = get_le(sym + ST_SIZE, 8);
+	n->type = type;
+	snprintf(n->name, sizeof n->name, "%s", name);
+}
+
+int load_symbol_at(
+    const char *what, const char *path, uint64_t address, char *text, size_t size, struct err *e)
+{
+	struct nearest n = { .address = address };
+	int rc = look_through(what, path, &(struct looker){ look_for_address, &n }, e);
+
+	*text = '\0';
+	if (rc || !*n.name || (n.size && address - n.value >= n.size))
+		return rc;
+	if (address == n.value)
+		snprintf(text, size, "%s", n.name);
+	else
+		snprintf(text, size, "%s+%#" PRIx64, n.name, address - n.value);
+	return 0;
 }
