@@ -12,6 +12,7 @@
  * All calls on the VM's thread; the host side does its own crossing of threads, input through
  * core/event.h.
  */
+struct buf;
 struct chr;
 
 struct chr_ops {
@@ -19,6 +20,9 @@ struct chr_ops {
 	void (*write)(struct chr *, const uint8_t *, size_t);
 	/* The device has room again for input that chr_input did not deliver; may be NULL. */
 	void (*room)(struct chr *);
+	/* For who goes back in a recording: that input, appended, and made so again. */
+	void (*save)(struct chr *, struct buf *);
+	void (*load)(struct chr *, const uint8_t *, size_t);
 };
 
 /* What a device gives: input takes at most the n bytes that room last said; both with the device's
@@ -38,8 +42,7 @@ struct chr {
 	/* What else a device may want to know of the other end: */
 	void (*changed)(void *dev); /* one of these did, lock held; or NULL */
 	bool away;                  /* nobody is there */
-	/* The machine does again what it has done before: nothing gets out, and nothing comes in.
-	 */
+	/* The machine does again what it has done before: nothing gets out. */
 	bool muted;
 	bool patient; /* the host side does not hear of room from the device (chr_offer says it) */
 	uint64_t taken;      /* bytes that the device took */

@@ -14,6 +14,7 @@
  * and owns it; the device attaches.  What passes are Ethernet frames without their check sequence,
  * each with what is still to be done about it.
  */
+struct buf;
 struct net;
 struct mutex;
 
@@ -65,6 +66,10 @@ struct net_ops {
 	void (*sent)(struct net *);  /* behind the last of several */
 	void (*room)(struct net *);  /* the device may take frames again, after it did not */
 	void (*wants)(struct net *); /* net->wants is another */
+	/* For who goes back in a recording: frames that the device did not take, appended, and made
+	 * so again. */
+	void (*save)(struct net *, struct buf *);
+	void (*load)(struct net *, const uint8_t *, size_t);
 };
 
 /* The device's side.  All with its lock held, on the VM's thread but for link. */

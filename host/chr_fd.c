@@ -6,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/buf.h"
 #include "base/loop.h"
 #include "core/event.h"
 
@@ -258,7 +259,35 @@ static void on_readable(void *arg, unsigned events)
 
 /* Both */
 
-static const struct chr_ops fd_ops = { .write = fd_write, .room = fd_room };
+static void fd_save(struct chr *chr, struct buf *b)
+{
+	struct chr_fd *c = of_chr(chr);
+	const uint8_t *p;
+	size_t n;
+
+	mutex_lock(&c->lock);
+	p = ring_peek(&c->in, &n);
+	buf_put(b, p, n);
+	buf_put(b, c->in.data, c->in.len - n);
+	mutex_unlock(&c->lock);
+}
+
+static void fd_load(struct chr *chr, const uint8_t *p, size_t n)
+{
+	struct chr_fd *c = of_chr(chr);
+
+	mutex_lock(&c->lock);
+	ring_skip(&c->in, c->in.len);
+	ring_put(&c->in, p, n);
+	mutex_unlock(&c->lock);
+}
+
+static const struct chr_ops fd_ops = {
+	.write = fd_write,
+	.room = fd_room,
+	.save = fd_save,
+	.load = fd_load,
+};
 
 static void close_fd(int *fd)
 {

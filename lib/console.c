@@ -31,7 +31,22 @@ static void own_room(struct chr *own)
 		events_post(c->events, c->source, "", 0);
 }
 
-static const struct chr_ops own_ops = { own_write, own_room };
+static void own_save(struct chr *own, struct buf *b)
+{
+	const struct console *c = of_own(own);
+
+	buf_put(b, c->queue.data + c->taken, c->queue.len - c->taken);
+}
+
+static void own_load(struct chr *own, const uint8_t *p, size_t n)
+{
+	struct console *c = of_own(own);
+
+	c->queue.len = c->taken = 0;
+	buf_put(&c->queue, p, n);
+}
+
+static const struct chr_ops own_ops = { own_write, own_room, own_save, own_load };
 
 static void deliver(void *arg, const void *data, size_t len)
 {

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/buf.h"
 #include "base/iov.h"
 #include "base/loop.h"
 #include "base/os.h"
@@ -303,6 +304,32 @@ static void deliver(void *arg, const void *data, size_t len)
 	net_unlock(&p->net);
 }
 
+static void forget_held(struct net_port *p)
+{
+	struct held *h;
+
+	while ((h = p->held)) {
+		p->held = h->next;
+		free(h);
+	}
+	p->held_end = &p->held;
+}
+
+static void port_save(struct net *net, struct buf *b)
+{
+	for (const struct held *h = of_net(net)->held; h; h = h->next)
+		buf_put(b, h->data + h->at, h->len - h->at);
+}
+
+static void port_load(struct net *net, const uint8_t *data, size_t len)
+{
+	struct net_port *p = of_net(net);
+
+	forget_held(p);
+	if (len)
+		hold(p, data, len);
+}
+
 static void port_room(struct net *net)
 {
 	struct net_port *p = of_net(net);
@@ -360,6 +387,8 @@ int port_init(struct net_port *p, struct loop *l, struct events *ev, struct err 
 		.sent = port_sent,
 		.room = port_room,
 		.wants = port_set_wants,
+		.save = port_save,
+		.load = port_load,
 	};
 
 	p->net.ops = &ops;
@@ -377,14 +406,9 @@ int port_init(struct net_port *p, struct loop *l, struct events *ev, struct err 
 
 void port_fini(struct net_port *p)
 {
-	struct held *h;
-
 	if (p->source >= 0)
 		events_forget(p->events, p->source);
-	while ((h = p->held)) {
-		p->held = h->next;
-		free(h);
-	}
+	forget_held(p);
 	events_drop(p->batch);
 	pcap_close(p->pcap);
 	free(p->scratch);

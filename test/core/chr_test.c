@@ -23,8 +23,8 @@ static void line_room(struct chr *c)
 	((struct line *)c)->rooms++;
 }
 
-static const struct chr_ops line_ops = { line_write, line_room };
-static const struct chr_ops deaf_ops = { line_write, NULL };
+static const struct chr_ops line_ops = { .write = line_write, .room = line_room };
+static const struct chr_ops deaf_ops = { .write = line_write };
 
 /* A device with a FIFO of 4 bytes. */
 struct fifo {

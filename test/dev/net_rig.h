@@ -60,7 +60,7 @@ static inline void nr_room(struct net *net)
 
 static inline void nr_init(struct net_rig *r, const char *id, unsigned queues, uint16_t mtu)
 {
-	static const struct net_ops ops = { nr_send, nr_sent, nr_room, NULL };
+	static const struct net_ops ops = { .send = nr_send, .sent = nr_sent, .room = nr_room };
 	static const uint8_t mac[NET_MAC] = { 0x52, 0x54, 0, 4, 5, 6 };
 
 	*r = (struct net_rig){ .net = { .ops = &ops, .queues = queues, .mtu = mtu, .up = true } };

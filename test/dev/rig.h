@@ -113,7 +113,7 @@ static inline void rig_chr_room(struct chr *c)
 static inline struct rig *rig_new(void)
 {
 	static const struct dev_class pic = { .name = "plic", .input = rig_input };
-	static const struct chr_ops chr = { rig_chr_write, rig_chr_room };
+	static const struct chr_ops chr = { .write = rig_chr_write, .room = rig_chr_room };
 	struct rig *r = calloc(1, sizeof *r);
 
 	assert_non_null(r);

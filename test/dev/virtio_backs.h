@@ -50,7 +50,7 @@ static inline void backs_vsock(struct backs *b, struct events *ev)
 
 static inline void backs_init(struct backs *b, struct rig_chr *console)
 {
-	static const struct chr_ops ops = { rig_chr_write, rig_chr_room };
+	static const struct chr_ops ops = { .write = rig_chr_write, .room = rig_chr_room };
 
 	disk_init(&b->disk);
 	b->disk.b.queues = 3;

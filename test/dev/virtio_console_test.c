@@ -188,7 +188,7 @@ static size_t type_at(struct rig_chr *c, const char *text)
 
 static int make_ports(void **state)
 {
-	static const struct chr_ops ops = { rig_chr_write, rig_chr_room };
+	static const struct chr_ops ops = { .write = rig_chr_write, .room = rig_chr_room };
 	struct ports *p = calloc(1, sizeof *p);
 
 	assert_non_null(p);
