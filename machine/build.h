@@ -22,6 +22,7 @@
 struct balloon;
 struct block;
 struct block_options;
+struct debug_pages;
 struct debug_points;
 struct machine_debugger;
 struct display;
@@ -160,17 +161,18 @@ struct machine {
 	bool ram_mapped;           /* there is a file behind RAM */
 
 	/* The run: run.c. */
-	bool parallel;           /* a thread each CPU */
-	atomic_bool leave;       /* it is to end: CPUs come back */
-	unsigned next;           /* the CPU whose turn it is */
-	uint64_t turn;           /* instructions */
-	uint64_t turn_began;     /* guest time */
-	bool turn_used;          /* the last turn went to its end */
-	uint64_t count;          /* instructions retired by all CPUs */
-	struct fixed fixed;      /* deterministic runs */
-	struct history *history; /* NULL: it cannot go back */
-	struct tape *tape;       /* it is recorded, or played again; or NULL: tape.h */
-	struct mutex lock;       /* for the rest: any thread */
+	bool parallel;             /* a thread each CPU */
+	atomic_bool leave;         /* it is to end: CPUs come back */
+	unsigned next;             /* the CPU whose turn it is */
+	uint64_t turn;             /* instructions */
+	uint64_t turn_began;       /* guest time */
+	bool turn_used;            /* the last turn went to its end */
+	uint64_t count;            /* instructions retired by all CPUs */
+	struct fixed fixed;        /* deterministic runs */
+	struct history *history;   /* NULL: it cannot go back */
+	struct debug_pages *pages; /* accessed since the last checkpoint; NULL: nobody asks */
+	struct tape *tape;         /* it is recorded, or played again; or NULL: tape.h */
+	struct mutex lock;         /* for the rest: any thread */
 	struct cond wake;
 	bool woken; /* do not fall asleep: look around first */
 	bool stop;
@@ -236,6 +238,8 @@ struct block *tape_block(struct machine *, unsigned n, struct block_options *, s
 
 /* Machines that can go back (machine/history.h), by the key: the machine is as it starts. */
 int history_new(struct machine *, struct err *);
+/* For those, before CPUs are made: m->pages. */
+int history_pages_new(struct machine *, struct err *);
 void history_free(struct history *); /* NULL is fine */
 
 /* All devices' nodes. */

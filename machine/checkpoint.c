@@ -6,6 +6,8 @@
 #include <string.h>
 
 #include "core/clock.h"
+#include "core/debug.h"
+#include "core/mem.h"
 #include "core/state.h"
 #include "machine/build.h"
 #include "machine/pages.h"
@@ -83,14 +85,57 @@ static void forget_translations(struct machine *m)
 		m->engine_class->vcpu_fence(m->cpu[i].vcpu, false);
 }
 
+/* Pages ---------------------------------------------------------------------------------------- */
+
+static void note_written(void *arg, uint64_t gpa, void *hva, uint64_t len)
+{
+	struct machine *m = arg;
+	const atomic_uchar *flags = mem_flags(m->env.mem, gpa);
+
+	(void)hva;
+	for (uint64_t i = 0; i < len / MEM_PAGE; i++)
+		if (!(atomic_load_explicit(&flags[i], memory_order_relaxed) & MEM_CLEAN))
+			debug_set_add(&m->pages->written, gpa / MEM_PAGE + i);
+}
+
+void checkpoints_leave(struct checkpoints *c, struct machine *m)
+{
+	mem_each(m->env.mem, note_written, m);
+	debug_pages_add(c->list[c->current].pages, m->pages);
+	*m->pages = (struct debug_pages){ 0 };
+}
+
+/* What was accessed behind a new checkpoint, of which it is known only that the current one was
+ * before it. */
+static void split_pages(struct checkpoints *c, struct machine *m, struct checkpoint *new)
+{
+	struct debug_pages *before;
+
+	if (!c->n)
+		return;
+	before = c->list[c->current].pages;
+	if (history_is_past(m)) {
+		*new->pages = *before;
+		*before = (struct debug_pages){ 0 };
+	}
+	checkpoints_leave(c, m);
+}
+
 /* Thinning ------------------------------------------------------------------------------------- */
+
+static void forget(struct checkpoints *c, unsigned n)
+{
+	c->bytes -= c->list[n].state.cap + sizeof *c->list[n].pages;
+	buf_free(&c->list[n].state);
+	free(c->list[n].pages);
+}
 
 static bool drop(struct checkpoints *c, unsigned n)
 {
 	if (!pages_drop(c->pages, n))
 		return false;
-	c->bytes -= c->list[n].state.cap;
-	buf_free(&c->list[n].state);
+	debug_pages_add(c->list[n - 1].pages, c->list[n].pages);
+	forget(c, n);
 	c->n--;
 	memmove(&c->list[n], &c->list[n + 1], (c->n - n) * sizeof *c->list);
 	c->current -= n < c->current;
@@ -160,11 +205,19 @@ static void forget_exits(struct machine *m)
 
 bool checkpoint_make(struct checkpoints *c, struct machine *m, bool outside)
 {
-	struct checkpoint new = { .outside = outside };
+	struct checkpoint new = { .outside = outside, .pages = calloc(1, sizeof *new.pages) };
 	const unsigned n = c->n ? c->current + 1 : 0;
+	bool ok = new.pages &&add_room(c) && take_state(m, &new.state);
 
-	if (!add_room(c) || !take_state(m, &new.state) || (n && !pages_mark(c->pages))) {
+	if (ok) {
+		split_pages(c, m, &new);
+		ok = !n || pages_mark(c->pages);
+	}
+	if (!ok) {
+		if (new.pages && n)
+			debug_pages_add(c->list[c->current].pages, new.pages);
 		buf_free(&new.state);
+		free(new.pages);
 		return false;
 	}
 	new.at = history_now(m);
@@ -174,7 +227,7 @@ bool checkpoint_make(struct checkpoints *c, struct machine *m, bool outside)
 	c->list[n] = new;
 	c->n++;
 	c->current = n;
-	c->bytes += new.state.cap;
+	c->bytes += new.state.cap + sizeof *new.pages;
 	thin(c);
 	return true;
 }
@@ -189,6 +242,7 @@ int checkpoint_load(struct checkpoints *c, struct machine *m, unsigned n, struct
 	if (!rc)
 		rc = load_turn(m, &c->list[n].state, e);
 	c->current = n;
+	*m->pages = (struct debug_pages){ 0 };
 	forget_translations(m);
 	clock_resume(m->env.clock);
 	return rc;
@@ -206,10 +260,8 @@ unsigned checkpoint_before(const struct checkpoints *c, const struct position *p
 void checkpoints_cut(struct checkpoints *c)
 {
 	pages_cut(c->pages);
-	while (c->n > c->current + 1) {
-		c->bytes -= c->list[--c->n].state.cap;
-		buf_free(&c->list[c->n].state);
-	}
+	while (c->n > c->current + 1)
+		forget(c, --c->n);
 }
 
 int checkpoints_init(struct checkpoints *c, struct machine *m, uint64_t limit, struct err *e)
@@ -224,8 +276,8 @@ int checkpoints_init(struct checkpoints *c, struct machine *m, uint64_t limit, s
 
 void checkpoints_fini(struct checkpoints *c)
 {
-	for (unsigned i = 0; i < c->n; i++)
-		buf_free(&c->list[i].state);
+	while (c->n)
+		forget(c, --c->n);
 	free(c->list);
 	pages_free(c->pages);
 }

@@ -9,6 +9,7 @@
 #include "base/err.h"
 #include "machine/history.h"
 
+struct debug_pages;
 struct machine;
 struct pages;
 
@@ -22,6 +23,7 @@ struct checkpoint {
 	struct position at;
 	bool outside; /* it holds what the machine does not do by itself */
 	struct buf state;
+	struct debug_pages *pages; /* accessed from there to the next one, or to where it left */
 };
 
 struct checkpoints {
@@ -38,6 +40,8 @@ void checkpoints_fini(struct checkpoints *);
 /* Now, behind the current one.  false: there is no memory for it. */
 bool checkpoint_make(struct checkpoints *, struct machine *, bool outside);
 int checkpoint_load(struct checkpoints *, struct machine *, unsigned n, struct err *);
+/* The machine goes elsewhere from here: what it has done since the current one is known by then. */
+void checkpoints_leave(struct checkpoints *, struct machine *);
 /* The last one that is not behind there. */
 unsigned checkpoint_before(const struct checkpoints *, const struct position *);
 /* Forgets those behind the current one. */

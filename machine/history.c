@@ -8,6 +8,7 @@
 
 #include "core/chr.h"
 #include "core/clock.h"
+#include "core/debug.h"
 #include "core/event.h"
 #include "machine/history_int.h"
 #include "machine/run.h"
@@ -247,19 +248,20 @@ int history_run(
 }
 
 /* So that nothing is missed that is behind the last checkpoint alone. */
-static void leave_last(struct history *h)
+void history_leave(struct history *h)
 {
 	if (h->past)
 		return;
 	if (h->touched)
 		checkpoint_make(&h->points, h->m, true);
 	h->touched = false;
+	checkpoints_leave(&h->points, h->m);
 	history_set_past(h, true);
 }
 
 int history_load(struct history *h, unsigned n, struct err *e)
 {
-	leave_last(h);
+	history_leave(h);
 	return checkpoint_load(&h->points, h->m, n, e);
 }
 
@@ -377,6 +379,14 @@ static int check(const struct machine *m, struct err *e)
 		    "reverse: there is no way back for net, share, vsock, balloon and "
 		    "firmware-vars");
 	return 0;
+}
+
+int history_pages_new(struct machine *m, struct err *e)
+{
+	if (!m->config.reverse && !m->config.replay)
+		return 0;
+	m->pages = calloc(1, sizeof *m->pages);
+	return m->pages ? 0 : err_set(e, ENOMEM, "reverse: no memory");
 }
 
 int history_new(struct machine *m, struct err *e)

@@ -4,6 +4,7 @@
  */
 #include "core/clock.h"
 #include "core/debug.h"
+#include "core/mem.h"
 #include "machine/history_int.h"
 #include "machine/run.h"
 
@@ -91,6 +92,18 @@ static int land(struct history *h, struct watch *w, struct err *e)
 	return rc;
 }
 
+/* Where code was executed nobody has noted; what is no RAM is not tracked. */
+bool history_can_meet(const struct history *h, unsigned n)
+{
+	const struct machine *m = h->m;
+	const struct debug_points *p = m->points;
+
+	if (!p)
+		return false;
+	return p->n || (p->guard.len && !mem_flags(m->env.mem, p->guard.at)) ||
+	       debug_pages_meet(h->points.list[n].pages, p);
+}
+
 int history_back(struct machine *m, struct history_search *s, enum history_end *end, struct err *e)
 {
 	struct history *h = m->history;
@@ -98,17 +111,18 @@ int history_back(struct machine *m, struct history_search *s, enum history_end *
 	struct history_goal g = { .place = &until, .search = s };
 	unsigned n = checkpoint_before(&h->points, &until);
 	struct watch w = { .h = h, .debugger = s->debugger };
-	int rc;
+	int rc = 0;
 
 	*end = HISTORY_THERE;
-	if (!m->points) /* nothing can stop it */
-		n = 0;
+	history_leave(h);
 	for (;; n--) {
 		while (n && position_compare(&h->points.list[n].at, &until) >= 0)
 			n--;
-		rc = history_load(h, n, e);
-		if (!rc && m->points && history_is_before(m, &until))
-			rc = run_watched(h, &w, &g, end, e);
+		if (history_can_meet(h, n)) {
+			rc = history_load(h, n, e);
+			if (!rc && history_is_before(m, &until))
+				rc = run_watched(h, &w, &g, end, e);
+		}
 		if (rc || *end == HISTORY_ASKED)
 			return rc;
 		if (w.found) {

@@ -26,7 +26,11 @@ struct history_goal {
 	const struct history_search *search;
 };
 int history_run(struct history *, const struct history_goal *, enum history_end *, struct err *);
+/* Before it goes to the past, if it is not there. */
+void history_leave(struct history *);
 int history_load(struct history *, unsigned checkpoint, struct err *);
+/* Whether anything that the machine's points wait for can be behind that checkpoint. */
+bool history_can_meet(const struct history *, unsigned checkpoint);
 void history_set_past(struct history *, bool);
 /* At the end of a way: it may be that all that was is over. */
 void history_arrive(struct history *);

@@ -213,6 +213,7 @@ static int make_core(struct machine *m, struct err *e)
 			      !m->config.lockstep && !m->config.jit_paths && os_cpus() > 1,
 		.wake = wake_cpu,
 		.random = env_random,
+		.pages = m->pages,
 		.machine = m,
 	};
 	mem_on_move(m->env.mem, forget_pages, m);
@@ -268,6 +269,8 @@ static int make(struct machine *m, struct err *e)
 		rc = restore_board(m, e);
 	if (!rc)
 		rc = engines_find(m, e);
+	if (!rc)
+		rc = history_pages_new(m, e);
 	if (!rc)
 		rc = make_core(m, e);
 	if (!rc)
@@ -372,6 +375,7 @@ void machine_free(struct machine *m)
 		balloon_fini(m->balloon);
 	free(m->balloon);
 	free(m->display);
+	free(m->pages);
 	clock_free(m->env.clock);
 	bus_free(m->env.bus);
 	bus_free(m->env.ports);
