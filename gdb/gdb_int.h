@@ -177,9 +177,13 @@ enum gdb_kind gdb_point_kind(const struct gdb *, const struct exit *);
 void gdb_monitor(struct gdb *, const char *line, struct buf *out);
 
 /* reverse.c */
+void gdb_paused(struct gdb *);
 void gdb_backward(struct gdb *, const char *args);
-/* Before the guest is changed. */
-void gdb_touch(struct gdb *);
+/* Whether the guest may be changed; before it is: the same. */
+bool gdb_may_touch(const struct gdb *);
+bool gdb_touch(struct gdb *);
+/* The reset button, or back to a recording's begin. */
+void gdb_restart(struct gdb *);
 void gdb_monitor_when(struct gdb *, char *args, struct buf *out);
 void gdb_monitor_seek(struct gdb *, char *args, struct buf *out);
 void gdb_monitor_wrote(struct gdb *, char *args, struct buf *out);

@@ -96,6 +96,9 @@ static bool access_bus(struct gdb *g, uint64_t pa, const struct access *a, unsig
 	struct bus *bus = g->machine->env.bus;
 	uint64_t val;
 
+	/* Most devices change when they are read. */
+	if (!gdb_may_touch(g))
+		return false;
 	if (a->write)
 		return bus_write(bus, pa, get_le(a->bytes, size), size);
 	if (!bus_read(bus, pa, &val, size))
@@ -127,8 +130,8 @@ static size_t access_all(struct gdb *g, uint64_t at, bool write, uint8_t *bytes,
 	size_t done = 0, n, part;
 	uint64_t pa;
 
-	if (write && len)
-		gdb_touch(g);
+	if (write && len && !gdb_touch(g))
+		return 0;
 	while (done < len) {
 		part = MEM_PAGE - ((at + done) & PAGE_MASK);
 		part = part < len - done ? part : len - done;

@@ -222,9 +222,9 @@ static void trace(struct gdb *g, char *args, struct buf *out)
 static void reset(struct gdb *g, char *args, struct buf *out)
 {
 	(void)args;
-	g->told = 0;
-	machine_reset_button(g->machine);
-	buf_printf(out, "reset; \"flushregs\" makes gdb look at registers again\n");
+	gdb_restart(g);
+	buf_printf(out, "%s; \"flushregs\" makes gdb look at registers again\n",
+	    gdb_may_touch(g) ? "reset" : "at the recording's begin");
 }
 
 static void stop(struct gdb *g, char *args, struct buf *out)
@@ -290,7 +290,8 @@ static const struct monitor_command commands[] = {
 	{ "physical", "[on|off]", "whether gdb's addresses are physical", physical },
 	{ "arch", "[auto|NAME]", "how gdb sees the CPU: x86-64, i386, i8086", arch },
 	{ "when", "", "how many instructions and how much time have gone by", gdb_monitor_when },
-	{ "seek", "COUNT|+N|-N|NAME", "goes to another moment (--reverse)", gdb_monitor_seek },
+	{ "seek", "COUNT|+N|-N|NAME", "goes to another moment: also begin, end (--reverse)",
+	    gdb_monitor_seek },
 	{ "wrote", "ADDRESS[:LENGTH]", "which instruction wrote there last (--reverse)",
 	    gdb_monitor_wrote },
 	{ "bookmarks", "", "names of moments", gdb_monitor_bookmarks },

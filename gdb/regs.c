@@ -39,8 +39,8 @@ static int set(struct gdb *g, unsigned groups)
 
 	if (!groups)
 		return 0;
-	gdb_touch(g);
-	rc = g->machine->engine_class->vcpu_set(vcpu_of(g, g->cpu), groups, g->regs);
+	rc = gdb_touch(g) ? g->machine->engine_class->vcpu_set(vcpu_of(g, g->cpu), groups, g->regs)
+			  : -EPERM;
 	gdb_forget_regs(g);
 	return rc;
 }

@@ -172,7 +172,7 @@ static void look(struct gdb *g)
 	if (cpu < g->machine->ncpus)
 		gdb_stop_packet(g, cpu, &x, SIGNAL_TRAP);
 	else if (paused && !g->stepping)
-		gdb_stop_packet(g, g->cpu, NULL, SIGNAL_INT);
+		gdb_paused(g);
 }
 
 void gdb_look(struct gdb *g)

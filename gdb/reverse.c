@@ -45,6 +45,16 @@ static void stop(struct gdb *g, unsigned cpu, const struct exit *x, enum history
 	g->replaylog = NULL;
 }
 
+/* Somebody has paused the machine, or a replay is over. */
+void gdb_paused(struct gdb *g)
+{
+	struct history_status s = { .over = false };
+
+	if (g->machine->history)
+		history_status(g->machine, &s);
+	stop(g, g->cpu, NULL, s.over ? HISTORY_LAST : HISTORY_ASKED);
+}
+
 /* bc and bs: of the CPU that c and s are of. */
 void gdb_backward(struct gdb *g, const char *args)
 {
@@ -70,10 +80,32 @@ void gdb_backward(struct gdb *g, const char *args)
 		stop(g, s.cpu, &s.exit, end);
 }
 
-void gdb_touch(struct gdb *g)
+bool gdb_may_touch(const struct gdb *g)
 {
+	return !history_check_touch(g->machine);
+}
+
+bool gdb_touch(struct gdb *g)
+{
+	if (!gdb_may_touch(g))
+		return false;
 	if (g->machine->history)
 		history_touch(g->machine);
+	return true;
+}
+
+void gdb_restart(struct gdb *g)
+{
+	struct history_search s = search(g);
+	enum history_end end;
+	struct err e;
+
+	g->told = 0;
+	if (gdb_may_touch(g))
+		machine_reset_button(g->machine);
+	else if (g->machine->history)
+		history_seek(g->machine, 0, &s, &end, &e);
+	gdb_forget_regs(g);
 }
 
 /* Monitor -------------------------------------------------------------------------------------- */
@@ -105,6 +137,10 @@ void gdb_monitor_when(struct gdb *g, char *args, struct buf *out)
 	    out, ", %" PRIu64 ".%09u s", s.now_ns / 1000000000, (unsigned)(s.now_ns % 1000000000));
 	if (s.past)
 		buf_printf(out, "; it was up to instruction %" PRIu64, s.last.count);
+	if (s.replay)
+		buf_printf(out, "; the recording ends %s", s.over ? "here" : "at instruction ");
+	if (s.replay && !s.over)
+		buf_printf(out, "%" PRIu64, s.end);
 	buf_printf(out, "\n");
 }
 
@@ -123,7 +159,7 @@ static struct gdb_bookmark *find(struct gdb *g, const char *name)
 	return NULL;
 }
 
-/* COUNT, +N, -N, or a bookmark.  gdb does not know that the guest is elsewhere now. */
+/* COUNT, +N, -N, begin, end, or a bookmark.  gdb does not know that the guest is elsewhere now. */
 void gdb_monitor_seek(struct gdb *g, char *args, struct buf *out)
 {
 	const struct gdb_bookmark *b = find(g, args);
@@ -136,8 +172,10 @@ void gdb_monitor_seek(struct gdb *g, char *args, struct buf *out)
 
 	if (!can_go_back(g, out))
 		return;
-	if (!b && parse_u64(args + (back || on), &n)) {
-		buf_printf(out, "seek COUNT, +N, -N or the name of a bookmark\n");
+	if (!b && !strcmp(args, "end"))
+		n = UINT64_MAX;
+	else if (!b && strcmp(args, "begin") != 0 && parse_u64(args + (back || on), &n)) {
+		buf_printf(out, "seek COUNT, +N, -N, begin, end or the name of a bookmark\n");
 		return;
 	}
 	if (back)

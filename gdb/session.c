@@ -143,8 +143,7 @@ static void restart(struct gdb *g)
 {
 	if (!g->attached)
 		gdb_attach(g);
-	g->told = 0;
-	machine_reset_button(g->machine);
+	gdb_restart(g);
 }
 
 static void v_packet(struct gdb *g, const char *args)

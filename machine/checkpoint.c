@@ -14,6 +14,7 @@
 #include "machine/run.h"
 #include "machine/save.h"
 #include "machine/snapshot.h"
+#include "machine/tape.h"
 
 enum { MOST = 4096 };
 
@@ -192,6 +193,8 @@ static bool take_state(struct machine *m, struct buf *b)
 	if (save_core(m, b, NULL))
 		return false;
 	put_turn(m, b);
+	if (m->tape)
+		tape_save(m, b);
 	return !b->failed;
 }
 
@@ -234,13 +237,18 @@ bool checkpoint_make(struct checkpoints *c, struct machine *m, bool outside)
 
 int checkpoint_load(struct checkpoints *c, struct machine *m, unsigned n, struct err *e)
 {
+	struct buf *state = &c->list[n].state;
 	int rc;
 
 	pages_go(c->pages, n);
 	clock_pause(m->env.clock);
-	rc = restore_core(m, &c->list[n].state, e);
+	rc = m->tape ? tape_load_ends(m, state, e) : 0;
 	if (!rc)
-		rc = load_turn(m, &c->list[n].state, e);
+		rc = restore_core(m, state, e);
+	if (!rc)
+		rc = load_turn(m, state, e);
+	if (!rc && m->tape)
+		rc = tape_load(m, state, e);
 	c->current = n;
 	*m->pages = (struct debug_pages){ 0 };
 	forget_translations(m);

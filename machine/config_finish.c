@@ -196,7 +196,7 @@ int config_finish(struct config *c, struct err *e)
 	if (!c->memory)
 		c->memory = DEFAULT_MEMORY;
 	c->deterministic |= c->lockstep || c->reverse;
-	if (c->reverse && !c->reverse_memory)
+	if ((c->reverse || c->replay) && !c->reverse_memory)
 		c->reverse_memory = DEFAULT_REVERSE_MEMORY;
 	if (!c->cpus)
 		c->cpus = 1;

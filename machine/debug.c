@@ -7,6 +7,7 @@
 #include "machine/build.h"
 #include "machine/history.h"
 #include "machine/run.h"
+#include "machine/tape.h"
 #include "machine/trace.h"
 
 int machine_debug_check(const struct machine *m, struct err *e)
@@ -16,6 +17,10 @@ int machine_debug_check(const struct machine *m, struct err *e)
 		    m->engine_class->name);
 	if (m->config.lockstep)
 		return err_set(e, EINVAL, "lockstep: a machine that is checked has no breakpoints");
+	if (m->tape && m->tape->replay && !m->history)
+		return err_set(e, ENOTSUP,
+		    "replay: a debugger has to be expected from the start, by --gdb or "
+		    "--reverse, on engine soft");
 	return 0;
 }
 

@@ -6,12 +6,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "core/chr.h"
 #include "core/clock.h"
 #include "core/debug.h"
 #include "core/event.h"
 #include "machine/history_int.h"
 #include "machine/run.h"
+#include "record/replay.h"
 
 /* A checkpoint each so many instructions, and at least so many between two. */
 enum { INTERVAL = 32 << 20, SHORTEST = 40000 };
@@ -161,13 +163,69 @@ int history_boundary(struct machine *m, struct err *e)
 		if (!history_is_before(m, &h->last))
 			history_set_past(h, false);
 	}
-	if (rc || m->fixed.left)
+	if (rc || m->fixed.left || m->tape)
 		return rc;
 	if (!h->past && take_input(m))
 		checkpoint_make(&h->points, m, true);
 	else if (is_due(h))
 		checkpoint_make(&h->points, m, false);
 	return 0;
+}
+
+/* Timers fire in a checkpoint: sums of this boundary are of before that. */
+void history_heard(struct machine *m)
+{
+	m->fixed.turns--;
+	if (is_due(m->history))
+		checkpoint_make(&m->history->points, m, false);
+	m->fixed.turns++;
+}
+
+/* The end -------------------------------------------------------------------------------------- */
+
+void history_set_over(struct history *h)
+{
+	struct machine *m = h->m;
+
+	if (!m->tape || h->past || h->over)
+		return;
+	h->over = true;
+	h->end = history_now(m);
+	h->how = m->tape->state;
+}
+
+bool history_is_over(struct machine *m)
+{
+	struct history *h = m->history;
+
+	if (!h || !h->over || history_is_before(m, &h->end))
+		return false;
+	m->tape->state = h->how;
+	return true;
+}
+
+static bool has_gdb(const struct machine *m)
+{
+	return m->config.gdb && strcmp(m->config.gdb, "none") != 0;
+}
+
+bool history_ends(struct machine *m)
+{
+	struct history *h = m->history;
+	bool attached;
+
+	if (!h || !m->tape)
+		return false;
+	mutex_lock(&m->lock);
+	attached = m->debugger;
+	mutex_unlock(&m->lock);
+	if (!attached && !has_gdb(m))
+		return false;
+	if (!attached && !h->over)
+		log_info(m->env.log, "replay %s: it waits here for gdb", m->config.replay);
+	history_set_over(h);
+	machine_pause(m);
+	return true;
 }
 
 /* Running -------------------------------------------------------------------------------------- */
@@ -183,7 +241,7 @@ static bool serve(struct machine *m, struct err *e)
 		mutex_unlock(&m->lock);
 		return true;
 	}
-	m->request.made = !reset;
+	m->request.made = !reset && !m->tape;
 	mutex_unlock(&m->lock);
 	return reset && !machine_reboot(m, e);
 }
@@ -198,7 +256,7 @@ static int piece(struct history *h, uint64_t most, enum history_end *end, struct
 	if (rc)
 		return rc;
 	if (!m->fixed.left) {
-		if (!fixed_begin(m) && !fixed_sleep(m))
+		if (!fixed_boundary(m) || (!fixed_begin(m) && !fixed_sleep(m)))
 			*end = HISTORY_LAST;
 		return 0;
 	}
@@ -233,12 +291,18 @@ int history_run(
 	while (!rc && *end == HISTORY_THERE && !h->stopped) {
 		if (g->place ? !history_is_before(m, g->place) : m->count >= g->count)
 			break;
+		if (history_is_over(m)) {
+			*end = HISTORY_LAST;
+			break;
+		}
 		most = most_until(m, next_stop(h));
 		if (g->place && most_until(m, g->place) < most)
 			most = most_until(m, g->place);
 		if (!g->place && g->count - m->count < most)
 			most = g->count - m->count;
 		rc = piece(h, most, end, e);
+		if (!rc && *end == HISTORY_LAST)
+			history_set_over(h);
 		if (!rc && is_asked(m, g->search))
 			*end = HISTORY_ASKED;
 	}
@@ -322,7 +386,7 @@ int history_seek(struct machine *m, uint64_t count, struct history_search *s, en
 		rc = history_load(h, n, e);
 	if (!rc && m->count < count)
 		rc = history_run(h, &g, end, e);
-	else if (m->count == count)
+	if (!rc && m->count == count)
 		*end = HISTORY_THERE;
 	machine_debug_points(m, points);
 	history_arrive(h);
@@ -331,11 +395,16 @@ int history_seek(struct machine *m, uint64_t count, struct history_search *s, en
 
 /* ---------------------------------------------------------------------------------------------- */
 
+int history_check_touch(const struct machine *m)
+{
+	return m->tape && m->tape->replay ? -EPERM : 0;
+}
+
 void history_touch(struct machine *m)
 {
 	struct history *h = m->history;
 
-	if (!h)
+	if (!h || m->tape)
 		return;
 	checkpoints_cut(&h->points);
 	h->touched = true;
@@ -346,9 +415,13 @@ void history_status(const struct machine *m, struct history_status *to)
 {
 	const struct history *h = m->history;
 	const struct checkpoints *c = &h->points;
+	struct log_place end = { 0 };
 
 	*to = (struct history_status){
 		.past = h->past,
+		.replay = m->tape,
+		.over = h->over && !history_is_before(m, &h->end),
+		.differs = m->tape && m->tape->state == TAPE_DIFFERS,
 		.first = c->list[0].at,
 		.now = history_now(m),
 		.last = h->past ? h->last : history_now(m),
@@ -358,6 +431,9 @@ void history_status(const struct machine *m, struct history_status *to)
 		.limit = c->limit,
 		.copy = m->config.memory,
 	};
+	if (m->tape)
+		replay_end(m->tape->replay, &end);
+	to->end = end.count;
 }
 
 /* What would have to be the same again, and is not ours. */
@@ -368,8 +444,12 @@ static int check(const struct machine *m, struct err *e)
 	/* What only interprets may overrun a turn. */
 	if (strcmp(m->engine_class->name, "soft") != 0 || m->nengines > 1)
 		return err_set(e, ENOTSUP, "reverse: engine soft alone can go back");
+	if (m->tape && !m->tape->replay)
+		return err_set(e, ENOTSUP,
+		    "reverse: a machine that is recorded goes back in its replay alone");
 	if (m->tape)
-		return err_set(e, ENOTSUP, "reverse: there is no way back in recordings yet");
+		return !c->vsock ? 0
+				 : err_set(e, ENOTSUP, "reverse: there is no way back for vsock");
 	for (unsigned i = 0; i < m->ndisks; i++)
 		if (!m->disk[i]->readonly)
 			return err_set(
@@ -379,6 +459,14 @@ static int check(const struct machine *m, struct err *e)
 		    "reverse: there is no way back for net, share, vsock, balloon and "
 		    "firmware-vars");
 	return 0;
+}
+
+/* A replay for a debugger, if it can. */
+static bool is_wanted(const struct machine *m)
+{
+	struct err why;
+
+	return m->config.reverse || (m->config.replay && has_gdb(m) && !check(m, &why));
 }
 
 int history_pages_new(struct machine *m, struct err *e)
@@ -394,19 +482,23 @@ int history_new(struct machine *m, struct err *e)
 	struct history *h;
 	int rc = m->config.reverse ? check(m, e) : 0;
 
-	if (!m->config.reverse || rc)
+	if (rc || !is_wanted(m))
 		return rc;
 	h = calloc(1, sizeof *h);
 	if (!h)
 		return err_set(e, ENOMEM, "reverse: no memory");
 	h->m = m;
+	/* Checkpoints come behind what the log has of their boundary. */
+	if (m->tape && fixed_boundary(m))
+		m->fixed.turns--;
 	rc = checkpoints_init(&h->points, m, m->config.reverse_memory, e);
 	if (rc) {
 		history_free(h);
 		return rc;
 	}
 	m->history = h;
-	each_line(m, make_patient, true);
+	if (!m->tape)
+		each_line(m, make_patient, true);
 	return 0;
 }
 

@@ -19,6 +19,9 @@ struct machine_debugger;
  * loaded whenever the machine comes there.  While it is in the past nothing gets in or out; where
  * it was stopped first it goes on with something new.
  *
+ * In a replay (machine/tape.h) nothing is new: what enters is in the log, so that there is no other
+ * kind of checkpoint, and nobody can change the guest.  Behind its end the machine stands still.
+ *
  * All is for the VM's thread while no CPU runs (machine_at_rest), if nothing else is said.
  */
 struct history;
@@ -66,11 +69,16 @@ int history_step_back(struct machine *, unsigned cpu, enum history_end *, struct
  * machine_debug_step. */
 int history_step(struct machine *, unsigned cpu, struct exit *, struct err *);
 
-/* Somebody is about to change the guest: what would come is forgotten. */
+/* Somebody is about to change the guest: what would come is forgotten.  -EPERM in a replay. */
+int history_check_touch(const struct machine *);
 void history_touch(struct machine *);
 
 struct history_status {
-	bool past; /* there is something that was already */
+	bool past;    /* there is something that was already */
+	bool replay;  /* of a recording, which has so many instructions: */
+	bool over;    /* this is its end, */
+	bool differs; /* since the guest does something else here */
+	uint64_t end;
 	struct position first, now, last;
 	uint64_t now_ns; /* guest time */
 	unsigned checkpoints;
@@ -84,5 +92,11 @@ bool history_is_past(const struct machine *);
 /* Before each run of a CPU: at the end of a turn, and how much of it may be run at once. */
 int history_boundary(struct machine *, struct err *);
 uint64_t history_most(const struct machine *);
+/* A replay's: the log was heard of this boundary, which is begun by now. */
+void history_heard(struct machine *);
+/* This is where a replay has ended already. */
+bool history_is_over(struct machine *);
+/* The run would end here: true: it is a replay, and stands still for who may go back. */
+bool history_ends(struct machine *);
 
 #endif

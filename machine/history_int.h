@@ -7,6 +7,7 @@
 #include "machine/debug.h"
 #include "machine/history.h"
 #include "machine/pages.h"
+#include "machine/tape.h"
 
 /* What machine/history*.c share. */
 struct history {
@@ -17,6 +18,10 @@ struct history {
 	bool touched;         /* somebody has changed it since it was last run */
 	bool stopped;         /* a debugger has; cleared by history_run */
 	uint64_t towards;     /* instructions, while it is on the way; else 0 */
+	/* A replay has come to where there is nothing more. */
+	bool over;
+	struct position end;
+	enum tape_state how;
 };
 
 /* Runs on to there; search: who may ask for the end. */
@@ -32,6 +37,8 @@ int history_load(struct history *, unsigned checkpoint, struct err *);
 /* Whether anything that the machine's points wait for can be behind that checkpoint. */
 bool history_can_meet(const struct history *, unsigned checkpoint);
 void history_set_past(struct history *, bool);
+/* It does not go on from here: in a replay not ever. */
+void history_set_over(struct history *);
 /* At the end of a way: it may be that all that was is over. */
 void history_arrive(struct history *);
 bool history_is_before(const struct machine *, const struct position *); /* now is */

@@ -249,7 +249,7 @@ static int do_request(struct machine *m, enum machine_end *end, unsigned *code, 
 	if (r.made) {
 		*code = r.code;
 		if (ends(m, r.power, end))
-			return 1;
+			return stop || !history_ends(m);
 	}
 	/* Also when the guest resets at the same moment. */
 	if (stop) {

@@ -51,7 +51,10 @@ int machine_attend(struct machine *, enum machine_end *, unsigned *code, struct 
 bool machine_can_run(struct machine_cpu *);
 /* Does what the CPU came back for: 1 when it can never run again. */
 int machine_answer(struct machine *, struct machine_cpu *, struct err *);
-/* Deterministic machines: the boundary before a turn, false when no CPU can run; when all sleep,
+/* Deterministic machines: the boundary before a turn: what a recording has to say of it, false when
+ * there is nothing more. */
+bool fixed_boundary(struct machine *);
+/* Behind that; false when no CPU can run; when all sleep,
  * time goes on to the next timer: false when there is none. */
 bool fixed_begin(struct machine *);
 bool fixed_sleep(struct machine *);

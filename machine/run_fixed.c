@@ -46,6 +46,20 @@ static void end_turn(struct machine *m)
 	m->fixed.ticks = m->count;
 }
 
+bool fixed_boundary(struct machine *m)
+{
+	if (!m->tape)
+		return true;
+	m->fixed.turns++;
+	if (!tape_boundary(m)) {
+		m->fixed.turns--;
+		return false;
+	}
+	if (m->history)
+		history_heard(m);
+	return true;
+}
+
 bool fixed_begin(struct machine *m)
 {
 	uint64_t now = clock_now(m->env.clock), next, left;
@@ -55,7 +69,7 @@ bool fixed_begin(struct machine *m)
 		m->fixed.turns++;
 	if (clock_next(m->env.clock) <= now)
 		clock_run(m->env.clock);
-	if (!m->history) /* which has taken what there was */
+	if (!m->history || m->tape) /* else it has taken what there was */
 		events_deliver(m->env.events);
 	m->fixed.cpu = machine_next_cpu(m, &n);
 	if (!m->fixed.cpu)
@@ -104,6 +118,12 @@ void fixed_ran(struct machine *m, const struct machine_cpu *c, uint64_t most)
 		end_turn(m);
 }
 
+static void end_replay(struct machine *m)
+{
+	if (m->history && !history_ends(m))
+		machine_stop(m);
+}
+
 int run_fixed(struct machine *m, enum machine_end *end, unsigned *code, struct err *e)
 {
 	int rc;
@@ -113,10 +133,9 @@ int run_fixed(struct machine *m, enum machine_end *end, unsigned *code, struct e
 			end_turn(m);
 		if (m->history && (rc = history_boundary(m, e)))
 			break;
-		if (!m->fixed.left && m->tape) {
-			m->fixed.turns++;
-			if (!tape_boundary(m))
-				continue;
+		if (history_is_over(m) || (!m->fixed.left && !fixed_boundary(m))) {
+			end_replay(m);
+			continue;
 		}
 		if (!m->fixed.left && !fixed_begin(m)) {
 			fall_asleep(m);
@@ -124,6 +143,8 @@ int run_fixed(struct machine *m, enum machine_end *end, unsigned *code, struct e
 		}
 		rc = machine_run_cpu(
 		    m, m->fixed.cpu, m->history ? history_most(m) : m->fixed.left, e);
+		if (rc > 0 && history_ends(m))
+			continue;
 		if (rc > 0)
 			*end = MACHINE_CRASH;
 		if (rc)

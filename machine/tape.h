@@ -57,6 +57,12 @@ void tape_sleep(struct machine *);
 enum tape_deed { TAPE_POWER_BUTTON, TAPE_RESET_BUTTON, TAPE_LINK, TAPE_ANNOUNCE };
 bool tape_takes(struct machine *, enum tape_deed, unsigned net, bool up);
 
+/* machine/tape_state.c: for who goes back in a replay, on a boundary: what of it comes next, and
+ * has come and was not taken; made so again before devices are, and behind that. */
+void tape_save(struct machine *, struct buf *);
+int tape_load_ends(struct machine *, const struct buf *, struct err *);
+int tape_load(struct machine *, const struct buf *, struct err *);
+
 /* Any thread: what cannot be recorded, nor done in a replay or in a machine that can go back, is
  * refused: "engine: ..." */
 int tape_refuse(const struct machine *, const char *what, struct err *);
@@ -65,4 +71,6 @@ int tape_refuse(const struct machine *, const char *what, struct err *);
 int tape_put_head(struct machine *, struct buf *);
 int tape_take_head(struct machine *, struct err *);
 int tape_check_sources(const struct machine *, struct err *);
+/* Lines of characters by number: the console, then those of devices and ports; NULL: it is none. */
+struct chr *tape_line(const struct machine *, unsigned n);
 #endif

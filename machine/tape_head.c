@@ -94,7 +94,7 @@ static void put(struct buf *b, const char *name, const struct field *f, const vo
 	snapshot_end(b, at);
 }
 
-static struct chr *line_at(const struct machine *m, unsigned n)
+struct chr *tape_line(const struct machine *m, unsigned n)
 {
 	const struct machine_host *h = &m->host;
 
@@ -140,7 +140,7 @@ int tape_put_head(struct machine *m, struct buf *b)
 	for (unsigned i = 0; i < FILES; i++)
 		h.sum[i] = sum_of(file_at(m, i));
 	for (unsigned i = 0; i < ARRAY_LEN(h.away); i++)
-		h.away[i] = line_at(m, i) && line_at(m, i)->away;
+		h.away[i] = tape_line(m, i) && tape_line(m, i)->away;
 	put(b, "tape", head_fields, &h);
 	for (unsigned i = 0; i < m->ndisks; i++) {
 		const struct block *k = m->disk[i];
@@ -260,8 +260,8 @@ int tape_take_head(struct machine *m, struct err *e)
 	m->tape->wall_ns = h.wall_ns;
 	m->fixed.turns = h.turns;
 	for (unsigned i = 0; i < ARRAY_LEN(h.away); i++)
-		if (line_at(m, i))
-			line_at(m, i)->away = h.away[i];
+		if (tape_line(m, i))
+			tape_line(m, i)->away = h.away[i];
 	return 0;
 }
 
