@@ -292,7 +292,7 @@ static const struct monitor_command commands[] = {
 	{ "when", "", "how many instructions and how much time have gone by", gdb_monitor_when },
 	{ "seek", "COUNT|+N|-N|NAME", "goes to another moment: also begin, end (--reverse)",
 	    gdb_monitor_seek },
-	{ "wrote", "ADDRESS[:LENGTH]", "which instruction wrote there last (--reverse)",
+	{ "wrote", "ADDRESS[:LENGTH]", "what has written there last (--reverse)",
 	    gdb_monitor_wrote },
 	{ "bookmarks", "", "names of moments", gdb_monitor_bookmarks },
 	{ "bookmark", "NAME", "a name for this moment", gdb_monitor_bookmark },

@@ -11,6 +11,7 @@
 #include "gdb/gdb_int.h"
 #include "machine/history.h"
 #include "machine/machine.h"
+#include "machine/wrote.h"
 
 enum { SIGNAL_INT = 2, SIGNAL_TRAP = 5 };
 
@@ -194,58 +195,23 @@ void gdb_monitor_seek(struct gdb *g, char *args, struct buf *out)
 	buf_printf(out, "\"flushregs\" makes gdb look at registers again\n");
 }
 
-static bool is_store(void *arg, unsigned cpu, const struct exit *x)
-{
-	(void)arg, (void)cpu;
-	return x->size == DEBUG_STORE;
-}
-
-/* The last store to [at, at + len): where it was made; the guest is where it was afterwards. */
-static int find_store(struct gdb *g, uint64_t at, uint64_t len, struct buf *out, struct err *e)
-{
-	struct machine *m = g->machine;
-	const struct machine_debugger d = { .wants = is_store };
-	const struct debug_watch watch = { .at = at, .len = len, .store = true };
-	const struct debug_points points = { .watch = &watch, .nwatches = 1 }, *was = m->points;
-	const struct position now = history_now(m);
-	struct history_search s = search(g);
-	struct position there;
-	enum history_end end;
-	int rc;
-
-	s.debugger = &d;
-	machine_debug_points(m, &points);
-	rc = history_back(m, &s, &end, e);
-	machine_debug_points(m, was);
-	gdb_forget_regs(g);
-	there = history_now(m);
-	if (!rc && end == HISTORY_THERE) {
-		buf_printf(out, "CPU %u at %#" PRIx64 ", before ", s.cpu, gdb_pc(g, s.cpu));
-		put_place(out, &there);
-		buf_printf(out, "\n");
-	} else if (!rc) {
-		buf_printf(out, "no instruction since the beginning\n");
-	}
-	gdb_forget_regs(g);
-	return rc ? rc : history_go(m, &now, e);
-}
-
 /* ADDRESS[:LENGTH] */
 void gdb_monitor_wrote(struct gdb *g, char *args, struct buf *out)
 {
+	struct machine_wrote q = { .len = 1, .physical = g->physical, .cpu = g->cpu };
+	const struct history_search s = search(g);
 	char *colon = strchr(args, ':');
-	uint64_t at, len = 1;
 	struct err e;
 
 	if (!can_go_back(g, out))
 		return;
 	if (colon)
 		*colon = '\0';
-	if (parse_u64(args, &at) || (colon && parse_u64(colon + 1, &len)) || !len ||
-	    at + (len - 1) < at)
-		buf_printf(out, "wrote ADDRESS[:LENGTH]: which instruction wrote there last\n");
-	else if (find_store(g, at, len, out, &e))
+	if (parse_u64(args, &q.at) || (colon && parse_u64(colon + 1, &q.len)))
+		buf_printf(out, "wrote ADDRESS[:LENGTH]: what has written there last\n");
+	else if (wrote_tell(g->machine, &q, &s, out, &e) < 0)
 		buf_printf(out, "%s\n", e.text);
+	gdb_forget_regs(g);
 }
 
 void gdb_monitor_bookmark(struct gdb *g, char *args, struct buf *out)

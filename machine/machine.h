@@ -12,6 +12,7 @@
 #include "core/exit.h"
 
 struct balloon;
+struct buf;
 struct chr;
 struct config;
 struct events;
@@ -146,6 +147,16 @@ void machine_net_link(struct machine *, unsigned i, bool up);
 void machine_net_announce(struct machine *, unsigned i);
 /* Any thread: asks the guest to power off (a power button); false when the board has none. */
 bool machine_power_button(struct machine *);
+/* What has written to memory last, in words.  1: nobody; or -errno.  Instead of machine_run, once,
+ * with a replay that can go back. */
+struct machine_wrote {
+	uint64_t at, len;
+	bool physical;
+	unsigned cpu;        /* else: as this one has it */
+	uint64_t before;     /* instructions; 0: the recording's end */
+	const char *symbols; /* a file that has names of code; or NULL */
+};
+int machine_wrote(struct machine *, const struct machine_wrote *, struct buf *, struct err *);
 /* Any thread: what it was made of; it does not change. */
 const struct config *machine_config(const struct machine *);
 /* Any thread: the host's number for the thread that runs a CPU, or ran it last; 0: none yet. */
