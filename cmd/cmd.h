@@ -5,7 +5,7 @@
 #include "base/compiler.h"
 
 /* What the command lodge exits with besides what a run gives (lodge(1), EXIT STATUS). */
-enum { STATUS_OK = 0, STATUS_USAGE = 1, STATUS_HOST = 2, STATUS_TIMEOUT = 4 };
+enum { STATUS_OK = 0, STATUS_USAGE = 1, STATUS_HOST = 2, STATUS_TIMEOUT = 4, STATUS_NONE = 5 };
 
 /* The commands: argv[0] is the command's name. They return the exit status. */
 int cmd_run(int argc, char **argv);
@@ -27,6 +27,7 @@ int cmd_debug(int argc, char **argv);
 int cmd_snapshot(int argc, char **argv);
 int cmd_restore(int argc, char **argv);
 int cmd_replay(int argc, char **argv);
+int cmd_why_wrote(int argc, char **argv);
 int cmd_fork(int argc, char **argv);
 int cmd_screenshot(int argc, char **argv);
 int cmd_type(int argc, char **argv);

@@ -23,6 +23,7 @@ static void help_all(void)
 	       "       lodge snapshot VM FILE        saves a running machine in a file\n"
 	       "       lodge restore [options] FILE  goes on where it was saved\n"
 	       "       lodge replay [options] FILE   what was recorded (--record), once more\n"
+	       "       lodge why-wrote FILE ADDRESS  what has written there last, in a recording\n"
 	       "       lodge fork VM [NEW]           a copy of it that runs on its own\n"
 	       "       lodge screenshot VM FILE.png  what its display shows\n"
 	       "       lodge type VM TEXT            types on its keyboard\n"

@@ -27,6 +27,7 @@ static const struct {
 	{ "snapshot", cmd_snapshot },
 	{ "restore", cmd_restore },
 	{ "replay", cmd_replay },
+	{ "why-wrote", cmd_why_wrote },
 	{ "fork", cmd_fork },
 	{ "screenshot", cmd_screenshot },
 	{ "type", cmd_type },

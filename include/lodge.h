@@ -216,6 +216,20 @@ struct lodge_trace {
 LODGE_API int lodge_trace_print(const char *path, const struct lodge_trace *,
     void (*line)(void *arg, const char *line), void *arg, struct lodge_error *);
 
+/* What has written to memory last, of a machine that plays a recording (lodge_config_replay, with
+ * reverse=yes); instead of lodge_machine_run, and once. */
+struct lodge_wrote {
+	uint64_t address, length; /* of memory, and */
+	int physical;             /* not as a CPU sees it then: */
+	unsigned cpu;
+	uint64_t before;     /* so many instructions of all CPUs; 0: the recording's end */
+	const char *symbols; /* an ELF file that has names for code; or NULL */
+};
+/* The answer is some lines, as snprintf gives them.  0; 1: nobody has, since the recording began;
+ * or -errno. */
+LODGE_API int lodge_machine_wrote(struct lodge_machine *, const struct lodge_wrote *, char *text,
+    size_t size, struct lodge_error *);
+
 /* How a run ended. */
 enum lodge_end {
 	LODGE_OFF,      /* the guest powered off */

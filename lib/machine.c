@@ -623,6 +623,28 @@ int lodge_machine_run(
 	return 0;
 }
 
+int lodge_machine_wrote(struct lodge_machine *m, const struct lodge_wrote *what, char *text,
+    size_t size, struct lodge_error *error)
+{
+	const struct machine_wrote q = {
+		.at = what->address,
+		.len = what->length,
+		.physical = what->physical,
+		.cpu = what->cpu,
+		.before = what->before,
+		.symbols = what->symbols,
+	};
+	struct buf out = { 0 };
+	struct err e = { "" };
+	int rc = machine_wrote(m->machine, &q, &out, &e);
+
+	if (rc >= 0 && lib_give(&out, text, size) == (size_t)-1)
+		rc = err_set(&e, ENOMEM, "no memory");
+	if (rc < 0)
+		buf_free(&out);
+	return rc < 0 ? lib_fail(error, rc, &e) : rc;
+}
+
 void lodge_machine_stop(struct lodge_machine *m)
 {
 	/* The guest may be waiting for a reader of its console who does not read. */

@@ -32,7 +32,7 @@ _lodge()
 
 	COMPREPLY=()
 	if ((COMP_CWORD == 1)); then
-		mapfile -t COMPREPLY < <(compgen -W 'run list status stop pause resume reset console monitor debug snapshot restore replay fork screenshot type
+		mapfile -t COMPREPLY < <(compgen -W 'run list status stop pause resume reset console monitor debug snapshot restore replay why-wrote fork screenshot type
 			send-key balloon img trace engines engine selftest machines help --help --version' -- "$cur")
 		return
 	fi
@@ -61,6 +61,15 @@ _lodge()
 		else
 			mapfile -t COMPREPLY < <(compgen -W "$("$lodge" selftest --list | awk '{ print $1; print $2; print $1 "/" $2 }')" -- "$cur")
 		fi
+		return
+		;;
+	why-wrote)
+		if [[ $cur == -* ]]; then
+			mapfile -t COMPREPLY < <(compgen -W '--before --cpu --physical --symbols' -- "$cur")
+			return
+		fi
+		compopt -o filenames
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
 	trace)
