@@ -54,8 +54,9 @@ python gdb.execute("monitor wrote %#x" % int(gdb.parse_and_eval("&bank[7].name")
 backtrace 1
 COMMANDS
 	debug "$tmp/script" "$tmp/bank"
-	has "$tmp/gdb" "^CPU 0 at 0x80200[0-9a-f]+, before instruction [0-9]+" "monitor wrote: which instruction it was"
-	has "$tmp/gdb" "^no instruction since the beginning" "or none"
+	has "$tmp/gdb" "^CPU 0 at 0x80200[0-9a-f]+: s[bd] " "monitor wrote: which instruction it was"
+	has "$tmp/gdb" "^before instruction [0-9]+; physical address 0x8[0-9a-f]+" "and when"
+	has "$tmp/gdb" "^nobody has, since the beginning" "or that none was"
 	has "$tmp/gdb" "^#0 +wrong" "and the guest stays where it is"
 	end
 	missing=$(sed 's/^/(gdb) /' test/boot/reverse/bank.gdb | while read -r line; do

@@ -69,6 +69,9 @@ void work(void)
 		if (rounds == 123456)
 			rename_account(5, names[5]);
 	}
+#ifdef POWER_OFF /* for recordings: SiFive's test device */
+	*(volatile int *)0x100000 = 0x5555;
+#endif
 	if (total() != 1000 * ACCOUNTS)
 		wrong(total());
 }
