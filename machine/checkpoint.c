@@ -143,13 +143,16 @@ static bool drop(struct checkpoints *c, unsigned n)
 	return true;
 }
 
-/* The more the longer the way is that it saves, and the nearer it is to the end. */
+/* The more the longer the way is that it saves, and the nearer it is to where the machine is; but
+ * far from there the way must not become long without bounds. */
 static double worth(const struct checkpoints *c, unsigned n)
 {
 	const uint64_t before = c->list[n - 1].at.count, behind = c->list[n + 1].at.count;
-	const uint64_t end = c->list[c->n - 1].at.count;
+	const uint64_t all = c->list[c->n - 1].at.count - c->list[0].at.count;
+	const uint64_t here = c->list[n].at.count, now = c->list[c->current].at.count;
+	const uint64_t far = here < now ? now - here : here - now;
 
-	return (double)(behind - before + 1) / (double)(end - before + 1);
+	return (double)(behind - before + 1) / (double)(far + all / 4 + 1);
 }
 
 /* false: all the others have to stay. */

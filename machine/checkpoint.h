@@ -16,7 +16,7 @@ struct pages;
 /*
  * Checkpoints of a machine in its own process: its state as in a snapshot, and memory by
  * machine/pages.h.  When they take more than they may those go first that are close together and
- * far from the end, so that they are dense for what was lately; the first one and those that are
+ * far from where it is, so that they are dense there; the first one and those that are
  * `outside` never go.  For the VM's thread while no CPU runs.
  */
 struct checkpoint {
