@@ -213,8 +213,10 @@ bool checkpoint_make(struct checkpoints *c, struct machine *m, bool outside)
 {
 	struct checkpoint new = { .outside = outside, .pages = calloc(1, sizeof *new.pages) };
 	const unsigned n = c->n ? c->current + 1 : 0;
-	bool ok = new.pages &&add_room(c) && take_state(m, &new.state);
+	bool ok = false;
 
+	if (new.pages && add_room(c))
+		ok = take_state(m, &new.state);
 	if (ok) {
 		split_pages(c, m, &new);
 		ok = !n || pages_mark(c->pages);

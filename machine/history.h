@@ -69,7 +69,8 @@ int history_step_back(struct machine *, unsigned cpu, enum history_end *, struct
  * machine_debug_step. */
 int history_step(struct machine *, unsigned cpu, struct exit *, struct err *);
 
-/* Somebody is about to change the guest: what would come is forgotten.  -EPERM in a replay. */
+/* Whether the guest may be changed: 0, or -EPERM in a replay.  Somebody is about to do that: what
+ * would come is forgotten. */
 int history_check_touch(const struct machine *);
 void history_touch(struct machine *);
 
