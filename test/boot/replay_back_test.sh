@@ -62,6 +62,8 @@ if command -v riscv64-linux-gnu-gcc >/dev/null; then
 	refused "ADDRESS is wanted|ADDRESS or ADDRESS:LENGTH" why-wrote "$tmp/rec" here
 	what="why-wrote of no recording"
 	refused "bank" why-wrote "$tmp/bank" 0x80200000
+else
+	skip "bank" "there is no riscv64-linux-gnu-gcc"
 fi
 if [ "$gdb" ] && [ -f "$tmp/bank" ]; then
 	replay "$tmp/rec"
@@ -160,5 +162,7 @@ if [ "$gdb" ]; then
 	back riscv64 0x80000000
 	record x86_64 -M microvm
 	back x86_64 0x100000
+else
+	skip "kernels" "there is no gdb-multiarch"
 fi
 finish
