@@ -35,7 +35,8 @@ static void own_save(struct chr *own, struct buf *b)
 {
 	const struct console *c = of_own(own);
 
-	buf_put(b, c->queue.data + c->taken, c->queue.len - c->taken);
+	if (c->taken < c->queue.len)
+		buf_put(b, c->queue.data + c->taken, c->queue.len - c->taken);
 }
 
 static void own_load(struct chr *own, const uint8_t *p, size_t n)

@@ -345,7 +345,7 @@ static void set_page(struct pages *p, uint32_t page, const uint8_t *data)
 
 /* On the way from one point to another: what each page has by now; NULL: as it was.  Memory itself
  * changes at the end of the way, once. */
-static const uint8_t ZEROES;
+static const uint8_t ZEROES = 0;
 
 static uint8_t *zeroes(void)
 {

@@ -188,7 +188,8 @@ static int look_at_insn(struct search *s, struct err *e)
 	       !mem_read(m->env.mem, walk.pa, &code[n], 1))
 		n++;
 	class->text->disasm(class->text->mode(regs), w->pc, code, n, &text);
-	snprintf(w->text, sizeof w->text, "%.*s", (int)text.len, (const char *)text.data);
+	if (text.len)
+		snprintf(w->text, sizeof w->text, "%.*s", (int)text.len, (const char *)text.data);
 	buf_free(&text);
 	free(regs);
 	return 0;
