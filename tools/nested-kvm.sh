@@ -7,6 +7,7 @@
 #   NESTED_CPUS, NESTED_MEM   of the machine (1, 900 MiB)
 #   NESTED_TIMEOUT            seconds for all of it (300); then the status is 124
 #   NESTED_LOG                keeps its kernel's console
+#   NESTED_QEMU               another QEMU for x86-64, with its first arguments (-L, say)
 # 125: there is no such machine here.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -14,7 +15,8 @@ lodge=$1 script=$2
 shift 2
 say() { echo "nested-kvm.sh: $*" >&2; }
 
-command -v qemu-system-x86_64 >/dev/null || { say "no qemu-system-x86_64 here"; exit 125; }
+qemu=${NESTED_QEMU:-qemu-system-x86_64}
+command -v ${qemu%% *} >/dev/null || { say "no ${qemu%% *} here"; exit 125; }
 guest=$("$here/guest.sh" x86_64) || exit 125
 modules=$("$here/guest-modules.sh" x86_64 irqbypass kvm kvm-amd) || exit 125
 tmp=$(mktemp -d "${TMPDIR:-/tmp}/lodge-nested.XXXXXX")
@@ -51,7 +53,7 @@ rm -rf "$root"
 for try in 1 2 3; do
 	rc=0
 	: >"$tmp/status"
-	timeout -k 5 "${NESTED_TIMEOUT:-300}" qemu-system-x86_64 -accel tcg -machine q35 -cpu max -smp "${NESTED_CPUS:-1}" \
+	timeout -k 5 "${NESTED_TIMEOUT:-300}" $qemu -accel tcg -machine q35 -cpu max -smp "${NESTED_CPUS:-1}" \
 		-m "${NESTED_MEM:-900}" -nodefaults -no-user-config -no-reboot -display none -serial "file:${NESTED_LOG:-$tmp/log}" \
 		-serial stdio -serial "file:$tmp/status" -kernel "$guest/vmlinux" -initrd "$tmp/initrd.gz" \
 		-append "console=ttyS0 quiet panic=-1" </dev/null 2>"$tmp/err" || rc=$?

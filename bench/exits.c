@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * exits LODGE N ROUNDS: what a store to an I/O port that is answered in user space takes with Lodge
+ * on KVM, and with a loop around KVM_RUN that has nothing else to do.  Both run the same program,
+ * which stores N times to the port of POST codes, and tells by a serial port how many ticks of its
+ * TSC that took; in turns, as many as there are rounds.  Source: Linux,
+ * Documentation/virt/kvm/api.rst (6.1).
+ */
+#include <elf.h>
+#include <fcntl.h>
+#include <linux/kvm.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { AT = 0x100000, RAM = 2 << 20, DIGITS = 8, ROUNDS = 64, COM1 = 0x3f8, END = 0xf4 };
+enum { UNIT = 256 }; /* ticks, in what the program tells */
+enum { PVH_ENTRY = 18 };
+
+/* For 32 bits, without paging. */
+static const uint8_t code[] = {
+	0xb9, 0, 0, 0, 0,       /* mov $N, %ecx */
+	0x66, 0xba, 0x80, 0x00, /* mov $POST, %dx */
+	0x0f, 0x31,             /* rdtsc */
+	0x89, 0xc6,             /* mov %eax, %esi */
+	0x89, 0xd7,             /* mov %edx, %edi */
+	0xee,                   /* 1: out %al, %dx */
+	0x49,                   /* dec %ecx */
+	0x75, 0xfc,             /* jnz 1b */
+	0x0f, 0x31,             /* rdtsc */
+	0x29, 0xf0,             /* sub %esi, %eax */
+	0x19, 0xfa,             /* sbb %edi, %edx */
+	0x0f, 0xac, 0xd0, 0x08, /* shrd $8, %edx, %eax */
+	0x89, 0xc3,             /* mov %eax, %ebx */
+	0x66, 0xba, 0xf8, 0x03, /* mov $COM1, %dx */
+	0xb1, DIGITS,           /* mov $DIGITS, %cl: the rest of it is zero */
+	0xc1, 0xc3, 0x04,       /* 2: rol $4, %ebx */
+	0x88, 0xd8,             /* mov %bl, %al */
+	0x24, 0x0f,             /* and $15, %al */
+	0x04, 'A',              /* add $'A', %al */
+	0xee,                   /* out %al, %dx */
+	0x49,                   /* dec %ecx */
+	0x75, 0xf3,             /* jnz 2b */
+	0x66, 0xba, END, 0,     /* mov $END, %dx */
+	0xee,                   /* out %al, %dx */
+	0xf4,                   /* 3: hlt */
+	0xeb, 0xfd,             /* jmp 3b */
+};
+
+struct image {
+	Elf32_Ehdr head;
+	Elf32_Phdr load, note;
+	Elf32_Nhdr name;
+	char owner[4];
+	uint32_t entry;
+	uint8_t code[sizeof code];
+};
+
+static void die(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+/* An ELF program with a PVH entry, as Lodge starts it. */
+static void make(struct image *i, uint32_t n)
+{
+	const uint32_t entry = AT + offsetof(struct image, code);
+
+	*i = (struct image){
+		.head = { .e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS32, ELFDATA2LSB,
+			      EV_CURRENT },
+		    .e_type = ET_EXEC,
+		    .e_machine = EM_386,
+		    .e_version = EV_CURRENT,
+		    .e_entry = entry,
+		    .e_phoff = offsetof(struct image, load),
+		    .e_ehsize = sizeof i->head,
+		    .e_phentsize = sizeof i->load,
+		    .e_phnum = 2 },
+		.load = { .p_type = PT_LOAD,
+		    .p_vaddr = AT,
+		    .p_paddr = AT,
+		    .p_filesz = sizeof *i,
+		    .p_memsz = sizeof *i,
+		    .p_flags = PF_R | PF_W | PF_X },
+		.note = { .p_type = PT_NOTE,
+		    .p_offset = offsetof(struct image, name),
+		    .p_filesz = offsetof(struct image, code) - offsetof(struct image, name),
+		    .p_align = 4 },
+		.name = { .n_namesz = sizeof i->owner,
+		    .n_descsz = sizeof i->entry,
+		    .n_type = PVH_ENTRY },
+		.owner = "Xen",
+		.entry = entry,
+	};
+	memcpy(i->code, code, sizeof code);
+	memcpy(i->code + 1, &n, sizeof n);
+}
+
+static double ticks(const char *digits, uint32_t n)
+{
+	uint64_t t = 0;
+
+	for (int i = 0; i < DIGITS; i++)
+		t = t << 4 | (uint64_t)(digits[i] - 'A');
+	return (double)t * UNIT / n;
+}
+
+/* A loop of our own ---------------------------------------------------------------------------- */
+
+static void set_start(int cpu)
+{
+	struct kvm_regs r = { .rip = AT + offsetof(struct image, code), .rflags = 2 };
+	struct kvm_segment flat = { .limit = UINT32_MAX,
+		.selector = 8,
+		.type = 11,
+		.present = 1,
+		.db = 1,
+		.s = 1,
+		.g = 1 };
+	struct kvm_sregs s;
+
+	if (ioctl(cpu, KVM_GET_SREGS, &s) < 0)
+		die("KVM_GET_SREGS");
+	s.cs = flat;
+	flat.type = 3;
+	s.ds = s.es = s.fs = s.gs = s.ss = flat;
+	s.cr0 |= 1;
+	if (ioctl(cpu, KVM_SET_SREGS, &s) < 0 || ioctl(cpu, KVM_SET_REGS, &r) < 0)
+		die("KVM_SET_REGS");
+}
+
+static void loop(int cpu, struct kvm_run *run, char digits[DIGITS])
+{
+	int told = 0;
+	uint8_t scratch = 0;
+
+	for (;;) {
+		if (ioctl(cpu, KVM_RUN, 0) < 0)
+			die("KVM_RUN");
+		if (run->exit_reason != KVM_EXIT_IO || run->io.port == END)
+			break;
+		scratch = ((uint8_t *)run)[run->io.data_offset];
+		if (run->io.port == COM1 && told < DIGITS)
+			digits[told++] = (char)scratch;
+	}
+	if (told != DIGITS) {
+		fprintf(stderr, "KVM_RUN: exit %u\n", run->exit_reason);
+		exit(1);
+	}
+}
+
+static double bare(const struct image *i, uint32_t n)
+{
+	int kvm = open("/dev/kvm", O_RDWR), vm = kvm < 0 ? -1 : ioctl(kvm, KVM_CREATE_VM, 0);
+	int cpu = vm < 0 ? -1 : ioctl(vm, KVM_CREATE_VCPU, 0);
+	uint8_t *ram = mmap(NULL, RAM, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	struct kvm_userspace_memory_region slot = { .memory_size = RAM,
+		.userspace_addr = (uintptr_t)ram };
+	char digits[DIGITS];
+	struct kvm_run *run;
+	size_t size;
+
+	if (cpu < 0 || ram == MAP_FAILED)
+		die("/dev/kvm");
+	size = (size_t)ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
+	run = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, cpu, 0);
+	if (run == MAP_FAILED || ioctl(vm, KVM_SET_USER_MEMORY_REGION, &slot) < 0)
+		die("KVM_SET_USER_MEMORY_REGION");
+	memcpy(ram + AT, i, sizeof *i);
+	set_start(cpu);
+	loop(cpu, run, digits);
+	munmap(run, size);
+	munmap(ram, RAM);
+	close(cpu);
+	close(vm);
+	close(kvm);
+	return ticks(digits, n);
+}
+
+/* Lodge ---------------------------------------------------------------------------------------- */
+
+static double lodge(char *program, char *file, uint32_t n)
+{
+	char *const args[] = { program, "run", "-q", "-E", "kvm", "-M", "microvm", "-m", "16M",
+		"-n", "none", "-o", "device=isa_debug_exit,port=0xf4", "-k", file, NULL };
+	char digits[DIGITS];
+	int p[2], told = 0;
+	ssize_t got = 1;
+	pid_t child;
+
+	if (pipe(p) < 0 || (child = fork()) < 0)
+		die("fork");
+	if (!child) {
+		dup2(p[1], STDOUT_FILENO);
+		close(p[0]);
+		execvp(program, args);
+		die(program);
+	}
+	close(p[1]);
+	for (; told < DIGITS && got > 0; told += (int)got)
+		got = read(p[0], digits + told, (size_t)(DIGITS - told));
+	close(p[0]);
+	waitpid(child, NULL, 0);
+	if (told != DIGITS) {
+		fprintf(stderr, "%s told nothing\n", program);
+		exit(1);
+	}
+	return ticks(digits, n);
+}
+
+static int compare(const void *a, const void *b)
+{
+	const double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(const char *name, double *t, int n)
+{
+	qsort(t, (size_t)n, sizeof *t, compare);
+	printf("%-6s %8.0f ticks a store in the middle (%.0f to %.0f)\n", name, t[n / 2], t[0],
+	    t[n - 1]);
+	return t[n / 2];
+}
+
+int main(int argc, char **argv)
+{
+	const uint32_t n = argc == 4 ? (uint32_t)atol(argv[2]) : 0;
+	const int rounds = argc == 4 ? atoi(argv[3]) : 0;
+	double of_bare[ROUNDS], of_lodge[ROUNDS], least;
+	char file[] = "/tmp/exits.XXXXXX";
+	struct image i;
+	int fd;
+
+	if (!n || rounds < 1 || rounds > ROUNDS) {
+		fprintf(stderr, "exits LODGE N ROUNDS\n");
+		return 2;
+	}
+	make(&i, n);
+	fd = mkstemp(file);
+	if (fd < 0 || write(fd, &i, sizeof i) != (ssize_t)sizeof i)
+		die(file);
+	close(fd);
+	for (int round = 0; round < rounds; round++) {
+		of_bare[round] = bare(&i, n);
+		of_lodge[round] = lodge(argv[1], file, n);
+	}
+	unlink(file);
+	least = median("bare", of_bare, rounds);
+	printf("ratio  %8.3f\n", median("lodge", of_lodge, rounds) / least);
+	return 0;
+}
