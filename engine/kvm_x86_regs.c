@@ -14,6 +14,7 @@
 #include "base/bytes.h"
 #include "base/compiler.h"
 #include "core/intc.h"
+#include "core/mem.h"
 #include "cpu/x86/fxsave.h"
 #include "cpu/x86/msr.h"
 #include "engine/kvm_x86.h"
@@ -105,6 +106,23 @@ static struct kvm_dtable table_to(const struct x86_table *t)
 }
 
 enum { TSS_BUSY = 2 }; /* of the type: SDM volume 3, 7.2.2 */
+enum { CR4_PAE = 1 << 5, EFER_LMA = 1 << 10 };
+#define CR0_PG    (1ull << 31)
+#define PDPT_MASK 0xffffffe0ull
+
+/* What the CPU has taken from the table at CR3, as PAE paging without long mode does (SDM volume 3,
+ * 4.4.1).  The kernel does not give it out, but reads it again where it matters; so does this. */
+static void get_pdptes(const struct vcpu *v, struct x86_regs *r)
+{
+	uint8_t table[sizeof r->pdpte];
+
+	memset(r->pdpte, 0, sizeof r->pdpte);
+	if (!(r->cr0 & CR0_PG) || !(r->cr4 & CR4_PAE) || r->efer & EFER_LMA ||
+	    mem_read(v->engine->env.mem, r->cr3 & PDPT_MASK, table, sizeof table) < 0)
+		return;
+	for (unsigned n = 0; n < ARRAY_LEN(r->pdpte); n++)
+		r->pdpte[n] = get_le(table + 8 * n, 8);
+}
 
 static int get_seg(struct vcpu *v, struct x86_regs *r)
 {
@@ -135,8 +153,7 @@ static int get_seg(struct vcpu *v, struct x86_regs *r)
 	r->cr8 = i ? i->get_tpr(i->arg, v->id) : k.cr8;
 	r->efer = k.efer;
 	r->xcr0 = x.nr_xcrs ? x.xcrs[0].value : 1;
-	/* The kernel does not give them out; where they matter, it reads them from memory again. */
-	memset(r->pdpte, 0, sizeof r->pdpte);
+	get_pdptes(v, r);
 	return 0;
 }
 
@@ -329,6 +346,12 @@ static int get_state(struct vcpu *v, struct x86_regs *r)
 	r->nmi_pending = k.nmi.pending || k.nmi.injected || atomic_load(&v->lines) >> INTC_NMI & 1;
 	r->init_pending = atomic_load(&v->lines) >> INTC_INIT & 1;
 	r->sipi = (uint16_t)(atomic_load(&c->sipi) + 1);
+	/* What a signal, or an access in the midst of it, has kept from being delivered; INT, INT3
+	 * and INTO, of which the kernel says nothing, are executed again. */
+	r->interrupt = k.interrupt.injected && !k.interrupt.soft ? k.interrupt.nr + 1 : 0;
+	r->exception = k.exception.injected ? k.exception.nr + 1 : 0;
+	r->exception_has_error = k.exception.injected && k.exception.has_error_code;
+	r->exception_error = r->exception_has_error ? k.exception.error_code : 0;
 	return 0;
 }
 
