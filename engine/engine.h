@@ -104,13 +104,18 @@ struct engine_class {
 	/* Of what the last exit has asked for nothing is left undone when get gives them. */
 	int (*vcpu_get)(struct vcpu *, unsigned groups, void *regs);
 	int (*vcpu_set)(struct vcpu *, unsigned groups, const void *regs);
-	/* For debuggers; both are NULL where the engine has no means.  What to come out for from
-	 * now on (core/debug.h), which is kept; NULL: nothing. */
+	/* For debuggers; the first two are NULL where the engine has no means.  What to come out
+	 * for from now on (core/debug.h), which is kept; NULL: nothing. */
 	void (*vcpu_debug)(struct vcpu *, const struct debug_points *);
 	/* Runs one instruction, whatever breakpoints say, and takes no interrupt before:
 	 * EXIT_DEBUG, or what the instruction comes out for.  EXIT_HALT: it waits for one, and did
 	 * nothing. */
 	void (*vcpu_step)(struct vcpu *, struct exit *);
+	/* Where vcpu_step is only for when no CPU runs: the next run does not come out for a
+	 * breakpoint before its first instruction. */
+	void (*vcpu_pass)(struct vcpu *);
+	/* 0, or -errno and why CPUs cannot come out for all of these; NULL: they can for any. */
+	int (*debug_check)(const struct debug_points *, struct err *);
 };
 
 extern const struct engine_class *const engine_classes[]; /* made by tools/list.sh */

@@ -81,13 +81,58 @@ static int parse_conditions(const char *args, struct gdb_point *p)
 	return *args ? -EINVAL : 0;
 }
 
+static int compare(const void *a, const void *b)
+{
+	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+/* Of all points that there are; what `to` points at has room for them. */
+static void collect(
+    const struct gdb *g, struct debug_points *to, uint64_t *at, struct debug_watch *watch)
+{
+	to->n = to->nwatches = 0;
+	for (const struct gdb_point *p = g->point; p < g->point + g->npoints; p++)
+		if (is_break(p))
+			at[to->n++] = p->at;
+		else
+			watch[to->nwatches++] = (struct debug_watch){ .at = p->at,
+				.len = p->len,
+				.load = p->kind != GDB_STORES,
+				.store = p->kind != GDB_LOADS };
+	qsort(at, to->n, sizeof at[0], compare);
+	to->at = at;
+	to->watch = watch;
+}
+
+/* Whether the engine has means for all of them. */
+static int fits(const struct gdb *g, struct err *e)
+{
+	uint64_t *at = malloc(g->npoints * sizeof *at);
+	struct debug_watch *watch = malloc(g->npoints * sizeof *watch);
+	struct debug_points all = { 0 };
+	int rc = at && watch ? 0 : err_set(e, ENOMEM, "no memory");
+
+	if (!rc) {
+		collect(g, &all, at, watch);
+		rc = machine_debug_fits(g->machine, &all, e);
+	}
+	free(at);
+	free(watch);
+	return rc;
+}
+
 /* The same one again is the same one, with new conditions. */
 void gdb_insert(struct gdb *g, const char *args)
 {
 	struct gdb_point p, *there;
+	struct err e = { "" };
+	bool is_new;
 	int rc = parse(&args, &p) ? parse_conditions(args, &p) : -EINVAL;
 
 	there = rc ? NULL : find(g, &p);
+	is_new = !there;
 	if (!rc && !there && g->npoints == GDB_POINTS)
 		rc = -ENOSPC;
 	if (rc) {
@@ -100,6 +145,13 @@ void gdb_insert(struct gdb *g, const char *args)
 	else
 		there = &g->point[g->npoints++];
 	*there = p;
+	if (is_new && fits(g, &e) < 0) {
+		drop_conditions(there);
+		g->npoints--;
+		log_warn(g->host.log, "gdb: %s", e.text);
+		gdb_answer(g, "E.%s", e.text);
+		return;
+	}
 	g->points_changed = true;
 	gdb_ok(g);
 }
@@ -121,33 +173,13 @@ void gdb_remove(struct gdb *g, const char *args)
 	gdb_ok(g);
 }
 
-static int compare(const void *a, const void *b)
-{
-	const uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-
-	return x < y ? -1 : x > y;
-}
-
 void gdb_set_points(struct gdb *g)
 {
-	struct debug_points *d = &g->live;
-
 	if (!g->points_changed)
 		return;
 	g->points_changed = false;
-	d->n = d->nwatches = 0;
-	for (const struct gdb_point *p = g->point; p < g->point + g->npoints; p++)
-		if (is_break(p))
-			g->live_at[d->n++] = p->at;
-		else
-			g->live_watch[d->nwatches++] = (struct debug_watch){ .at = p->at,
-				.len = p->len,
-				.load = p->kind != GDB_STORES,
-				.store = p->kind != GDB_LOADS };
-	qsort(g->live_at, d->n, sizeof g->live_at[0], compare);
-	d->at = g->live_at;
-	d->watch = g->live_watch;
-	machine_debug_points(g->machine, g->npoints ? d : NULL);
+	collect(g, &g->live, g->live_at, g->live_watch);
+	machine_debug_points(g->machine, g->npoints ? &g->live : NULL);
 }
 
 /* Gdb wants to hear of accesses by the kind that it has asked for. */

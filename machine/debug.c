@@ -13,7 +13,8 @@
 int machine_debug_check(const struct machine *m, struct err *e)
 {
 	if (!m->engine_class->vcpu_debug || !m->engine_class->vcpu_step)
-		return err_set(e, ENOTSUP, "engine %s: it has no breakpoints; soft and interp have",
+		return err_set(e, ENOTSUP,
+		    "engine %s: it has no breakpoints; soft, interp and kvm have",
 		    m->engine_class->name);
 	if (m->config.lockstep)
 		return err_set(e, EINVAL, "lockstep: a machine that is checked has no breakpoints");
@@ -22,6 +23,11 @@ int machine_debug_check(const struct machine *m, struct err *e)
 		    "replay: a debugger has to be expected from the start, by --gdb or "
 		    "--reverse, on engine soft");
 	return 0;
+}
+
+int machine_debug_fits(const struct machine *m, const struct debug_points *points, struct err *e)
+{
+	return m->engine_class->debug_check ? m->engine_class->debug_check(points, e) : 0;
 }
 
 void machine_debug_attach(struct machine *m, const struct machine_debugger *d)
@@ -98,6 +104,10 @@ int debug_stop(struct machine *m, struct machine_cpu *c, struct err *e)
 	if (!d || !d->wants(d->arg, cpu, &c->exit)) {
 		if (c->exit.size != DEBUG_BREAK)
 			return 0;
+		if (m->engine_class->vcpu_pass) {
+			m->engine_class->vcpu_pass(c->vcpu);
+			return 0;
+		}
 		rc = step(m, c, e);
 		met = !rc && c->exit.why == EXIT_DEBUG && c->exit.size != DEBUG_STEP;
 		return met ? debug_stop(m, c, e) : rc;

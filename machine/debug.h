@@ -30,6 +30,8 @@ struct machine_debugger {
 
 /* 0, or why the engine cannot be debugged. */
 int machine_debug_check(const struct machine *, struct err *);
+/* 0, or why CPUs cannot stop at all of these. */
+int machine_debug_fits(const struct machine *, const struct debug_points *, struct err *);
 /* Any thread; NULL: there is none any more. */
 void machine_debug_attach(struct machine *, const struct machine_debugger *);
 

@@ -170,6 +170,8 @@ int move_to(struct machine *m, const struct engine_class *to, struct err *e)
 	if ((m->points || is_debugged(m)) && (!to->vcpu_debug || !to->vcpu_step))
 		return err_set(e, ENOTSUP,
 		    "engine %s: it has no breakpoints, as the machine's debugger needs", to->name);
+	if (m->points && to->debug_check && (rc = to->debug_check(m->points, e)) < 0)
+		return rc;
 	rc = engines_have(m, to, e);
 	if (rc < 0)
 		return rc;

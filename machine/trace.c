@@ -114,12 +114,16 @@ static int no_device(struct machine *m, const char *name, struct err *e)
 
 int machine_trace(struct machine *m, const struct config_trace *t, struct err *e)
 {
+	const struct debug_points points = { .trace = t->exec };
 	int rc = 0;
 
 	if (t->exec && (!m->engine_class->vcpu_debug || m->config.lockstep))
 		return err_set(e, EINVAL, "trace exec: %s",
 		    m->config.lockstep ? "not with lockstep"
 				       : "this engine cannot tell; soft and interp can");
+	if (t->exec && m->engine_class->debug_check &&
+	    (rc = m->engine_class->debug_check(&points, e)) < 0)
+		return rc;
 	watch(m, NULL, false);
 	for (unsigned i = 0; i < t->ndevices && !rc; i++)
 		if (!watch(m, strcmp(t->device[i], "all") ? t->device[i] : NULL, true))
