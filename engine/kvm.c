@@ -3,9 +3,9 @@
  * Guest CPUs on the host's own, by Linux's KVM.  Source: Linux, Documentation/virt/kvm/api.rst
  * (6.1).
  *
- * What makes a CPU come out is a signal that is blocked all the time but inside of KVM_RUN, so
- * there is no handler, nothing that is sent too early is lost, and programs that use the library
- * keep their own signals.
+ * What makes a CPU come out is immediate_exit, which the kernel looks at when it goes in, and for a
+ * CPU that is inside a signal, whose handler has nothing to do.  A mask of signals for KVM_RUN
+ * would need no handler; but the kernel sets it, and takes it away, at each exit.
  */
 #include <errno.h>
 
@@ -20,7 +20,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/bytes.h"
@@ -110,6 +109,26 @@ static int model(const struct cpu_class *cpu, const char *wanted, struct buf *ca
 	return rc;
 }
 
+/* The signal ----------------------------------------------------------------------------------- */
+
+static int kick_signal(void)
+{
+	return SIGRTMAX - 1;
+}
+
+static void kicked(int sig)
+{
+	(void)sig;
+}
+
+static int be_kicked(void)
+{
+	struct sigaction a = { .sa_handler = kicked, .sa_flags = SA_RESTART };
+
+	sigemptyset(&a.sa_mask);
+	return sigaction(kick_signal(), &a, NULL) < 0 ? -errno : 0;
+}
+
 /* VMs ------------------------------------------------------------------------------------------ */
 
 static void vcpu_end(struct vcpu *);
@@ -135,8 +154,10 @@ static void engine_end(struct engine *g)
 
 static int begin(struct engine *g, struct err *e)
 {
-	int size;
+	int size, rc = be_kicked();
 
+	if (rc < 0)
+		return err_set(e, -rc, "kvm: a signal for its CPUs: %s", strerror(-rc));
 	g->kvm = open_device(e);
 	if (g->kvm < 0)
 		return g->kvm;
@@ -207,7 +228,6 @@ static int track(struct engine *g)
 static int leave_vcpus(struct engine *g, struct err *e)
 {
 	int rc = kvm_slots_track(g->slots);
-
 	return rc ? err_set(e, -rc, "kvm: memory: %s", strerror(-rc)) : 0;
 }
 
@@ -240,21 +260,6 @@ static int stop_vcpus(struct engine *g, struct err *e)
 	const int rc = g->arch->stop(g);
 
 	return rc ? err_set(e, -rc, "kvm: local APICs: %s", strerror(-rc)) : 0;
-}
-
-static int kick_signal(void)
-{
-	return SIGRTMAX - 1;
-}
-
-/* Inside of KVM_RUN all signals are blocked but that one. */
-static int let_signal_in(struct vcpu *v)
-{
-	const uint64_t set = ~(1ull << (kick_signal() - 1)); /* the kernel's form: a bit a signal */
-	uint32_t m[1 + sizeof set / 4] = { sizeof set };     /* struct kvm_signal_mask */
-
-	memcpy(&m[1], &set, sizeof set);
-	return kvm_ioctl(v->fd, KVM_SET_SIGNAL_MASK, m);
 }
 
 static void vcpu_end(struct vcpu *v)
@@ -311,7 +316,6 @@ static struct vcpu *take_spare(struct engine *g, unsigned id)
 static int vcpu_make(struct vcpu *v, struct err *e)
 {
 	void *run;
-	int rc;
 
 	v->fd = ioctl(v->engine->vm, KVM_CREATE_VCPU, (long)v->id);
 	if (v->fd < 0)
@@ -320,9 +324,6 @@ static int vcpu_make(struct vcpu *v, struct err *e)
 	if (run == MAP_FAILED)
 		return err_set(e, errno, "kvm: CPU %u: %s", v->id, strerror(errno));
 	v->run = run;
-	rc = let_signal_in(v);
-	if (rc < 0)
-		return err_set(e, -rc, "kvm: CPU %u: signals: %s", v->id, strerror(-rc));
 	return v->engine->arch->vcpu_new(v, e);
 }
 
@@ -372,6 +373,12 @@ static void vcpu_reset(struct vcpu *v)
 
 /* Coming out, going in ------------------------------------------------------------------------- */
 
+/* The kernel reads it when the CPU goes in. */
+static void set_immediate_exit(struct vcpu *v, bool set)
+{
+	atomic_store((_Atomic uint8_t *)&v->run->immediate_exit, set);
+}
+
 static bool is_here(const struct vcpu *v)
 {
 	return pthread_equal(v->thread, pthread_self());
@@ -382,8 +389,10 @@ void kvm_poke(struct vcpu *v)
 	if (atomic_exchange(&v->poked, true))
 		return;
 	mutex_lock(&v->lock);
-	if (v->inside && !is_here(v))
-		pthread_kill(v->thread, kick_signal());
+	if (v->inside && !is_here(v)) {
+		set_immediate_exit(v, true);            /* it is about to go in, */
+		pthread_kill(v->thread, kick_signal()); /* or it is there */
+	}
 	mutex_unlock(&v->lock);
 }
 
@@ -398,13 +407,18 @@ static void vcpu_irq(struct vcpu *v, unsigned line, bool level)
 	v->engine->arch->irq(v, line, level);
 }
 
-static void enter(struct vcpu *v)
+static void let_signal(int how)
 {
 	sigset_t s;
 
 	sigemptyset(&s);
 	sigaddset(&s, kick_signal());
-	pthread_sigmask(SIG_BLOCK, &s, NULL);
+	pthread_sigmask(how, &s, NULL);
+}
+
+static void enter(struct vcpu *v)
+{
+	let_signal(SIG_UNBLOCK);
 	mutex_lock(&v->lock);
 	v->thread = pthread_self();
 	v->inside = true;
@@ -416,18 +430,6 @@ static void leave(struct vcpu *v)
 	mutex_lock(&v->lock);
 	v->inside = false;
 	mutex_unlock(&v->lock);
-}
-
-/* What has been sent, which stays pending while it is blocked. */
-static void forget_signals(void)
-{
-	const struct timespec now = { 0 };
-	sigset_t s;
-
-	sigemptyset(&s);
-	sigaddset(&s, kick_signal());
-	while (sigtimedwait(&s, NULL, &now) > 0)
-		;
 }
 
 /* Accesses ------------------------------------------------------------------------------------- */
@@ -514,11 +516,7 @@ static int run_once(struct vcpu *v)
 	v->runs++;
 	v->waiting = !rc && is_access(v->run->exit_reason) ? KVM_IO_OTHER : KVM_IO_NONE;
 	v->engine->arch->after(v);
-	if (rc == EINTR || rc == EAGAIN) {
-		forget_signals();
-		return 1;
-	}
-	return -rc;
+	return rc == EINTR || rc == EAGAIN ? 1 : -rc;
 }
 
 int kvm_refresh(struct vcpu *v)
@@ -528,22 +526,40 @@ int kvm_refresh(struct vcpu *v)
 
 	if (!inside)
 		enter(v);
-	v->run->immediate_exit = 1;
+	set_immediate_exit(v, true);
 	rc = run_once(v);
-	v->run->immediate_exit = 0;
+	set_immediate_exit(v, false); /* who has set it meanwhile has poked it before */
 	if (!inside)
 		leave(v);
 	return rc;
 }
 
+/* In KVM_RUN that signal alone is not blocked, or (set NULL) those are that are outside. */
+static int mask_signals(struct vcpu *v, const uint64_t *set)
+{
+	uint32_t m[1 + sizeof *set / 4] = { sizeof *set }; /* struct kvm_signal_mask */
+
+	if (set)
+		memcpy(&m[1], set, sizeof *set);
+	return kvm_ioctl(v->fd, KVM_SET_SIGNAL_MASK, set ? m : NULL);
+}
+
 /* A signal that waits has the kernel go round once without running the CPU. */
 int kvm_flush(struct vcpu *v)
 {
+	const uint64_t others = ~(1ull << (kick_signal() - 1)); /* a bit a signal */
 	int rc;
 
 	enter(v);
-	pthread_kill(pthread_self(), kick_signal());
-	rc = run_once(v);
+	let_signal(SIG_BLOCK);
+	rc = mask_signals(v, &others);
+	if (!rc) {
+		set_immediate_exit(v, false);
+		pthread_kill(pthread_self(), kick_signal());
+		rc = run_once(v);
+		mask_signals(v, NULL);
+	}
+	let_signal(SIG_UNBLOCK); /* it is taken here */
 	leave(v);
 	return rc < 0 ? rc : 0;
 }
@@ -559,11 +575,47 @@ int kvm_settle(struct vcpu *v)
 	return rc < 0 ? rc : 0;
 }
 
+/* At all that others can change.  False: come out. */
+static bool look(struct vcpu *v, struct exit *x)
+{
+	set_immediate_exit(v, false);
+	atomic_store(&v->poked, false);
+	if (atomic_exchange(&v->kicked, false)) {
+		x->why = EXIT_KICKED;
+		return false;
+	}
+	return v->engine->arch->before(v, x);
+}
+
+/* Accesses change nothing for which the CPU has to be looked at, or they poke it; but to the local
+ * APIC, where that is not the kernel's. */
+static bool is_plain(const struct vcpu *v)
+{
+	return v->run->exit_reason == KVM_EXIT_IO ||
+	       (v->run->exit_reason == KVM_EXIT_MMIO && v->engine->starts);
+}
+
+/* Runs until it is to be looked at again; false: come out. */
+static bool go_round(struct vcpu *v, struct exit *x)
+{
+	int rc;
+
+	do {
+		rc = run_once(v);
+		if (rc < 0)
+			return fail(x, rc);
+		if (rc == 0 && !answer(v, x))
+			return false;
+	} while (rc == 0 && is_plain(v) && !atomic_load(&v->poked));
+	return true;
+}
+
 static void vcpu_run(struct vcpu *v, struct exit *x, uint64_t turn)
 {
-	int rc = get_ready(v);
+	int rc;
 
 	(void)turn; /* this CPU counts no instructions */
+	rc = get_ready(v);
 	if (rc < 0) {
 		fail(x, rc);
 		return;
@@ -571,18 +623,8 @@ static void vcpu_run(struct vcpu *v, struct exit *x, uint64_t turn)
 	if (v->waiting == KVM_IO_READ)
 		put_le(v->run->mmio.data, x->val, v->run->mmio.len);
 	enter(v);
-	for (;;) {
-		atomic_store(&v->poked, false);
-		if (atomic_exchange(&v->kicked, false)) {
-			x->why = EXIT_KICKED;
-			break;
-		}
-		if (!v->engine->arch->before(v, x))
-			break;
-		rc = run_once(v);
-		if (rc < 0 ? !fail(x, rc) : rc == 0 && !answer(v, x))
-			break;
-	}
+	while (look(v, x) && go_round(v, x))
+		;
 	leave(v);
 }
 
@@ -606,20 +648,24 @@ static uint64_t vcpu_retired(struct vcpu *v)
 
 static int vcpu_get(struct vcpu *v, unsigned groups, void *regs)
 {
-	int rc = get_ready(v);
+	const struct engine *g = v->engine;
+	int rc;
 
+	rc = get_ready(v);
 	if (!rc)
 		rc = kvm_settle(v);
-	return rc ? rc : v->engine->arch->get(v, groups, regs);
+	return rc ? rc : g->arch->get(v, groups, regs);
 }
 
 static int vcpu_set(struct vcpu *v, unsigned groups, const void *regs)
 {
-	int rc = get_ready(v);
+	const struct kvm_arch *arch = v->engine->arch;
+	int rc;
 
+	rc = get_ready(v);
 	if (!rc)
 		rc = kvm_settle(v);
-	return rc ? rc : v->engine->arch->set(v, groups, regs);
+	return rc ? rc : arch->set(v, groups, regs);
 }
 
 #define ENGINE                                                                                     \

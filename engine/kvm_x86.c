@@ -75,7 +75,8 @@ static int probe(int kvm, struct err *e)
 	return 0;
 }
 
-/* MSRs that are our local APIC's come out, as do those that the kernel does not know. */
+/* MSRs that are our local APIC's come out, as do those that the kernel does not know; and where
+ * that is so, the APIC's base, which is whoever's the APIC is. */
 static int filter_msrs(struct engine *g)
 {
 	struct kvm_enable_cap cap = { .cap = KVM_CAP_X86_USER_SPACE_MSR,
@@ -267,7 +268,7 @@ static int look_at_all(struct vcpu *v, bool *runs)
 
 static bool before(struct vcpu *v, struct exit *x)
 {
-	bool runs;
+	bool runs = false;
 	int rc = look_at_all(v, &runs);
 
 	if (rc < 0)
@@ -280,15 +281,18 @@ static bool before(struct vcpu *v, struct exit *x)
 static void after(struct vcpu *v)
 {
 	struct kvm_x86_cpu *c = kvm_x86_cpu(v);
-	const struct intc *i = kvm_x86_intc(v);
-	const bool ours = i && !kvm_x86_vm(v)->lent;
+	const bool lent = kvm_x86_vm(v)->lent;
+	const struct intc *i;
 
 	c->stale = false;
-	if (ours && v->run->cr8 != c->cr8)
+	if (lent && v->run->apic_base == c->apic_base)
+		return;
+	i = kvm_x86_intc(v);
+	if (i && !lent && v->run->cr8 != c->cr8)
 		i->set_tpr(i->arg, v->id, (unsigned)(c->cr8 = v->run->cr8));
 	if (i && v->run->apic_base != c->apic_base) {
 		c->apic_base = v->run->apic_base;
-		if (ours)
+		if (!lent)
 			i->write_msr(i->arg, v->id, MSR_APIC_BASE, c->apic_base);
 	}
 }
@@ -324,14 +328,19 @@ static uint64_t intc_page(const struct vcpu *v)
 	return there ? c->apic_base & ~(uint64_t)PAGE_MASK : UINT64_MAX;
 }
 
-/* As many accesses as the kernel has made one of INS or OUTS. */
+/* As many accesses as the kernel has made one of INS or OUTS; mostly one byte, and a store. */
 static void answer_port(struct vcpu *v)
 {
 	struct bus *ports = v->engine->env.ports;
-	const unsigned size = v->run->io.size;
-	const uint16_t port = v->run->io.port;
-	uint8_t *data = (uint8_t *)v->run + v->run->io.data_offset;
+	const struct kvm_run *r = v->run;
+	const unsigned size = r->io.size;
+	const uint16_t port = r->io.port;
+	uint8_t *data = (uint8_t *)v->run + r->io.data_offset;
 
+	if (r->io.count == 1 && size == 1 && r->io.direction == KVM_EXIT_IO_OUT && ports) {
+		bus_out(ports, port, *data, 1);
+		return;
+	}
 	for (uint32_t n = 0; n < v->run->io.count; n++, data += size) {
 		if (v->run->io.direction == KVM_EXIT_IO_IN)
 			put_le(data, ports ? bus_in(ports, port, size) : UINT32_MAX, size);
@@ -358,7 +367,7 @@ static void answer_msr(struct vcpu *v, bool write)
 
 static bool answer(struct vcpu *v, struct exit *x)
 {
-	const struct intc *i = kvm_x86_intc(v);
+	const struct intc *i;
 
 	switch (v->run->exit_reason) {
 	case KVM_EXIT_IO:
@@ -374,6 +383,7 @@ static bool answer(struct vcpu *v, struct exit *x)
 	case KVM_EXIT_SET_TPR:
 		return true;
 	case KVM_EXIT_IOAPIC_EOI:
+		i = kvm_x86_intc(v);
 		if (i)
 			i->end(i->arg, v->run->eoi.vector);
 		return true;
