@@ -185,6 +185,7 @@ static struct engine *new (const struct engine_env *env, struct err *e)
 		return NULL;
 	}
 	g->arch = find_arch(env->cpu->name);
+	g->cpu = env->cpu;
 	g->env = env->env;
 	g->starts = env->starts;
 	g->kvm = g->vm = -1;
@@ -227,7 +228,10 @@ static int track(struct engine *g)
 
 static int leave_vcpus(struct engine *g, struct err *e)
 {
-	int rc = kvm_slots_track(g->slots);
+	int rc = kvm_own_end(g);
+
+	if (!rc)
+		rc = kvm_slots_track(g->slots);
 	return rc ? err_set(e, -rc, "kvm: memory: %s", strerror(-rc)) : 0;
 }
 
@@ -246,7 +250,7 @@ static int get_ready(struct vcpu *);
 
 static int start_vcpus(struct engine *g, struct err *e)
 {
-	int rc = 0;
+	int rc = kvm_own_end(g);
 
 	for (struct vcpu *v = g->first; v && !rc; v = v->next)
 		rc = get_ready(v);
@@ -274,6 +278,20 @@ static void vcpu_end(struct vcpu *v)
 	free(v);
 }
 
+static void vcpu_debug(struct vcpu *v, const struct debug_points *points)
+{
+	const bool any = points || v->points;
+	int rc = 0;
+
+	v->points = points;
+	if (v->own)
+		v->engine->cpu->debug(v->own, points);
+	if (any)
+		rc = v->engine->arch->debug(v, false);
+	if (rc < 0)
+		log_error(v->engine->env.log, "cpu%u: kvm: breakpoints: %s", v->id, strerror(-rc));
+}
+
 /* The kernel keeps it, and so do we, for the next one of that number. */
 static void vcpu_free(struct vcpu *v)
 {
@@ -283,6 +301,8 @@ static void vcpu_free(struct vcpu *v)
 	if (!v)
 		return;
 	g = v->engine;
+	kvm_own_end(g);
+	vcpu_debug(v, NULL);
 	for (at = &g->first; *at != v; at = &(*at)->next)
 		;
 	*at = v->next;
@@ -354,10 +374,10 @@ static struct vcpu *vcpu_new(struct engine *g, unsigned id, struct err *e)
 /* Before the first use: devices have said by then which pages of RAM are theirs. */
 static int get_ready(struct vcpu *v)
 {
-	int rc;
+	int rc = kvm_own_back(v);
 
-	if (v->ready)
-		return 0;
+	if (rc || v->ready)
+		return rc;
 	rc = kvm_slots_update(v->engine->slots);
 	if (!rc)
 		rc = v->engine->arch->vcpu_begin(v);
@@ -612,10 +632,12 @@ static bool go_round(struct vcpu *v, struct exit *x)
 
 static void vcpu_run(struct vcpu *v, struct exit *x, uint64_t turn)
 {
+	const bool single = turn == 1; /* else nothing: this CPU counts no instructions */
 	int rc;
 
-	(void)turn; /* this CPU counts no instructions */
 	rc = get_ready(v);
+	if (!rc && single)
+		rc = v->engine->arch->debug(v, true);
 	if (rc < 0) {
 		fail(x, rc);
 		return;
@@ -626,6 +648,8 @@ static void vcpu_run(struct vcpu *v, struct exit *x, uint64_t turn)
 	while (look(v, x) && go_round(v, x))
 		;
 	leave(v);
+	if (single && (rc = v->engine->arch->debug(v, false)) < 0)
+		fail(x, rc);
 }
 
 /* Others ask it to forget translations only when memory has moved: the kernel does that itself when
@@ -651,6 +675,8 @@ static int vcpu_get(struct vcpu *v, unsigned groups, void *regs)
 	const struct engine *g = v->engine;
 	int rc;
 
+	if (v->away)
+		return g->cpu->get(v->own, groups, regs);
 	rc = get_ready(v);
 	if (!rc)
 		rc = kvm_settle(v);
@@ -668,6 +694,34 @@ static int vcpu_set(struct vcpu *v, unsigned groups, const void *regs)
 	return rc ? rc : arch->set(v, groups, regs);
 }
 
+static void vcpu_step(struct vcpu *v, struct exit *x)
+{
+	int rc = v->away ? 0 : get_ready(v);
+
+	if (!rc && !v->away)
+		rc = kvm_settle(v);
+	if (!rc)
+		rc = kvm_own_take(v);
+	if (rc < 0)
+		fail(x, rc);
+	else
+		kvm_own_step(v, x);
+}
+
+static void vcpu_pass(struct vcpu *v)
+{
+	const int rc = v->engine->arch->pass(v);
+
+	if (rc < 0)
+		log_error(v->engine->env.log, "cpu%u: kvm: %s", v->id, strerror(-rc));
+}
+
+/* Of any guest CPU's, so far. */
+static int debug_check(const struct debug_points *points, struct err *e)
+{
+	return archs[0]->debug_check(points, e);
+}
+
 #define ENGINE                                                                                     \
 	.new = new, .free = engine_end, .ram_new = ram_new, .ram_free = ram_free, .map = map,      \
 	.any_ram = true, .remapped = remapped, .leave = leave_vcpus, .enter = enter_vcpus,         \
@@ -675,7 +729,8 @@ static int vcpu_set(struct vcpu *v, unsigned groups, const void *regs)
 	.vcpu_new = vcpu_new, .vcpu_free = vcpu_free, .vcpu_reset = vcpu_reset,                    \
 	.vcpu_run = vcpu_run, .vcpu_kick = vcpu_kick, .vcpu_irq = vcpu_irq,                        \
 	.vcpu_fence = vcpu_fence, .vcpu_fenced = vcpu_fenced, .vcpu_retired = vcpu_retired,        \
-	.vcpu_get = vcpu_get, .vcpu_set = vcpu_set,
+	.vcpu_get = vcpu_get, .vcpu_set = vcpu_set, .vcpu_debug = vcpu_debug,                      \
+	.vcpu_step = vcpu_step, .vcpu_pass = vcpu_pass, .debug_check = debug_check,
 
 #else
 

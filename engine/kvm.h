@@ -19,6 +19,7 @@ struct kvm_slots;
 
 struct engine {
 	const struct kvm_arch *arch;
+	const struct cpu_class *cpu;
 	struct cpu_env env;
 	bool starts;     /* as in engine_env */
 	int kvm, vm;     /* descriptors */
@@ -27,6 +28,8 @@ struct engine {
 	struct vcpu *spare; /* that were freed: the kernel makes none twice */
 	unsigned ncpus;
 	struct kvm_slots *slots;
+	struct cpu_env own_env; /* of our own CPUs, which do what the kernel's cannot */
+	struct cpu *first_own;
 	void *of_arch; /* what kvm_ARCH.c keeps for the VM */
 };
 
@@ -42,6 +45,9 @@ struct vcpu {
 	uint64_t runs;       /* counts KVM_RUN */
 	bool ready;          /* arch->vcpu_begin was called */
 	enum kvm_io waiting; /* an access that is not over: the next KVM_RUN ends it */
+	const struct debug_points *points; /* as vcpu_debug says */
+	struct cpu *own;                   /* NULL: there is none now */
+	bool away;                         /* its state is there */
 	/* How others make it come out of KVM_RUN: a signal that only that lets in. */
 	struct mutex lock; /* for `inside` and `thread` */
 	bool inside;
@@ -76,6 +82,10 @@ struct kvm_arch {
 	void (*irq)(struct vcpu *, unsigned line, bool level); /* any thread */
 	int (*get)(struct vcpu *, unsigned groups, void *regs);
 	int (*set)(struct vcpu *, unsigned groups, const void *regs);
+	/* Comes out for its points, and behind the next instruction if that is wanted. */
+	int (*debug)(struct vcpu *, bool single);
+	int (*debug_check)(const struct debug_points *, struct err *); /* as in engine_class */
+	int (*pass)(struct vcpu *);                                    /* as vcpu_pass */
 };
 
 extern const struct kvm_arch kvm_x86;
@@ -94,6 +104,16 @@ int kvm_settle(struct vcpu *); /* 0 or -errno */
 int kvm_ioctl(int fd, unsigned long request, void *arg);
 /* Has the device's capability; 0: not. */
 int kvm_has(int fd, int capability);
+
+/* kvm_own.c: there is a CPU of our own; where several run at a time, before that. */
+int kvm_own_new(struct vcpu *);
+/* It has the state; or the kernel's has it again.  0 or -errno. */
+int kvm_own_take(struct vcpu *);
+int kvm_own_back(struct vcpu *);
+/* One instruction there, as engine_class.vcpu_step. */
+void kvm_own_step(struct vcpu *, struct exit *);
+/* While no CPU runs: the kernel has all of them again, and there are none of our own. */
+int kvm_own_end(struct engine *);
 
 /* kvm_mem.c: the guest's memory as slots of the kernel's. */
 struct kvm_slots *kvm_slots_new(struct engine *, struct err *);

@@ -388,8 +388,7 @@ static bool answer(struct vcpu *v, struct exit *x)
 			i->end(i->arg, v->run->eoi.vector);
 		return true;
 	case KVM_EXIT_DEBUG:
-		x->why = EXIT_DEBUG;
-		return false;
+		return kvm_x86_met(v, x);
 	default:
 		*x = (struct exit){ .why = EXIT_ERROR, .val = (uint64_t)-EIO };
 		return false;
@@ -415,6 +414,9 @@ const struct kvm_arch kvm_x86 = {
 	.irq = irq,
 	.get = kvm_x86_get,
 	.set = kvm_x86_set,
+	.debug = kvm_x86_debug,
+	.debug_check = kvm_x86_debug_check,
+	.pass = kvm_x86_pass,
 };
 
 #else

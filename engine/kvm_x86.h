@@ -2,6 +2,7 @@
 #ifndef ENGINE_KVM_X86_H
 #define ENGINE_KVM_X86_H
 
+#include "core/debug.h"
 #include "core/intc.h"
 #include "cpu/x86/model.h"
 #include "cpu/x86/regs.h"
@@ -9,11 +10,18 @@
 
 /*
  * x86 CPUs of KVM: kvm_x86.c runs them, kvm_x86_regs.c copies registers, kvm_x86_cpuid.c says what
- * they are.  Local APICs are the machine's device (core/intc.h); between start and stop the
- * kernel's do their work (kvm_x86_apic.c).  Without these two (engine_env.starts) the device does,
- * all the time.
+ * they are, kvm_x86_debug.c stops them for debuggers.  Local APICs are the machine's device
+ * (core/intc.h); between start and stop the kernel's do their work (kvm_x86_apic.c).  Without these
+ * two (engine_env.starts) the device does, all the time.
  */
-enum { KVM_X86_VECTORS = 256 };
+enum { KVM_X86_VECTORS = 256, KVM_X86_POINTS = 4 };
+
+/* What one of the CPU's debug registers is for. */
+struct kvm_x86_point {
+	uint64_t at;
+	unsigned len;
+	enum debug_why why;
+};
 
 struct kvm_x86_vm {
 	struct x86_model model; /* without what the host lacks */
@@ -34,7 +42,10 @@ struct kvm_x86_cpu {
 	bool halted, wait_sipi; /* as in regs.h */
 	bool stale;             /* run->if_flag and its like are from before registers were set */
 	uint64_t apic_base, cr8; /* as the kernel has them */
-	uint64_t tsc, tsc_ns;    /* while it stands: what the TSC was at this guest time */
+	struct kvm_x86_point point[KVM_X86_POINTS];
+	unsigned npoints;
+	bool single;          /* it comes out behind the next instruction */
+	uint64_t tsc, tsc_ns; /* while it stands: what the TSC was at this guest time */
 };
 
 static inline struct kvm_x86_vm *kvm_x86_vm(const struct vcpu *v)
@@ -77,6 +88,11 @@ int kvm_x86_tsc_stop(struct engine *);
 /* While CPUs stand still. */
 uint64_t kvm_x86_tsc_get(const struct vcpu *);
 void kvm_x86_tsc_set(struct vcpu *, uint64_t tsc);
+/* kvm_x86_debug.c: for struct kvm_arch; and a #DB has come out: as its answer. */
+int kvm_x86_debug(struct vcpu *, bool single);
+int kvm_x86_debug_check(const struct debug_points *, struct err *);
+int kvm_x86_pass(struct vcpu *);
+bool kvm_x86_met(struct vcpu *, struct exit *x);
 /* Takes from the model what this host does not have. */
 int kvm_x86_limit(int kvm, struct x86_model *, struct err *);
 /* engine_class.model */

@@ -49,6 +49,9 @@ ok $? "it can be used"
 boot "one CPU" -M microvm
 boot "a PC" -M pc
 [ -z "${KVM_SHORT:-}" ] || exit $bad
+./debug lodge $n >/tmp/debug.out || bad=1
+cat /tmp/debug.out
+n=$((n + $(grep -cE '^(not )?ok ' /tmp/debug.out)))
 boot "two CPUs" -M microvm -c 2
 boot "a PC with two CPUs" -M pc -c 2
 exit $bad

@@ -6,10 +6,13 @@
 if [ "${KVM:-short}" = all ]; then
 	export NESTED_CPUS=2 NESTED_TIMEOUT=1500
 	cp test/boot/kvm_guest.sh "$tmp/go.sh"
+	set -- "$tmp/debug"
+	${CC:-cc} -O2 -static -o "$1" test/boot/kvm/debug.c || skip_all "kvm" "no compiler here that links statically"
 else
 	{ echo KVM_SHORT=1; cat test/boot/kvm_guest.sh; } >"$tmp/go.sh"
+	set --
 fi
-tools/nested-kvm.sh "$LODGE" "$tmp/go.sh" >"$tmp/out" 2>"$tmp/err"
+tools/nested-kvm.sh "$LODGE" "$tmp/go.sh" "$@" >"$tmp/out" 2>"$tmp/err"
 rc=$?
 [ $rc -ne 125 ] || { sed 's/^/# /' "$tmp/err"; skip_all "kvm" "$(tail -n 1 "$tmp/err")"; }
 tr -d '\r' <"$tmp/out"
