@@ -365,6 +365,11 @@ static struct vcpu *vcpu_new(struct engine *g, unsigned id, struct err *e)
 			return NULL;
 		}
 	}
+	if (g->env.vmm_exits && !v->own && kvm_own_new(v) < 0) {
+		err_set(e, ENOMEM, "kvm: no memory for CPU %u", id);
+		vcpu_end(v);
+		return NULL;
+	}
 	*g->last = v;
 	g->last = &v->next;
 	g->ncpus++;
@@ -595,6 +600,52 @@ int kvm_settle(struct vcpu *v)
 	return rc < 0 ? rc : 0;
 }
 
+int kvm_drop(struct vcpu *v)
+{
+	int rc = 0;
+
+	while (v->waiting != KVM_IO_NONE && !rc)
+		rc = kvm_refresh(v);
+	return rc < 0 ? rc : 0;
+}
+
+/* For whoever wants instructions to come out before they have begun (cpu_env.vmm_exits): our own
+ * CPU executes what this one cannot.  False: come out with *x, and go on with that. */
+static bool run_own(struct vcpu *v, struct exit *x, bool single)
+{
+	int rc;
+
+	kvm_own_step(v, x);
+	if (x->why != EXIT_DEBUG)
+		return false;
+	rc = kvm_own_back(v);
+	if (rc)
+		return fail(x, rc);
+	x->why = EXIT_TURN;
+	return !single;
+}
+
+/* rc: of run_once. */
+static bool is_for_own(const struct vcpu *v, int rc)
+{
+	if (!v->engine->env.vmm_exits)
+		return false;
+	return rc == -EFAULT ||
+	       (!rc && is_access(v->run->exit_reason) && v->run->exit_reason != KVM_EXIT_MMIO);
+}
+
+static bool begin_own(struct vcpu *v, struct exit *x, bool single)
+{
+	int rc = v->waiting != KVM_IO_NONE ? v->engine->arch->undo(v) : 0;
+
+	if (!rc)
+		rc = kvm_own_take(v);
+	if (rc)
+		return fail(x, rc);
+	x->why = EXIT_KICKED;
+	return run_own(v, x, single);
+}
+
 /* At all that others can change.  False: come out. */
 static bool look(struct vcpu *v, struct exit *x)
 {
@@ -616,12 +667,18 @@ static bool is_plain(const struct vcpu *v)
 }
 
 /* Runs until it is to be looked at again; false: come out. */
-static bool go_round(struct vcpu *v, struct exit *x)
+static bool go_round(struct vcpu *v, struct exit *x, bool single)
 {
 	int rc;
 
 	do {
 		rc = run_once(v);
+		if (is_for_own(v, rc))
+			return begin_own(v, x, single);
+		if (rc == 1 && v->engine->env.vmm_exits) { /* a signal of the program's */
+			x->why = EXIT_KICKED;
+			return false;
+		}
 		if (rc < 0)
 			return fail(x, rc);
 		if (rc == 0 && !answer(v, x))
@@ -635,6 +692,8 @@ static void vcpu_run(struct vcpu *v, struct exit *x, uint64_t turn)
 	const bool single = turn == 1; /* else nothing: this CPU counts no instructions */
 	int rc;
 
+	if (v->away && v->engine->env.vmm_exits && !run_own(v, x, single))
+		return;
 	rc = get_ready(v);
 	if (!rc && single)
 		rc = v->engine->arch->debug(v, true);
@@ -645,7 +704,7 @@ static void vcpu_run(struct vcpu *v, struct exit *x, uint64_t turn)
 	if (v->waiting == KVM_IO_READ)
 		put_le(v->run->mmio.data, x->val, v->run->mmio.len);
 	enter(v);
-	while (look(v, x) && go_round(v, x))
+	while (look(v, x) && go_round(v, x, single))
 		;
 	leave(v);
 	if (single && (rc = v->engine->arch->debug(v, false)) < 0)
@@ -688,6 +747,8 @@ static int vcpu_set(struct vcpu *v, unsigned groups, const void *regs)
 	const struct kvm_arch *arch = v->engine->arch;
 	int rc;
 
+	if (v->away && !(groups & arch->program))
+		return v->engine->cpu->set(v->own, groups, regs);
 	rc = get_ready(v);
 	if (!rc)
 		rc = kvm_settle(v);

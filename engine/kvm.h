@@ -60,7 +60,8 @@ struct vcpu {
 
 /* What a guest CPU needs of its own.  All are for the thread that runs the CPU, but irq. */
 struct kvm_arch {
-	const char *cpu; /* as cpu_class has it */
+	const char *cpu;  /* as cpu_class has it */
+	unsigned program; /* the group of registers that has the program counter */
 	int (*probe)(int kvm, struct err *);
 	int (*model)(
 	    int kvm, const char *wanted, struct buf *can, struct err *); /* engine_class.model */
@@ -85,7 +86,9 @@ struct kvm_arch {
 	/* Comes out for its points, and behind the next instruction if that is wanted. */
 	int (*debug)(struct vcpu *, bool single);
 	int (*debug_check)(const struct debug_points *, struct err *); /* as in engine_class */
-	int (*pass)(struct vcpu *);                                    /* as vcpu_pass */
+	/* The instruction that it has come out in the middle of has not begun; but for memory. */
+	int (*undo)(struct vcpu *);
+	int (*pass)(struct vcpu *); /* as vcpu_pass */
 };
 
 extern const struct kvm_arch kvm_x86;
@@ -100,6 +103,8 @@ int kvm_refresh(struct vcpu *);
 int kvm_flush(struct vcpu *);
 /* Ends an access that the kernel waits for, without running on; registers are right after it. */
 int kvm_settle(struct vcpu *); /* 0 or -errno */
+/* The same, without doing what it asks for. */
+int kvm_drop(struct vcpu *);
 /* ioctl, again when a signal was in the way: 0 or more, or -errno. */
 int kvm_ioctl(int fd, unsigned long request, void *arg);
 /* Has the device's capability; 0: not. */

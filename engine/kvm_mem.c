@@ -9,13 +9,18 @@
 #include <linux/kvm.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "core/mem.h"
 #include "engine/kvm.h"
 #include "engine/plan.h"
 
+/* Where holes end that are slots, too: behind that are pages of the kernel's own. */
+#define HOLES_END 0xfec00000ull
+
 struct kvm_slots {
 	struct engine *engine;
+	uint8_t *nowhere; /* memory that nobody may touch, as large */
 	struct mutex lock;
 	struct plan_slot now[PLAN_SLOTS];
 	bool logged; /* the kernel notes what is written */
@@ -31,11 +36,19 @@ struct kvm_slots *kvm_slots_new(struct engine *g, struct err *e)
 	}
 	s->engine = g;
 	mutex_init(&s->lock);
+	if (g->env.vmm_exits) {
+		void *p = mmap(
+		    NULL, HOLES_END, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+		s->nowhere = p == MAP_FAILED ? NULL : p;
+	}
 	return s;
 }
 
 void kvm_slots_free(struct kvm_slots *s)
 {
+	if (s->nowhere)
+		munmap(s->nowhere, HOLES_END);
 	mutex_fini(&s->lock);
 	free(s);
 }
@@ -86,6 +99,38 @@ static int add_new(struct kvm_slots *s, const struct plan *p)
 	return rc;
 }
 
+/* How far it is from there to the next one; 0: it is in one, which ends at *at. */
+static uint64_t gap(const struct plan *p, unsigned n, uint64_t *at)
+{
+	uint64_t next = HOLES_END;
+
+	for (const struct plan_slot *s = p->slot; s < p->slot + n; s++) {
+		if (*at - s->gpa < s->len) {
+			*at = s->gpa + s->len;
+			return 0;
+		}
+		if (s->gpa > *at && s->gpa < next)
+			next = s->gpa;
+	}
+	return next - *at;
+}
+
+/* Where accesses to holes are to come out before they have begun: KVM_RUN fails for memory that
+ * nobody may touch, with the CPU as it was. */
+static void add_holes(const struct kvm_slots *s, struct plan *p)
+{
+	const unsigned n = p->n;
+	uint64_t at = 0, len;
+
+	while (at < HOLES_END && p->n < PLAN_SLOTS) {
+		len = gap(p, n, &at);
+		if (len)
+			p->slot[p->n++] =
+			    (struct plan_slot){ .gpa = at, .len = len, .hva = s->nowhere + at };
+		at += len;
+	}
+}
+
 int kvm_slots_update(struct kvm_slots *s)
 {
 	struct plan p;
@@ -93,6 +138,8 @@ int kvm_slots_update(struct kvm_slots *s)
 
 	mutex_lock(&s->lock);
 	plan_make(&p, s->engine->env.mem);
+	if (s->nowhere)
+		add_holes(s, &p);
 	rc = drop_old(s, &p);
 	if (!rc)
 		rc = add_new(s, &p);

@@ -89,6 +89,10 @@ static int filter_msrs(struct engine *g)
 		    .base = MSR_TSC_DEADLINE,
 		    .nmsrs = 1,
 		    .bitmap = &none },
+		.ranges[1] = { .flags = KVM_MSR_FILTER_READ | KVM_MSR_FILTER_WRITE,
+		    .base = MSR_APIC_BASE,
+		    .nmsrs = g->env.vmm_exits,
+		    .bitmap = &none },
 	};
 	const struct kvm_x86_vm *vm = g->of_arch;
 	int rc = kvm_ioctl(g->vm, KVM_ENABLE_CAP, &cap);
@@ -266,11 +270,24 @@ static int look_at_all(struct vcpu *v, bool *runs)
 	return rc;
 }
 
+/* What CPUID says may be set until the first run (cpu_env.cpuid). */
+static int tell_again(struct vcpu *v)
+{
+	struct kvm_x86_cpu *c = kvm_x86_cpu(v);
+
+	if (c->ran)
+		return 0;
+	c->ran = true;
+	return v->engine->env.cpuid ? kvm_x86_tell_cpuid(v) : 0;
+}
+
 static bool before(struct vcpu *v, struct exit *x)
 {
 	bool runs = false;
-	int rc = look_at_all(v, &runs);
+	int rc = tell_again(v);
 
+	if (!rc)
+		rc = look_at_all(v, &runs);
 	if (rc < 0)
 		*x = (struct exit){ .why = EXIT_ERROR, .val = (uint64_t)(int64_t)rc };
 	else if (!runs)
@@ -397,6 +414,7 @@ static bool answer(struct vcpu *v, struct exit *x)
 
 const struct kvm_arch kvm_x86 = {
 	.cpu = "x86_64",
+	.program = X86_REGS_INT,
 	.probe = probe,
 	.model = kvm_x86_model,
 	.vm_begin = vm_begin,
@@ -417,6 +435,7 @@ const struct kvm_arch kvm_x86 = {
 	.debug = kvm_x86_debug,
 	.debug_check = kvm_x86_debug_check,
 	.pass = kvm_x86_pass,
+	.undo = kvm_x86_undo,
 };
 
 #else

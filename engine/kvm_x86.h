@@ -39,6 +39,7 @@ struct kvm_x86_cpu {
 	struct x86_regs kept;   /* of registers that this kernel does not have: what was set last */
 	_Atomic int32_t sipi;   /* a startup message: its vector, or -1 */
 	bool told;              /* the kernel knows what CPUID says */
+	bool ran;               /* and cannot be told anything else */
 	bool halted, wait_sipi; /* as in regs.h */
 	bool stale;             /* run->if_flag and its like are from before registers were set */
 	uint64_t apic_base, cr8; /* as the kernel has them */
@@ -93,6 +94,8 @@ int kvm_x86_debug(struct vcpu *, bool single);
 int kvm_x86_debug_check(const struct debug_points *, struct err *);
 int kvm_x86_pass(struct vcpu *);
 bool kvm_x86_met(struct vcpu *, struct exit *x);
+/* kvm_x86_vmm.c: what it has come out in the middle of has not begun. */
+int kvm_x86_undo(struct vcpu *);
 /* Takes from the model what this host does not have. */
 int kvm_x86_limit(int kvm, struct x86_model *, struct err *);
 /* engine_class.model */

@@ -96,9 +96,10 @@ int kvm_x86_model(int kvm, const char *wanted, struct buf *can, struct err *e)
 
 /* Telling the kernel --------------------------------------------------------------------------- */
 
-static void add(
-    struct kvm_cpuid2 *to, const struct x86_cpuid *c, uint32_t leaf, uint32_t sub, bool subs)
+static void add(struct vcpu *v, struct kvm_cpuid2 *to, const struct x86_cpuid *c, uint32_t leaf,
+    uint32_t sub, bool subs)
 {
+	const struct cpu_env *env = &v->engine->env;
 	struct kvm_cpuid_entry2 *e = &to->entries[to->nent];
 	uint32_t out[4];
 
@@ -106,6 +107,8 @@ static void add(
 		return;
 	to->nent++;
 	x86_cpuid_leaf(c, leaf, sub, out);
+	if (env->cpuid)
+		env->cpuid(env->machine, v->id, leaf, sub, out);
 	*e = (struct kvm_cpuid_entry2){ .function = leaf,
 		.index = sub,
 		.flags = subs ? KVM_CPUID_FLAG_SIGNIFCANT_INDEX : 0,
@@ -115,7 +118,7 @@ static void add(
 		.edx = out[3] };
 }
 
-static void add_basic(struct kvm_cpuid2 *to, const struct x86_cpuid *c)
+static void add_basic(struct vcpu *v, struct kvm_cpuid2 *to, const struct x86_cpuid *c)
 {
 	static const struct {
 		uint32_t leaf, subs;
@@ -128,9 +131,9 @@ static void add_basic(struct kvm_cpuid2 *to, const struct x86_cpuid *c)
 			if (with_subs[i].leaf == leaf)
 				subs = with_subs[i].subs;
 		for (uint32_t sub = 0; sub < subs; sub++)
-			add(to, c, leaf, sub, true);
+			add(v, to, c, leaf, sub, true);
 		if (!subs)
-			add(to, c, leaf, 0, false);
+			add(v, to, c, leaf, 0, false);
 	}
 }
 
@@ -152,13 +155,13 @@ int kvm_x86_tell_cpuid(struct vcpu *v)
 
 	if (!to)
 		return -ENOMEM;
-	add_basic(to, &c);
+	add_basic(v, to, &c);
 	if (c.model->identity != X86_ID_NONE) {
-		add(to, &c, 0x40000000, 0, false);
-		add(to, &c, 0x40000010, 0, false);
+		add(v, to, &c, 0x40000000, 0, false);
+		add(v, to, &c, 0x40000010, 0, false);
 	}
 	for (uint32_t leaf = 0x80000000; leaf <= c.model->max_extended; leaf++)
-		add(to, &c, leaf, 0, false);
+		add(v, to, &c, leaf, 0, false);
 	rc = kvm_ioctl(v->fd, KVM_SET_CPUID2, to);
 	free(to);
 	return rc;
