@@ -6,8 +6,14 @@
 if [ "${KVM:-short}" = all ]; then
 	export NESTED_CPUS=2 NESTED_TIMEOUT=1500
 	cp test/boot/kvm_guest.sh "$tmp/go.sh"
-	set -- "$tmp/debug"
-	${CC:-cc} -O2 -static -o "$1" test/boot/kvm/debug.c || skip_all "kvm" "no compiler here that links statically"
+	set -- "$tmp/debug" "$tmp/moves" "$tmp/watch.gz"
+	guest x86_64
+	mkdir -p "$tmp/root"
+	${CC:-cc} -O2 -static -o "$1" test/boot/kvm/debug.c && ${CC:-cc} -O2 -static -o "$2" test/boot/kvm/moves.c &&
+		${CC:-cc} -O2 -static -nostdlib -ffreestanding -fno-pie -no-pie -fno-stack-protector \
+			-fno-tree-loop-distribute-patterns -Wl,--build-id=none -o "$tmp/root/watch" test/boot/engine/watch.c ||
+		skip_all "kvm" "no compiler here that links statically"
+	(cd "$tmp/root" && find . | cpio -o -H newc -R 0:0 --quiet) | gzip -1n | cat "$guest_dir/initrd.gz" - >"$3"
 else
 	{ echo KVM_SHORT=1; cat test/boot/kvm_guest.sh; } >"$tmp/go.sh"
 	set --
