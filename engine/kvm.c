@@ -414,10 +414,10 @@ void kvm_poke(struct vcpu *v)
 	if (atomic_exchange(&v->poked, true))
 		return;
 	mutex_lock(&v->lock);
-	if (v->inside && !is_here(v)) {
-		set_immediate_exit(v, true);            /* it is about to go in, */
+	if (v->inside)
+		set_immediate_exit(v, true); /* it is about to go in, */
+	if (v->inside && !is_here(v))
 		pthread_kill(v->thread, kick_signal()); /* or it is there */
-	}
 	mutex_unlock(&v->lock);
 }
 

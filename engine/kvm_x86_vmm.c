@@ -12,9 +12,11 @@
  */
 #if defined(__linux__) && defined(__x86_64__) && __has_include(<linux/kvm.h>)
 
+#include <errno.h>
 #include <linux/kvm.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "core/mem.h"
 #include "engine/kvm_x86.h"
 
@@ -51,6 +53,12 @@ static unsigned default_bits(const struct kvm_regs *r, const struct kvm_sregs *s
 	if (s->efer & EFER_LMA && s->cs.l)
 		return 64;
 	return s->cs.db && s->cr0 & CR0_PE && !(r->rflags & RFLAGS_VM) ? 32 : 16;
+}
+
+/* Segments have no bases in 64-bit mode, but for FS and GS. */
+static uint64_t linear(unsigned bits, uint64_t base, uint64_t offset)
+{
+	return bits == 64 ? offset : (uint32_t)(base + offset);
 }
 
 static bool is_port(uint8_t opcode)
@@ -120,25 +128,42 @@ static bool ended(struct vcpu *v, uint64_t pc, unsigned bits, struct insn *i)
 	return false;
 }
 
-static void count_back(struct vcpu *v, struct kvm_regs *r, const struct kvm_sregs *s)
+/* OUT, which comes out before it is done: it is the next instruction, and has that port and value.
+ */
+static bool is_out(const struct vcpu *v, const struct kvm_regs *r, const uint8_t *b, struct insn i)
+{
+	const uint8_t *data = (const uint8_t *)v->run + v->run->io.data_offset;
+	const unsigned size = v->run->io.size;
+	uint8_t rax[8];
+
+	if (!i.len || (i.opcode & 0xf6) != 0xe6)
+		return false;
+	put_le(rax, r->rax, sizeof rax);
+	return v->run->io.port == (i.opcode & 8 ? (uint16_t)r->rdx : b[i.len]) &&
+	       !memcmp(rax, data, size);
+}
+
+/* False: it is not known what it was. */
+static bool count_back(struct vcpu *v, struct kvm_regs *r, const struct kvm_sregs *s)
 {
 	const unsigned bits = default_bits(r, s), size = v->run->io.size;
-	const uint64_t pc = s->cs.base + r->rip;
-	uint8_t b[INSN_MAX];
-	struct insn i = decode(b, read_linear(v, pc, b, sizeof b), bits);
+	const uint64_t pc = linear(bits, s->cs.base, r->rip);
+	uint8_t b[INSN_MAX + 1] = { 0 };
+	struct insn i = decode(b, read_linear(v, pc, b, INSN_MAX), bits);
 	const bool goes_on =
 	    i.len && i.rep && r->rcx & mask(i.bits) && (i.opcode == OUTSB || i.opcode == OUTSD);
 
-	if (i.len && i.opcode >= 0xe4) /* OUT, which comes out before it is done */
-		return;
+	if (is_out(v, r, b, i))
+		return true;
 	if (!goes_on) {
 		if (!ended(v, pc, bits, &i))
-			return;
+			return false;
 		r->rip = bits == 64 ? r->rip - i.len : (uint32_t)(r->rip - i.len);
 	}
 	move(&r->rsi, i.bits, r->rflags & RFLAGS_DF ? (int64_t)size : -(int64_t)size);
 	if (i.rep)
 		move(&r->rcx, i.bits, 1);
+	return true;
 }
 
 /* What is where INS is about to store. */
@@ -146,8 +171,8 @@ static void keep_memory(struct vcpu *v, const struct kvm_regs *r, const struct k
 {
 	const unsigned bits = default_bits(r, s), size = v->run->io.size;
 	uint8_t b[INSN_MAX], *data = (uint8_t *)v->run + v->run->io.data_offset;
-	const struct insn i = decode(b, read_linear(v, s->cs.base + r->rip, b, sizeof b), bits);
-	const uint64_t base = bits == 64 ? 0 : s->es.base;
+	const uint64_t pc = linear(bits, s->cs.base, r->rip);
+	const struct insn i = decode(b, read_linear(v, pc, b, sizeof b), bits);
 
 	if (!i.len || i.opcode >= 0xe4)
 		return;
@@ -155,7 +180,7 @@ static void keep_memory(struct vcpu *v, const struct kvm_regs *r, const struct k
 		const uint64_t by = (uint64_t)n * size;
 		const uint64_t at = r->rflags & RFLAGS_DF ? r->rdi - by : r->rdi + by;
 
-		read_linear(v, base + (at & mask(i.bits)), data + by, size);
+		read_linear(v, linear(bits, s->es.base, at & mask(i.bits)), data + by, size);
 	}
 }
 
@@ -171,10 +196,10 @@ int kvm_x86_undo(struct vcpu *v)
 		return rc;
 	if (v->run->exit_reason != KVM_EXIT_IO)
 		v->run->msr.error = 0;
-	else if (v->run->io.direction == KVM_EXIT_IO_OUT)
-		count_back(v, &r, &s);
-	else
+	else if (v->run->io.direction == KVM_EXIT_IO_IN)
 		keep_memory(v, &r, &s);
+	else if (!count_back(v, &r, &s))
+		return -EIO;
 	rc = kvm_drop(v);
 	return rc < 0 ? rc : kvm_ioctl(v->fd, KVM_SET_REGS, &r);
 }
