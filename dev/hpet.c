@@ -370,7 +370,6 @@ static void hpet_loaded(struct dev *d)
 
 	mutex_lock(&d->lock);
 	set_wires(h);
-	catch_up(h);
 	set_alarm(h);
 	mutex_unlock(&d->lock);
 }

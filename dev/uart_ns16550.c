@@ -43,6 +43,7 @@ struct uart {
 	uint8_t polls; /* reads of LSR in a row that found nothing, up to POLLS */
 	bool opened;   /* the receive interrupt has been on for OPEN_NS */
 	struct timer open;
+	uint64_t opens; /* when that is; UINT64_MAX: not to be expected */
 };
 
 /*
@@ -69,6 +70,7 @@ static const struct field uart_fields[] = {
 	FIELD(struct uart, rx_len),
 	FIELD(struct uart, polls),
 	FIELD(struct uart, opened),
+	FIELD(struct uart, opens),
 	FIELD_END,
 };
 
@@ -213,6 +215,12 @@ static void write_thr(struct uart *u, uint8_t c)
 	u->tx_empty = true;
 }
 
+static void open_at(struct uart *u, uint64_t when)
+{
+	u->opens = when;
+	timer_set(&u->open, when);
+}
+
 static void write_ier(struct uart *u, uint8_t val)
 {
 	if (~u->ier & val & IER_TX)
@@ -221,9 +229,9 @@ static void write_ier(struct uart *u, uint8_t val)
 	u->polls = 0;
 	if (!(u->ier & IER_RX)) {
 		u->opened = false;
-		timer_set(&u->open, UINT64_MAX);
-	} else if (!u->opened && u->open.when == UINT64_MAX) {
-		timer_set(&u->open, clock_now(u->dev.env->clock) + OPEN_NS);
+		open_at(u, UINT64_MAX);
+	} else if (!u->opened && u->opens == UINT64_MAX) {
+		open_at(u, clock_now(u->dev.env->clock) + OPEN_NS);
 	}
 }
 
@@ -232,6 +240,7 @@ static void open_now(void *arg)
 	struct uart *u = arg;
 
 	u->opened = true;
+	u->opens = UINT64_MAX;
 	chr_room(u->dev.back);
 }
 
@@ -357,7 +366,7 @@ static void uart_reset(struct dev *d)
 	u->tx_empty = false;
 	u->rx_first = u->polls = 0;
 	u->opened = false;
-	timer_set(&u->open, UINT64_MAX);
+	open_at(u, UINT64_MAX);
 	rx_clear(u);
 	update_irq(u);
 	mutex_unlock(&d->lock);
@@ -371,7 +380,7 @@ static void uart_loaded(struct dev *d)
 	u->rx_first %= FIFO_SIZE;
 	if (u->rx_len > rx_size(u))
 		u->rx_len = (uint8_t)rx_size(u);
-	u->opened |= u->ier & IER_RX;
+	timer_set(&u->open, u->opens);
 	update_irq(u);
 	chr_room(d->back);
 	mutex_unlock(&d->lock);
