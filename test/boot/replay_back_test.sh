@@ -117,13 +117,14 @@ record() {
 		echo 'exec 3</dev/vda; dd bs=4096 count=1 of=/dev/null <&3 2>/dev/null; head -c 65536 /dev/urandom | dd of=/dev/vda seek=1000 2>/dev/null'
 		sleep 1
 		echo 'ip link set eth0 up; ip addr add 10.0.2.15/24 dev eth0; ping -c 2 10.0.2.2; date; poweroff -f'
-	} | timeout -k 5 300 "$LODGE" run -q --record "$tmp/rec" -m 128M -d "$tmp/disk,format=raw" -n user \
+	} | timeout -k 5 300 "$LODGE" run -q --record "$tmp/rec" -m 256M -d "$tmp/disk,format=raw" -n user \
 		-k "$guest_dir/vmlinux" -i "$guest_dir/initrd.gz" -p "console=ttyS0 panic=-1 quiet" "$@" >"$tmp/first" 2>"$tmp/err"
 	ok $? "$arch: recorded"
 	rm -f "$tmp/disk"
 }
 
-# back ARCH RAM: there and back again.
+# back ARCH RAM LENGTH: there and back again.  What came from the disk can be anywhere in RAM, of which there is enough for the
+# guest to keep it.
 back() {
 	replay "$tmp/rec"
 	cat >"$tmp/script" <<COMMANDS
@@ -140,7 +141,8 @@ reverse-stepi 30
 stepi 30
 printf "BACK %d\n", \$pc == \$there
 monitor physical on
-find /b $2, +0x7e00000, 'L', 'O', 'D', 'G', 'E', '-', 'M', 'A', 'R', 'K', '-', 'O', 'N'
+find /b $2, +$3, 'L', 'O', 'D', 'G', 'E', '-', 'M', 'A', 'R', 'K', '-', 'O', 'N'
+printf "FOUND AT %#lx\\n", \$_
 eval "monitor wrote %#lx:8", \$_
 monitor when
 kill
@@ -159,9 +161,9 @@ COMMANDS
 
 if [ "$gdb" ]; then
 	record riscv64 -c 2
-	back riscv64 0x80000000
+	back riscv64 0x80000000 0x10000000
 	record x86_64 -M microvm
-	back x86_64 0x100000
+	back x86_64 0x100000 0xff00000
 else
 	skip "kernels" "there is no gdb-multiarch"
 fi
