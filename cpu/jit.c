@@ -208,13 +208,17 @@ static bool knows_page(const struct jit_table *t, unsigned n)
 	return t->pages[n / 64] >> n % 64 & 1;
 }
 
+static unsigned jump_index(const struct cpu_jit_class *class, uint64_t pc)
+{
+	return jit_jump_index(&class->guest, pc);
+}
+
 /* What begins in the page of va, at that offset in it or later. */
 static void unlink_in_page(
     const struct cpu_jit_class *class, struct jit_table *t, uint64_t va, unsigned offset)
 {
 	const uint64_t page = va & ~(uint64_t)PAGE_MASK;
-	const unsigned first = jit_jump_index(&class->guest, page),
-		       end = first + (MEM_PAGE >> class->guest.pc_shift);
+	const unsigned first = jump_index(class, page), end = first + jump_index(class, MEM_PAGE);
 	unsigned i, n;
 	uint64_t used;
 
@@ -254,11 +258,6 @@ void cpu_jit_forget(const struct cpu_jit_class *class, void *cpu)
 		empty_places(s);
 		s->epoch = 1;
 	}
-}
-
-static unsigned jump_index(const struct cpu_jit_class *class, uint64_t pc)
-{
-	return jit_jump_index(&class->guest, pc);
 }
 
 static void remember(const struct cpu_jit_class *class, void *cpu, const void *host)
