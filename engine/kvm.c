@@ -28,6 +28,7 @@
 #include "core/mem.h"
 #include "engine/access.h"
 #include "engine/kvm.h"
+#include "engine/wake.h"
 
 static const struct kvm_arch *const archs[] = { &kvm_x86 };
 
@@ -109,26 +110,6 @@ static int model(const struct cpu_class *cpu, const char *wanted, struct buf *ca
 	return rc;
 }
 
-/* The signal ----------------------------------------------------------------------------------- */
-
-static int kick_signal(void)
-{
-	return SIGRTMAX - 1;
-}
-
-static void kicked(int sig)
-{
-	(void)sig;
-}
-
-static int be_kicked(void)
-{
-	struct sigaction a = { .sa_handler = kicked, .sa_flags = SA_RESTART };
-
-	sigemptyset(&a.sa_mask);
-	return sigaction(kick_signal(), &a, NULL) < 0 ? -errno : 0;
-}
-
 /* VMs ------------------------------------------------------------------------------------------ */
 
 static void vcpu_end(struct vcpu *);
@@ -154,7 +135,7 @@ static void engine_end(struct engine *g)
 
 static int begin(struct engine *g, struct err *e)
 {
-	int size, rc = be_kicked();
+	int size, rc = wake_begin(SA_RESTART);
 
 	if (rc < 0)
 		return err_set(e, -rc, "kvm: a signal for its CPUs: %s", strerror(-rc));
@@ -417,7 +398,7 @@ void kvm_poke(struct vcpu *v)
 	if (v->inside)
 		set_immediate_exit(v, true); /* it is about to go in, */
 	if (v->inside && !is_here(v))
-		pthread_kill(v->thread, kick_signal()); /* or it is there */
+		pthread_kill(v->thread, wake_signal()); /* or it is there */
 	mutex_unlock(&v->lock);
 }
 
@@ -432,18 +413,9 @@ static void vcpu_irq(struct vcpu *v, unsigned line, bool level)
 	v->engine->arch->irq(v, line, level);
 }
 
-static void let_signal(int how)
-{
-	sigset_t s;
-
-	sigemptyset(&s);
-	sigaddset(&s, kick_signal());
-	pthread_sigmask(how, &s, NULL);
-}
-
 static void enter(struct vcpu *v)
 {
-	let_signal(SIG_UNBLOCK);
+	wake_mask(SIG_UNBLOCK);
 	mutex_lock(&v->lock);
 	v->thread = pthread_self();
 	v->inside = true;
@@ -572,19 +544,19 @@ static int mask_signals(struct vcpu *v, const uint64_t *set)
 /* A signal that waits has the kernel go round once without running the CPU. */
 int kvm_flush(struct vcpu *v)
 {
-	const uint64_t others = ~(1ull << (kick_signal() - 1)); /* a bit a signal */
+	const uint64_t others = ~(1ull << (wake_signal() - 1)); /* a bit a signal */
 	int rc;
 
 	enter(v);
-	let_signal(SIG_BLOCK);
+	wake_mask(SIG_BLOCK);
 	rc = mask_signals(v, &others);
 	if (!rc) {
 		set_immediate_exit(v, false);
-		pthread_kill(pthread_self(), kick_signal());
+		pthread_kill(pthread_self(), wake_signal());
 		rc = run_once(v);
 		mask_signals(v, NULL);
 	}
-	let_signal(SIG_UNBLOCK); /* it is taken here */
+	wake_mask(SIG_UNBLOCK); /* it is taken here */
 	leave(v);
 	return rc < 0 ? rc : 0;
 }

@@ -26,6 +26,7 @@
 #include "base/os.h"
 #include "core/mem.h"
 #include "engine/nvmm.h"
+#include "engine/wake.h"
 #include "engine/x86_host.h"
 
 #if defined(__x86_64__)
@@ -135,7 +136,7 @@ static struct engine *new (const struct engine_env *env, struct err *e)
 		rc = err_set(e, ENOTSUP, "nvmm: it cannot give out accesses to what is not there");
 	else
 		rc = limited(env->env.model, &all, &g->model, e);
-	if (!rc && (rc = nvmm_be_woken()) < 0)
+	if (!rc && (rc = wake_begin(0)) < 0)
 		rc = err_set(e, -rc, "nvmm: a signal for its CPUs: %s", strerror(-rc));
 	if (!rc && (nvmm_init() < 0 || nvmm_machine_create(&g->machine) < 0))
 		rc = err_set(e, errno, "nvmm: cannot make a virtual machine: %s", strerror(errno));

@@ -72,7 +72,6 @@ void nvmm_reset(struct vcpu *);
 void nvmm_run(struct vcpu *, struct exit *, uint64_t turn);
 void nvmm_kick(struct vcpu *);
 void nvmm_irq(struct vcpu *, unsigned line, bool level);
-int nvmm_be_woken(void); /* installs what the signal needs */
 /* An exception before the next instruction. */
 void nvmm_raise(struct vcpu *, unsigned vector, bool has_error, uint32_t error);
 /* nvmm_exit.c: false: come out with *x. */

@@ -15,29 +15,12 @@
 #include "core/intc.h"
 #include "cpu/x86/lines.h"
 #include "engine/nvmm.h"
+#include "engine/wake.h"
 #include "engine/x86_start.h"
 
 enum { NMI = 2 };
 
 /* Waking it ------------------------------------------------------------------------------------ */
-
-static int wake_signal(void)
-{
-	return SIGRTMAX - 1;
-}
-
-static void woken(int sig)
-{
-	(void)sig;
-}
-
-int nvmm_be_woken(void)
-{
-	struct sigaction a = { .sa_handler = woken };
-
-	sigemptyset(&a.sa_mask);
-	return sigaction(wake_signal(), &a, NULL) < 0 ? -errno : 0;
-}
 
 static void poke(struct vcpu *v)
 {
@@ -63,11 +46,7 @@ void nvmm_irq(struct vcpu *v, unsigned line, bool level)
 
 static void go_inside(struct vcpu *v)
 {
-	sigset_t s;
-
-	sigemptyset(&s);
-	sigaddset(&s, wake_signal());
-	pthread_sigmask(SIG_UNBLOCK, &s, NULL);
+	wake_mask(SIG_UNBLOCK);
 	mutex_lock(&v->wake);
 	v->thread = pthread_self();
 	v->inside = true;
