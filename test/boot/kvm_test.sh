@@ -9,7 +9,7 @@ if [ "${KVM:-short}" = all ]; then
 	set -- "$tmp/debug" "$tmp/moves" "$tmp/watch.gz"
 	guest x86_64
 	mkdir -p "$tmp/root"
-	${CC:-cc} -O2 -static -o "$1" test/boot/kvm/debug.c && ${CC:-cc} -O2 -static -o "$2" test/boot/kvm/moves.c &&
+	${CC:-cc} -O2 -static -I . -o "$1" test/boot/kvm/debug.c && ${CC:-cc} -O2 -static -o "$2" test/boot/kvm/moves.c &&
 		${CC:-cc} -O2 -static -nostdlib -ffreestanding -fno-pie -no-pie -fno-stack-protector \
 			-fno-tree-loop-distribute-patterns -Wl,--build-id=none -o "$tmp/root/watch" test/boot/engine/watch.c ||
 		skip_all "kvm" "no compiler here that links statically"

@@ -5,7 +5,6 @@
  * QEMU imitates, breakpoints may do nothing in guests (QEMU 7.2: VMRUN does not look at DR7): a
  * loop of its own finds that out, and then they are skipped.
  */
-#include <elf.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <poll.h>
@@ -24,7 +23,9 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { AT = 0x100000, COUNTER = 0x180100, RAM = 2 << 20, PVH_ENTRY = 18 };
+#include "test/boot/kvm/pvh.h"
+
+enum { AT = 0x100000, COUNTER = 0x180100, RAM = 2 << 20 };
 enum { PATIENCE_MS = 60000, TRIES = 600, RIP = 16, RBX = 1, LEN = 4096 };
 /* Offsets in the code. */
 enum { LOOP = 7, NEXT = 13, CALL = 14, BEHIND = 19, FUNCTION = 24 };
@@ -44,11 +45,7 @@ static const uint8_t code[] = {
 };
 
 struct image {
-	Elf32_Ehdr head;
-	Elf32_Phdr load, note;
-	Elf32_Nhdr name;
-	char owner[4];
-	uint32_t entry;
+	struct pvh pvh;
 	uint8_t code[sizeof code];
 };
 
@@ -73,33 +70,7 @@ static void die(const char *what)
 
 static struct image make(void)
 {
-	struct image i = {
-		.head = { .e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS32, ELFDATA2LSB,
-			      EV_CURRENT },
-		    .e_type = ET_EXEC,
-		    .e_machine = EM_386,
-		    .e_version = EV_CURRENT,
-		    .e_entry = CODE,
-		    .e_phoff = offsetof(struct image, load),
-		    .e_ehsize = sizeof i.head,
-		    .e_phentsize = sizeof i.load,
-		    .e_phnum = 2 },
-		.load = { .p_type = PT_LOAD,
-		    .p_vaddr = AT,
-		    .p_paddr = AT,
-		    .p_filesz = sizeof i,
-		    .p_memsz = sizeof i,
-		    .p_flags = PF_R | PF_W | PF_X },
-		.note = { .p_type = PT_NOTE,
-		    .p_offset = offsetof(struct image, name),
-		    .p_filesz = offsetof(struct image, code) - offsetof(struct image, name),
-		    .p_align = 4 },
-		.name = { .n_namesz = sizeof i.owner,
-		    .n_descsz = sizeof i.entry,
-		    .n_type = PVH_ENTRY },
-		.owner = "Xen",
-		.entry = CODE,
-	};
+	struct image i = { .pvh = pvh_head(AT, sizeof i) };
 
 	memcpy(i.code, code, sizeof code);
 	return i;

@@ -6,7 +6,6 @@
  * TSC that took; in turns, as many as there are rounds.  Source: Linux,
  * Documentation/virt/kvm/api.rst (6.1).
  */
-#include <elf.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <stddef.h>
@@ -19,9 +18,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "test/boot/kvm/pvh.h"
+
 enum { AT = 0x100000, RAM = 2 << 20, DIGITS = 8, ROUNDS = 64, COM1 = 0x3f8, END = 0xf4 };
 enum { UNIT = 256 }; /* ticks, in what the program tells */
-enum { PVH_ENTRY = 18 };
 
 /* For 32 bits, without paging. */
 static const uint8_t code[] = {
@@ -54,11 +54,7 @@ static const uint8_t code[] = {
 };
 
 struct image {
-	Elf32_Ehdr head;
-	Elf32_Phdr load, note;
-	Elf32_Nhdr name;
-	char owner[4];
-	uint32_t entry;
+	struct pvh pvh;
 	uint8_t code[sizeof code];
 };
 
@@ -68,38 +64,9 @@ static void die(const char *what)
 	exit(1);
 }
 
-/* An ELF program with a PVH entry, as Lodge starts it. */
 static void make(struct image *i, uint32_t n)
 {
-	const uint32_t entry = AT + offsetof(struct image, code);
-
-	*i = (struct image){
-		.head = { .e_ident = { ELFMAG0, ELFMAG1, ELFMAG2, ELFMAG3, ELFCLASS32, ELFDATA2LSB,
-			      EV_CURRENT },
-		    .e_type = ET_EXEC,
-		    .e_machine = EM_386,
-		    .e_version = EV_CURRENT,
-		    .e_entry = entry,
-		    .e_phoff = offsetof(struct image, load),
-		    .e_ehsize = sizeof i->head,
-		    .e_phentsize = sizeof i->load,
-		    .e_phnum = 2 },
-		.load = { .p_type = PT_LOAD,
-		    .p_vaddr = AT,
-		    .p_paddr = AT,
-		    .p_filesz = sizeof *i,
-		    .p_memsz = sizeof *i,
-		    .p_flags = PF_R | PF_W | PF_X },
-		.note = { .p_type = PT_NOTE,
-		    .p_offset = offsetof(struct image, name),
-		    .p_filesz = offsetof(struct image, code) - offsetof(struct image, name),
-		    .p_align = 4 },
-		.name = { .n_namesz = sizeof i->owner,
-		    .n_descsz = sizeof i->entry,
-		    .n_type = PVH_ENTRY },
-		.owner = "Xen",
-		.entry = entry,
-	};
+	i->pvh = pvh_head(AT, sizeof *i);
 	memcpy(i->code, code, sizeof code);
 	memcpy(i->code + 1, &n, sizeof n);
 }
