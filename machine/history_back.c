@@ -104,6 +104,13 @@ bool history_can_meet(const struct history *h, unsigned n)
 	       debug_pages_meet(h->points.list[n].pages, p);
 }
 
+unsigned history_stretch(const struct history *h, unsigned n, const struct position *until)
+{
+	while (n && position_compare(&h->points.list[n].at, until) >= 0)
+		n--;
+	return n;
+}
+
 int history_back(struct machine *m, struct history_search *s, enum history_end *end, struct err *e)
 {
 	struct history *h = m->history;
@@ -116,8 +123,7 @@ int history_back(struct machine *m, struct history_search *s, enum history_end *
 	*end = HISTORY_THERE;
 	history_leave(h);
 	for (;; n--) {
-		while (n && position_compare(&h->points.list[n].at, &until) >= 0)
-			n--;
+		n = history_stretch(h, n, &until);
 		if (history_can_meet(h, n)) {
 			rc = history_load(h, n, e);
 			if (!rc && history_is_before(m, &until))

@@ -36,6 +36,8 @@ void history_leave(struct history *);
 int history_load(struct history *, unsigned checkpoint, struct err *);
 /* Whether anything that the machine's points wait for can be behind that checkpoint. */
 bool history_can_meet(const struct history *, unsigned checkpoint);
+/* The last checkpoint that is before there, of those up to n; or 0. */
+unsigned history_stretch(const struct history *, unsigned n, const struct position *until);
 void history_set_past(struct history *, bool);
 /* It does not go on from here: in a replay not ever. */
 void history_set_over(struct history *);

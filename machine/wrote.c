@@ -143,8 +143,7 @@ static int search_back(struct search *s, const struct debug_guard *guard, struct
 
 	history_leave(h);
 	for (;; n--) {
-		while (n && position_compare(&h->points.list[n].at, &until) >= 0)
-			n--;
+		n = history_stretch(h, n, &until);
 		if (history_can_meet(h, n)) {
 			rc = history_load(h, n, e);
 			if (!rc)
