@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "cpu/tlb.h"
 
+#include <string.h>
+
 #include "base/compiler.h"
 
 enum { LOADS, STORES };
@@ -108,4 +110,40 @@ void tlb_protect(struct tlb *t, const uint8_t *host)
 				t->store[n].tag = TLB_NO_TAG(n);
 		}
 	}
+}
+
+/* Large pages ---------------------------------------------------------------------------------- */
+
+/* Svnapot's of RISC-V, those of x86 and RISC-V, of 32-bit paging on x86, and larger ones. */
+static const uint8_t size_bits[LARGE_SIZES] = { 16, 21, 22, 30, 39 };
+
+static unsigned large_hash(uint64_t va, unsigned size)
+{
+	const uint64_t n = va >> size_bits[size];
+
+	return (n ^ n >> 9) & 511;
+}
+
+void large_note(struct large_pages *p, uint64_t va, unsigned bits)
+{
+	unsigned size = LARGE_SIZES - 1, n;
+
+	while (size && bits < size_bits[size])
+		size--;
+	n = large_hash(va, size);
+	p->map[size][n / 64] |= 1ull << n % 64;
+	if (bits > size_bits[size]) /* larger than the largest size: anywhere */
+		memset(p->map[size], 0xff, sizeof p->map[size]);
+}
+
+bool large_may_hold(const struct large_pages *p, uint64_t va)
+{
+	unsigned size, n;
+
+	for (size = 0; size < LARGE_SIZES; size++) {
+		n = large_hash(va, size);
+		if (p->map[size][n / 64] >> n % 64 & 1)
+			return true;
+	}
+	return false;
 }

@@ -50,4 +50,18 @@ void tlb_forget_page(struct tlb *, uint64_t va);
 /* No store may find this page of the host. */
 void tlb_protect(struct tlb *, const uint8_t *host);
 
+/*
+ * Of which large pages a TLB may hold parts of 4 KiB: one address in such a page stands for all of
+ * it when it is invalidated, so whether there may be one matters.  By size, hashes of addresses;
+ * all zeroes: there are none.
+ */
+enum { LARGE_SIZES = 5 };
+struct large_pages {
+	uint64_t map[LARGE_SIZES][8];
+};
+
+/* A page of 1 << bits bytes, more than 4 KiB. */
+void large_note(struct large_pages *, uint64_t va, unsigned bits);
+bool large_may_hold(const struct large_pages *, uint64_t va);
+
 #endif

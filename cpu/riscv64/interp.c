@@ -11,10 +11,10 @@
 #include <errno.h>
 
 #define RV_BODIES static ALWAYS_INLINE
+#include "cpu/lockstep.h"
 #include "cpu/riscv64/direct.h"
 #include "cpu/riscv64/host_fp.h"
 #include "cpu/riscv64/jit.h"
-#include "cpu/riscv64/lockstep.h"
 #include "cpu/riscv64/sem.h"
 #include "cpu/riscv64/vm.h"
 

@@ -234,43 +234,6 @@ void rv_space_changed(struct rv *s)
 	forget_local(s);
 }
 
-/* Superpages: an address in one stands for all of it, so whether there may be one matters.  The
- * kinds are Svnapot's 64 KiB, 2 MiB, 1 GiB, and larger ones. */
-static const uint8_t super_bits[RV_SUPERS] = { 16, 21, 30, 39 };
-
-static unsigned super_hash(uint64_t va, unsigned kind)
-{
-	uint64_t n = va >> super_bits[kind];
-
-	return (n ^ n >> 9) & 511;
-}
-
-static void note_super(struct rv_l2 *l2, uint64_t va, unsigned bits)
-{
-	unsigned kind = RV_SUPERS - 1, n;
-	uint64_t *map;
-
-	while (bits < super_bits[kind])
-		kind--;
-	n = super_hash(va, kind);
-	map = l2->supers[va >> 63][kind];
-	map[n / 64] |= 1ull << n % 64;
-	if (bits > super_bits[kind]) /* larger than the largest kind: anywhere */
-		memset(map, 0xff, sizeof l2->supers[0][0]);
-}
-
-static bool maybe_super(const struct rv_l2 *l2, uint64_t va)
-{
-	unsigned kind, n;
-
-	for (kind = 0; kind < RV_SUPERS; kind++) {
-		n = super_hash(va, kind);
-		if (l2->supers[va >> 63][kind][n / 64] >> n % 64 & 1)
-			return true;
-	}
-	return false;
-}
-
 void rv_l2_add(struct rv *s, uint64_t va, uint64_t leaf, bool global)
 {
 	struct rv_l2_entry *set = set_of(s, va), *e = NULL;
@@ -284,7 +247,7 @@ void rv_l2_add(struct rv *s, uint64_t va, uint64_t leaf, bool global)
 		e = &set[s->l2.next_way++ % RV_L2_WAYS];
 	*e = (struct rv_l2_entry){ tag, leaf };
 	if (bits > MEM_PAGE_BITS)
-		note_super(&s->l2, va, bits);
+		large_note(&s->l2.supers[va >> 63], va, bits);
 }
 
 static struct rv_walk *walk_of(struct rv *s, uint64_t va, unsigned level)
@@ -339,7 +302,7 @@ void rv_flush(struct rv *s, bool all, uint64_t va, bool all_asids, uint64_t asid
 	uint32_t which = asid & ASID_MASK;
 	int space = find_space(&s->l2, which);
 
-	if (!all && maybe_super(&s->l2, va))
+	if (!all && large_may_hold(&s->l2.supers[va >> 63], va))
 		all = true;
 	if (all && all_asids) {
 		forget_all(s);

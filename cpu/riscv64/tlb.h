@@ -5,13 +5,15 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "cpu/tlb.h"
+
 /*
  * What a hart remembers of page tables, behind the small TLBs that loads and stores look into
  * first: leaves by page, and the tables on the way to them.  Several address spaces are in here at
  * once.  Each entry carries a number that stands for the address space it is of, or for all of them
  * (global pages); to forget an address space is to give it a new number.
  */
-enum { RV_L2_SETS = 1024, RV_L2_WAYS = 4, RV_WALKS = 64, RV_SPACES = 16, RV_SUPERS = 4 };
+enum { RV_L2_SETS = 1024, RV_L2_WAYS = 4, RV_WALKS = 64, RV_SPACES = 16 };
 
 /* tag: virtual page | number; no entry where it is 0. */
 struct rv_l2_entry {
@@ -38,9 +40,7 @@ struct rv_l2 {
 	uint16_t id, global; /* of the current address space, and of global pages */
 	uint16_t last_id;
 	uint16_t next_space, next_way;
-	/* By half of the address space and kind of superpage, hashes of the addresses of those that
-	 * there may be pieces of. */
-	uint64_t supers[2][RV_SUPERS][8];
+	struct large_pages supers[2]; /* by half of the address space */
 };
 
 /* Where the leaf of a virtual page may be. */

@@ -463,14 +463,14 @@ void x86_flush(struct x86 *s, bool globals)
 			tlb_forget_local(&s->stores[i]);
 	x86_code_unlink(s, globals);
 	if (globals)
-		x86_forget_large(s);
+		memset(&s->large, 0, sizeof s->large);
 }
 
 void x86_flush_page(struct x86 *s, uint64_t linear)
 {
 	unsigned i;
 
-	if (x86_may_be_large(s, linear)) {
+	if (large_may_hold(&s->large, linear)) { /* SDM volume 3, 4.10.2.3 */
 		x86_flush(s, true);
 		return;
 	}

@@ -6,7 +6,6 @@
  * stacks, HLAT.
  */
 #include <stdatomic.h>
-#include <string.h>
 
 #include "base/bytes.h"
 #include "base/log.h"
@@ -253,44 +252,6 @@ static uint32_t error_code(
 	return error;
 }
 
-/* TLBs hold large pages in parts of 4 KiB, but INVLPG of any address in one invalidates all of it
- * (4.10.2.3).  So it matters which there may be: by size, hashes of their addresses. */
-static const uint8_t large_bits[X86_LARGES] = { 21, 22, 30 };
-
-static unsigned large_hash(uint64_t linear, unsigned kind)
-{
-	const uint64_t n = linear >> large_bits[kind];
-
-	return (n ^ n >> 9 ^ n >> 18) & 511;
-}
-
-static void note_large(struct x86 *s, uint64_t linear, unsigned bits)
-{
-	unsigned kind = 0, n;
-
-	while (large_bits[kind] != bits)
-		kind++;
-	n = large_hash(linear, kind);
-	s->large[kind][n / 64] |= 1ull << n % 64;
-}
-
-bool x86_may_be_large(const struct x86 *s, uint64_t linear)
-{
-	unsigned kind, n;
-
-	for (kind = 0; kind < X86_LARGES; kind++) {
-		n = large_hash(linear, kind);
-		if (s->large[kind][n / 64] >> n % 64 & 1)
-			return true;
-	}
-	return false;
-}
-
-void x86_forget_large(struct x86 *s)
-{
-	memset(s->large, 0, sizeof s->large);
-}
-
 int x86_translate(struct x86 *s, enum x86_context ctx, uint64_t linear, enum x86_access access,
     struct x86_where *where, uint32_t *error)
 {
@@ -319,7 +280,7 @@ int x86_translate(struct x86 *s, enum x86_context ctx, uint64_t linear, enum x86
 		return 1;
 	}
 	if (w.bits > MEM_PAGE_BITS)
-		note_large(s, linear, w.bits);
+		large_note(&s->large, linear, w.bits);
 	leaf = w.step[w.nsteps - 1].pte;
 	mask = (1ull << w.bits) - 1;
 	where->pa = gate_a20(s, (frame(s, &w) & ~mask) | (linear & mask));

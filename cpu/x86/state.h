@@ -33,7 +33,6 @@
 enum x86_context { X86_CTX_USER, X86_CTX_SUPER, X86_CTX_SMAP, X86_NCTX, X86_CTX_SLOW = X86_NCTX };
 
 enum { X86_TABLES = 2 * X86_NCTX + 1 };
-enum { X86_LARGES = 3 }; /* sizes of large pages */
 
 /* STORE_AGAIN is for x86_translate alone: a store to a page that is known to be written, or none.
  */
@@ -191,7 +190,7 @@ struct x86 {
 	uint32_t raised_error;
 	uint64_t apic_page; /* the registers of intc are at this physical page; all ones: nowhere */
 	struct tlb tlbs[X86_NCTX + 1];
-	uint64_t large[X86_LARGES][8]; /* see mmu.c */
+	struct large_pages large; /* that they have parts of */
 	struct jit_side jit_side;
 	struct jit_table jump[X86_TABLES]; /* of flavours; and one that stays empty */
 	/* cpu/lockstep.h, NULL: not asked for; and with that the TLBs of stores, by context. */
@@ -339,9 +338,6 @@ struct x86_where {
 int x86_translate(struct x86 *, enum x86_context, uint64_t linear, enum x86_access,
     struct x86_where *, uint32_t *error);
 enum x86_context x86_data_context(const struct x86 *);
-/* Whether the TLBs may hold a part of a large page with that address; they hold none any more. */
-bool x86_may_be_large(const struct x86 *, uint64_t linear);
-void x86_forget_large(struct x86 *);
 /* paging.c */
 extern const struct walk_class x86_walk_class;
 /* Loads PDPTEs for PAE paging; false: #GP. */
