@@ -167,6 +167,9 @@ installer-amd64 | installer-i386) make=make_installer_x86 ;;
 pc-firmware) make=make_pc_firmware ;;
 *) say "unknown guest $what: the head of this file lists all"; exit 1 ;;
 esac
+# One at a time, where there is a way to wait.
+exec 8>"$cache/guests/lock"
+! command -v flock >/dev/null || flock 8
 tmp=$(mktemp -d "$cache/guests/tmp.XXXXXX")
 trap 'rm -rf "$tmp"' EXIT
 if [ ! -d "$out" ]; then
