@@ -21,6 +21,21 @@ start=$(date +%s)
 # A test that hangs has failed after this many seconds.
 limit=${CHECK_LIMIT:-1800}
 
+# As many tests run at a time as there are CPUs: each takes a word from the pool, and puts it back.
+mkfifo $logs/pool.$$
+exec 9<>$logs/pool.$$
+rm $logs/pool.$$
+for _ in $(seq "$jobs"); do echo >&9; done
+
+# later NAME COMMAND...: as run, beside others.
+later() {
+	read -r _ <&9
+	{
+		run "$@" 9>&-
+		echo >&9
+	} &
+}
+
 # run NAME COMMAND...: the command prints TAP; a failure without TAP is one failed test.
 run() {
 	name=$1
@@ -35,6 +50,12 @@ run() {
 	[ $rc -eq 0 ] || [ "$bad" -gt 0 ] || bad=1
 	[ $rc -ne 0 ] || [ "$tests" -gt 0 ] || [ "$bad" -gt 0 ] || tests=1
 	echo "$((tests - skips)) $bad $skips" >>$results
+	say >"$log.said"
+	cat "$log.said" # at once, since others speak, too
+}
+
+# What run has seen.
+say() {
 	printf '%-44s %4d passed %3d failed %3d skipped %5d s\n' "$name" $((tests - skips)) "$bad" "$skips" \
 		$(($(date +%s) - from))
 	[ "$skips" -eq 0 ] || sed -nE 's/^[[:space:]]*ok [0-9]+ (.*# *(SKIP|skip).*)/    skipped: \1/p' "$log"
@@ -61,10 +82,10 @@ wants lint && run "manual pages" mandoc -T lint -W warning doc/*.[135]
 if wants unit; then
 	export CMOCKA_MESSAGE_OUTPUT=TAP
 	for t in $(find test -name '*_test.c' | LC_ALL=C sort); do
-		run "${t%.c} (sanitized)" "build-asan/${t%.c}"
+		later "${t%.c} (sanitized)" "build-asan/${t%.c}"
 	done
 	for t in $(find test -name '*_test.c' | LC_ALL=C sort); do
-		run "${t%.c} (no W+X)" build/test/no_wx "build/${t%.c}"
+		later "${t%.c} (no W+X)" build/test/no_wx "build/${t%.c}"
 	done
 	unset CMOCKA_MESSAGE_OUTPUT
 fi
@@ -72,12 +93,12 @@ if wants boot; then
 	for t in $(find test -name '*_test.sh' | LC_ALL=C sort); do
 		no_wx=build/test/no_wx
 		[ $t != test/boot/kvm_test.sh ] || no_wx= # QEMU compiles to memory that it may write, too
-		run "${t%.sh}" env LODGE="$PWD/build/lodge" $no_wx /bin/sh "$t"
+		later "${t%.sh}" env LODGE="$PWD/build/lodge" $no_wx /bin/sh "$t"
 	done
 fi
 if wants matrix; then
 	for t in test/boot/x86_kernels_test test/boot/x86_installer_test; do
-		run "$t (all of them)" env LODGE="$PWD/build/lodge" LODGE_MATRIX=yes /bin/sh $t.sh
+		later "$t (all of them)" env LODGE="$PWD/build/lodge" LODGE_MATRIX=yes /bin/sh $t.sh
 	done
 fi
 # mode NAME OPTION SCRIPTS: the scripts with a program that runs guests with this option first.
@@ -90,7 +111,7 @@ mode() {
 	shift 2
 	wants all-modes && set -- $(find test -name '*_test.sh' | LC_ALL=C sort)
 	for t; do
-		run "${t%.sh} ($mode_name)" env LODGE="$PWD/$wrapper" build/test/no_wx /bin/sh "$t"
+		later "${t%.sh} ($mode_name)" env LODGE="$PWD/$wrapper" build/test/no_wx /bin/sh "$t"
 	done
 }
 
@@ -101,6 +122,7 @@ if wants modes || wants all-modes; then
 	mode "compiled in the background" "-o jit-background=yes" test/boot/linux_test.sh test/boot/smp_test.sh
 	mode "paths at once" "-o jit-paths=yes" test/boot/bare_test.sh test/boot/smp_test.sh test/boot/linux_test.sh
 fi
+wait
 if wants race; then
 	races="test/base/thread_test test/core/bus_test test/core/clock_test test/core/event_test test/lib/machine_test
 		test/host/block_image_test test/host/nbd_test
@@ -110,10 +132,10 @@ if wants race; then
 		build-tsan/lodge $(for t in $races; do echo "build-tsan/$t"; done)
 	export TSAN_OPTIONS="suppressions=$PWD/test/tsan.supp"
 	for t in $races; do
-		run "$t (TSan)" env CMOCKA_MESSAGE_OUTPUT=TAP build-tsan/$t
+		later "$t (TSan)" env CMOCKA_MESSAGE_OUTPUT=TAP build-tsan/$t
 	done
-	run "test/boot/smp_test (TSan)" env LODGE="$PWD/build-tsan/lodge" SMP_ONCE=1 /bin/sh test/boot/smp_test.sh
-	unset TSAN_OPTIONS
+	later "test/boot/smp_test (TSan)" env LODGE="$PWD/build-tsan/lodge" SMP_ONCE=1 /bin/sh test/boot/smp_test.sh
+	wait
 fi
 awk -v t=$(($(date +%s) - start)) '{ p += $1; f += $2; s += $3 } END {
 	printf "%d s\n%d passed, %d failed, %d skipped\n", t, p, f, s; exit f != 0 }' $results
