@@ -4,6 +4,11 @@
 # exception that a kernel has died of.
 . test/tap.sh
 
+# told: how many lines Lodge has printed, without the one of builds that do not confine themselves.
+told() {
+	grep -cv 'a sanitizer looks at more than a machine needs' "$tmp/err"
+}
+
 # boot ARCH OPTIONS...: a guest whose shell does what comes from standard input.
 boot() {
 	guest "$1"
@@ -19,7 +24,7 @@ files() {
 	printf '%s\n' "grep ' kernel_init$' /proc/kallsyms" 'poweroff -f' |
 		boot "$@" --trace exceptions,mmu,irq,device=uart_ns16550 --trace-file "$tmp/trace"
 	is $? 0 "$arch: a guest that is traced powers off"
-	is "$(wc -c <"$tmp/err")" 0 "$arch: events in a file are not printed"
+	is "$(told)" 0 "$arch: events in a file are not printed"
 	sed -n 's/^\([0-9a-f]*\) . kernel_init\r*$/\1/p' "$tmp/out" >"$tmp/kernel_init.$arch"
 	"$LODGE" trace "$tmp/trace" >"$tmp/all"
 	is $? 0 "$arch: the file can be read"
@@ -144,5 +149,5 @@ fi
 guest riscv64
 dies riscv64 "$guest_dir/vmlinux" 'illegal instruction .2., tval 0, S -> S'
 printf 'poweroff -f\n' | boot riscv64 --explain
-is "$?/$(wc -c <"$tmp/err")" 0/0 "nothing is told of a kernel that is well"
+is "$?/$(told)" 0/0 "nothing is told of a kernel that is well"
 finish
