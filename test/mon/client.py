@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 """client.py SOCKET FOLDER: a script for QEMU's own QMP client, driving a machine; TAP.
 
-The client is qmp.py of QEMU, where LODGE_QMP names its folder, or the package qemu.qmp, where that is installed; else one
-of our own with the same methods."""
+The client is QEMU's, where LODGE_QMP names the folder that qmp.py or qemu/qmp is in, or the package qemu.qmp is
+installed; else one of our own with the same methods."""
 import json, os, socket, struct, sys, time, zlib
 
 
@@ -36,6 +36,9 @@ class OwnClient:
                 return answer
             self.events.append(answer)
 
+    def close(self):
+        self.sock.close()
+
     def pull_event(self, wait):
         while not self.events:
             self.sock.settimeout(wait)
@@ -50,13 +53,16 @@ def find_client():
     folder = os.environ.get("LODGE_QMP")
     if folder:
         sys.path.insert(0, folder)
-        import qmp
-        return qmp.QEMUMonitorProtocol, "QEMU's qmp.py"
     try:
         from qemu.qmp.legacy import QEMUMonitorProtocol
+        # Later ones have another name for the method that gives the whole answer.
+        QEMUMonitorProtocol.cmd = getattr(QEMUMonitorProtocol, "cmd_raw", QEMUMonitorProtocol.cmd)
         return QEMUMonitorProtocol, "qemu.qmp"
     except ImportError:
-        return OwnClient, "our own"
+        if not folder:
+            return OwnClient, "our own"
+    import qmp
+    return qmp.QEMUMonitorProtocol, "QEMU's qmp.py"
 
 
 count = 0
@@ -130,8 +136,16 @@ for i in range(20):
         e = event(vm, "SHUTDOWN", 2.0)
         break
     except Exception:
+        try:
+            vm.close()
+        except Exception:
+            pass
         vm = make(sys.argv[1])
         vm.connect()
         vm.cmd("system_powerdown")
 ok(e and e["data"] == {"guest": True, "reason": "guest-shutdown"}, "and the guest powers off", e)
+try:
+    vm.close()
+except Exception:
+    pass  # it went with the machine
 print("1..%d" % count)

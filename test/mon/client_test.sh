@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # A script for a stock client of QEMU's protocol drives a machine: pause, resume, status, pictures, reset, power off.
-# LODGE_QMP=FOLDER: with QEMU's own qmp.py, which is there.
+# LODGE_QMP=FOLDER: with QEMU's own, which is there (python/ of its source).
 . test/tap.sh
 command -v python3 >/dev/null || skip_all "a stock client" "no python3 here"
 # A ROM that sets a mode of 320x200, by the registers at 0x1ce that a table has values for, and powers off when the button is
