@@ -602,8 +602,9 @@ static bool is_for_own(const struct vcpu *v, int rc)
 {
 	if (!v->engine->env.vmm_exits)
 		return false;
-	return rc == -EFAULT ||
-	       (!rc && is_access(v->run->exit_reason) && v->run->exit_reason != KVM_EXIT_MMIO);
+	if (!rc && v->run->exit_reason == KVM_EXIT_MMIO)
+		return !v->run->mmio.is_write; /* a store is the end of its instruction */
+	return rc == -EFAULT || (!rc && is_access(v->run->exit_reason));
 }
 
 static bool begin_own(struct vcpu *v, struct exit *x, bool single)
@@ -612,6 +613,8 @@ static bool begin_own(struct vcpu *v, struct exit *x, bool single)
 
 	if (!rc)
 		rc = kvm_own_take(v);
+	if (!rc)
+		rc = kvm_drop(v);
 	if (rc)
 		return fail(x, rc);
 	x->why = EXIT_KICKED;

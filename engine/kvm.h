@@ -86,7 +86,8 @@ struct kvm_arch {
 	/* Comes out for its points, and behind the next instruction if that is wanted. */
 	int (*debug)(struct vcpu *, bool single);
 	int (*debug_check)(const struct debug_points *, struct err *); /* as in engine_class */
-	/* The instruction that it has come out in the middle of has not begun; but for memory. */
+	/* Registers are as before the instruction that it has come out in the middle of, which may
+	 * end (kvm_drop) without effect on memory. */
 	int (*undo)(struct vcpu *);
 	int (*pass)(struct vcpu *); /* as vcpu_pass */
 };

@@ -94,7 +94,7 @@ int kvm_x86_debug(struct vcpu *, bool single);
 int kvm_x86_debug_check(const struct debug_points *, struct err *);
 int kvm_x86_pass(struct vcpu *);
 bool kvm_x86_met(struct vcpu *, struct exit *x);
-/* kvm_x86_vmm.c: what it has come out in the middle of has not begun. */
+/* kvm_x86_vmm.c: as undo of struct kvm_arch. */
 int kvm_x86_undo(struct vcpu *);
 /* Takes from the model what this host does not have. */
 int kvm_x86_limit(int kvm, struct x86_model *, struct err *);

@@ -4,11 +4,11 @@
  * Sources: Linux, Documentation/virt/kvm/api.rst (6.1), sections 4.5 (KVM_TRANSLATE), 5
  * (KVM_EXIT_IO, KVM_EXIT_X86_RDMSR); Intel SDM volume 2, 2.1.1 (prefixes), INS, OUTS.
  *
- * The kernel comes out in the middle of them, and wants to end them itself; so it may, and then the
- * CPU gets its registers again, and one of our own executes the instruction (kvm_own.c).  What INS
- * stores meanwhile is what is there.  OUTS is done before it comes out: its registers are as they
- * were when that has been counted back.  How long it was only the bytes before say, so a byte there
- * that is none of its prefixes may be taken for one.
+ * The kernel comes out in the middle of them, and wants to end them itself; so it may, when one of
+ * our own CPUs has the state, which executes the instruction (kvm_own.c) and gives all of it back.
+ * What INS stores meanwhile is what is there.  OUTS is done before it comes out: its registers are
+ * as they were when that has been counted back.  How long it was only the bytes before say, so a
+ * byte there that is none of its prefixes may be taken for one.
  */
 #if defined(__linux__) && defined(__x86_64__) && __has_include(<linux/kvm.h>)
 
@@ -188,20 +188,24 @@ int kvm_x86_undo(struct vcpu *v)
 {
 	struct kvm_regs r;
 	struct kvm_sregs s;
-	int rc = kvm_ioctl(v->fd, KVM_GET_REGS, &r);
+	int rc;
 
+	if (v->run->exit_reason == KVM_EXIT_MMIO) {
+		return 0;
+	} else if (v->run->exit_reason != KVM_EXIT_IO) {
+		v->run->msr.error = 0;
+		return 0;
+	}
+	rc = kvm_ioctl(v->fd, KVM_GET_REGS, &r);
 	if (!rc)
 		rc = kvm_ioctl(v->fd, KVM_GET_SREGS, &s);
 	if (rc < 0)
 		return rc;
-	if (v->run->exit_reason != KVM_EXIT_IO)
-		v->run->msr.error = 0;
-	else if (v->run->io.direction == KVM_EXIT_IO_IN)
+	if (v->run->io.direction == KVM_EXIT_IO_IN) {
 		keep_memory(v, &r, &s);
-	else if (!count_back(v, &r, &s))
-		return -EIO;
-	rc = kvm_drop(v);
-	return rc < 0 ? rc : kvm_ioctl(v->fd, KVM_SET_REGS, &r);
+		return 0;
+	}
+	return count_back(v, &r, &s) ? kvm_ioctl(v->fd, KVM_SET_REGS, &r) : -EIO;
 }
 
 #else
