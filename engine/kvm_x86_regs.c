@@ -245,17 +245,53 @@ bool kvm_x86_set_msr(struct vcpu *v, uint32_t msr, uint64_t val)
 	return kvm_ioctl(v->fd, KVM_SET_MSRS, &one) == 1;
 }
 
+enum { MSRS_MAX = 64 };
+
+struct many_msrs {
+	struct kvm_msr_entry entry[MSRS_MAX];
+	unsigned n;
+};
+
+/* All of X86_REGS_MSR, in the order in which they are to be set. */
+static void list_msrs(struct many_msrs *m, struct x86_regs *r)
+{
+	m->n = 0;
+	for (const struct x86_msr_field *f = x86_msr_fields; f->offset; f++)
+		m->entry[m->n++] =
+		    (struct kvm_msr_entry){ .index = f->msr, .data = *x86_msr_of(r, f->msr) };
+	for (uint32_t i = 0; i < 2 * X86_MTRR_PAIRS; i++)
+		m->entry[m->n++] =
+		    (struct kvm_msr_entry){ .index = X86_MSR_MTRR_VAR + i, .data = r->mtrr_var[i] };
+}
+
+/* How many from the first on the kernel has done: the next one it does not know, or refuses. */
+static unsigned pass_msrs(
+    struct vcpu *v, unsigned long request, struct kvm_msr_entry *e, unsigned n)
+{
+	union {
+		struct kvm_msrs m;
+		uint64_t room[(sizeof(struct kvm_msrs) + MSRS_MAX * sizeof *e) / 8];
+	} some = { .m.nmsrs = n };
+	int rc;
+
+	memcpy(some.m.entries, e, n * sizeof *e);
+	rc = kvm_ioctl(v->fd, request, &some);
+	if (rc <= 0)
+		return 0;
+	memcpy(e, some.m.entries, (unsigned)rc * sizeof *e);
+	return (unsigned)rc;
+}
+
 /* What the kernel does not have is as it was set last. */
 static int get_msrs(struct vcpu *v, struct x86_regs *r)
 {
-	struct x86_regs *kept = &kvm_x86_cpu(v)->kept;
+	struct many_msrs m;
 
-	for (const struct x86_msr_field *f = x86_msr_fields; f->offset; f++)
-		if (!kvm_x86_get_msr(v, f->msr, x86_msr_of(r, f->msr)))
-			*x86_msr_of(r, f->msr) = *x86_msr_of(kept, f->msr);
-	for (uint32_t i = 0; i < 2 * X86_MTRR_PAIRS; i++)
-		if (!kvm_x86_get_msr(v, X86_MSR_MTRR_VAR + i, &r->mtrr_var[i]))
-			r->mtrr_var[i] = kept->mtrr_var[i];
+	list_msrs(&m, &kvm_x86_cpu(v)->kept);
+	for (unsigned n = 0; n < m.n; n++) /* but for one that it does not */
+		n += pass_msrs(v, KVM_GET_MSRS, m.entry + n, m.n - n);
+	for (unsigned n = 0; n < m.n; n++)
+		*x86_msr_of(r, m.entry[n].index) = m.entry[n].data;
 	r->apic_base = kvm_x86_cpu(v)->apic_base;
 	if (kvm_x86_vm(v)->stands)
 		r->tsc = kvm_x86_tsc_get(v);
@@ -282,12 +318,12 @@ static int set_apic_base(struct vcpu *v, uint64_t val)
 static int set_msrs(struct vcpu *v, const struct x86_regs *r)
 {
 	struct x86_regs *kept = &kvm_x86_cpu(v)->kept;
+	struct many_msrs m;
 
 	*kept = *r;
-	for (const struct x86_msr_field *f = x86_msr_fields; f->offset; f++)
-		kvm_x86_set_msr(v, f->msr, *x86_msr_of(kept, f->msr));
-	for (uint32_t i = 0; i < 2 * X86_MTRR_PAIRS; i++)
-		kvm_x86_set_msr(v, X86_MSR_MTRR_VAR + i, r->mtrr_var[i]);
+	list_msrs(&m, kept);
+	for (unsigned n = 0; n < m.n; n++)
+		n += pass_msrs(v, KVM_SET_MSRS, m.entry + n, m.n - n);
 	if (kvm_x86_vm(v)->stands)
 		kvm_x86_tsc_set(v, r->tsc);
 	return set_apic_base(v, r->apic_base);
