@@ -15,15 +15,16 @@
 #include "engine/kvm.h"
 #include "engine/plan.h"
 
-/* Where holes end that are slots, too: behind that are pages of the kernel's own. */
-#define HOLES_END 0xfec00000ull
+/* Where holes end that are slots, too: behind that are pages of the kernel's own (kvm_x86.c). */
+#define HOLES_END 0xfeffc000ull
 
 struct kvm_slots {
 	struct engine *engine;
 	uint8_t *nowhere; /* memory that nobody may touch, as large */
 	struct mutex lock;
 	struct plan_slot now[PLAN_SLOTS];
-	bool logged; /* the kernel notes what is written */
+	void *rom[PLAN_SLOTS]; /* the same memory, where nobody may write it; NULL: none */
+	bool logged;           /* the kernel notes what is written */
 };
 
 struct kvm_slots *kvm_slots_new(struct engine *g, struct err *e)
@@ -45,8 +46,17 @@ struct kvm_slots *kvm_slots_new(struct engine *g, struct err *e)
 	return s;
 }
 
+static void drop_rom(struct kvm_slots *s, unsigned n)
+{
+	if (s->rom[n])
+		munmap(s->rom[n], s->now[n].len);
+	s->rom[n] = NULL;
+}
+
 void kvm_slots_free(struct kvm_slots *s)
 {
+	for (unsigned i = 0; i < PLAN_SLOTS; i++)
+		drop_rom(s, i);
 	if (s->nowhere)
 		munmap(s->nowhere, HOLES_END);
 	mutex_fini(&s->lock);
@@ -69,6 +79,26 @@ static int tell(struct kvm_slots *s, unsigned n, const struct plan_slot *slot)
 	return kvm_ioctl(s->engine->vm, KVM_SET_USER_MEMORY_REGION, &r);
 }
 
+/* Stores to memory that the kernel has as read-only come out when they are nearly done; where they
+ * are to come out before that, it is memory that nobody may write (add_holes). */
+static int tell_rom(struct kvm_slots *s, unsigned n, const struct plan_slot *slot)
+{
+	struct plan_slot other = *slot;
+	void *p = mremap(slot->hva, 0, slot->len, MREMAP_MAYMOVE); /* once more: it is shared */
+	int rc;
+
+	if (p == MAP_FAILED)
+		return -errno;
+	other.hva = p;
+	other.readonly = false;
+	rc = mprotect(p, slot->len, PROT_READ) < 0 ? -errno : tell(s, n, &other);
+	if (rc)
+		munmap(p, slot->len);
+	else
+		s->rom[n] = p;
+	return rc;
+}
+
 static int drop_old(struct kvm_slots *s, const struct plan *p)
 {
 	int rc = 0;
@@ -76,8 +106,9 @@ static int drop_old(struct kvm_slots *s, const struct plan *p)
 	for (unsigned i = 0; i < PLAN_SLOTS && !rc; i++) {
 		if (!s->now[i].len || plan_has(p->slot, p->n, &s->now[i]))
 			continue;
+		rc = tell(s, i, &(struct plan_slot){ .gpa = s->now[i].gpa });
+		drop_rom(s, i);
 		s->now[i].len = 0;
-		rc = tell(s, i, &s->now[i]);
 	}
 	return rc;
 }
@@ -92,7 +123,10 @@ static int add_new(struct kvm_slots *s, const struct plan *p)
 			continue;
 		while (s->now[at].len) /* there are as many as a plan can have */
 			at++;
-		rc = tell(s, at, &p->slot[i]);
+		if (s->nowhere && p->slot[i].readonly)
+			rc = tell_rom(s, at, &p->slot[i]);
+		else
+			rc = tell(s, at, &p->slot[i]);
 		if (!rc)
 			s->now[at] = p->slot[i];
 	}

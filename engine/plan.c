@@ -22,7 +22,7 @@ enum kind { NOTHING, RAM, ROM };
 
 static enum kind kind_of(unsigned char flags)
 {
-	if (flags & MEM_IO)
+	if (flags & (MEM_IO | MEM_NO_EXEC)) /* no kernel has slots that are not executed */
 		return NOTHING;
 	return flags & MEM_NO_WRITE ? ROM : RAM;
 }
