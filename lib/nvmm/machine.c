@@ -87,6 +87,7 @@ static void vmm_free(struct vmm *m)
 {
 	unsigned n;
 
+	vmm_tick_end(m);
 	for (n = 0; m->cpu && n < VMM_CPUS; n++)
 		if (m->cpu[n] && m->cpu[n] != m->first) {
 			m->class->vcpu_free(m->cpu[n]->vcpu);
@@ -107,6 +108,7 @@ static void vmm_free(struct vmm *m)
 		mem_free(m->env.env.mem);
 	cond_fini(&m->idle);
 	cond_fini(&m->free);
+	cond_fini(&m->tick);
 	mutex_fini(&m->lock);
 	free(m->cpu);
 	free(m);
@@ -119,6 +121,7 @@ static int vmm_init(struct vmm *m, const struct engine_class *class)
 	mutex_init(&m->lock);
 	cond_init(&m->idle);
 	cond_init(&m->free);
+	cond_init(&m->tick);
 	m->owner = getpid();
 	m->class = class;
 	m->cpu = calloc(VMM_CPUS, sizeof *m->cpu);
@@ -223,6 +226,7 @@ void vmm_run(struct nvmm_comm_page *p, uint64_t turn)
 		cond_wait(&m->free, &m->lock);
 	m->running++;
 	p->running = true;
+	vmm_tick(m);
 	mutex_unlock(&m->lock);
 
 	m->class->vcpu_run(p->vcpu, &p->x, turn);

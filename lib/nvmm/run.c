@@ -378,6 +378,13 @@ static uint64_t turn_of(struct nvmm_comm_page *p)
 	return p->nmi_steps++ < NMI_STEPS ? 1 : NMI_SLICE;
 }
 
+/* Somebody changed the machine. */
+static bool is_no_reason(const struct nvmm_comm_page *p)
+{
+	return p->x.why == EXIT_KICKED && !p->stop && !p->int_ready && !p->tpr_changed &&
+	       !atomic_load(&p->ticked);
+}
+
 /* Until there is a reason to tell; what is asked of the engine is not answered: whoever can do that
  * calls an assist. */
 static int run(struct nvmm_comm_page *p)
@@ -386,6 +393,7 @@ static int run(struct nvmm_comm_page *p)
 	bool ready;
 	int rc;
 
+	atomic_store(&p->ticked, false);
 	do {
 		rc = look_at_nmi(p, &ready);
 		if (rc || ready)
@@ -394,9 +402,7 @@ static int run(struct nvmm_comm_page *p)
 		p->x.why = EXIT_KICKED;
 		vmm_run(p, turn);
 		left -= turn < left ? turn : left;
-		/* Somebody changed the machine: no reason for the program. */
-	} while (left && (p->x.why == EXIT_TURN || (p->x.why == EXIT_KICKED && !p->stop &&
-						       !p->int_ready && !p->tpr_changed)));
+	} while (left && (p->x.why == EXIT_TURN || is_no_reason(p)));
 	p->asked = p->x.why == EXIT_READ || p->x.why == EXIT_WRITE || p->x.why == EXIT_IN ||
 		   p->x.why == EXIT_OUT;
 	return tell(p);

@@ -59,6 +59,10 @@ struct vmm {
 	unsigned nhosts;
 	struct vmm_area area[VMM_AREAS];
 	unsigned nareas;
+	/* tick.c: for an engine that knows no turns. */
+	struct thread ticker;
+	struct cond tick;
+	bool ticks, ends;
 };
 
 /* A processor; the library's own part of struct nvmm_vcpu. */
@@ -86,6 +90,7 @@ struct nvmm_comm_page {
 	uint8_t cr8;
 	bool tpr_exits, tpr_changed;
 	bool running;
+	atomic_bool ticked; /* it has run for long enough */
 	struct nvmm_vcpu_conf_cpuid cpuid[VMM_CPUID_CONFS];
 	unsigned ncpuid;
 	/* What the engine came out with. */
@@ -117,6 +122,11 @@ void vmm_free_memory(struct vmm *);
 /* run.c */
 void vmm_intc(struct vmm *);
 bool vmm_cpuid(void *vmm, unsigned id, uint32_t leaf, uint32_t sub, uint32_t out[4]);
+
+/* tick.c: processors come out from time to time, with `ticked`.  With the lock, before one runs;
+ * when none does any more. */
+void vmm_tick(struct vmm *);
+void vmm_tick_end(struct vmm *);
 
 /* insn.c: what the instruction at RIP is, which came out.  Lengths count from RIP. */
 struct vmm_insn {
