@@ -16,10 +16,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/types.h>
-#ifndef __linux__
-#include <sys/sysctl.h>
-#endif
 
 #include "base/buf.h"
 #include "base/compiler.h"
@@ -28,10 +24,6 @@
 #include "engine/nvmm.h"
 #include "engine/wake.h"
 #include "engine/x86_host.h"
-
-#if defined(__x86_64__)
-#include <cpuid.h>
-#endif
 
 static int probe(const struct cpu_class *cpu, struct err *e)
 {
@@ -54,34 +46,6 @@ static int probe(const struct cpu_class *cpu, struct err *e)
 
 /* Which CPU ------------------------------------------------------------------------------------ */
 
-static bool host_leaf(const void *arg, uint32_t leaf, uint32_t sub, uint32_t out[4])
-{
-	(void)arg;
-#if defined(__x86_64__)
-	return __get_cpuid_count(leaf, sub, &out[0], &out[1], &out[2], &out[3]);
-#else
-	(void)leaf, (void)sub, (void)out;
-	return false;
-#endif
-}
-
-/* Kernels know it exactly; 0: this one does not say. */
-static uint32_t tsc_khz(void)
-{
-	uint64_t hz = 0;
-#ifndef __linux__
-	static const char *const names[] = { "machdep.tsc_freq", "hw.tsc_frequency" };
-
-	for (size_t i = 0; i < ARRAY_LEN(names) && !hz; i++) {
-		size_t len = sizeof hz;
-
-		if (sysctlbyname(names[i], &hz, &len, NULL, 0) < 0)
-			hz = 0;
-	}
-#endif
-	return (uint32_t)(hz / 1000);
-}
-
 /* All that needs YMM registers: their upper halves would be lost when state is copied. */
 static const uint16_t without[] = { X86_FEAT_AVX, X86_FEAT_AVX2, X86_FEAT_F16C, X86_FEAT_FMA };
 
@@ -92,12 +56,12 @@ static int limited(const char *wanted, struct x86_model *all, struct x86_model *
 	if (rc < 0)
 		return rc;
 	*m = *all;
-	x86_host_limit(m, host_leaf, NULL);
+	x86_host_limit(m, x86_host_own_leaf, NULL);
 	x86_host_no_deadline(m);
 	for (size_t i = 0; i < ARRAY_LEN(without); i++)
 		m->features[without[i] / 32] &= ~(1u << without[i] % 32);
-	if (tsc_khz())
-		m->tsc_khz = tsc_khz();
+	if (x86_host_tsc_khz())
+		m->tsc_khz = x86_host_tsc_khz();
 	return 0;
 }
 

@@ -3,8 +3,43 @@
 
 #include <inttypes.h>
 #include <string.h>
+#include <sys/types.h>
+#if defined(__NetBSD__) || defined(__DragonFly__)
+#include <sys/sysctl.h>
+#endif
+#if defined(__x86_64__)
+#include <cpuid.h>
+#endif
 
 #include "base/buf.h"
+#include "base/compiler.h"
+
+bool x86_host_own_leaf(const void *arg, uint32_t leaf, uint32_t sub, uint32_t out[4])
+{
+	(void)arg;
+#if defined(__x86_64__)
+	return __get_cpuid_count(leaf, sub, &out[0], &out[1], &out[2], &out[3]);
+#else
+	(void)leaf, (void)sub, (void)out;
+	return false;
+#endif
+}
+
+uint32_t x86_host_tsc_khz(void)
+{
+	uint64_t hz = 0;
+#if defined(__NetBSD__) || defined(__DragonFly__)
+	static const char *const names[] = { "machdep.tsc_freq", "hw.tsc_frequency" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names) && !hz; i++) {
+		size_t len = sizeof hz;
+
+		if (sysctlbyname(names[i], &hz, &len, NULL, 0) < 0)
+			hz = 0;
+	}
+#endif
+	return (uint32_t)(hz / 1000);
+}
 
 /* Where CPUID has the words of a model. */
 static const struct {

@@ -13,6 +13,11 @@ struct buf;
 /* What CPUID gives there: EAX, EBX, ECX, EDX; false: there is no such leaf. */
 typedef bool x86_host_leaf(const void *arg, uint32_t leaf, uint32_t sub, uint32_t out[4]);
 
+/* As CPUID of this process has it. */
+x86_host_leaf x86_host_own_leaf;
+/* How fast its TSC is, where the kernel says so exactly; 0: it does not. */
+uint32_t x86_host_tsc_khz(void);
+
 /* Takes from the model what the host does not have, but for what local APICs have. */
 void x86_host_limit(struct x86_model *, x86_host_leaf *, const void *arg);
 /* For APICs whose time is another than the TSC's. */
