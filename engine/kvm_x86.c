@@ -40,15 +40,6 @@ static bool has_virtualization(void)
 	       (__get_cpuid(0x80000001, &a, &b, &c, &d) && c & 1u << 2);
 }
 
-/* QEMU's name for the CPUs that it imitates itself (target/i386/cpu.c). */
-static bool is_in_qemu(void)
-{
-	unsigned a, b, c, d;
-
-	__cpuid(0x40000000, a, b, c, d);
-	return !memcmp(&b, "TCGT", 4) && !memcmp(&c, "CGTC", 4) && !memcmp(&d, "GTCG", 4);
-}
-
 static int probe(int kvm, struct err *e)
 {
 	static const struct {
@@ -109,7 +100,7 @@ static int vm_begin(struct engine *g, struct err *e)
 	if (!vm)
 		return err_set(e, ENOMEM, "kvm: no memory for the engine");
 	g->of_arch = vm;
-	vm->in_qemu = is_in_qemu();
+	vm->in_qemu = x86_host_in_qemu();
 	vm->stands = g->starts;
 	rc = x86_model_parse(&vm->model, g->env.model, e);
 	if (!rc)

@@ -41,6 +41,19 @@ uint32_t x86_host_tsc_khz(void)
 	return (uint32_t)(hz / 1000);
 }
 
+/* Its name for them: QEMU, target/i386/cpu.c. */
+bool x86_host_in_qemu(void)
+{
+#if defined(__x86_64__)
+	unsigned a, b, c, d;
+
+	__cpuid(0x40000000, a, b, c, d);
+	return !memcmp(&b, "TCGT", 4) && !memcmp(&c, "CGTC", 4) && !memcmp(&d, "GTCG", 4);
+#else
+	return false;
+#endif
+}
+
 /* Where CPUID has the words of a model. */
 static const struct {
 	uint32_t leaf, sub;

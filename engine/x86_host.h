@@ -10,6 +10,9 @@
 /* Which x86 CPU a guest can have on the host's own, for all engines that run it there. */
 struct buf;
 
+/* This host's own CPU is one that QEMU imitates in software. */
+bool x86_host_in_qemu(void);
+
 /* What CPUID gives there: EAX, EBX, ECX, EDX; false: there is no such leaf. */
 typedef bool x86_host_leaf(const void *arg, uint32_t leaf, uint32_t sub, uint32_t out[4]);
 
