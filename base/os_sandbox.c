@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #if defined(__linux__)
+#include <fcntl.h>
 #include <sys/prctl.h>
 
 /* Others would keep all their rights: neither half reaches threads that are there already. */
@@ -23,9 +24,20 @@ static int check_alone(struct err *e)
 	return n > 1 ? err_set(e, EBUSY, "%u threads are there already", n - 1) : 0;
 }
 
+/* tty(4) */
+static bool has_terminal(void)
+{
+	const int fd = open("/dev/tty", O_RDONLY | O_NOCTTY | O_CLOEXEC);
+
+	if (fd >= 0)
+		close(fd);
+	return fd >= 0 || errno != ENXIO;
+}
+
 int os_sandbox(const struct os_path *paths, size_t n, unsigned calls, struct err *e)
 {
 	struct err files = { "" }, others = { "" };
+	const bool terminal = has_terminal();
 	int rc = check_alone(e), first;
 
 	if (rc)
@@ -33,7 +45,7 @@ int os_sandbox(const struct os_path *paths, size_t n, unsigned calls, struct err
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_set(e, errno, "no_new_privs: %s", strerror(errno));
 	first = os_landlock(paths, n, calls, &files);
-	rc = os_seccomp(calls, &others);
+	rc = os_seccomp(calls, terminal, &others);
 	if (!first && !rc)
 		return 0;
 	return err_set(e, first ? -first : -rc, "%s%s%s", files.text,

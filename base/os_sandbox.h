@@ -2,6 +2,7 @@
 #ifndef BASE_OS_SANDBOX_H
 #define BASE_OS_SANDBOX_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "base/err.h"
@@ -43,6 +44,8 @@ int os_sandbox(const struct os_path *, size_t n, unsigned calls, struct err *);
 
 /* The two halves of it on Linux: os_landlock.c, os_seccomp.c. */
 int os_landlock(const struct os_path *, size_t n, unsigned calls, struct err *);
-int os_seccomp(unsigned calls, struct err *);
+/* terminal: the process has a controlling one, which takes words from it (tty_ioctl(4), TIOCSTI);
+ * others do only from who has CAP_SYS_ADMIN. */
+int os_seccomp(unsigned calls, bool terminal, struct err *);
 
 #endif

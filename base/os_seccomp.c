@@ -10,6 +10,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <linux/audit.h>
+#include <linux/capability.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <sched.h>
@@ -155,13 +156,19 @@ static void allow_if(struct program *p, int call, unsigned arg, uint32_t mask, u
 	load(p, offsetof(struct seccomp_data, nr));
 }
 
-static void refuse_if(struct program *p, int call, unsigned arg, uint32_t value)
+/* Those that put words into a terminal are refused, if there is one that would take them. */
+static void allow_ioctl(struct program *p, bool terminal)
 {
-	put(p, BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)call, 0, 4);
-	load_arg(p, arg);
-	put(p, BPF_JMP | BPF_JEQ | BPF_K, value, 0, 1);
+	if (!terminal) {
+		list(p, (const int[]){ CALL(ioctl) }, 1, SECCOMP_RET_ALLOW);
+		return;
+	}
+	put(p, BPF_JMP | BPF_JEQ | BPF_K, CALL(ioctl), 0, 5);
+	load_arg(p, 1);
+	put(p, BPF_JMP | BPF_JEQ | BPF_K, TIOCSTI, 1, 0);
+	put(p, BPF_JMP | BPF_JEQ | BPF_K, TIOCLINUX, 0, 1);
 	give(p, SECCOMP_RET_ERRNO | EPERM);
-	load(p, offsetof(struct seccomp_data, nr));
+	give(p, SECCOMP_RET_ALLOW);
 }
 
 /* To listen on; datagrams would reach others without a connection. */
@@ -192,7 +199,7 @@ static void allow_sockets(struct program *p, unsigned calls)
 		list(p, (const int[]){ CALL(connect) }, 1, SECCOMP_RET_ALLOW);
 }
 
-static void build(struct program *p, unsigned calls)
+static void build(struct program *p, unsigned calls, bool terminal)
 {
 	const uint32_t all = UINT32_MAX;
 
@@ -200,11 +207,9 @@ static void build(struct program *p, unsigned calls)
 	put(p, BPF_JMP | BPF_JEQ | BPF_K, ARCH, 1, 0);
 	give(p, SECCOMP_RET_ERRNO | ENOSYS);
 	load(p, offsetof(struct seccomp_data, nr));
-	/* First what CPUs on KVM live by: of calls whose arguments do not matter the kernel
-	 * remembers the answer, but not of this one. */
-	refuse_if(p, CALL(ioctl), 1, TIOCSTI);
-	refuse_if(p, CALL(ioctl), 1, TIOCLINUX);
-	list(p, (const int[]){ CALL(ioctl) }, 1, SECCOMP_RET_ALLOW);
+	/* First what CPUs on KVM live by: since Linux 5.11 the kernel remembers the answer for
+	 * calls whose arguments do not matter, and does not ask this program. */
+	allow_ioctl(p, terminal);
 	list(p, always, ARRAY_LEN(always), SECCOMP_RET_ALLOW);
 	allow_if(p, CALL(mmap), 2, PROT_EXEC, 0);
 	allow_if(p, CALL(mprotect), 2, PROT_EXEC, 0);
@@ -231,12 +236,32 @@ static int install(struct sock_fprog *prog)
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, prog);
 }
 
-int os_seccomp(unsigned calls, struct err *e)
+/* The right to put words into any terminal goes, but for who shares folders: it is also that to
+ * attributes of some kinds (capabilities(7), CAP_SYS_ADMIN).  False: it is there still. */
+static bool give_up_admin(unsigned calls)
+{
+	struct __user_cap_header_struct h = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	struct __user_cap_data_struct d[_LINUX_CAPABILITY_U32S_3];
+	const uint32_t admin = CAP_TO_MASK(CAP_SYS_ADMIN);
+
+	if (syscall(CALL(capget), &h, d) < 0)
+		return false;
+	if (!(d[CAP_TO_INDEX(CAP_SYS_ADMIN)].permitted & admin))
+		return true;
+	if (calls & OS_CALLS_FILES)
+		return false;
+	d[CAP_TO_INDEX(CAP_SYS_ADMIN)].effective &= ~admin;
+	d[CAP_TO_INDEX(CAP_SYS_ADMIN)].permitted &= ~admin;
+	return syscall(CALL(capset), &h, d) == 0;
+}
+
+int os_seccomp(unsigned calls, bool terminal, struct err *e)
 {
 	struct program p = { .n = 0 };
 	struct sock_fprog prog = { .filter = p.insn };
+	const bool admin = !give_up_admin(calls);
 
-	build(&p, calls);
+	build(&p, calls, terminal || admin);
 	prog.len = (unsigned short)p.n;
 	if (install(&prog) < 0)
 		return err_set(e, errno,
@@ -245,9 +270,9 @@ int os_seccomp(unsigned calls, struct err *e)
 	return 0;
 }
 #else
-int os_seccomp(unsigned calls, struct err *e)
+int os_seccomp(unsigned calls, bool terminal, struct err *e)
 {
-	(void)calls;
+	(void)calls, (void)terminal;
 	return err_set(
 	    e, ENOTSUP, "system calls are not guarded, since Lodge does not know this CPU's");
 }

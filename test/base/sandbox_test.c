@@ -30,6 +30,8 @@ enum { CANNOT = 77 }; /* this host cannot confine */
 struct place {
 	char folder[40], read[60], write[60], other[60], all[60], sock[60], new[80];
 	int listener, parent_pid;
+	enum { NONE, OWN, OTHERS } terminals; /* what a child has open: in `terminal` */
+	int terminal;
 };
 
 static void touch(const char *path)
@@ -84,6 +86,19 @@ static int remove_place(void **state)
 	return 0;
 }
 
+/* In a session of its own. */
+static void open_terminal(struct place *p)
+{
+	const int other = posix_openpt(O_RDWR | O_NOCTTY);
+
+	p->terminal = -1;
+	if (p->terminals == NONE || other < 0 || setsid() < 0 || grantpt(other) || unlockpt(other))
+		return;
+	p->terminal = open(ptsname(other), O_RDWR | O_NOCTTY);
+	if (p->terminals == OWN && ioctl(p->terminal, TIOCSCTTY, 0) < 0)
+		p->terminal = -1;
+}
+
 /* Runs check in a child that is confined: its result, 0 if all was right, else a line's number. */
 static int confined(struct place *p, unsigned calls, int (*check)(struct place *))
 {
@@ -95,6 +110,7 @@ static int confined(struct place *p, unsigned calls, int (*check)(struct place *
 
 	if (child == 0) {
 		signal(SIGPIPE, SIG_IGN);
+		open_terminal(p);
 		if (os_sandbox(paths, 4, calls, &e)) {
 			fprintf(stderr, "# %s\n", e.text);
 			_exit(CANNOT);
@@ -257,7 +273,6 @@ static void a_share_has_its_calls(void **state)
 static int use_memory(struct place *p)
 {
 	const size_t page = 65536;
-	char byte = 'x';
 	void *m = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANON, -1, 0);
 
 	(void)p;
@@ -267,13 +282,37 @@ static int use_memory(struct place *p)
 	HOLDS(4,
 	    mmap(NULL, page, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANON, -1, 0) == MAP_FAILED);
 	HOLDS(5, madvise(m, page, MADV_DONTNEED) == 0);
-	HOLDS(6, denied(ioctl(STDIN_FILENO, TIOCSTI, &byte)));
 	return 0;
 }
 
 static void memory_is_for_data(void **state)
 {
 	assert_int_equal(confined(*state, 0, use_memory), 0);
+}
+
+static int type_words(struct place *p)
+{
+	char byte = '\n';
+	int n = -1;
+
+	HOLDS(1, p->terminal >= 0);
+	HOLDS(2, ioctl(p->terminal, TIOCSTI, &byte) < 0);
+	HOLDS(3, ioctl(p->terminal, FIONREAD, &n) == 0 && n == 0);
+	return 0;
+}
+
+/* Be it the one that the process was started from, or another one that it has open. */
+static void no_terminal_gets_words(void **state)
+{
+	struct place *p = *state;
+
+	p->terminals = OWN;
+	assert_int_equal(confined(p, 0, type_words), 0);
+	assert_int_equal(confined(p, OS_CALLS_FILES, type_words), 0);
+	p->terminals = OTHERS;
+	assert_int_equal(confined(p, 0, type_words), 0);
+	assert_int_equal(confined(p, OS_CALLS_FILES, type_words), 0);
+	p->terminals = NONE;
 }
 
 /* What a thread saw. */
@@ -337,6 +376,7 @@ int main(void)
 		cmocka_unit_test(vsock_has_its_connections),
 		cmocka_unit_test(a_share_has_its_calls),
 		cmocka_unit_test(memory_is_for_data),
+		cmocka_unit_test(no_terminal_gets_words),
 		cmocka_unit_test(threads_inherit_it),
 		cmocka_unit_test(it_is_refused_when_threads_are_there),
 	};
