@@ -232,14 +232,9 @@ bool bus_read(struct bus *b, uint64_t addr, uint64_t *val, unsigned size)
 	return true;
 }
 
-bool bus_write(struct bus *b, uint64_t addr, uint64_t val, unsigned size)
+static inline void store(
+    struct bus *b, const struct region *r, uint64_t addr, uint64_t off, uint64_t val, unsigned size)
 {
-	uint64_t off;
-	const struct region *r = find(b, addr, size, &off);
-
-	if (!r || !r->ops->write)
-		return false;
-	val &= UINT64_MAX >> (64 - 8 * size);
 	if (is_watched(r))
 		tell(b, r, (struct bus_access){ NULL, addr, off, val, size, true });
 	if (r->lock)
@@ -247,6 +242,16 @@ bool bus_write(struct bus *b, uint64_t addr, uint64_t val, unsigned size)
 	r->ops->write(r->dev, off, val, size);
 	if (r->lock)
 		mutex_unlock(r->lock);
+}
+
+bool bus_write(struct bus *b, uint64_t addr, uint64_t val, unsigned size)
+{
+	uint64_t off;
+	const struct region *r = find(b, addr, size, &off);
+
+	if (!r || !r->ops->write)
+		return false;
+	store(b, r, addr, off, val & UINT64_MAX >> (64 - 8 * size), size);
 	return true;
 }
 
@@ -271,6 +276,15 @@ void bus_out(struct bus *b, uint16_t port, uint32_t val, unsigned size)
 		return;
 	bus_out(b, port, val & (UINT32_MAX >> (32 - 8 * half)), half);
 	bus_out(b, (uint16_t)(port + half), val >> 8 * half, half);
+}
+
+void bus_out_byte(struct bus *b, uint16_t port, uint8_t val)
+{
+	uint64_t off;
+	const struct region *r = at(b, port, &off);
+
+	if (r && r->ops->write && r->ops->min <= 1)
+		store(b, r, port, off, val, 1);
 }
 
 bool bus_covers(const struct bus *b, uint64_t addr, uint64_t len)

@@ -68,6 +68,7 @@ bool bus_write(struct bus *, uint64_t addr, uint64_t val, unsigned size);
  * halves, and bytes that nobody answers are ones.  size: 1, 2 or 4. */
 uint32_t bus_in(struct bus *, uint16_t port, unsigned size);
 void bus_out(struct bus *, uint16_t port, uint32_t val, unsigned size);
+void bus_out_byte(struct bus *, uint16_t port, uint8_t val); /* the same of 1, quickly */
 /* Whether any byte of [addr, addr + len) belongs to a region. */
 bool bus_covers(const struct bus *, uint64_t addr, uint64_t len);
 

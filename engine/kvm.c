@@ -505,15 +505,39 @@ static bool is_access(uint32_t exit_reason)
 	       exit_reason == KVM_EXIT_HYPERCALL;
 }
 
-/* One KVM_RUN: 0: it came out for something; 1: for nothing; or -errno. */
-static int run_once(struct vcpu *v)
+/* 0, or what was in the way. */
+static inline int run(struct vcpu *v)
 {
-	int rc = ioctl(v->fd, KVM_RUN, 0) < 0 ? errno : 0;
-
 	v->runs++;
+	return ioctl(v->fd, KVM_RUN, 0) < 0 ? errno : 0;
+}
+
+/* 0: it came out for something; 1: for nothing; or -errno. */
+static int came_out(struct vcpu *v, int rc)
+{
 	v->waiting = !rc && is_access(v->run->exit_reason) ? KVM_IO_OTHER : KVM_IO_NONE;
 	v->engine->arch->after(v);
 	return rc == EINTR || rc == EAGAIN ? 1 : -rc;
+}
+
+static int run_once(struct vcpu *v)
+{
+	return came_out(v, run(v));
+}
+
+/* Accesses that are answered quickly change nothing for which the CPU has to be looked at, or they
+ * poke it; like those of is_plain. */
+static int run_quickly(struct vcpu *v)
+{
+	bool (*const quick)(struct vcpu *) = v->engine->arch->quick;
+	int rc;
+
+	while (!(rc = run(v)) && quick(v)) {
+		v->waiting = KVM_IO_OTHER;
+		if (unlikely(atomic_load(&v->poked)))
+			return 1;
+	}
+	return came_out(v, rc);
 }
 
 int kvm_refresh(struct vcpu *v)
@@ -647,7 +671,7 @@ static bool go_round(struct vcpu *v, struct exit *x, bool single)
 	int rc;
 
 	do {
-		rc = run_once(v);
+		rc = run_quickly(v);
 		if (is_for_own(v, rc))
 			return begin_own(v, x, single);
 		if (rc == 1 && v->engine->env.vmm_exits) { /* a signal of the program's */

@@ -77,6 +77,8 @@ struct kvm_arch {
 	bool (*before)(struct vcpu *, struct exit *x);
 	void (*after)(
 	    struct vcpu *); /* after each KVM_RUN, before what it came out for is answered */
+	/* In place of that and of the answer, where both are quickly done: false: they are not. */
+	bool (*quick)(struct vcpu *);
 	/* What engine/kvm.c does not know: false: come out. */
 	bool (*answer)(struct vcpu *, struct exit *x);
 	uint64_t (*intc_page)(const struct vcpu *); /* as in engine/access.h; NULL: no such thing */
