@@ -83,10 +83,11 @@ struct lab_arch {
 	void (*settle)(void *regs);
 };
 
-enum { LAB_FEATURES = 16, LAB_DIFFS = 12, LAB_SPOTS = 4 };
+enum { LAB_FEATURES = 16, LAB_DIFFS = 32, LAB_SPOTS = 4 };
 
 struct lab_diff {      /* something that is not as it should be */
-	char what[20]; /* a register, "ram", "events", "end", "vector" */
+	char what[20]; /* a register, "ram.ADDRESS", "events", "end", "vector" */
+	uint64_t bits; /* where a value differs; all of them: or it is none */
 	char text[160];
 };
 
@@ -112,7 +113,7 @@ struct lab {
 	} spot[LAB_SPOTS]; /* of RAM that is not */
 	unsigned nspots;
 	struct lab_diff diff[LAB_DIFFS];
-	unsigned ndiffs;
+	unsigned ndiffs; /* more than LAB_DIFFS are only counted */
 };
 
 /* Each in each of its modes. */
@@ -126,6 +127,9 @@ void lab_tell(struct lab *, const char *name, enum lab_how, const char *why);
 void lab_conclude(struct lab *);
 /* Notes a difference. */
 void lab_differs(struct lab *, const char *what, const char *fmt, ...) PRINTF(3, 4);
+/* The same, of a value, from whose it should be; name: what a person reads, NULL: as `what`. */
+void lab_differs_from(struct lab *, const char *what, const char *name, uint64_t got,
+    const char *whose, uint64_t want);
 
 /* text.c: does what in says to a rig; -EINVAL and the reason for what is no good text, which is a
  * mistake in the lab. */
@@ -140,7 +144,7 @@ const struct lab_reg *lab_find_reg(const struct lab *, const char *name);
 bool lab_has(const struct lab *, const char *words, char what[32]);
 
 /* differ.c: why an engine may be different there; NULL: it may not. */
-const char *lab_differ_why(const struct lab *, const char *what);
+const char *lab_differ_why(const struct lab *, const struct lab_diff *);
 
 extern const struct lab_arch lab_arch_x86_64, lab_arch_riscv64;
 

@@ -23,13 +23,23 @@ void lab_differs(struct lab *l, const char *what, const char *fmt, ...)
 	struct lab_diff *d;
 	va_list ap;
 
-	if (l->ndiffs == LAB_DIFFS)
+	if (l->ndiffs++ >= LAB_DIFFS)
 		return;
-	d = &l->diff[l->ndiffs++];
+	d = &l->diff[l->ndiffs - 1];
+	d->bits = UINT64_MAX;
 	snprintf(d->what, sizeof d->what, "%s", what);
 	va_start(ap, fmt);
 	vsnprintf(d->text, sizeof d->text, fmt, ap);
 	va_end(ap);
+}
+
+void lab_differs_from(struct lab *l, const char *what, const char *name, uint64_t got,
+    const char *whose, uint64_t want)
+{
+	lab_differs(l, what, "%s: got %llx, %s %llx", name ? name : what, (unsigned long long)got,
+	    whose, (unsigned long long)want);
+	if (l->ndiffs <= LAB_DIFFS)
+		l->diff[l->ndiffs - 1].bits = got ^ want;
 }
 
 void lab_tell(struct lab *l, const char *name, enum lab_how how, const char *why)
@@ -42,11 +52,12 @@ void lab_tell(struct lab *l, const char *name, enum lab_how how, const char *why
 static bool explain(const struct lab *l, char *why, size_t size)
 {
 	const char *reason, *last = NULL;
+	const unsigned noted = l->ndiffs < LAB_DIFFS ? l->ndiffs : LAB_DIFFS;
 	size_t len = 0;
 	unsigned n;
 
-	for (n = 0; n < l->ndiffs; n++) {
-		reason = lab_differ_why(l, l->diff[n].what);
+	for (n = 0; n < noted; n++) {
+		reason = lab_differ_why(l, &l->diff[n]);
 		if (!reason)
 			break;
 		if (reason != last && len < size)
@@ -59,7 +70,7 @@ static bool explain(const struct lab *l, char *why, size_t size)
 	len = (size_t)snprintf(why, size, "code %s", l->at->code);
 	if (l->at->in && *l->at->in && len < size)
 		len += (size_t)snprintf(why + len, size - len, ", with %s", l->at->in);
-	for (n = 0; n < l->ndiffs && len < size; n++)
+	for (n = 0; n < noted && len < size; n++)
 		len += (size_t)snprintf(why + len, size - len, "; %s", l->diff[n].text);
 	return false;
 }
@@ -117,8 +128,7 @@ static void compare_regs(struct lab *l)
 
 		if (got == want || (got == get(a->start, r) && want == get(b->start, r)))
 			continue;
-		lab_differs(l, r->name, "%s: got %llx, model %llx", r->name,
-		    (unsigned long long)got, (unsigned long long)want);
+		lab_differs_from(l, r->name, NULL, got, "model", want);
 	}
 }
 
@@ -133,16 +143,17 @@ static void clear_spots(const struct lab *l, struct lab_rig *r)
 static void compare_ram(struct lab *l)
 {
 	const uint8_t *a = l->rig->ram, *b = l->model->ram;
-	unsigned at, found = 0;
+	char what[20], name[20];
+	unsigned at;
 
 	if (!memcmp(a, b, LAB_RAM))
 		return;
-	for (at = 0; at < LAB_RAM && found < 3; at += 4)
+	for (at = 0; at < LAB_RAM; at += 4)
 		if (memcmp(a + at, b + at, 4)) {
-			lab_differs(l, "ram", "d[%x]: got %llx, model %llx", at,
-			    (unsigned long long)get_le(a + at, 4),
-			    (unsigned long long)get_le(b + at, 4));
-			found++;
+			snprintf(what, sizeof what, "ram.%x", at);
+			snprintf(name, sizeof name, "d[%x]", at);
+			lab_differs_from(
+			    l, what, name, get_le(a + at, 4), "model", get_le(b + at, 4));
 		}
 }
 

@@ -287,14 +287,16 @@ static bool ignore(struct lab *l, const char *name)
 
 static bool check_place(struct lab *l, const char *name, const char *value)
 {
-	uint64_t at, val, got;
+	uint64_t at = 0, val, got;
 	uint8_t bytes[WORD / 2];
+	char what[20];
 	int size = find_place(l, name, &at);
 
+	snprintf(what, sizeof what, "ram.%x", (unsigned)at);
 	if (size == 0) {
 		size = lab_text_bytes(value, bytes, sizeof bytes);
 		if (size > 0 && memcmp(l->rig->ram + at, bytes, (size_t)size))
-			lab_differs(l, "ram", "%s is not %s as in the manual", name, value);
+			lab_differs(l, what, "%s is not %s as in the manual", name, value);
 		return size > 0;
 	}
 	if (size < 0 || !read_sum(l, value, &val))
@@ -302,8 +304,7 @@ static bool check_place(struct lab *l, const char *name, const char *value)
 	val &= UINT64_MAX >> (64 - 8 * size);
 	got = get_le(l->rig->ram + at, (unsigned)size);
 	if (got != val)
-		lab_differs(l, "ram", "%s: got %llx, manual %llx", name, (unsigned long long)got,
-		    (unsigned long long)val);
+		lab_differs_from(l, what, name, got, "manual", val);
 	return true;
 }
 
@@ -328,8 +329,7 @@ static bool check_word(struct lab *l, const char *name, const char *value)
 		mask >>= __builtin_ctzll(mask);
 	}
 	if (got != (val & mask))
-		lab_differs(l, name, "%s: got %llx, manual %llx", name, (unsigned long long)got,
-		    (unsigned long long)(val & mask));
+		lab_differs_from(l, name, NULL, got, "manual", val & mask);
 	return true;
 }
 

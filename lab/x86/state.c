@@ -53,8 +53,7 @@ static void compare(struct lab *l, const struct x86_regs *want)
 		memcpy(&x, (const char *)&b + r->at, r->size);
 		memcpy(&y, (const char *)&a + r->at, r->size);
 		if (x != y)
-			lab_differs(l, r->name, "%s: got %llx, was set to %llx", r->name,
-			    (unsigned long long)x, (unsigned long long)y);
+			lab_differs_from(l, r->name, NULL, x, "was set to", y);
 	}
 }
 
