@@ -66,6 +66,7 @@ static const struct lab_bits bits[] = {
 	{ "cr4.tsd", "cr4", CR4_TSD },
 	{ "cr4.de", "cr4", CR4_DE },
 	{ "cr4.pse", "cr4", CR4_PSE },
+	{ "cr4.pae", "cr4", CR4_PAE },
 	{ "cr4.pge", "cr4", CR4_PGE },
 	{ "cr4.fxsr", "cr4", CR4_OSFXSR },
 	{ "cr4.xmm", "cr4", CR4_OSXMMEXCPT },

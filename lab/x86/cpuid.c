@@ -136,7 +136,10 @@ static void do_bit(struct lab *l, unsigned n)
 		snprintf(in, sizeof in, "rax=%x", (unsigned)bits[n].bit);
 		do_one(l, name, IN_PROT32, "0f22e0", in, there ? "" : "#gp err=0");
 	} else if (!strcmp(bits[n].reg, "efer")) {
-		snprintf(in, sizeof in, "+msr rcx=c0000080 rdx=0 rax=%x", (unsigned)bits[n].bit);
+		/* A machine that QEMU imitates is lost when a guest comes out with LME and without
+		 * PAE; so nobody has the one without the other. */
+		snprintf(in, sizeof in, "+msr rcx=c0000080 rdx=0 rax=%x%s", (unsigned)bits[n].bit,
+		    there && bits[n].bit == EFER_LME ? " cr4.pae=1" : "");
 		do_one(l, name, IN_PROT32, "0f30", in, there ? "" : "#gp err=0");
 	} else {
 		snprintf(in, sizeof in, "+xsave rcx=0 rdx=0 rax=%x", (unsigned)bits[n].bit);
