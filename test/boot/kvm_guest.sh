@@ -44,49 +44,21 @@ boot() {
 	[ $bad -eq 0 ] || { echo "# exit status $rc"; tail -n 30 /tmp/err /tmp/out | sed 's/^/# /'; }
 }
 
-# moves ROUNDS SECONDS: a guest that watches its memory, registers and clocks (engine/watch.c) moves to KVM and back.
-moves() {
-	name="a move from soft to kvm and back"
-	mkfifo /tmp/in
-	: >/tmp/out
-	lodge run -q -E soft+kvm -M microvm -m 96M -n none --ctl /tmp/ctl -C stdio -k vmlinux -i watch.gz \
-		-p "console=ttyS0 panic=-1 quiet noxsave lodge.run=/watch_1;_dmesg" </tmp/in >/tmp/out 2>/tmp/err &
-	pid=$!
-	exec 3>/tmp/in
-	for i in $(seq 400); do
-		grep -aq '^ROUND ' /tmp/out && break
-		kill -0 $pid 2>/dev/null || break
-		sleep 0.5
-	done
-	done=$(./moves /tmp/ctl soft kvm "$1" "$2" 2>/tmp/why)
-	ok $? "$name: ${done:-0} moves"
-	[ ! -s /tmp/why ] || sed 's/^/# /' /tmp/why
-	rounds=$(grep -ac '^ROUND ' /tmp/out)
-	for i in $(seq 200); do
-		[ "$(grep -ac '^ROUND ' /tmp/out)" -le "$rounds" ] || break
-		sleep 0.5
-	done
-	[ "$(grep -ac '^ROUND ' /tmp/out)" -gt "$rounds" ]
-	ok $? "$name: the guest works on"
-	echo enough >&3
-	exec 3>&-
-	wait $pid
-	ok $? "$name: it hears the console, and powers off with status 0"
-	grep -aq '^ROUNDS ALL RIGHT' /tmp/out
-	ok $? "$name: no sum was wrong, and no clock went back"
-	! grep -aqiE "^\[.*(bug:|warn|oops|stall)" /tmp/out
-	ok $? "$name: the kernel complains of nothing"
-}
-
 lodge engines | grep -E '^kvm +x86_64 +yes' >/dev/null
 ok $? "it can be used"
+if [ -n "${KVM_MOVES:-}" ]; then
+	. ./moves.sh
+	moves "$KVM_MOVES" "$KVM_ROUNDS" 100000
+	exit $bad
+fi
 boot "one CPU" -M microvm
 boot "a PC" -M pc
 [ -z "${KVM_SHORT:-}" ] || exit $bad
 ./debug lodge $n >/tmp/debug.out || bad=1
 cat /tmp/debug.out
 n=$((n + $(grep -cE '^(not )?ok ' /tmp/debug.out)))
-moves 10 100
+. ./moves.sh
+moves 1 "$KVM_ROUNDS" 100
 boot "two CPUs" -M microvm -c 2
 boot "a PC with two CPUs" -M pc -c 2
 exit $bad
