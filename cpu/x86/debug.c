@@ -128,14 +128,18 @@ void x86_debug_before(struct x86 *s)
 			x86_raise_debug(s, met(s, at, 1, 1 << X86_WATCH_CODE));
 }
 
-/* After MOV to SS and POP to SS, traps wait for one instruction more (6.8.3). */
-void x86_debug_after(struct x86 *s, bool single_step)
+/* After MOV to SS and POP to SS, traps wait for one instruction more (6.8.3).  Between iterations
+ * of REP the handler's frame has RF (18.3.1.1). */
+void x86_debug_after(struct x86 *s, bool single_step, bool in_rep)
 {
 	if (single_step && !s->step_over)
 		s->dr6_pending |= DR6_BS;
 	s->step_over = false;
-	if (s->dr6_pending && !(s->shadow & X86_SHADOW_SS))
-		x86_raise_debug(s, s->dr6_pending);
+	if (!s->dr6_pending || s->shadow & X86_SHADOW_SS)
+		return;
+	if (in_rep)
+		s->eflags |= FLAG_RF;
+	x86_raise_debug(s, s->dr6_pending);
 }
 
 /* 18.2.2: 4 and 5 are 6 and 7 unless CR4.DE is set; GD guards all of them. */

@@ -137,11 +137,14 @@ static void step(struct x86 *s)
 {
 	const bool single_step = s->eflags & FLAG_TF;
 	const uint8_t shadow = s->shadow;
+	const uint64_t at = s->rip;
 	const struct x86_insn *insn;
+	bool rep;
 
 	if (s->dr[7] & 0xff)
 		x86_debug_before(s);
 	insn = x86_code_at(s);
+	rep = insn->flags & (X86_REP | X86_REPNE);
 	/* RF lasts until the instruction is executed; that may be IRET, which sets it. */
 	s->eflags &= ~(uint64_t)FLAG_RF;
 	if (!(shadow & X86_SHADOW_SS)) /* what that held back comes now */
@@ -152,7 +155,7 @@ static void step(struct x86 *s)
 	if (s->shadow == shadow)
 		s->shadow = 0;
 	if ((single_step || s->dr6_pending) && !(s->shadow & X86_SHADOW_SS))
-		x86_debug_after(s, single_step);
+		x86_debug_after(s, single_step, rep && s->rip == at);
 }
 
 /* Code that is compiled comes to its end before shadows do. */

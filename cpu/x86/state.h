@@ -406,7 +406,7 @@ void x86_check_io(struct x86 *, uint16_t port, unsigned size);
  */
 void x86_debug_before(struct x86 *);
 /* After an instruction, when TF was set before it or dr6_pending is not 0: raises #DB (trap). */
-void x86_debug_after(struct x86 *, bool single_step);
+void x86_debug_after(struct x86 *, bool single_step, bool in_rep);
 
 /* debug_points.c ---------------------------------------------------------------------------------
  */

@@ -578,14 +578,21 @@ static void test_single_step(void **state)
 	assert_int_equal(rig_insn(r, "90"), RIG_DONE);
 	got = setjmp(s->trap);
 	if (!got)
-		x86_debug_after(s, true);
+		x86_debug_after(s, true, false);
 	assert_int_equal(got, X86_JMP_EXCEPTION);
 	assert_int_equal(s->raised_vector, X86_DB);
 	assert_int_equal(s->dr[6] & 0xffff, 0x0ff0 | DR6_BS);
+	assert_false(s->eflags & FLAG_RF);
+	got = setjmp(s->trap);
+	if (!got)
+		x86_debug_after(s, true, true);
+	assert_int_equal(got, X86_JMP_EXCEPTION);
+	assert_true(s->eflags & FLAG_RF);
+	s->eflags &= ~(uint64_t)FLAG_RF;
 	assert_int_equal(rig_insn(r, "cd40"), RIG_DONE);
 	if (setjmp(s->trap))
 		fail();
-	x86_debug_after(s, true);
+	x86_debug_after(s, true, false);
 	assert_int_equal(rig_interrupt(r, X86_NMI, X86_EVENT_EXTERNAL), X86_GP);
 	assert_false(s->nmi_masked);
 	rig_idt(r, X86_NMI, rig_gate(RIG_CODE0, RIG_HANDLER, INT_GATE, 0));
