@@ -29,7 +29,8 @@ struct bus_region {
 struct bus {
 	struct region *r; /* by address; none overlap */
 	size_t n;
-	atomic_size_t hit;          /* where the last access was: the next is likely there too */
+	/* Where the last access was: the next is likely there too.  NULL: there was none. */
+	const struct region *_Atomic hit;
 	struct bus_region **moving; /* in the order of making */
 	size_t nmoving;
 	void (*on_access)(void *arg, const struct bus_access *);
@@ -87,6 +88,7 @@ int bus_map(struct bus *b, const char *name, uint64_t base, uint64_t size, const
 	if (!r)
 		return err_set(e, ENOMEM, "%s: no memory for the bus", name);
 	b->r = r;
+	atomic_store(&b->hit, NULL);
 	memmove(&r[at + 1], &r[at], (b->n - at) * sizeof *r);
 	r[at] = (struct region){ base, last, ops, dev, lock, name, false };
 	b->n++;
@@ -148,19 +150,26 @@ static const struct region *find_moving(const struct bus *b, uint64_t addr, uint
 	return NULL;
 }
 
-/* The region at addr, and how far into it that is; or NULL. */
-static const struct region *at(struct bus *b, uint64_t addr, uint64_t *off)
+static NOINLINE const struct region *look_up(struct bus *b, uint64_t addr, uint64_t *off)
 {
-	size_t i = atomic_load_explicit(&b->hit, memory_order_relaxed);
+	const size_t i = lower(b, addr);
 
-	if (i >= b->n || addr < b->r[i].base || addr > b->r[i].last) {
-		i = lower(b, addr);
-		if (i == b->n || addr < b->r[i].base)
-			return b->nmoving ? find_moving(b, addr, off) : NULL;
-		atomic_store_explicit(&b->hit, i, memory_order_relaxed);
-	}
+	if (i == b->n || addr < b->r[i].base)
+		return b->nmoving ? find_moving(b, addr, off) : NULL;
+	atomic_store_explicit(&b->hit, &b->r[i], memory_order_relaxed);
 	*off = addr - b->r[i].base;
 	return &b->r[i];
+}
+
+/* The region at addr, and how far into it that is; or NULL. */
+static inline const struct region *at(struct bus *b, uint64_t addr, uint64_t *off)
+{
+	const struct region *r = atomic_load_explicit(&b->hit, memory_order_relaxed);
+
+	if (unlikely(!r || addr < r->base || addr > r->last))
+		return look_up(b, addr, off);
+	*off = addr - r->base;
+	return r;
 }
 
 /* The region that answers an access, or NULL. */
@@ -201,11 +210,22 @@ bool bus_watch(struct bus *b, const char *name, bool watched)
 	return any;
 }
 
-static NOINLINE void tell(struct bus *b, const struct region *r, struct bus_access a)
+static void tell(struct bus *b, const struct bus_access *a)
 {
-	a.name = r->name;
 	if (b->on_access)
-		b->on_access(b->arg, &a);
+		b->on_access(b->arg, a);
+}
+
+static NOINLINE void tell_read(
+    struct bus *b, const struct region *r, uint64_t addr, uint64_t off, uint64_t val, unsigned size)
+{
+	tell(b, &(struct bus_access){ r->name, addr, off, val, size, false });
+}
+
+static NOINLINE void tell_write(
+    struct bus *b, const struct region *r, uint64_t addr, uint64_t off, uint64_t val, unsigned size)
+{
+	tell(b, &(struct bus_access){ r->name, addr, off, val, size, true });
 }
 
 static bool is_watched(const struct region *r)
@@ -228,7 +248,7 @@ bool bus_read(struct bus *b, uint64_t addr, uint64_t *val, unsigned size)
 	if (r->lock)
 		mutex_unlock(r->lock);
 	if (is_watched(r))
-		tell(b, r, (struct bus_access){ NULL, addr, off, *val, size, false });
+		tell_read(b, r, addr, off, *val, size);
 	return true;
 }
 
@@ -236,7 +256,7 @@ static inline void store(
     struct bus *b, const struct region *r, uint64_t addr, uint64_t off, uint64_t val, unsigned size)
 {
 	if (is_watched(r))
-		tell(b, r, (struct bus_access){ NULL, addr, off, val, size, true });
+		tell_write(b, r, addr, off, val, size);
 	if (r->lock)
 		mutex_lock(r->lock);
 	r->ops->write(r->dev, off, val, size);

@@ -341,14 +341,12 @@ static bool quick(struct vcpu *v)
 {
 	const struct kvm_run *r = v->run;
 	struct kvm_x86_cpu *c = kvm_x86_cpu(v);
-	struct bus *ports = v->engine->env.ports;
 
 	if (r->exit_reason != KVM_EXIT_IO || r->io.direction != KVM_EXIT_IO_OUT ||
-	    r->io.size != 1 || r->io.count != 1 || !ports || !kvm_x86_vm(v)->lent ||
-	    r->apic_base != c->apic_base)
+	    r->io.size != 1 || r->io.count != 1 || !c->ports || r->apic_base != c->apic_base)
 		return false;
 	c->stale = false;
-	bus_out_byte(ports, r->io.port, ((const uint8_t *)r)[r->io.data_offset]);
+	bus_out_byte(c->ports, r->io.port, ((const uint8_t *)r)[r->io.data_offset]);
 	return true;
 }
 

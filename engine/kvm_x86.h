@@ -43,6 +43,7 @@ struct kvm_x86_cpu {
 	bool halted, wait_sipi; /* as in regs.h */
 	bool stale;             /* run->if_flag and its like are from before registers were set */
 	uint64_t apic_base, cr8; /* as the kernel has them */
+	struct bus *ports;       /* while APICs are lent, else NULL */
 	struct kvm_x86_point point[KVM_X86_POINTS];
 	unsigned npoints;
 	bool single;          /* it comes out behind the next instruction */

@@ -259,6 +259,8 @@ int kvm_x86_apics_lend(struct engine *g)
 		rc = give(v, i);
 	if (rc)
 		return rc;
+	for (struct vcpu *v = g->first; v; v = v->next)
+		kvm_x86_cpu(v)->ports = g->env.ports;
 	vm->lent = true;
 	i->lend(i->arg, &vm->host);
 	return 0;
@@ -274,6 +276,8 @@ int kvm_x86_apics_back(struct engine *g)
 		return 0;
 	vm->lent = false;
 	i->lend(i->arg, NULL);
+	for (struct vcpu *v = g->first; v; v = v->next)
+		kvm_x86_cpu(v)->ports = NULL;
 	for (struct vcpu *v = g->first; v && !rc; v = v->next)
 		rc = take(v, i);
 	return rc;
