@@ -382,6 +382,15 @@ static void answer_msr(struct vcpu *v, bool write)
 	v->run->msr.error = !ok;
 }
 
+/* A single step of the guest's own, which ends HLT. */
+static bool has_exception(struct vcpu *v)
+{
+	struct kvm_vcpu_events k;
+
+	return kvm_ioctl(v->fd, KVM_GET_VCPU_EVENTS, &k) == 0 &&
+	       (k.exception.injected || k.exception.pending);
+}
+
 static bool answer(struct vcpu *v, struct exit *x)
 {
 	const struct intc *i;
@@ -391,7 +400,7 @@ static bool answer(struct vcpu *v, struct exit *x)
 		answer_port(v);
 		return true;
 	case KVM_EXIT_HLT:
-		kvm_x86_cpu(v)->halted = true;
+		kvm_x86_cpu(v)->halted = !has_exception(v);
 		return true;
 	case KVM_EXIT_X86_RDMSR:
 	case KVM_EXIT_X86_WRMSR:
