@@ -76,6 +76,9 @@ struct lab_arch {
 	bool (*get)(const struct lab_rig *, const char *name, uint64_t *val);
 	/* rig->left: as regs, but without what a handler did in which the end of the code came. */
 	void (*left)(struct lab_rig *);
+	/* Takes out of RAM what the end has put there of registers whose bits do not matter; NULL:
+	 * nothing. */
+	void (*mask_ram)(struct lab_rig *, const uint8_t *care);
 	/* The handler that it is in; LAB_DONE, LAB_LOST. */
 	int (*vector)(const struct lab_rig *);
 	const char *const *exceptions; /* names, by vector; NULL behind the last */

@@ -207,6 +207,8 @@ static void compare(struct lab *l)
 	for (n = 0; n < 2; n++) {
 		l->arch->settle(r[n]->regs);
 		l->arch->settle(r[n]->start);
+		if (l->arch->mask_ram)
+			l->arch->mask_ram(r[n], l->care);
 		mask_regs(l, r[n]->regs);
 		mask_regs(l, r[n]->start);
 		clear_spots(l, r[n]);

@@ -2,6 +2,7 @@
 /* x86 for the lab: names, features, and how runs end. */
 #include "lab/x86/arch.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -215,17 +216,22 @@ static bool in_handler(const struct x86_regs *r, int *vector)
 	return true;
 }
 
-/* The n-th word of the handler's frame, behind an error code. */
-static uint64_t frame(const struct lab_rig *rig, int vector, unsigned n)
+/* Where the n-th word of the handler's frame is, behind an error code. */
+static uint64_t frame_at(const struct lab_rig *rig, int vector, unsigned n, unsigned *size)
 {
 	const struct x86_regs *r = rig->regs;
-	bool real = !(r->cr0 & CR0_PE);
-	unsigned size = r->efer & EFER_LMA ? 8 : real ? 2 : 4;
-	uint64_t at = r->r[X86_RSP] + r->seg[X86_SS].base;
+	const bool real = !(r->cr0 & CR0_PE);
+	const uint64_t at = r->r[X86_RSP] + r->seg[X86_SS].base;
 
-	if (!real && has_error_code(vector))
-		at += size;
-	at += n * size;
+	*size = r->efer & EFER_LMA ? 8 : real ? 2 : 4;
+	return at + (n + (!real && has_error_code(vector))) * *size;
+}
+
+static uint64_t frame(const struct lab_rig *rig, int vector, unsigned n)
+{
+	unsigned size;
+	const uint64_t at = frame_at(rig, vector, n, &size);
+
 	return at < LAB_RAM - 8 ? get_le(rig->ram + at, size) : 0;
 }
 
@@ -262,6 +268,20 @@ static void left(struct lab_rig *rig)
 	r->rflags = frame(rig, vector, 2) & ~(uint64_t)FLAG_RF;
 	r->r[X86_RSP] = frame(rig, vector, 3);
 	r->seg[X86_SS].selector = (uint16_t)frame(rig, vector, 4);
+}
+
+/* With CPL 3 the flags are in the last handler's frame, too. */
+static void mask_ram(struct lab_rig *rig, const uint8_t *care)
+{
+	int vector;
+	unsigned size;
+	uint64_t at;
+
+	if (!in_handler(rig->regs, &vector) || find_vector(rig) != LAB_DONE)
+		return;
+	at = frame_at(rig, vector, 2, &size);
+	for (unsigned n = 0; n < size && at < LAB_RAM - 8; n++)
+		rig->ram[at + n] &= care[offsetof(struct x86_regs, rflags) + n];
 }
 
 /* err: the error code; at: how far from the code's start the frame's RIP is; frip, fcs, fflags,
@@ -328,6 +348,7 @@ const struct lab_arch lab_arch_x86_64 = {
 	.rename = rename_register,
 	.get = get,
 	.left = left,
+	.mask_ram = mask_ram,
 	.vector = find_vector,
 	.exceptions = exceptions,
 	.settle = settle,
