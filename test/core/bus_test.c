@@ -190,6 +190,38 @@ static void covers_sees_any_byte(void **state)
 	bus_free(b);
 }
 
+/* bus_out_byte, as bus_out of 1; the device that answered last, and where it was, do not matter. */
+static void bytes_go_to_ports_quickly(void **state)
+{
+	struct dev d[2] = { { 0 } }, w = { 0 }, moving = { 0 };
+	struct bus *b = bus_new();
+	struct bus_region *m;
+
+	(void)state;
+	bus_out_byte(b, 0x80, 1);
+	bus_map(b, "low", 0x80, 2, &any, &d[0], NULL, NULL);
+	bus_out_byte(b, 0x81, 0xfe);
+	assert_int_equal(d[0].val, 0xfe);
+	assert_int_equal(d[0].off, 1);
+	bus_map(b, "lower", 0x70, 2, &any, &d[1], NULL, NULL); /* what was hit has another place */
+	bus_out_byte(b, 0x81, 2);
+	bus_out_byte(b, 0x70, 3);
+	assert_int_equal(d[0].val, 2);
+	assert_int_equal(d[1].val, 3);
+	bus_map(b, "words", 0x90, 4, &words, &w, NULL, NULL);
+	bus_map(b, "silent", 0xa0, 1, &silent, NULL, NULL, NULL);
+	bus_out_byte(b, 0x90, 1);
+	bus_out_byte(b, 0xa0, 1);
+	bus_out_byte(b, 0x82, 1);
+	assert_int_equal(w.writes, 0);
+	m = bus_map_moving(b, "moving", 1, &any, &moving, NULL, NULL);
+	bus_move(m, 0x82);
+	bus_out_byte(b, 0x82, 4);
+	assert_int_equal(moving.val, 4);
+	assert_int_equal(d[0].writes + d[1].writes, 3);
+	bus_free(b);
+}
+
 static void locks_are_held(void **state)
 {
 	struct mutex m;
@@ -384,6 +416,7 @@ int main(void)
 		cmocka_unit_test(overlaps_are_refused_with_both_names),
 		cmocka_unit_test(the_top_of_the_address_space_works),
 		cmocka_unit_test(covers_sees_any_byte),
+		cmocka_unit_test(bytes_go_to_ports_quickly),
 		cmocka_unit_test(locks_are_held),
 		cmocka_unit_test(listings_are_in_order),
 		cmocka_unit_test(regions_can_move),
