@@ -298,13 +298,25 @@ void bus_out(struct bus *b, uint16_t port, uint32_t val, unsigned size)
 	bus_out(b, (uint16_t)(port + half), val >> 8 * half, half);
 }
 
-void bus_out_byte(struct bus *b, uint16_t port, uint8_t val)
+static NOINLINE void out_byte(struct bus *b, uint16_t port, uint8_t val)
 {
 	uint64_t off;
 	const struct region *r = at(b, port, &off);
 
 	if (r && r->ops->write && r->ops->min <= 1)
 		store(b, r, port, off, val, 1);
+}
+
+/* Where nothing has to be done behind it the device's function is the last call. */
+void bus_out_byte(struct bus *b, uint16_t port, uint8_t val)
+{
+	const struct region *r = atomic_load_explicit(&b->hit, memory_order_relaxed);
+
+	if (likely(r && port >= r->base && port <= r->last && !r->lock && !is_watched(r) &&
+		   r->ops->write && r->ops->min <= 1))
+		r->ops->write(r->dev, port - r->base, val, 1);
+	else
+		out_byte(b, port, val);
 }
 
 bool bus_covers(const struct bus *b, uint64_t addr, uint64_t len)
