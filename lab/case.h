@@ -148,6 +148,8 @@ bool lab_has(const struct lab *, const char *words, char what[32]);
 
 /* differ.c: why an engine may be different there; NULL: it may not. */
 const char *lab_differ_why(const struct lab *, const struct lab_diff *);
+/* Why l->at is not run there; NULL: it is. */
+const char *lab_skip_why(const struct lab *);
 
 extern const struct lab_arch lab_arch_x86_64, lab_arch_riscv64;
 

@@ -299,11 +299,17 @@ bool lab_has(const struct lab *l, const char *words, char what[32])
 void lab_do(struct lab *l, const struct lab_case *c)
 {
 	char why[80], what[32];
+	const char *skip;
 
 	l->at = c;
 	for (l->mode = 0; l->arch->modes[l->mode]; l->mode++) {
 		if (!(c->modes >> l->mode & 1))
 			continue;
+		skip = lab_skip_why(l);
+		if (skip) {
+			lab_tell(l, c->name, LAB_SKIPPED, skip);
+			continue;
+		}
 		if (lab_has(l, l->arch->needs[l->mode], what) && lab_has(l, c->in, what)) {
 			do_one(l);
 			continue;

@@ -348,7 +348,7 @@ static const struct lab_case registers[] = {
 	{ "clts", IN_KERNEL, "0f06", "cr0.ts=1", "cr0.ts=0" },
 	{ "paging on in long mode sets LMA", IN_PROT32,
 	    "0f22e00f22db0f22c2" /* mov cr4, eax; mov cr3, ebx; mov cr0, edx */,
-	    "efer=100 rax=620 rbx=pml4 rdx=80000033 q[pt+38]=code+67", "efer=500" },
+	    "cr4.pae=1 efer=100 rax=620 rbx=pml4 rdx=80000033 q[pt+38]=code+67", "efer=500" },
 	{ "PDPTE, a reserved bit", IN_PAE32, "0f22d8" /* mov cr3, eax */, "rax=pdpt q[pdpt+8]=3",
 	    "#gp err=0 at=0" },
 	{ "paging on, PDPTE with a reserved bit", IN_PROT32,
