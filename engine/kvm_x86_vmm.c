@@ -113,7 +113,8 @@ static void move(__u64 *reg, unsigned bits, int64_t by)
 	*reg = bits == 16 ? (*reg & ~m) | val : val;
 }
 
-/* OUTS that has just been done, which ends where the CPU is; the longest run of prefixes is its. */
+/* OUTS that has just been done, which ends where the CPU is; the longest run of prefixes is its.
+ * One with REP ends only when the CPU meets it once more, with nothing to do. */
 static bool ended(struct vcpu *v, uint64_t pc, unsigned bits, struct insn *i)
 {
 	uint8_t b[INSN_MAX];
@@ -122,7 +123,7 @@ static bool ended(struct vcpu *v, uint64_t pc, unsigned bits, struct insn *i)
 		if (read_linear(v, pc - len, b, len) != len)
 			continue;
 		*i = decode(b, len, bits);
-		if (i->len == len && (i->opcode == OUTSB || i->opcode == OUTSD))
+		if (i->len == len && !i->rep && (i->opcode == OUTSB || i->opcode == OUTSD))
 			return true;
 	}
 	return false;
@@ -150,8 +151,7 @@ static bool count_back(struct vcpu *v, struct kvm_regs *r, const struct kvm_sreg
 	const uint64_t pc = linear(bits, s->cs.base, r->rip);
 	uint8_t b[INSN_MAX + 1] = { 0 };
 	struct insn i = decode(b, read_linear(v, pc, b, INSN_MAX), bits);
-	const bool goes_on =
-	    i.len && i.rep && r->rcx & mask(i.bits) && (i.opcode == OUTSB || i.opcode == OUTSD);
+	const bool goes_on = i.len && i.rep && (i.opcode == OUTSB || i.opcode == OUTSD);
 
 	if (is_out(v, r, b, i))
 		return true;
