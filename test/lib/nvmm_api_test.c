@@ -637,6 +637,19 @@ static void cpuid(struct rig *r, uint32_t leaf)
 	rig_set(r, NVMM_X64_STATE_ALL);
 }
 
+static void cpuid_is_configured_before_the_first_run(void **state)
+{
+	struct nvmm_vcpu_conf_cpuid c = { .mask = 1, .leaf = 1 };
+	struct rig *r = *state;
+
+	c.u.mask.set.edx = 1 << 12;
+	c.u.mask.del.edx = 1 << 4; /* TSC */
+	assert_int_equal(nvmm_vcpu_configure(&r->mach, &r->vcpu, NVMM_VCPU_CONF_CPUID, &c), 0);
+	cpuid(r, 1);
+	assert_int_equal(rig_run(r), NVMM_VCPU_EXIT_HALTED);
+	assert_int_equal(rig_gpr(r, NVMM_X64_GPR_RDX) & (1 << 12 | 1 << 4), 1 << 12);
+}
+
 static void cpuid_is_configured(void **state)
 {
 	struct nvmm_vcpu_conf_cpuid c = { .mask = 1, .leaf = 1 };
@@ -653,6 +666,8 @@ static void cpuid_is_configured(void **state)
 	assert_int_equal(gprs[NVMM_X64_GPR_RDX] & 1 << 12, 0); /* no MTRRs */
 	assert_int_equal(gprs[NVMM_X64_GPR_RCX] & 1 << 3, 0);  /* no MONITOR */
 	assert_int_equal(gprs[NVMM_X64_GPR_RCX] >> 31, 1);     /* a guest */
+	if (rig_is_on("kvm"))
+		skip(); /* it stays as it was in the first run, and does not come out */
 	c.u.mask.set.edx = 1 << 12;
 	c.u.mask.del.edx = 1 << 4; /* TSC */
 	assert_int_equal(nvmm_vcpu_configure(&r->mach, &r->vcpu, NVMM_VCPU_CONF_CPUID, &c), 0);
@@ -676,6 +691,8 @@ static void instructions_come_out(void **state)
 {
 	struct rig *r = *state;
 
+	if (rig_is_on("kvm"))
+		skip(); /* the host's kernel executes them */
 	RIG_LOAD(r, RIG_64, 0x0f, 0x01, 0xc8, 0x0f, 0x01, 0xc9); /* monitor; mwait */
 	r->vcpu.state->gprs[NVMM_X64_GPR_RCX] = 0;
 	r->vcpu.state->gprs[NVMM_X64_GPR_RAX] = RIG_DATA;
@@ -718,11 +735,29 @@ static void shuts_down(void **state)
 	assert_int_equal(rig_run(r), NVMM_VCPU_EXIT_SHUTDOWN);
 }
 
+static void a_lower_task_priority_comes_out(void **state)
+{
+	struct nvmm_vcpu_conf_tpr tpr = { .exit_changed = 1 };
+	struct rig *r = *state;
+
+	/* mov cr8, rcx; inc eax */
+	RIG_LOAD(r, RIG_64, 0x44, 0x0f, 0x22, 0xc1, 0xff, 0xc0);
+	r->vcpu.state->crs[NVMM_X64_CR_CR8] = 5;
+	rig_set(r, NVMM_X64_STATE_ALL);
+	assert_int_equal(nvmm_vcpu_configure(&r->mach, &r->vcpu, NVMM_VCPU_CONF_TPR, &tpr), 0);
+	assert_int_equal(rig_run(r), NVMM_VCPU_EXIT_TPR_CHANGED);
+	assert_int_equal(r->vcpu.exit->exitstate.cr8, 3);
+	assert_int_equal(rig_gpr(r, NVMM_X64_GPR_RIP), RIG_CODE + 4);
+	assert_int_equal(rig_run(r), NVMM_VCPU_EXIT_HALTED);
+}
+
 static void task_priority_comes_out(void **state)
 {
 	struct nvmm_vcpu_conf_tpr tpr = { .exit_changed = 1 };
 	struct rig *r = *state;
 
+	if (rig_is_on("kvm"))
+		skip(); /* a higher one comes out when something else does */
 	/* mov cr8, rcx; mov cr8, rdx; mov cr8, rdx; inc eax */
 	RIG_LOAD(r, RIG_64, 0x44, 0x0f, 0x22, 0xc1, 0x44, 0x0f, 0x22, 0xc2, 0x44, 0x0f, 0x22, 0xc2,
 	    0xff, 0xc0);
@@ -769,10 +804,12 @@ int main(void)
 		TEST(addresses_in_64_bit_mode),
 		TEST(addresses_in_other_modes),
 		TEST(registers_come_out),
+		TEST(cpuid_is_configured_before_the_first_run),
 		TEST(cpuid_is_configured),
 		TEST(instructions_come_out),
 		TEST(halts),
 		TEST(shuts_down),
+		TEST(a_lower_task_priority_comes_out),
 		TEST(task_priority_comes_out),
 	};
 #undef TEST

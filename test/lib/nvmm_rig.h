@@ -48,6 +48,14 @@ struct rig {
 	uint8_t *ram, *hole; /* hole: memory for it, which is not mapped yet */
 };
 
+/* What an engine cannot do is in doc/libnvmm.3, CAVEATS. */
+static inline bool rig_is_on(const char *engine)
+{
+	const char *on = getenv("LODGE_NVMM_ENGINE");
+
+	return on && !strcmp(on, engine);
+}
+
 static inline void *rig_memory(struct nvmm_machine *mach, size_t size)
 {
 	void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_ANONYMOUS | MAP_PRIVATE, -1, 0);
