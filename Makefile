@@ -23,6 +23,8 @@ FOUND += $(shell [ "$$(uname -s)" != Linux ] && printf '\043include <nvmm.h>\nin
 	$(CC) -xc -o /dev/null - -lnvmm 2>/dev/null && echo nvmm)
 # What has none has ours.
 NVMM_SO := $(if $(filter nvmm,$(FOUND)),,$O/libnvmm.so)
+# HAXM, for tests of that engine, which there is for this host.
+HAXM_SO := $(if $(filter Linux-x86_64,$(shell uname -sm | tr ' ' -)),$O/test/haxm.so)
 # Lines that a person edits, in lodge monitor: for the program alone.
 EDIT := $(if $(shell pkg-config --exists libedit 2>/dev/null && echo yes),edit)
 override CPPFLAGS += $(shell echo $(patsubst %,-DHAVE_%,$(FOUND) $(EDIT)) | tr a-z A-Z)
@@ -72,7 +74,7 @@ $O/cpu/x86/x86_ops.h: $(X86_OPS) tools/x86gen.py
 	python3 tools/x86gen.py $(X86_OPS) > $@.new && mv $@.new $@
 
 # Tests: each test/**/NAME_test.c is a program; test/**/NAME_test.sh is run with the program's path.
-tests: $(TESTS) $O/test/no_wx $(NVMM_SO:$O/libnvmm.so=$O/test/lodge_nvmm)
+tests: $(TESTS) $O/test/no_wx $(NVMM_SO:$O/libnvmm.so=$O/test/lodge_nvmm) $(HAXM_SO)
 $O/test/no_wx: $O/test/no_wx.o
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^
 $O/test/%_test: $O/test/%_test.o $O/liblodge.a
@@ -87,6 +89,10 @@ $O/test/nvmm/%.o: engine/%.c | $(GEN)
 	$(CC) $(CPPFLAGS) -DHAVE_NVMM -Iinclude $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 $O/test/lodge_nvmm: $(CMD) $(patsubst engine/%.c,$O/test/nvmm/%.o,$(wildcard engine/nvmm*.c)) $O/liblodge.a $O/libnvmm.so
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $(filter-out %.so,$^) -L$O -lnvmm $(LDLIBS) $(EDIT:%=-l%)
+
+# What is preloaded to be HAXM.
+$O/test/haxm.so: $(patsubst %.c,$O/%.o,$(wildcard test/haxm/*.c)) $O/liblodge.a
+	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -shared -Wl,--exclude-libs,ALL -o $@ $^ $(LDLIBS)
 
 # It has memory and exceptions of its own, and takes the rest of the CPU from the library.
 $O/test/cpu/x86/int_test $O/test/cpu/x86/simd_native_test $O/test/cpu/x86/x87_native_test \
@@ -167,4 +173,4 @@ clean:
 
 .PHONY: all tests check fuzz-insn fuzz-trace fuzz-record demo bench install clean
 .SECONDARY:
--include $(OBJ:.o=.d) $(NVMM:.o=.d) $(CMD:.o=.d) $(TESTS:%=%.d)
+-include $(OBJ:.o=.d) $(NVMM:.o=.d) $(CMD:.o=.d) $(TESTS:%=%.d) $(wildcard $O/test/haxm/*.d)
