@@ -129,9 +129,13 @@ static int model(const struct cpu_class *cpu, const char *wanted, struct buf *ca
 	return rc ? rc : x86_host_text(&all, &m, wanted, can);
 }
 
-/* Those whose answers HAXM takes; of the TSC's rate its own are right unless we know better. */
+/* Those whose answers HAXM takes. */
 static const uint32_t leaves[] = { 0, 1, 2, 7, 0xa, 0x40000000, 0x80000000, 0x80000001, 0x80000002,
 	0x80000003, 0x80000004, 0x80000006, 0x80000008, 0x15, 0x16 };
+
+/* Of the TSC's rate HAXM says what the host's CPU does, and the crystal there is not that of our
+ * local APICs: where we do not know better guests shall not look. */
+enum { BEFORE_RATES = 0xd };
 
 /* All CPUs of a VM have one answer, so the APIC's ID in leaf 1 is that of the first. */
 int haxm_tell_cpuid(struct vcpu *v)
@@ -152,6 +156,8 @@ int haxm_tell_cpuid(struct vcpu *v)
 		if (!m->tsc_khz && (leaves[i] == 0x15 || leaves[i] == 0x16))
 			continue;
 		x86_cpuid_leaf(&x, leaves[i], 0, out);
+		if (!m->tsc_khz && !leaves[i] && out[0] > BEFORE_RATES)
+			out[0] = BEFORE_RATES;
 		c.entry[c.n++] = (struct haxm_leaf){ .leaf = leaves[i],
 			.eax = out[0],
 			.ebx = out[1],
