@@ -120,8 +120,9 @@ check:
 # The engine on KVM, where there is none: in a machine that QEMU imitates; takes minutes.
 check-kvm:
 	@tools/deps.sh check-kvm
-	@$(MAKE) -s $O/lodge >&2
+	@$(MAKE) -s $O/lodge $(patsubst test/%.c,$O/test/%,$(wildcard test/lib/nvmm_*_test.c)) >&2
 	@KVM=all LODGE=$O/lodge sh test/boot/kvm_test.sh
+	@KVM=all LODGE=$O/lodge sh test/boot/kvm_nvmm_test.sh
 
 demo:
 	@tools/deps.sh demo
