@@ -19,6 +19,7 @@ enum exit_why {
 	EXIT_DEBUG,    /* a single step or a breakpoint */
 	EXIT_SHUTDOWN, /* cannot go on: the CPU is dead (no guest can do this on riscv64) */
 	EXIT_ERROR,    /* the engine failed: val is -errno */
+	EXIT_ALONE,    /* the next instruction is one for vcpu_step, while no other CPU runs */
 	/* If the VM asked for these (cpu_env.vmm_exits): */
 	EXIT_IN,    /* val = what is at the I/O port addr, which nobody answered */
 	EXIT_OUT,   /* the same, val is to be written */

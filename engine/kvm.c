@@ -460,6 +460,14 @@ static bool fail(struct exit *x, int error)
 	return false;
 }
 
+/* An instruction that accesses a device and that the kernel's emulator does not know, or one that
+ * the host's CPU does not execute in this mode: one of our own does. */
+static bool is_unknown(const struct vcpu *v)
+{
+	return v->engine->hands_over && v->run->exit_reason == KVM_EXIT_INTERNAL_ERROR &&
+	       v->run->internal.suberror == KVM_INTERNAL_ERROR_EMULATION;
+}
+
 static bool bad_state(struct vcpu *v, struct exit *x)
 {
 	const struct kvm_run *r = v->run;
@@ -489,6 +497,10 @@ static bool answer(struct vcpu *v, struct exit *x)
 	case KVM_EXIT_IRQ_WINDOW_OPEN:
 		return true;
 	case KVM_EXIT_INTERNAL_ERROR:
+		if (!is_unknown(v))
+			return bad_state(v, x);
+		x->why = EXIT_ALONE; /* others may be running */
+		return false;
 	case KVM_EXIT_FAIL_ENTRY:
 	case KVM_EXIT_UNKNOWN:
 		return bad_state(v, x);
@@ -614,16 +626,25 @@ static bool run_own(struct vcpu *v, struct exit *x, bool single)
 	kvm_own_step(v, x);
 	if (x->why != EXIT_DEBUG)
 		return false;
-	rc = kvm_own_back(v);
+	/* Who does not look at code each time has none of it. */
+	rc = v->engine->env.unwatched ? kvm_own_back(v) : kvm_own_end(v->engine);
 	if (rc)
 		return fail(x, rc);
 	x->why = EXIT_TURN;
 	return !single;
 }
 
+/* Of a VM that is run by whoever has made it. */
+static bool is_only_one(const struct engine *g)
+{
+	return !g->starts && g->ncpus == 1;
+}
+
 /* rc: of run_once. */
 static bool is_for_own(const struct vcpu *v, int rc)
 {
+	if (!rc && is_unknown(v) && (v->engine->env.vmm_exits || is_only_one(v->engine)))
+		return true;
 	if (!v->engine->env.vmm_exits)
 		return false;
 	if (!rc && v->run->exit_reason == KVM_EXIT_MMIO)
@@ -686,12 +707,18 @@ static bool go_round(struct vcpu *v, struct exit *x, bool single)
 	return true;
 }
 
+/* An access may have come out of our own CPU in the middle of an instruction. */
+static bool asks_own(const struct engine *g)
+{
+	return g->env.vmm_exits || (g->env.hole_exits && is_only_one(g));
+}
+
 static void vcpu_run(struct vcpu *v, struct exit *x, uint64_t turn)
 {
 	const bool single = turn == 1; /* else nothing: this CPU counts no instructions */
 	int rc;
 
-	if (v->away && v->engine->env.vmm_exits && !run_own(v, x, single))
+	if (v->away && asks_own(v->engine) && !run_own(v, x, single))
 		return;
 	rc = get_ready(v);
 	if (!rc && single)

@@ -22,6 +22,7 @@ struct engine {
 	const struct cpu_class *cpu;
 	struct cpu_env env;
 	bool starts;     /* as in engine_env */
+	bool hands_over; /* what the kernel's emulator cannot execute comes out, untouched */
 	int kvm, vm;     /* descriptors */
 	size_t run_size; /* of struct kvm_run */
 	struct vcpu *first, **last;

@@ -91,6 +91,18 @@ static int filter_msrs(struct engine *g)
 	return rc < 0 || vm->apics ? rc : kvm_ioctl(g->vm, KVM_X86_SET_MSR_FILTER, &f);
 }
 
+/* Linux 5.14; before that the guest has a #UD, and the VM an error. */
+static void have_unknown_come_out(struct engine *g)
+{
+#ifdef KVM_CAP_EXIT_ON_EMULATION_FAILURE
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_EXIT_ON_EMULATION_FAILURE, .args = { 1 } };
+
+	g->hands_over = kvm_ioctl(g->vm, KVM_ENABLE_CAP, &cap) == 0;
+#else
+	(void)g;
+#endif
+}
+
 static int vm_begin(struct engine *g, struct err *e)
 {
 	struct kvm_x86_vm *vm = calloc(1, sizeof *vm);
@@ -118,6 +130,7 @@ static int vm_begin(struct engine *g, struct err *e)
 		rc = kvm_x86_apics_begin(g);
 	if (!rc)
 		rc = filter_msrs(g);
+	have_unknown_come_out(g);
 	return rc < 0 ? err_set(e, -rc, "kvm: cannot set up a PC's CPUs: %s", strerror(-rc)) : 0;
 }
 

@@ -414,6 +414,7 @@ static bool goes_on(struct lab_rig *r, struct exit *x, unsigned *turns)
 		[EXIT_CALL] = "call",
 		[EXIT_DEBUG] = "debug",
 		[EXIT_SHUTDOWN] = "shutdown",
+		[EXIT_ALONE] = "alone",
 	};
 
 	if (x->why == EXIT_TURN && (r->endless || ++*turns < TURNS))

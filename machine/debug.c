@@ -68,6 +68,16 @@ static int step(struct machine *m, struct machine_cpu *c, struct err *e)
 	return rc;
 }
 
+int machine_step_alone(struct machine *m, unsigned cpu, struct err *e)
+{
+	struct machine_cpu *c = &m->cpu[cpu];
+	const int rc = step(m, c, e);
+
+	if (rc || c->exit.why != EXIT_DEBUG)
+		return rc;
+	return c->exit.size != DEBUG_STEP || atomic_load(&c->stops) ? debug_stop(m, c, e) : 0;
+}
+
 int machine_debug_step(struct machine *m, unsigned cpu, struct exit *x, struct err *e)
 {
 	struct machine_cpu *c = &m->cpu[cpu];

@@ -47,6 +47,9 @@ int machine_debug_step(struct machine *, unsigned cpu, struct exit *x, struct er
  * stops when it has executed something. */
 void machine_debug_hold(struct machine *, unsigned cpu, bool held, bool stops);
 
+/* For run_threads.c: a CPU that has come out with EXIT_ALONE executes one instruction.  As
+ * machine_answer. */
+int machine_step_alone(struct machine *, unsigned cpu, struct err *);
 /* For run.c: a CPU has come out with EXIT_DEBUG. */
 int debug_stop(struct machine *, struct machine_cpu *, struct err *);
 

@@ -323,6 +323,9 @@ int machine_answer(struct machine *m, struct machine_cpu *c, struct err *e)
 		    strerror((int)-x->val));
 	case EXIT_DEBUG:
 		return debug_stop(m, c, e);
+	case EXIT_ALONE:
+		machine_leave(m);
+		return 0;
 	default: /* asks nothing, or nothing that a machine has asked for */
 		break;
 	}

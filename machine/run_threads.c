@@ -11,6 +11,7 @@
 #include "core/clock.h"
 #include "core/event.h"
 #include "machine/build.h"
+#include "machine/debug.h"
 #include "machine/run.h"
 
 /* Nobody waits for the end of a turn. */
@@ -108,12 +109,27 @@ static int run_all(struct machine *m, enum machine_end *end, struct err *e)
 	return rc ? rc : stopped;
 }
 
+/* Instructions that their CPUs cannot execute while they run (EXIT_ALONE). */
+static int step_alone(struct machine *m, enum machine_end *end, struct err *e)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < m->ncpus && !rc; i++)
+		if (m->cpu[i].exit.why == EXIT_ALONE)
+			rc = machine_step_alone(m, i, e);
+	if (rc > 0)
+		*end = MACHINE_CRASH;
+	return rc;
+}
+
 int run_threads(struct machine *m, enum machine_end *end, unsigned *code, struct err *e)
 {
 	int rc;
 
 	do {
 		rc = machine_attend(m, end, code, e);
+		if (!rc)
+			rc = step_alone(m, end, e);
 		if (!rc)
 			rc = run_all(m, end, e);
 	} while (!rc);
