@@ -116,7 +116,7 @@ struct lab {
 	} spot[LAB_SPOTS]; /* of RAM that is not */
 	unsigned nspots;
 	struct lab_diff diff[LAB_DIFFS];
-	unsigned ndiffs; /* more than LAB_DIFFS are only counted */
+	unsigned ndiffs; /* more than LAB_DIFFS: those for which there is no reason */
 };
 
 /* Each in each of its modes. */

@@ -18,28 +18,43 @@ static const struct lab_arch *const archs[] = { &lab_arch_x86_64, &lab_arch_risc
 
 /* What is said of a case ----------------------------------------------------------------------- */
 
-void lab_differs(struct lab *l, const char *what, const char *fmt, ...)
+/* What finds no room counts if nobody says why it is there. */
+static PRINTF(4, 0) void note(
+    struct lab *l, const char *what, uint64_t bits, const char *fmt, va_list ap)
 {
-	struct lab_diff *d;
+	struct lab_diff more, *d = l->ndiffs < LAB_DIFFS ? &l->diff[l->ndiffs] : &more;
+
+	d->bits = bits;
+	snprintf(d->what, sizeof d->what, "%s", what);
+	vsnprintf(d->text, sizeof d->text, fmt, ap);
+	if (d != &more || !lab_differ_why(l, d))
+		l->ndiffs++;
+}
+
+static PRINTF(4, 5) void differs_in(
+    struct lab *l, const char *what, uint64_t bits, const char *fmt, ...)
+{
 	va_list ap;
 
-	if (l->ndiffs++ >= LAB_DIFFS)
-		return;
-	d = &l->diff[l->ndiffs - 1];
-	d->bits = UINT64_MAX;
-	snprintf(d->what, sizeof d->what, "%s", what);
 	va_start(ap, fmt);
-	vsnprintf(d->text, sizeof d->text, fmt, ap);
+	note(l, what, bits, fmt, ap);
+	va_end(ap);
+}
+
+void lab_differs(struct lab *l, const char *what, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	note(l, what, UINT64_MAX, fmt, ap);
 	va_end(ap);
 }
 
 void lab_differs_from(struct lab *l, const char *what, const char *name, uint64_t got,
     const char *whose, uint64_t want)
 {
-	lab_differs(l, what, "%s: got %llx, %s %llx", name ? name : what, (unsigned long long)got,
-	    whose, (unsigned long long)want);
-	if (l->ndiffs <= LAB_DIFFS)
-		l->diff[l->ndiffs - 1].bits = got ^ want;
+	differs_in(l, what, got ^ want, "%s: got %llx, %s %llx", name ? name : what,
+	    (unsigned long long)got, whose, (unsigned long long)want);
 }
 
 void lab_tell(struct lab *l, const char *name, enum lab_how how, const char *why)
