@@ -57,6 +57,8 @@ boot "a PC" -M pc
 ./debug lodge $n >/tmp/debug.out || bad=1
 cat /tmp/debug.out
 n=$((n + $(grep -cE '^(not )?ok ' /tmp/debug.out)))
+./alone lodge kvm $n || bad=1
+n=$((n + 1))
 . ./moves.sh
 moves 1 "$KVM_ROUNDS" 100
 boot "two CPUs" -M microvm -c 2

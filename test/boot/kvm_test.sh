@@ -9,10 +9,11 @@ if [ "${KVM:-short}" != short ]; then
 	echo "KVM_ROUNDS=${KVM_ROUNDS:-10}" >"$tmp/go.sh"
 	[ "$KVM" = all ] || echo "KVM_MOVES=${KVM_CPUS:-1}" >>"$tmp/go.sh"
 	cat test/boot/kvm_guest.sh >>"$tmp/go.sh"
-	set -- "$tmp/debug" "$tmp/moves" "$tmp/watch.gz" test/boot/kvm/moves.sh
+	set -- "$tmp/debug" "$tmp/moves" "$tmp/watch.gz" "$tmp/alone" test/boot/kvm/moves.sh
 	guest x86_64
 	mkdir -p "$tmp/root"
-	${CC:-cc} -O2 -static -I . -o "$1" test/boot/kvm/debug.c && ${CC:-cc} -O2 -static -o "$2" test/boot/kvm/moves.c &&
+	${CC:-cc} -O2 -static -I . -o "$1" test/boot/kvm/debug.c && ${CC:-cc} -O2 -static -I . -o "$4" test/boot/kvm/alone.c &&
+		${CC:-cc} -O2 -static -o "$2" test/boot/kvm/moves.c &&
 		${CC:-cc} -O2 -static -nostdlib -ffreestanding -fno-pie -no-pie -fno-stack-protector \
 			-fno-tree-loop-distribute-patterns -Wl,--build-id=none -o "$tmp/root/watch" test/boot/engine/watch.c ||
 		skip_all "kvm" "no compiler here that links statically"
