@@ -46,6 +46,12 @@ boot() {
 
 lodge engines | grep -E '^kvm +x86_64 +yes' >/dev/null
 ok $? "it can be used"
+if [ -n "${KVM_LAB:-}" ]; then
+	lodge selftest -E kvm >/tmp/lab 2>&1
+	ok $? "the conformance lab: $(tail -n 1 /tmp/lab)"
+	[ $bad -eq 0 ] || grep -E '^  FAILED|^lodge:' /tmp/lab | sed 's/^/# /'
+	exit $bad
+fi
 if [ -n "${KVM_MOVES:-}" ]; then
 	. ./moves.sh
 	moves "$KVM_MOVES" "$KVM_ROUNDS" 100000
