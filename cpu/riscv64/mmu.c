@@ -112,6 +112,13 @@ static bool permitted(const struct rv *s, uint64_t pte, enum rv_context ctx, enu
 	return (pte & PTE_R) || ((pte & PTE_X) && (s->mstatus & MSTATUS_MXR));
 }
 
+static bool is_noted(uint64_t pte, enum rv_access access)
+{
+	uint64_t bits = access == RV_STORE ? PTE_A | PTE_D : PTE_A;
+
+	return (pte & bits) == bits;
+}
+
 /* Step 9: the page is being used, which is for us (Svadu) or for software to note. */
 static enum result note_use(
     struct rv *s, uint64_t pa, _Atomic uint64_t *host, uint64_t pte, enum rv_access access)
@@ -119,7 +126,7 @@ static enum result note_use(
 	uint64_t bits = access == RV_STORE ? PTE_A | PTE_D : PTE_A;
 	uint64_t old = LE64(pte), new = LE64(pte | bits);
 
-	if ((pte & bits) == bits)
+	if (is_noted(pte, access))
 		return OK;
 	if (!(s->menvcfg & MENVCFG_ADUE))
 		return PAGE_FAULT;
@@ -159,8 +166,9 @@ static void note_leaf(struct rv *s, uint64_t va, uint64_t pa, uint64_t pte, unsi
 		rv_l2_add(s, va, leaf | pmp << RV_LEAF_PMP, pte & PTE_G);
 }
 
-static enum result walk(
-    struct rv *s, enum rv_context ctx, uint64_t va, enum rv_access access, struct rv_where *where)
+/* look: it changes nothing; a page whose use would have to be noted is not found. */
+static enum result walk(struct rv *s, enum rv_context ctx, uint64_t va, enum rv_access access,
+    bool look, struct rv_where *where)
 {
 	uint64_t table, at, pte, mask;
 	unsigned level = walk_from(s, va, &table), shift = MEM_PAGE_BITS + VPN_BITS * level;
@@ -193,6 +201,8 @@ static enum result walk(
 	where->pa = ((pte >> 10 & PPN_MASK) << MEM_PAGE_BITS & ~mask) | (va & mask);
 	where->bits = (uint8_t)shift;
 	where->local = !(pte & PTE_G);
+	if (look && !is_noted(pte, access))
+		return PAGE_FAULT;
 	r = note_use(s, at, host, pte, access);
 	if (r == OK)
 		note_leaf(s, va, where->pa, access == RV_STORE ? pte | PTE_D : pte, shift);
@@ -225,6 +235,17 @@ static bool remembered(
 	return true;
 }
 
+/* The same for what has to be read from tables, but changes nothing there. */
+static bool found(
+    struct rv *s, enum rv_context ctx, uint64_t va, enum rv_access access, struct rv_where *where)
+{
+	if (remembered(s, ctx, va, access, where))
+		return true;
+	if (s->lockstep) /* which wants to see all walks */
+		return false;
+	return walk(s, ctx, va, access, true, where) == OK && remembered(s, ctx, va, access, where);
+}
+
 void *rv_refill(struct rv *s, uint64_t va, unsigned size, bool store)
 {
 	enum rv_context ctx = (enum rv_context)(s->tlb - s->tlbs);
@@ -237,7 +258,7 @@ void *rv_refill(struct rv *s, uint64_t va, unsigned size, bool store)
 	if (store && s->lockstep) /* which wants to see all stores */
 		return NULL;
 	if (offset + size > MEM_PAGE || is_bare(s, ctx) ||
-	    !remembered(s, ctx, va, store ? RV_STORE : RV_LOAD, &w))
+	    !found(s, ctx, va, store ? RV_STORE : RV_LOAD, &w))
 		return NULL;
 	page = mem_page(s->env->mem, w.pa, &flags);
 	if (!page || *flags & bad || rv_debug_page(s, va) || (store && rv_debug_frame(s, w.pa)))
@@ -262,7 +283,7 @@ int rv_translate(struct rv *s, enum rv_context ctx, uint64_t va, unsigned len,
 			return 0;
 		cpu_lockstep_alone(s->lockstep);
 		do
-			r = walk(s, ctx, va, access, where);
+			r = walk(s, ctx, va, access, false, where);
 		while (r == AGAIN);
 	}
 	if (r == OK && !rv_pmp_allows(s, where->pa, len, access, mode_of[ctx], &where->whole))

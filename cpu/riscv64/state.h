@@ -266,8 +266,8 @@ struct rv_where {
 int rv_translate(
     struct rv *, enum rv_context, uint64_t va, unsigned len, enum rv_access, struct rv_where *);
 
-/* Where an access of plain RAM is that no table has to be read for; it is in the TLB then.  NULL:
- * the slow paths have to see.  No other side effects. */
+/* Where an access of plain RAM is that no table has to be changed for; it is in the TLB then.
+ * NULL: the slow paths have to see.  No other side effects. */
 void *rv_refill(struct rv *, uint64_t va, unsigned size, bool store);
 /* The slow paths of loads and stores of 1, 2, 4, 8 bytes at any alignment: they fill the TLB, cross
  * pages, go to the bus, and raise. Loads zero-extend. */
