@@ -398,7 +398,7 @@ static void lock_with_room(struct cpu_jit *j, void *cpu)
 	class->lock(cpu);
 }
 
-static struct jit_unit unit_for(struct cpu_jit *j, unsigned flavour, unsigned insns)
+static struct jit_unit unit_for(struct cpu_jit *j, unsigned flavour, uint64_t at, unsigned insns)
 {
 	const struct jit_flavour *f = &j->class->flavours[flavour];
 
@@ -410,6 +410,7 @@ static struct jit_unit unit_for(struct cpu_jit *j, unsigned flavour, unsigned in
 		.jumps = j->class->tables + f->table * (uint32_t)sizeof(struct jit_table) +
 			 (uint32_t)offsetof(struct jit_table, jump),
 		.mark = f->mark,
+		.page = at & ~(uint64_t)PAGE_MASK,
 	};
 }
 
@@ -427,7 +428,7 @@ static jit_id translate(struct cpu_jit *j, void *cpu, const struct jit_source *f
 	len = class->lift(cpu, from, &j->ir, MAX_INSNS, &insns, &len2);
 	if (!len)
 		return 0;
-	unit = unit_for(j, flavour, insns);
+	unit = unit_for(j, flavour, from->at, insns);
 	unit.plain = plain;
 	ir_optimise(&j->ir, class->guest.ir, IR_QUICK);
 	return jit_cache_add(
@@ -617,7 +618,7 @@ static bool translate_path(
 	    !lift_path(class, path, &j->ir))
 		return false;
 	ir_optimise(&j->ir, class->guest.ir, IR_FULL);
-	unit = unit_for(j, flavour, path->n);
+	unit = unit_for(j, flavour, from->at, path->n);
 	return add_path(j, cpu, from->at, flavour, path, &unit);
 }
 
@@ -641,7 +642,7 @@ static void order_path(
 	if (!order)
 		return;
 	o = CONTAINER_OF(order, struct order, order);
-	order->unit = unit_for(j, flavour, 0);
+	order->unit = unit_for(j, flavour, from->at, 0);
 	o->class = j->class;
 	o->path = *path;
 	o->from = *from;
@@ -744,6 +745,25 @@ bool cpu_jit_written(struct cpu_jit *j, void *cpu, uint64_t at, uint64_t len)
 	for (other = class->first(cpu); other && !j->parallel; other = class->next(other))
 		cpu_jit_forget(class, other);
 	return true;
+}
+
+void cpu_jit_again(struct cpu_jit *j, void *cpu, unsigned pc)
+{
+	const struct cpu_jit_class *class = j->class;
+	const uint64_t at = class->known(cpu, *base_of(class, cpu) + pc);
+	void *other;
+
+	if (at == JIT_NO_PAGE)
+		return;
+	class->lock(cpu);
+	other = jit_cache_kill(j->cache, at, 1) ? class->first(cpu) : NULL;
+	for (; other; other = class->next(other)) {
+		if (other == cpu || !j->parallel)
+			cpu_jit_forget(class, other);
+		else
+			class->attend(other);
+	}
+	class->unlock(cpu);
 }
 
 bool cpu_jit_has(const struct cpu_jit *j, uint64_t at, uint64_t len)

@@ -104,6 +104,8 @@ unsigned cpu_jit_fetched(const struct cpu_jit *);
 /* With the lock held.  [at, at + len) of one page was written, or is no longer watched; true if
  * there was code: then other CPUs that run may remember it until cpu_jit_forget. */
 bool cpu_jit_written(struct cpu_jit *, void *cpu, uint64_t at, uint64_t len);
+/* The code at that offset from base is to be compiled once more: what jit_guest.again is to be. */
+void cpu_jit_again(struct cpu_jit *, void *cpu, unsigned pc);
 /* With the lock held: whether there is. */
 bool cpu_jit_has(const struct cpu_jit *, uint64_t at, uint64_t len);
 bool cpu_jit_has_page(const struct cpu_jit *, uint64_t at);

@@ -37,8 +37,12 @@ struct jit_guest {
 	uint64_t (*const *helpers)(void *, uint64_t, uint64_t, uint64_t);
 	/* Where in the host's memory an access is that the TLB does not know, now known to it;
 	 * NULL: only ir->load and ir->store can tell.  pc and registers are not in the state then.
+	 * size 0: there may be no access; so nothing of the guest's may change, A bits neither.
 	 */
 	void *(*refill)(void *state, uint64_t va, unsigned size, bool store);
+	/* The unit that runs has the instruction at that offset from base, and would be better if
+	 * it were compiled once more, as all that have it; NULL: it stays as it is. */
+	void (*again)(void *state, unsigned pc);
 	/* The same for jumps: how the code at pc starts, with base set; NULL: come out. */
 	const void *(*jump)(void *state);
 	/* Vector registers, for guests without fpins: 17 of 32 bytes each (the last is scratch),
@@ -79,6 +83,7 @@ struct jit_unit {
 	uint32_t id;                  /* comes back with exits */
 	uint32_t tlb_load, tlb_store; /* offsets in the state */
 	uint32_t jumps;               /* offset of the jump cache */
+	uint64_t page;                /* a number for the page that it is in, to note things by */
 	uint8_t mark;                 /* 0 or 1 */
 	bool plain;                   /* each access asks for its own translation: see below */
 	struct jit_draft *draft;      /* not NULL: what was made of it, for jit_compile to place */
@@ -117,7 +122,9 @@ const void *jit_address(const struct jit *, size_t offset);
 size_t jit_offset(const struct jit *, const void *host);
 
 /* Accesses that have a base in common share one translation for all that they touch.  Where that is
- * not in one page, or no RAM, the unit goes on at that instruction in one that is plain. */
+ * not in one page, or in two that follow each other in the host's memory as well, or no RAM, the
+ * unit goes on at that instruction in one that is plain.  Where that happens all the time the code
+ * is compiled again, with accesses that share less. */
 
 /* Compiles to [at, end): the offset behind it, or 0 when it does not fit. */
 size_t jit_compile(struct jit *, const struct jit_unit *, size_t at, size_t end);

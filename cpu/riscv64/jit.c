@@ -69,6 +69,15 @@ static void *refill(void *s, uint64_t va, unsigned size, bool store)
 	return rv_refill(s, va, size, store);
 }
 
+/* With lockstep code stays, so that what differs does so again; no stores share there anyway. */
+static void again(void *cpu, unsigned pc)
+{
+	struct rv *s = cpu;
+
+	if (!s->lockstep)
+		cpu_jit_again(s->jit, s, pc);
+}
+
 static const void *jump(void *s)
 {
 	return cpu_jit_jump(&rv_jit_class, s);
@@ -263,6 +272,7 @@ const struct cpu_jit_class rv_jit_class = {
 		.inside = LAST_HALF,
 		.tlb_bits = RV_TLB_BITS,
 		.refill = refill,
+		.again = again,
 		.jump = jump,
 	},
 	.side = offsetof(struct rv, jit_side),

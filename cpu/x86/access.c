@@ -109,7 +109,8 @@ void *x86_refill(struct x86 *s, uint64_t linear, unsigned size, bool store)
 	uint32_t error;
 	uint8_t *page;
 
-	if (s->lockstep) /* which wants rip to be right before a page walk, too */
+	/* A walk sets A bits, and lockstep wants rip to be right before. */
+	if (!size || s->lockstep)
 		return NULL;
 	if (first_part(linear, size) < size ||
 	    (s->mode & X86_CODE64 ? !x86_is_canonical(s, linear) : linear > UINT32_MAX) ||

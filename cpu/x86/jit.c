@@ -66,6 +66,15 @@ static void *refill(void *s, uint64_t linear, unsigned size, bool store)
 	return x86_refill(s, linear, size, store);
 }
 
+/* With lockstep code stays, so that what differs does so again; nothing is shared there anyway. */
+static void again(void *cpu, unsigned pc)
+{
+	struct x86 *s = cpu;
+
+	if (!s->lockstep)
+		cpu_jit_again(s->jit, s, pc);
+}
+
 /* What was added to rip in 32-bit code is cut now. */
 static const void *jump(void *cpu)
 {
@@ -311,6 +320,7 @@ const struct cpu_jit_class x86_jit_class = {
 		.inside = LIMIT,
 		.tlb_bits = TLB_BITS,
 		.refill = refill,
+		.again = again,
 		.jump = jump,
 	},
 	.side = offsetof(struct x86, jit_side),

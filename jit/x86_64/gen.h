@@ -136,6 +136,7 @@ struct anchor {
 	uint16_t first, last;
 	uint16_t count;
 	bool store;        /* one of them is */
+	uint8_t apart;     /* how much less they may share: x86_apart */
 	int32_t low, high; /* the bytes that they touch, from base */
 	/* What is at aligned_at from base is known to be a multiple of that; 0: nothing is. */
 	uint8_t aligned;
@@ -159,7 +160,20 @@ struct late {
 	uint8_t op, type; /* IR_call: ones above a single */
 	int32_t k;
 };
+/* What comes behind that for ACCESS_GROUP: the TLB, and the entry for x86_apart. */
+struct group_info {
+	uint32_t table;
+	uint16_t apart;
+};
 enum { LOC_XMM = 16, LOC_SPILL = 32, LOC_SLOT = 64, LOC_IMM = 65, LOC_LATE = 128 };
+
+/* How often accesses could not share a translation lately, by the place of the first of them. */
+enum { APART_BITS = 12 };
+struct apart {
+	_Atomic uint32_t va;   /* where and */
+	_Atomic uint16_t left; /* when that was the last time: instructions left; both modulo */
+	_Atomic uint8_t count, level;
+};
 
 struct jit {
 	struct jit_guest guest;
@@ -178,6 +192,7 @@ struct jit {
 	bool is_fp[MAX_SLOTS];
 	const uint8_t *consts; /* of fp_seq.h */
 	struct gen *gen;
+	struct apart apart[1 << APART_BITS];
 };
 
 enum { GPR, XMM, NCLASSES };
@@ -266,6 +281,16 @@ void x86_slow(struct frame *, char *state, struct jit *, uint64_t *xmm);
 
 /* compile.c: notes that a struct jit_exit comes next. */
 void x86_note_exit(struct gen *);
+
+/* apart.c: the entry for an instruction of a page. */
+unsigned x86_apart_entry(uint64_t page, int64_t pc);
+/* How much less than they could those accesses share that begin there: 0: nothing, 1: not more than
+ * APART_SPAN bytes, 2: nothing is shared. */
+enum { APART_SPAN = 16 };
+unsigned x86_apart(const struct jit *, unsigned entry);
+/* They could not share at va, with so many instructions left; true: they are to share less from now
+ * on. */
+bool x86_apart_note(struct jit *, unsigned entry, uint64_t va, int64_t left);
 
 /* prepare.c */
 void x86_prepare(struct gen *);

@@ -356,20 +356,28 @@ static void cold_exit(struct gen *g, const struct cold *c)
 		jump_outside(g, c->disp);
 }
 
-/* The translation that accesses share, and once more; or goes on without that. */
+/* The addend that accesses share; or goes on without that. */
 static void cold_group(struct gen *g, const struct cold *c)
 {
 	struct slow_info info = {
+		.pc = c->pc,
 		.next = c->next,
 		.access = c->access,
 		.base = c->base,
-		.size = sizeof info,
+		.reg = c->reg,
+		.size = sizeof info + sizeof(struct group_info),
 		.disp = c->disp,
+	};
+	struct group_info group = {
+		.table = c->access & ACCESS_STORE ? g->unit->tlb_store : g->unit->tlb_load,
+		.apart = (uint16_t)x86_apart_entry(g->unit->page, c->pc),
 	};
 
 	x86_call(&g->code, g->fp ? g->jit->slow_fp : g->jit->slow);
 	__builtin_memcpy(g->code.at, &info, sizeof info);
 	g->code.at += sizeof info;
+	__builtin_memcpy(g->code.at, &group, sizeof group);
+	g->code.at += sizeof group;
 	x86_jmp(&g->code, c->back);
 	x86_settle(g, c->snap, RCX, X86_NONE);
 	x86_alu_mi(&g->code, true, ALU_ADD, state_at(g->jit->guest.left), c->rest);

@@ -81,13 +81,14 @@ static unsigned shared(struct gen *g, uint16_t n, struct address at)
 	u = x86_temp(g);
 	c = x86_add_cold(g, COLD_GROUP, NULL);
 	c->base = (uint8_t)low.base;
+	c->reg = (uint8_t)t;
 	c->disp = low.disp;
 	c->next = (uint16_t)(a->high - a->low);
 	c->access = ACCESS_GROUP | (a->store ? ACCESS_STORE : 0);
 	c->snap = x86_snapshot(g);
-	c->back = g->code.at;
 	c->site =
 	    look(g, low, c->next, false, a->store ? g->unit->tlb_store : g->unit->tlb_load, t, u);
+	c->back = g->code.at;
 	g->locked[GPR] &= (uint16_t) ~(1u << u);
 	x86_result(g, v, t);
 	return t;

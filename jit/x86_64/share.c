@@ -53,10 +53,11 @@ uint16_t x86_root(const struct gen *g, uint16_t v, int32_t *disp)
 
 static bool join(struct gen *g, struct anchor *a, unsigned n, uint16_t base, int32_t disp)
 {
+	static const int32_t span[] = { SPAN, APART_SPAN, 0 };
 	int32_t end = disp + (int32_t)ir_access_size(&g->op[n]);
 	int32_t low = disp < a->low ? disp : a->low, high = end > a->high ? end : a->high;
 
-	if (a->base != base || high - low > SPAN)
+	if (a->base != base || high - low > span[a->apart])
 		return false;
 	a->store |= x86_is_writing(&g->op[n]);
 	a->low = low;
@@ -67,7 +68,24 @@ static bool join(struct gen *g, struct anchor *a, unsigned n, uint16_t base, int
 	return true;
 }
 
-static void add(struct gen *g, struct open *o, unsigned n)
+/* What was noted of accesses that begin with one of the instruction at pc, or of others with this
+ * base. */
+static uint8_t apart(const struct gen *g, const struct open *o, uint16_t base, int64_t pc)
+{
+	unsigned level = x86_apart(g->jit, x86_apart_entry(g->unit->page, pc)), i;
+	const struct anchor *a;
+
+	for (i = 0; i < OPEN; i++) {
+		if (!o->anchor[i])
+			continue;
+		a = &g->anchor[o->anchor[i] - 1];
+		if (a->base == base && a->apart > level)
+			level = a->apart;
+	}
+	return (uint8_t)level;
+}
+
+static void add(struct gen *g, struct open *o, unsigned n, int64_t pc)
 {
 	int32_t disp;
 	uint16_t base = x86_root(g, g->op[n].a, &disp);
@@ -87,6 +105,7 @@ static void add(struct gen *g, struct open *o, unsigned n)
 		.last = (uint16_t)n,
 		.count = 1,
 		.store = x86_is_writing(&g->op[n]),
+		.apart = apart(g, o, base, pc),
 		.low = disp,
 		.high = disp + (int32_t)ir_access_size(&g->op[n]),
 	};
@@ -109,6 +128,7 @@ static bool may_change_translations(const struct gen *g, const struct ir_op *o)
 void x86_share(struct gen *g)
 {
 	struct open o = { { 0 }, 0 };
+	int64_t pc = 0;
 	unsigned n;
 
 	g->nanchors = 0;
@@ -118,12 +138,14 @@ void x86_share(struct gen *g)
 			g->first_pc = (uint16_t)n;
 	for (n = 1; n < g->n; n++) {
 		g->anchor_of[n] = 0;
+		if (g->op[n].op == IR_insn)
+			pc = g->op[n].k;
 		if (g->unit->plain)
 			continue;
 		if (may_change_translations(g, &g->op[n]))
 			o = (struct open){ { 0 }, 0 };
 		else if (x86_is_access(&g->op[n]))
-			add(g, &o, n);
+			add(g, &o, n, pc);
 	}
 	for (n = 0; n < g->nanchors; n++)
 		g->value[FIRST_ANCHOR + n] = (struct value){ .last = g->anchor[n].last };

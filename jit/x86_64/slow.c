@@ -157,13 +157,38 @@ static bool refill(
 	return true;
 }
 
-/* One translation for several accesses. */
-static bool group(struct frame *f, struct slow_info i, char *state, const struct jit *j)
+/* Where the host has what is at va, or 0; size: as refill wants it. */
+static uintptr_t host_of(
+    const struct jit *j, char *state, uint32_t table, uint64_t va, unsigned size, bool store)
 {
-	uint64_t va = f->reg[i.base] + (uint64_t)(int64_t)i.disp;
+	const uint64_t n = va / PAGE & ((1u << j->guest.tlb_bits) - 1);
+	uint64_t entry[2]; /* memory.c */
 
-	return (va & (PAGE - 1)) + i.next <= PAGE &&
-	       j->guest.refill(state, va, 1, i.access & ACCESS_STORE);
+	memcpy(entry, state + table + n * sizeof entry, sizeof entry);
+	if (entry[0] == (va & ~(uint64_t)(PAGE - 1)))
+		return va + entry[1];
+	return (uintptr_t)j->guest.refill(state, va, size, store);
+}
+
+/* One translation for several accesses, which may be in two pages if the host has them in a row:
+ * maybe it is only one of them that is accessed. */
+static bool group(struct frame *f, const struct slow_info *i, char *state, struct jit *j)
+{
+	const uint64_t va = f->reg[i->base] + (uint64_t)(int64_t)i->disp;
+	const unsigned room = PAGE - (unsigned)(va & (PAGE - 1)), size = i->next <= room;
+	const bool store = i->access & ACCESS_STORE;
+	struct group_info g;
+	uintptr_t host;
+
+	memcpy(&g, f->ret + sizeof *i, sizeof g);
+	host = host_of(j, state, g.table, va, size, store);
+	if (host && (size || host_of(j, state, g.table, va + room, size, store) == host + room)) {
+		f->reg[i->reg] = host - va;
+		return true;
+	}
+	if (x86_apart_note(j, g.apart, va, *left(j, state)) && j->guest.again)
+		j->guest.again(state, i->pc);
+	return false;
 }
 
 void x86_slow(struct frame *f, char *state, struct jit *j, uint64_t *xmm)
@@ -177,7 +202,7 @@ void x86_slow(struct frame *f, char *state, struct jit *j, uint64_t *xmm)
 
 	memcpy(&i, f->ret, sizeof i);
 	if ((i.access & ACCESS_CALL) == ACCESS_GROUP) {
-		f->ret += i.size + (group(f, i, state, j) ? 0 : JUMP);
+		f->ret += i.size + (group(f, &i, state, j) ? 0 : JUMP);
 		return;
 	}
 	if (!(i.access & ACCESS_GROUP) && refill(f, i, state, j, xmm)) {

@@ -3,7 +3,9 @@
  * Random loops do the same when they are interpreted and when they are compiled: instruction by
  * instruction, and as paths, with all that the host has, and for an old one.  They are made of what
  * the generator and the passes treat specially, on few registers, with NaNs of all kinds, accesses
- * that cross pages, and some that fault.  LODGE_BLOCKS: how many; LODGE_SEED.
+ * that cross pages, and some that fault.  Once more where pages that follow each other are in no
+ * such order in the host's memory, so often that code is compiled again for it.  LODGE_BLOCKS: how
+ * many; LODGE_SEED.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -12,16 +14,19 @@
 #include "jit/jit.h"
 #include "test/cpu/riscv64/rig.h"
 
-enum { LOOPS = 3000, BODY = 24, COUNTER = 31, FEW = 64 };
+enum { LOOPS = 3000, LONG = 5 /* of them one */, BODY = 24, COUNTER = 31, FEW = 64 };
 
 #define CODE  (RIG_RAM + 0x40000)
 #define DATA  (RIG_RAM + 0x8000)
+#define TABLE (RIG_RAM + 0x30000)
 #define STOP  (RIG_RAM + 0x100)
 #define AGAIN 0x0000006f /* j . */
 
 struct pair {
 	struct rig direct, jit;
 	uint64_t random;
+	bool paged;
+	unsigned turns; /* of the loop */
 	uint32_t code[BODY + 3];
 	unsigned n;
 };
@@ -224,10 +229,11 @@ static void random_state(struct pair *p)
 		put_le(data + 8 * i, random_f(p), 8);
 	both_write(p, DATA + 0x200, data, sizeof data);
 	both_write(p, DATA + 0xf80, data, sizeof data);
-	r.x[COUNTER] = 2 + below(p, 20);
+	r.x[COUNTER] = p->turns;
 	r.fcsr = below(p, 8) ? below(p, 4) << 5 | below(p, 32) : below(p, 256);
 	r.pc = CODE;
-	r.mode = modes[below(p, 2)];
+	r.mode = p->paged ? RV_S : modes[below(p, 2)];
+	r.satp = p->paged ? 8ull << 60 | TABLE >> MEM_PAGE_BITS : 0;
 	r.mstatus |= MSTATUS_FS;
 	r.mtvec = STOP;
 	r.pmpaddr[0] = UINT64_MAX;
@@ -295,10 +301,29 @@ static void run(struct pair *p)
 	for (i = 0; i < loops; i++) {
 		if (i % 4 == 0)
 			random_loop(p);
+		p->turns = p->paged && i % LONG == 0 ? 1000 : 2 + below(p, 20);
 		random_state(p);
-		run_both(p, FEW + 1 + below(p, 30 * (p->n + 2)));
+		run_both(p, FEW + 1 + below(p, (p->turns + 10) * (p->n + 2)));
 		compare(p);
 	}
+}
+
+/* RAM where it is, but of each two pages of the data the second one first; devices and holes. */
+static void make_tables(struct pair *p)
+{
+	enum { V = 1, ALL = 0xcf /* D, A, X, W, R, V */ };
+	uint64_t page;
+
+	for (page = 0; page < 512; page++) {
+		const uint64_t pa = RIG_RAM + page * MEM_PAGE;
+		const bool data = pa >= DATA && pa < DATA + 0x8000;
+		const uint64_t pte = (data ? pa ^ MEM_PAGE : pa) >> 2 | ALL;
+
+		both_write(p, TABLE + 0x2000 + 8 * page, &pte, 8);
+	}
+	both_write(p, TABLE + 0, &(uint64_t){ ALL }, 8);
+	both_write(p, TABLE + 8 * 2, &(uint64_t){ (TABLE + 0x1000) >> 2 | V }, 8);
+	both_write(p, TABLE + 0x1000, &(uint64_t){ (TABLE + 0x2000) >> 2 | V }, 8);
 }
 
 static void start(struct pair *p, bool paths, bool baseline)
@@ -334,12 +359,31 @@ static void paths_for_an_old_host(void **state)
 	start(*state, true, true);
 }
 
+static void across(void **state)
+{
+	struct pair *p = *state;
+
+	p->paged = true;
+	make_tables(p);
+	start(p, false, false);
+}
+
+static void paths_across(void **state)
+{
+	struct pair *p = *state;
+
+	p->paged = true;
+	make_tables(p);
+	start(p, true, false);
+}
+
 static int setup(void **state)
 {
 	static const uint8_t again[4] = { AGAIN };
 	struct pair *p = malloc(sizeof *p);
 
 	assert_non_null(p);
+	p->paged = false;
 	p->random = number("LODGE_SEED", 0x9e3779b97f4a7c15);
 	rig_new(&p->direct, false, false);
 	rig_new(&p->jit, false, false);
@@ -362,7 +406,7 @@ int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = { TEST(units), TEST(paths), TEST(units_for_an_old_host),
-		TEST(paths_for_an_old_host) };
+		TEST(paths_for_an_old_host), TEST(across), TEST(paths_across) };
 
 	if (!jit_supported())
 		return 0;
