@@ -135,8 +135,11 @@ struct anchor {
 	uint16_t base; /* value: an x86_root */
 	uint16_t first, last;
 	uint16_t count;
-	bool store;        /* one of them is */
-	uint8_t apart;     /* how much less they may share: x86_apart */
+	bool store;    /* one of them is */
+	uint8_t apart; /* how much less they may share: x86_apart */
+	/* The first is at that offset from base, or up to `reach` bytes beyond. */
+	uint16_t reach;
+	int32_t at;
 	int32_t low, high; /* the bytes that they touch, from base */
 	/* What is at aligned_at from base is known to be a multiple of that; 0: nothing is. */
 	uint8_t aligned;
@@ -300,6 +303,8 @@ enum ir_type x86_masked_type(const struct gen *, const struct ir_op *mask);
 void x86_share(struct gen *);
 /* The value that v is at a constant offset from. */
 uint16_t x86_root(const struct gen *, uint16_t v, int32_t *disp);
+/* The same for what is added to it, up to *reach, besides. */
+uint16_t x86_near(const struct gen *, uint16_t v, int32_t *disp, unsigned *reach);
 
 /* regs.c: where values are. */
 void x86_forget(struct gen *, uint16_t v); /* nobody wants it any more */
@@ -311,7 +316,8 @@ unsigned x86_use(struct gen *, uint16_t v); /* a register that holds v, locked *
 void x86_load_value(struct gen *, unsigned reg, uint16_t v);          /* copies v; keeps flags */
 bool x86_in_memory(const struct gen *, uint16_t v, struct x86_mem *); /* and nowhere else */
 bool x86_is_imm(const struct gen *, uint16_t v);
-bool x86_is_last(const struct gen *, uint16_t v); /* its register is free behind this operation */
+bool x86_is_there(const struct gen *, uint16_t v); /* somewhere, and no constant */
+bool x86_is_last(const struct gen *, uint16_t v);  /* its register is free behind this operation */
 unsigned x86_dest(struct gen *, uint16_t n, uint16_t reuse); /* for the result of n */
 void x86_rename(struct gen *, uint16_t n, uint16_t v);       /* n is what v was, which is no more */
 void x86_result(struct gen *, uint16_t n, unsigned reg);

@@ -69,21 +69,26 @@ static unsigned shared(struct gen *g, uint16_t n, struct address at)
 	const struct anchor *a = &g->anchor[i];
 	uint16_t v = (uint16_t)(FIRST_ANCHOR + i);
 	struct address low = at;
-	int32_t disp;
+	unsigned span = (unsigned)(a->high - a->low);
 	struct cold *c;
 
 	g->value[v].next = g->next_access[n];
 	if (n != a->first)
 		return x86_use(g, v);
-	x86_root(g, g->op[n].a, &disp);
-	low.disp += a->low - disp;
+	low.disp += a->low - a->at;
+	if (a->reach && x86_is_there(g, a->base)) {
+		low = (struct address){ x86_use(g, a->base), a->low };
+	} else { /* the first may be as far from base as that */
+		low.disp -= a->reach;
+		span += a->reach;
+	}
 	t = x86_temp(g);
 	u = x86_temp(g);
 	c = x86_add_cold(g, COLD_GROUP, NULL);
 	c->base = (uint8_t)low.base;
 	c->reg = (uint8_t)t;
 	c->disp = low.disp;
-	c->next = (uint16_t)(a->high - a->low);
+	c->next = (uint16_t)span;
 	c->access = ACCESS_GROUP | (a->store ? ACCESS_STORE : 0);
 	c->snap = x86_snapshot(g);
 	c->site =
@@ -100,7 +105,8 @@ static bool is_known_aligned(struct gen *g, uint16_t n, unsigned size)
 	struct anchor *a = &g->anchor[g->anchor_of[n] - 1];
 	int32_t disp;
 
-	x86_root(g, g->op[n].a, &disp);
+	if (x86_root(g, g->op[n].a, &disp) != a->base)
+		return false;
 	if (a->aligned >= size && !((disp - a->aligned_at) & (int32_t)(size - 1)))
 		return true;
 	a->aligned = (uint8_t)size;

@@ -102,6 +102,28 @@ bool x86_in_memory(const struct gen *g, uint16_t v, struct x86_mem *m)
 	return true;
 }
 
+/* Where the value was it is no more, be it that a call has clobbered the register. */
+static bool is_lost(const struct gen *g, uint16_t v)
+{
+	const struct value *x = &g->value[v];
+
+	switch (x->where) {
+	case IN_REG:
+		return g->owner[GPR][x->at] != v;
+	case IN_XMM:
+		return g->owner[XMM][x->at] != v;
+	case IN_MEMORY:
+		return !x86_has_memory(g, v);
+	default:
+		return x->where == IN_NOTHING;
+	}
+}
+
+bool x86_is_there(const struct gen *g, uint16_t v)
+{
+	return !is_lost(g, v) && g->value[v].where != IN_IMM;
+}
+
 bool x86_is_last(const struct gen *g, uint16_t v)
 {
 	const struct value *x = &g->value[v];
@@ -235,23 +257,6 @@ static void leave_home(struct gen *g, unsigned class, unsigned reg)
 		return;
 	g->slot_away |= bit(slot_of(g, class, reg));
 	g->value[g->owner[class][reg]].owed++;
-}
-
-/* Where the value was it is no more, be it that a call has clobbered the register. */
-static bool is_lost(const struct gen *g, uint16_t v)
-{
-	const struct value *x = &g->value[v];
-
-	switch (x->where) {
-	case IN_REG:
-		return g->owner[GPR][x->at] != v;
-	case IN_XMM:
-		return g->owner[XMM][x->at] != v;
-	case IN_MEMORY:
-		return !x86_has_memory(g, v);
-	default:
-		return x->where == IN_NOTHING;
-	}
 }
 
 void x86_clear(struct gen *g, unsigned class, unsigned reg)

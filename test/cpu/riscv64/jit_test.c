@@ -154,6 +154,19 @@ static void both_write(struct pair *p, uint64_t pa, const void *from, size_t len
 	assert_int_equal(mem_write(p->jit.mem, pa, from, len), 0);
 }
 
+/* andi, slli, add to a base; a load or store there. */
+static unsigned table_access(struct pair *p, uint32_t *to)
+{
+	static const uint32_t words[] = { 0x2003, 0x3003, 0x4003, 0x2023, 0x3023 };
+	const uint32_t t = reg(p), d = reg(p), word = words[below(p, ARRAY_LEN(words))];
+
+	to[0] = 0x7013 | t << 7 | reg(p) << 15 | ((1u << below(p, 8)) - 1) << 20;
+	to[1] = 0x1013 | t << 7 | t << 15 | below(p, 4) << 20;
+	to[2] = 0x33 | t << 7 | t << 15 | base(p) << 20;
+	to[3] = word | t << 15 | (word & 0x20 ? d << 20 : d << 7);
+	return 4;
+}
+
 /* The body, addi x31, x31, -1; bnez x31 to its start; j . */
 static void random_loop(struct pair *p)
 {
@@ -162,8 +175,12 @@ static void random_loop(struct pair *p)
 	unsigned i;
 
 	p->n = 4 + below(p, BODY - 4);
-	for (i = 0; i < p->n; i++)
-		p->code[i] = random_word(p);
+	for (i = 0; i < p->n;) {
+		if (i + 4 <= p->n && below(p, 16) == 0)
+			i += table_access(p, &p->code[i]);
+		else
+			p->code[i++] = random_word(p);
+	}
 	back = -4 * (p->n + 1);
 	p->code[p->n] = 0xffff8f93;
 	p->code[p->n + 1] = 0x000f9063 | (back >> 12 & 1) << 31 | (back >> 5 & 0x3f) << 25 |
