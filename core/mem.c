@@ -47,6 +47,11 @@ struct mem {
 	} guard;
 };
 
+static size_t flags_size(const struct piece *p)
+{
+	return (p->last - p->gpa + 1) / MEM_PAGE * sizeof *p->flags;
+}
+
 struct mem *mem_new(void)
 {
 	return calloc(1, sizeof(struct mem));
@@ -57,7 +62,7 @@ void mem_free(struct mem *m)
 	if (!m)
 		return;
 	for (size_t i = 0; i < m->n; i++)
-		free(m->p[i].flags);
+		os_pages_free(m->p[i].flags, flags_size(&m->p[i]));
 	while (m->nwindows)
 		free(m->window[--m->nwindows]);
 	free(m->window);
@@ -89,12 +94,12 @@ int mem_map(struct mem *m, uint64_t gpa, void *hva, uint64_t len, struct err *e)
 	if (at < m->n && m->p[at].gpa <= last)
 		return err_set(
 		    e, EEXIST, "RAM at %#" PRIx64 " overlaps RAM at %#" PRIx64, gpa, m->p[at].gpa);
-	flags = calloc(len / MEM_PAGE, sizeof *flags);
+	flags = os_pages_new(len / MEM_PAGE * sizeof *flags);
 	p = realloc(m->p, (m->n + 1) * sizeof *p);
 	if (p)
 		m->p = p;
 	if (!p || !flags) {
-		free(flags);
+		os_pages_free(flags, len / MEM_PAGE * sizeof *flags);
 		return err_set(e, ENOMEM, "no memory for the map of the guest's RAM");
 	}
 	memmove(&p[at + 1], &p[at], (m->n - at) * sizeof *p);
@@ -118,7 +123,7 @@ int mem_unmap(struct mem *m, uint64_t gpa, uint64_t len)
 	if (!p)
 		return -ENOENT;
 	mem_written(m, gpa, len);
-	free(p->flags);
+	os_pages_free(p->flags, flags_size(p));
 	m->n--;
 	memmove(p, p + 1, (size_t)(m->p + m->n - p) * sizeof *p);
 	return 0;

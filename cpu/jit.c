@@ -3,10 +3,10 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/compiler.h"
+#include "base/os.h"
 #include "core/mem.h"
 #include "ir/ir.h"
 #include "jit/later.h"
@@ -59,7 +59,7 @@ void cpu_jit_free(struct cpu_jit *j)
 	jit_later_free(j->later);
 	jit_cache_free(j->cache);
 	jit_free(j->jit);
-	free(j);
+	os_pages_free(j, sizeof *j);
 }
 
 int cpu_jit_new(const struct cpu_jit_class *class, const struct cpu_env *env, struct cpu_jit **to,
@@ -70,7 +70,7 @@ int cpu_jit_new(const struct cpu_jit_class *class, const struct cpu_env *env, st
 	*to = NULL;
 	if (!env->jit || !jit_supported())
 		return 0;
-	j = calloc(1, sizeof *j);
+	j = os_pages_new(sizeof *j);
 	if (!j)
 		return err_set(e, ENOMEM, "jit: no memory for compiled code");
 	j->class = class;

@@ -8,7 +8,7 @@
 enum {
 	PAGE_BITS = 12,
 	CHUNK_BITS = 6, /* of a page's map */
-	HASH_BITS = 12, /* at first, */
+	HASH_BITS = 8,  /* at first, */
 	HASH_BITS_MAX = 18,
 	HASH_SHARE = 4, /* with as many places for each unit, while that goes */
 	PAGE_HASH = 1 << 10,

@@ -3,9 +3,9 @@
 
 #include <errno.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "base/os.h"
 #include "core/clock.h"
 #include "core/event.h"
 #include "core/state.h"
@@ -69,7 +69,7 @@ static void deliver_mouse(void *arg, const void *data, size_t len)
 
 struct keys *keys_new(struct machine *m, struct err *e)
 {
-	struct keys *k = calloc(1, sizeof *k);
+	struct keys *k = os_pages_new(sizeof *k); /* mostly nobody types ahead */
 
 	if (k) {
 		k->source = events_source(m->env.events, "keys", NULL, deliver, k);
@@ -77,7 +77,7 @@ struct keys *keys_new(struct machine *m, struct err *e)
 	}
 	if (!k || k->source < 0 || k->mouse < 0) {
 		err_set(e, ENOMEM, "machine: no memory");
-		free(k);
+		os_pages_free(k, sizeof *k);
 		return NULL;
 	}
 	k->machine = m;
@@ -89,7 +89,7 @@ void keys_free(struct keys *k)
 {
 	if (k)
 		timer_set(&k->timer, UINT64_MAX);
-	free(k);
+	os_pages_free(k, sizeof *k);
 }
 
 static const struct field key_fields[] = {

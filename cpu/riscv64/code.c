@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/os.h"
 #include "core/mem.h"
 #include "cpu/riscv64/jit.h"
 #include "cpu/riscv64/vm.h"
@@ -411,12 +412,13 @@ void rv_fence_i(struct rv *s)
 
 int rv_code_new(struct rv *s, struct err *e)
 {
-	s->code = calloc(1, sizeof *s->code);
+	s->code = os_pages_new(sizeof *s->code);
 	if (!s->code)
 		return err_set(e, ENOMEM, "riscv64: no memory for a CPU");
-	s->code->store = s == s->first ? calloc(1, sizeof *s->code->store) : s->first->code->store;
+	s->code->store =
+	    s == s->first ? os_pages_new(sizeof *s->code->store) : s->first->code->store;
 	if (!s->code->store) {
-		free(s->code);
+		os_pages_free(s->code, sizeof *s->code);
 		return err_set(e, ENOMEM, "riscv64: no memory for a CPU");
 	}
 	if (s == s->first)
@@ -436,7 +438,7 @@ void rv_code_free(struct rv *s)
 			free(store->page[i]->cell);
 			free(store->page[i]);
 		}
-		free(store);
+		os_pages_free(store, sizeof *store);
 	}
-	free(s->code);
+	os_pages_free(s->code, sizeof *s->code);
 }

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/os.h"
 #include "cpu/x86/jit.h"
 
 /* As many stores to a page with code, and it is taken for data until something is decoded again. */
@@ -103,11 +104,11 @@ int x86_vm_new(struct x86 *s, struct err *e)
 		s->vm = s->first->vm;
 		return 0;
 	}
-	s->vm = calloc(1, sizeof *s->vm);
+	s->vm = os_pages_new(sizeof *s->vm);
 	if (s->vm && s->env->unwatched)
 		s->vm->sums = calloc(X86_SUMS, sizeof *s->vm->sums);
 	if (!s->vm || (s->env->unwatched && !s->vm->sums)) {
-		free(s->vm);
+		os_pages_free(s->vm, sizeof *s->vm);
 		s->vm = NULL;
 		return err_set(e, ENOMEM, "x86: no memory for a CPU");
 	}
@@ -125,7 +126,7 @@ void x86_vm_free(struct x86 *s)
 	mutex_fini(&s->vm->bus);
 	gate_fini(&s->vm->gate);
 	free(s->vm->sums);
-	free(s->vm);
+	os_pages_free(s->vm, sizeof *s->vm);
 }
 
 void x86_vm_enter(struct x86 *s)

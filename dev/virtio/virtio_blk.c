@@ -5,11 +5,11 @@
  */
 #include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/bytes.h"
 #include "base/iov.h"
+#include "base/os.h"
 #include "core/block.h"
 #include "core/mem.h"
 #include "dev/virtio/virtio.h"
@@ -84,7 +84,8 @@ struct virtio_blk {
 	struct virtio v;
 	struct request *req; /* REQUESTS of them */
 	struct request *free;
-	bool starved; /* a queue had to wait for a free one */
+	unsigned fresh; /* this one and those behind it were never used */
+	bool starved;   /* a queue had to wait for a free one */
 };
 
 static struct block *blk_back(const struct virtio_blk *b)
@@ -316,19 +317,36 @@ static void request_start(struct request *r)
 	}
 }
 
+/* NULL: all are with the host. */
+static struct request *free_request(const struct virtio_blk *b)
+{
+	if (b->free)
+		return b->free;
+	return b->fresh < REQUESTS ? &b->req[b->fresh] : NULL;
+}
+
+static void take_request(struct virtio_blk *b, struct request *r)
+{
+	if (b->free)
+		b->free = r->next;
+	else
+		b->fresh++;
+	r->blk = b;
+	r->used = true;
+}
+
 static void blk_notify(struct virtio *v, struct virtio_queue *q)
 {
 	struct virtio_blk *b = (struct virtio_blk *)v;
 	struct request *r;
 
 	block_plug(blk_back(b));
-	while ((r = b->free) && virtq_pop(q, &r->chain)) {
+	while ((r = free_request(b)) && virtq_pop(q, &r->chain)) {
 		if (r->chain.out_len < HEADER_SIZE || r->chain.in_len < 1) {
 			virtio_break(v, "a request without header or status");
 			break;
 		}
-		b->free = r->next;
-		r->used = true;
+		take_request(b, r);
 		r->queue = q;
 		request_start(r);
 	}
@@ -367,18 +385,12 @@ static int blk_init(struct virtio *v, struct err *e)
 {
 	struct virtio_blk *b = (struct virtio_blk *)v;
 	struct block *back = blk_back(b);
-	struct request *r;
 
 	if (!back)
 		return err_set(e, EINVAL, "virtio_blk: needs a disk");
-	b->req = calloc(REQUESTS, sizeof *b->req);
+	b->req = os_pages_new(REQUESTS * sizeof *b->req);
 	if (!b->req)
 		return err_set(e, ENOMEM, "virtio_blk: no memory");
-	for (r = b->req; r < b->req + REQUESTS; r++) {
-		r->blk = b;
-		r->next = b->free;
-		b->free = r;
-	}
 	v->nqueues = queues_of(v, back);
 	v->offered |= v->nqueues > 1 ? F_MQ : 0;
 	v->offered |= F_SEG_MAX | F_BLK_SIZE | F_FLUSH | F_TOPOLOGY | F_CONFIG_WCE;
@@ -396,10 +408,10 @@ static void blk_fini(struct virtio *v)
 	struct virtio_blk *b = (struct virtio_blk *)v;
 	struct request *r;
 
-	for (r = b->req; r < b->req + REQUESTS; r++)
+	for (r = b->req; r < b->req + b->fresh; r++)
 		assert(!r->used);
 	blk_back(b)->resized = NULL;
-	free(b->req);
+	os_pages_free(b->req, REQUESTS * sizeof *b->req);
 }
 
 static void blk_reset(struct virtio *v)

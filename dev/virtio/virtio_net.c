@@ -14,6 +14,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/os.h"
 #include "core/net.h"
 #include "core/net_offload.h"
 
@@ -411,10 +412,10 @@ static int net_init(struct virtio *v, struct err *e)
 	struct virtio_net *n = (struct virtio_net *)v;
 	struct net *net = net_of(n);
 
-	n->chain = calloc(NET_CHAINS, sizeof *n->chain);
+	n->chain = os_pages_new(NET_CHAINS * sizeof *n->chain); /* few are used mostly */
 	n->scratch = malloc(NET_SCRATCH);
 	if (!n->chain || !n->scratch) {
-		free(n->chain);
+		os_pages_free(n->chain, NET_CHAINS * sizeof *n->chain);
 		free(n->scratch);
 		return err_set(e, ENOMEM, "virtio_net: no memory");
 	}
@@ -440,7 +441,7 @@ static void net_fini(struct virtio *v)
 
 	timer_set(&n->back, UINT64_MAX);
 	net_attach(net_of(n), NULL, NULL, NULL);
-	free(n->chain);
+	os_pages_free(n->chain, NET_CHAINS * sizeof *n->chain);
 	free(n->scratch);
 }
 

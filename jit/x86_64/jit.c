@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/os.h"
 #include "jit/x86_64/gen.h"
 
 #ifdef __x86_64__
@@ -27,7 +28,7 @@ struct jit *jit_new_in(
 	assert(!guest->vec_level || (!guest->nfpins && guest->vregs % 16 == 0));
 	for (i = 0; i < guest->ir->nslots; i++)
 		assert(guest->ir->slots[i].size == 8);
-	if (!j || !(j->gen = calloc(1, sizeof *j->gen))) {
+	if (!j || !(j->gen = os_pages_new(sizeof *j->gen))) {
 		free(j);
 		err_set(e, ENOMEM, "jit: no memory for the code generator");
 		return NULL;
@@ -62,7 +63,7 @@ void jit_free(struct jit *j)
 		return;
 	if (j->own_code)
 		os_code_free(&j->code);
-	free(j->gen);
+	os_pages_free(j->gen, sizeof *j->gen);
 	free(j);
 }
 
