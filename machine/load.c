@@ -19,7 +19,7 @@
 #include "core/mem.h"
 
 /* gzread takes an unsigned int and returns an int. */
-enum { CHUNK = 1 << 30, GZ_BUFFER = 1 << 17 };
+enum { CHUNK = 1 << 30, GZ_BUFFER = 1 << 17, GZ_LOOK = 1 << 11 };
 
 struct load_file {
 	const char *what, *path;
@@ -317,6 +317,7 @@ int load_guess(const char *path, const char **arch, const char **what, struct er
 
 	if (!f)
 		return -EINVAL;
+	gzbuffer(f->gz, GZ_LOOK); /* not more than its head */
 	rc = look(f, &k, e);
 	load_close(f);
 	if (rc < 0)
