@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <libfdt.h>
 #include <stdio.h>
+#include <time.h>
 
 #include "dev/acpi_pm.h"
 #include "dev/pci/pci_host_q35.h"
@@ -493,13 +494,17 @@ static void a_wrong_place_is_refused(void **state)
 	assert_non_null(strstr(e.text, "needs a PCI bus"));
 }
 
+/* LODGE_SEED repeats it, LODGE_ROUNDS makes it longer. */
 static void a_mad_guest_does_no_harm(void **state)
 {
 	struct pci_rig *p = *state;
 	struct card *c = the_card(p);
-	uint64_t z = 88172645463325252, val;
+	const char *seed = getenv("LODGE_SEED"), *rounds = getenv("LODGE_ROUNDS");
+	uint64_t first = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL), z = first | 1, val;
+	unsigned long n = (rounds ? strtoul(rounds, NULL, 0) : 1) * 200000;
 
-	for (unsigned i = 0; i < 200000; i++) {
+	print_message("LODGE_SEED=%llu\n", (unsigned long long)first);
+	while (n--) {
 		z ^= z << 13, z ^= z >> 7, z ^= z << 17;
 		unsigned reg = z >> 8 & 0xff, size = 1u << (z >> 16) % 3, slot = z >> 20 & 3;
 		unsigned which[] = { SLOT, SLOT, 0, 31 };

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
+#include <time.h>
+
 #include "base/bytes.h"
 #include "test/dev/pci_rig.h"
 #include "test/dev/virtio_disk.h"
@@ -426,17 +428,21 @@ static void a_wrong_name_is_refused(void **state)
 	stop(s);
 }
 
+/* LODGE_SEED repeats it, LODGE_ROUNDS makes it longer. */
 static void a_mad_driver_does_no_harm(void **state)
 {
 	static const char *const ids[] = { "virtio_blk", "virtio_rng", "virtio_console",
 		"virtio_blk,legacy", "virtio_rng,transitional,packed,in-order" };
-	uint64_t z = 88172645463325252, val;
+	const char *seed = getenv("LODGE_SEED"), *rounds = getenv("LODGE_ROUNDS");
+	uint64_t first = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL), z = first | 1, val;
+	unsigned long steps = (rounds ? strtoul(rounds, NULL, 0) : 1) * 50000;
 
 	(void)state;
+	print_message("LODGE_SEED=%llu\n", (unsigned long long)first);
 	for (unsigned i = 0; i < ARRAY_LEN(ids); i++) {
 		struct setup *s = start(ids[i]);
 
-		for (unsigned n = 0; n < 50000; n++) {
+		for (unsigned long n = 0; n < steps; n++) {
 			z ^= z << 13, z ^= z >> 7, z ^= z << 17;
 			uint64_t at = BAR + (z >> 8 & 3) * 0x1000 + (z >> 10 & 0x3f);
 			unsigned size = 1u << (z >> 20) % 3;
