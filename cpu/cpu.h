@@ -69,6 +69,9 @@ struct cpu_env {
 	bool hole_exits; /* accesses that nobody answers come out as EXIT_READ and EXIT_WRITE */
 	bool vmm_exits;  /* and so do I/O ports, MSRs, and more: core/exit.h */
 	bool unwatched;  /* memory changes between runs without mem_written; code is looked at */
+	/* CPUs are expected to have little to do, so memory counts more than speed: nothing is
+	 * compiled before they have.  Not with eager or paths. */
+	bool sparing;
 	bool parallel;   /* CPUs run on several host threads */
 	bool background; /* paths are compiled on one more; runs do not repeat exactly then */
 	/* This CPU has to look up if it is halted: its own timer fired.  May be NULL. */

@@ -7,6 +7,7 @@
 
 #include "base/compiler.h"
 #include "base/os.h"
+#include "core/clock.h"
 #include "core/mem.h"
 #include "ir/ir.h"
 #include "jit/later.h"
@@ -24,6 +25,10 @@ enum {
 	COMPILED = 255, /* heat of what was */
 	FLAVOUR_SHIFT = 52,
 	EPOCH_SHIFT = 56,
+	/* A machine has something to do when so many pieces of code are interpreted in less than
+	 * this time: an idle guest takes seconds for that, a busy one some milliseconds. */
+	BUSY_FINDS = 1 << 16,
+	BUSY_NS = 200000000,
 };
 
 struct cpu_jit {
@@ -36,6 +41,12 @@ struct cpu_jit {
 	unsigned fetched;   /* from there */
 	unsigned limit;     /* of heat */
 	unsigned evictions; /* times that room was made */
+	/* While it sleeps nothing is compiled, or looked for; how often that was asked for since a
+	 * time.  It wakes up once.  CPUs share this, and a count that gets lost does no harm. */
+	atomic_bool asleep;
+	atomic_uint finds;
+	_Atomic uint64_t since;
+	const struct clock *clock;
 	struct ir_block ir;
 	uint8_t sample[SAMPLES]; /* how often compiled code stopped there, by place */
 	unsigned nsamples;
@@ -77,6 +88,8 @@ int cpu_jit_new(const struct cpu_jit_class *class, const struct cpu_env *env, st
 	j->paths = env->paths;
 	j->parallel = env->parallel;
 	j->limit = env->eager || env->paths ? 0 : WARM;
+	j->clock = env->clock;
+	atomic_init(&j->asleep, env->sparing && j->limit);
 	j->jit = env->code ? jit_new_in(&class->guest, env->code, env->baseline, e)
 			   : jit_new(&class->guest, CPU_CODE_SIZE, env->baseline, e);
 	j->cache = j->jit ? jit_cache_new(j->jit, e) : NULL;
@@ -493,10 +506,34 @@ static const void *find(struct cpu_jit *j, void *cpu, uintptr_t exit)
 	return host;
 }
 
+bool cpu_jit_sleeps(const struct cpu_jit *j)
+{
+	return atomic_load_explicit(&j->asleep, memory_order_relaxed);
+}
+
+/* Whether there is so little to do that code is not worth its memory. */
+static NOINLINE bool sleeps_on(struct cpu_jit *j)
+{
+	const unsigned finds = atomic_load_explicit(&j->finds, memory_order_relaxed) + 1;
+	uint64_t now, since;
+
+	atomic_store_explicit(&j->finds, finds, memory_order_relaxed);
+	if (finds % BUSY_FINDS)
+		return true;
+	now = clock_now(j->clock);
+	since = atomic_exchange(&j->since, now);
+	if (since && now - since < BUSY_NS)
+		atomic_store(&j->asleep, false);
+	return atomic_load(&j->asleep);
+}
+
 const void *cpu_jit_find(struct cpu_jit *j, void *cpu)
 {
-	const void *host = cpu_jit_jump(j->class, cpu);
+	const void *host;
 
+	if (unlikely(cpu_jit_sleeps(j)) && sleeps_on(j))
+		return NULL;
+	host = cpu_jit_jump(j->class, cpu);
 	if (host)
 		return host;
 	host = find(j, cpu, 0);

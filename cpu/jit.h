@@ -82,6 +82,8 @@ void cpu_jit_init(const struct cpu_jit_class *, void *cpu);
 /* The CPU has this flavour from now on, or JIT_ODD. */
 void cpu_jit_flavour(const struct cpu_jit_class *, void *cpu, unsigned flavour);
 
+/* Nothing is compiled, as the CPUs have little to do: env->sparing. */
+bool cpu_jit_sleeps(const struct cpu_jit *);
 /* How the compiled code at pc starts; NULL: it is to be interpreted (yet). */
 const void *cpu_jit_find(struct cpu_jit *, void *cpu);
 /* Whether that is so because the path from there is wanted first: cpu_jit_follow. */

@@ -209,6 +209,7 @@ static int make_core(struct machine *m, struct err *e)
 		.baseline = m->config.jit_baseline,
 		.eager = m->config.jit_eager,
 		.paths = m->config.jit_paths,
+		.sparing = m->host.source, /* a copy, of which there may be many */
 		.background = m->config.jit_background && !m->config.deterministic &&
 			      !m->config.lockstep && !m->config.jit_paths && os_cpus() > 1,
 		.wake = wake_cpu,

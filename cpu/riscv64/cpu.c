@@ -53,6 +53,7 @@ static struct cpu *new (const struct cpu_env *env, unsigned id, struct cpu *firs
 	s->env = env;
 	s->id = id;
 	s->first = first ? rv_of(first) : s;
+	s->l2.sets = env->sparing ? RV_L2_SETS_FEW : RV_L2_SETS;
 	cpu_jit_init(&rv_jit_class, s);
 	if (rv_vm_new(s, e) < 0 || rv_jit_new(s, e) < 0 || rv_lockstep_new(s, e) < 0 ||
 	    rv_code_new(s, e) < 0) {

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "core/mem.h"
+#include "cpu/riscv64/jit.h"
 #include "cpu/riscv64/lockstep.h"
 #include "cpu/riscv64/state.h"
 
@@ -163,7 +164,7 @@ void rv_protect_code(struct rv *s, uint64_t pa)
 
 static struct rv_l2_entry *set_of(struct rv *s, uint64_t va)
 {
-	return s->l2.entry[rv_l2_set(va)];
+	return s->l2.entry[rv_l2_set(&s->l2, va)];
 }
 
 static uint16_t new_id(struct rv_l2 *l2)
@@ -236,10 +237,14 @@ void rv_space_changed(struct rv *s)
 
 void rv_l2_add(struct rv *s, uint64_t va, uint64_t leaf, bool global)
 {
-	struct rv_l2_entry *set = set_of(s, va), *e = NULL;
+	struct rv_l2_entry *set, *e = NULL;
 	uint64_t tag = (va & ~PAGE_MASK) | (global ? s->l2.global : s->l2.id);
 	unsigned i, bits = leaf >> RV_LEAF_BITS;
 
+	/* What is elsewhere then is not found any more. */
+	if (unlikely(s->l2.sets < RV_L2_SETS) && !(s->jit && cpu_jit_sleeps(s->jit)))
+		s->l2.sets = RV_L2_SETS;
+	set = set_of(s, va);
 	for (i = 0; i < RV_L2_WAYS && !e; i++)
 		if (!set[i].tag || set[i].tag == tag)
 			e = &set[i];

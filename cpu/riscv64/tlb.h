@@ -13,7 +13,7 @@
  * once.  Each entry carries a number that stands for the address space it is of, or for all of them
  * (global pages); to forget an address space is to give it a new number.
  */
-enum { RV_L2_SETS = 1024, RV_L2_WAYS = 4, RV_WALKS = 64, RV_SPACES = 16 };
+enum { RV_L2_SETS = 1024, RV_L2_SETS_FEW = 64, RV_L2_WAYS = 4, RV_WALKS = 64, RV_SPACES = 16 };
 
 /* tag: virtual page | number; no entry where it is 0. */
 struct rv_l2_entry {
@@ -40,19 +40,20 @@ struct rv_l2 {
 	uint16_t id, global; /* of the current address space, and of global pages */
 	uint16_t last_id;
 	uint16_t next_space, next_way;
+	unsigned sets; /* that are in use: a few, as long as the hart has little to do */
 	struct large_pages supers[2]; /* by half of the address space */
 };
 
 /* Where the leaf of a virtual page may be. */
-static inline unsigned rv_l2_set(uint64_t va)
+static inline unsigned rv_l2_set(const struct rv_l2 *l2, uint64_t va)
 {
-	return (va >> 12 ^ va >> 22) & (RV_L2_SETS - 1);
+	return (va >> 12 ^ va >> 22) & (l2->sets - 1);
 }
 
 /* The leaf for va, or 0. */
 static inline uint64_t rv_l2_find(const struct rv_l2 *l2, uint64_t va, bool *is_global)
 {
-	const struct rv_l2_entry *e = l2->entry[rv_l2_set(va)];
+	const struct rv_l2_entry *e = l2->entry[rv_l2_set(l2, va)];
 	uint64_t page = va >> 12 << 12, local = page | l2->id, global = page | l2->global;
 	unsigned i;
 

@@ -193,12 +193,20 @@ static size_t nbuckets(const struct x86_code *c)
 	return c->limit < X86_BUCKETS ? c->limit : X86_BUCKETS;
 }
 
-static void forget_blocks(struct x86_code *c)
+/* A CPU that has little to do is to need little memory for it. */
+static bool may_grow(const struct x86 *s)
 {
+	return s->code->limit < X86_LINES && !(s->jit && cpu_jit_sleeps(s->jit));
+}
+
+static void forget_blocks(struct x86 *s)
+{
+	struct x86_code *c = s->code;
+
 	memset(c->bucket, 0, nbuckets(c) * sizeof *c->bucket);
 	c->from = NULL;
 	c->used = 0;
-	if (++c->fills < FILLS || c->limit == X86_LINES)
+	if (++c->fills < FILLS || !may_grow(s))
 		return;
 	c->limit *= 2;
 	c->fills = 0;
@@ -212,7 +220,7 @@ static struct x86_block *decode(
 	struct x86_block *b;
 
 	if (c->limit - c->used < 1 + X86_BLOCK_INSNS)
-		forget_blocks(c);
+		forget_blocks(s);
 	b = &c->line[c->used].block;
 	*b = (struct x86_block){ .host = host, .mode = s->mode };
 	watch(s, linear, host);

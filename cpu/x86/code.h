@@ -17,7 +17,7 @@
  *
  * Blocks are made one behind the other in an arena; when it is full all are forgotten.  With a
  * compiler little of what was decoded is executed again, so the arena is small at first, and grows
- * when it was full a few times.
+ * when it was full a few times; while that compiles nothing, to save memory, the arena stays small.
  */
 enum { X86_BLOCK_INSNS = 32, X86_BLOCK_BYTES = 1 << X86_PIECE_BITS };
 enum { X86_BUCKETS = 1 << 15, X86_LINES = 1 << 18, X86_LINES_FIRST = 1 << 12 };
