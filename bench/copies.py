@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
-"""copies.py LODGE GUEST-FOLDER [N [OPTIONS OF LODGE RUN...]]: how long an idle guest of 512 MiB stands still while it is
-copied N times, how long a copy takes until it runs, and how much memory all of them have; then how long a snapshot takes to
-execute its first instructions."""
+"""copies.py [-m MIB] LODGE GUEST-FOLDER [N [OPTIONS OF LODGE RUN...]]: how long an idle guest of 512 MiB (or so many) stands
+still while it is copied N times, how long a copy takes until it runs, and how much memory all of them have, by what it is
+for."""
 import json, os, pathlib, socket, statistics, subprocess, sys, tempfile, time
 
 
-RAM = 512 << 20
+KINDS = "RAM", "tables", "heap", "compiled code", "stacks", "program, libraries"
 
 
 class Control:
@@ -33,21 +33,43 @@ class Control:
                 raise RuntimeError(answer["error"]["desc"])
 
 
-def memory(pids):
-    """KiB, each page divided by how many have it: of the guests' RAM, and of Lodge's own; what of the RAM is one's alone."""
-    ram, own, alone = 0, 0, 0
+def kind_of(words, size, ram):
+    """What a mapping is for.  The host may show RAM with a neighbour as one: some CPU's tables of the parent."""
+    name = words[5] if len(words) > 5 else ""
+    if not name and ram <= size < ram + (64 << 20):
+        return "RAM"
+    if name == "[heap]":
+        return "heap"
+    if "memfd:" in name:
+        return "compiled code"
+    if name == "[stack]" or (not name and size == 8 << 20):
+        return "stacks"
+    return "program, libraries" if name else "tables"
+
+
+def memory(pids, ram):
+    """KiB by kind, each page divided by how many have it; what of the RAM is one's alone."""
+    pss, alone = dict.fromkeys(KINDS, 0), 0
     for pid in pids:
-        is_ram = False
         for line in open(f"/proc/{pid}/smaps"):
             words = line.split()
             if not words[0].endswith(":"):
                 first, end = (int(x, 16) for x in words[0].split("-"))
-                is_ram = end - first == RAM
+                kind = kind_of(words, end - first, ram)
             elif words[0] == "Pss:":
-                ram, own = ram + int(words[1]) * is_ram, own + int(words[1]) * (not is_ram)
+                pss[kind] += int(words[1])
             elif words[0] == "Private_Dirty:":
-                alone += int(words[1]) * is_ram
-    return ram, own, alone
+                alone += int(words[1]) * (kind == "RAM")
+    return pss, alone
+
+
+def own(pss):
+    return sum(pss.values()) - pss["RAM"]
+
+
+def cpu_ms(pid):
+    fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) * 1000 / os.sysconf("SC_CLK_TCK")
 
 
 def mib(kib):
@@ -76,28 +98,42 @@ def copy_all(control, count):
 
 
 def main():
-    lodge, guest = sys.argv[1], pathlib.Path(sys.argv[2])
-    count = int(sys.argv[3]) if len(sys.argv) > 3 else 100
+    argv = sys.argv[1:]
+    ram = 512
+    if argv[:1] == ["-m"]:
+        ram, argv = int(argv[1]), argv[2:]
+    lodge, guest = argv[0], pathlib.Path(argv[1])
+    count = int(argv[2]) if len(argv) > 2 else 100
     tmp = pathlib.Path(tempfile.mkdtemp())
     os.environ["XDG_RUNTIME_DIR"] = str(tmp)
     vm = subprocess.Popen(
-        [lodge, "run", "-q", "-m", "512M", "--ctl", str(tmp / "ctl"), "-o", "sandbox=off", *sys.argv[4:], "-k",
+        [lodge, "run", "-q", "-m", f"{ram}M", "--ctl", str(tmp / "ctl"), "-o", "sandbox=off", *argv[3:], "-k",
          str(guest / "vmlinux"), "-i", str(guest / "initrd.gz"), "-p", "console=ttyS0 quiet panic=-1"],
         stdin=subprocess.PIPE, stdout=open(tmp / "out", "wb"))
+    ram <<= 20
     while b"GUEST-READY" not in (tmp / "out").read_bytes():
         time.sleep(0.1)
     time.sleep(5)
     control = Control(tmp / "ctl")
-    one = memory([vm.pid])
-    print(f"one machine: RAM {mib(one[0])}, Lodge's own {mib(one[1])}")
+    one, _ = memory([vm.pid], ram)
+    total = sum(one.values())
+    print(f"one machine: {mib(total)}, RAM {mib(one['RAM'])}, Lodge's own {mib(own(one))}")
     pids, stood, took = copy_all(control, count)
     for wait in 0, 10:
         time.sleep(wait)
-        ram, own, alone = memory([vm.pid] + pids)
-        print(f"it and {count} copies, after {wait} s: RAM {mib(ram)} ({ram / one[0]:.2f} times), of which {mib(alone)} were "
-              f"written by one; Lodge's own {mib(own)}, {mib((own - one[1]) / count)} a copy")
+        pss, alone = memory([vm.pid] + pids, ram)
+        all_of = sum(pss.values())
+        print(f"it and {count} copies, after {wait} s: {mib(all_of)}, {all_of / total:.2f} times; RAM {mib(pss['RAM'])}, "
+              f"{mib(alone)} of it written by one alone; Lodge's own {mib(own(pss))}")
+        print(f"without what was written: {(all_of - alone) / total:.2f} times; a copy beside RAM: "
+              f"{mib((own(pss) - own(one)) / count)}")
+    pss, alone = memory(pids, ram)
+    print("a copy, KiB:", ", ".join(f"{kind} {pss[kind] / count:.0f}" for kind in KINDS))
     print("stands still:", spread(stood))
     print("until the copy runs:", spread(took))
+    spent = {pid: cpu_ms(pid) for pid in pids}
+    time.sleep(20)
+    print(f"CPU of a copy: median {statistics.median((cpu_ms(pid) - spent[pid]) / 20 for pid in pids):.1f} ms a second")
     for pid in pids:
         os.kill(pid, 9)
     control("quit")
