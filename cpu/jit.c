@@ -153,11 +153,6 @@ static void empty_places(struct jit_side *s)
 
 void cpu_jit_init(const struct cpu_jit_class *class, void *cpu)
 {
-	struct jit_table *t = tables_of(class, cpu);
-	unsigned i;
-
-	for (i = 0; i < class->ntables; i++)
-		t[i].jump[0].tag = JIT_NO_TAG(0);
 	side_of(class, cpu)->epoch = 1;
 	cpu_jit_flavour(class, cpu, JIT_ODD);
 }
@@ -511,6 +506,16 @@ bool cpu_jit_sleeps(const struct cpu_jit *j)
 	return atomic_load_explicit(&j->asleep, memory_order_relaxed);
 }
 
+static void empty_tables(const struct cpu_jit_class *class, void *cpu)
+{
+	struct jit_table *t = tables_of(class, cpu);
+	unsigned i;
+
+	for (i = 0; i < class->ntables; i++)
+		t[i].jump[0].tag = JIT_NO_TAG(0);
+	side_of(class, cpu)->ready = true;
+}
+
 /* Whether there is so little to do that code is not worth its memory. */
 static NOINLINE bool sleeps_on(struct cpu_jit *j)
 {
@@ -533,6 +538,8 @@ const void *cpu_jit_find(struct cpu_jit *j, void *cpu)
 
 	if (unlikely(cpu_jit_sleeps(j)) && sleeps_on(j))
 		return NULL;
+	if (unlikely(!side_of(j->class, cpu)->ready))
+		empty_tables(j->class, cpu);
 	host = cpu_jit_jump(j->class, cpu);
 	if (host)
 		return host;
