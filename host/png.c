@@ -6,7 +6,6 @@
  */
 #include "host/png.h"
 
-#include <errno.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -91,33 +90,4 @@ void png_encode(const struct picture *p, struct buf *out)
 	put_chunk(out, "IDAT", packed, len);
 	put_chunk(out, "IEND", NULL, 0);
 	free(packed);
-}
-
-static int write_file(int fd, const struct buf *b)
-{
-	size_t done = 0;
-	ssize_t n;
-
-	while (done < b->len) {
-		n = write(fd, b->data + done, b->len - done);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		done += (size_t)n;
-	}
-	return 0;
-}
-
-int png_write(int fd, const char *path, const struct picture *p, struct err *e)
-{
-	struct buf b = { 0 };
-	int rc;
-
-	png_encode(p, &b);
-	rc = b.failed ? -ENOMEM : write_file(fd, &b);
-	if (close(fd) < 0 && !rc)
-		rc = -errno;
-	buf_free(&b);
-	return rc ? err_set(e, -rc, "cannot write %s: %s", path, strerror(-rc)) : 0;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * The commands.  Source: QEMU QMP Reference Manual (8.2), for names, arguments and answers.
- * Left out: screendump writes PNG only, of the one display that there is; send-key takes keys by
+ * Left out: screendump is of the one display that there is; send-key takes keys by
  * name, not by number.
  */
 #include "mon/command.h"
@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "core/display.h"
-#include "host/png.h"
+#include "host/picture.h"
 #include "machine/keys.h"
 #include "machine/machine.h"
 #include "mon/mon.h"
@@ -100,20 +100,23 @@ static int system_reset(struct mon *m, json_t *args, json_t **result, struct err
 
 static int screendump(struct mon *m, json_t *args, json_t **result, struct err *e)
 {
-	const char *path = NULL, *format = "png";
+	const char *path = NULL, *name = NULL;
+	const struct picture_format *format;
 	struct picture p;
 	int rc, fd;
 
 	(void)result;
-	json_unpack(args, "{s:s, s?s}", "filename", &path, "format", &format);
-	if (strcmp(format, "png"))
-		return err_set(e, EINVAL, "screendump: format \"%.20s\": there is png", format);
+	json_unpack(args, "{s:s, s?s}", "filename", &path, "format", &name);
+	format = picture_format(name, path);
+	if (!format)
+		return err_set(
+		    e, EINVAL, "screendump: format \"%.20s\": there are png and ppm", name);
 	rc = machine_picture(mon_machine(m), &p, e);
 	if (rc)
 		return rc;
 	rc = fd = mon_open_new(m, path, e);
 	if (fd >= 0)
-		rc = png_write(fd, path, &p, e);
+		rc = picture_write(fd, path, format, &p, e);
 	picture_free(&p);
 	return rc;
 }

@@ -1,10 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Pictures as PNG files, read back by what the specification says of chunks and filters. */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
-#include <string.h>
-#include <unistd.h>
 #include <zlib.h>
 
 #include "base/buf.h"
@@ -87,31 +83,10 @@ static void what_is_written_can_be_read(void **state)
 	}
 }
 
-static void files_are_written_or_it_is_said_why(void **state)
-{
-	uint32_t pixel[2] = { 0x123456, 0xfedcba };
-	const struct picture p = { 2, 1, pixel };
-	char path[] = "/tmp/lodge-test-XXXXXX";
-	struct buf b = { 0 };
-	struct err e;
-
-	(void)state;
-	assert_int_equal(png_write(mkstemp(path), path, &p, &e), 0);
-	assert_int_equal(buf_read_file(&b, path, 1000, &e), 0);
-	check(&p, &b);
-	buf_free(&b);
-	unlink(path);
-	if (access("/dev/full", W_OK) == 0) {
-		assert_int_equal(png_write(open("/dev/full", O_WRONLY), "x.png", &p, &e), -ENOSPC);
-		assert_non_null(strstr(e.text, "x.png"));
-	}
-}
-
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_written_can_be_read),
-		cmocka_unit_test(files_are_written_or_it_is_said_why),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -118,6 +118,8 @@ for i in range(100):
         break
     time.sleep(0.1)
 ok(r.get("return") == {} and is_png(folder + "/allowed/a.png"), "a picture in a folder that is allowed", r)
+r = vm.cmd("screendump", {"filename": folder + "/allowed/a.ppm", "format": "ppm"})
+ok(r.get("return") == {} and open(folder + "/allowed/a.ppm", "rb").read(3) == b"P6\n", "one in QEMU's usual form", r)
 r = vm.cmd("screendump", {"filename": folder + "/b.png", "format": "png"})
 if os.environ.get("SANDBOX") == "on":
     ok("sandbox" in r.get("error", {}).get("desc", ""), "none elsewhere, because of the sandbox", r)
