@@ -12,7 +12,9 @@
 #include "cpu/riscv64/host_fp.h"
 #include "cpu/riscv64/jit.h"
 #include "cpu/riscv64/lockstep.h"
+#include "cpu/riscv64/model.h"
 #include "cpu/riscv64/vm.h"
+#include "jit/x86_64/features.h"
 
 static struct rv *rv_of(struct cpu *cpu)
 {
@@ -37,14 +39,24 @@ static void reset(struct cpu *cpu)
 	rv_attend(s, RV_ATT_LINES);
 }
 
+/* As RV_HOST_x; baseline: nothing that old hosts do not have. */
+static uint8_t host_has(bool baseline)
+{
+	const struct x86_features has = x86_features_host();
+
+	if (baseline)
+		return 0;
+	return (has.aes ? RV_HOST_AES : 0) | (has.sha && has.sse41 ? RV_HOST_SHA : 0) |
+	       (has.pclmul ? RV_HOST_CLMUL : 0);
+}
+
 static struct cpu *new (const struct cpu_env *env, unsigned id, struct cpu *first, struct err *e)
 {
+	struct rv_model model;
 	struct rv *s, *at;
 
-	if (env->model) {
-		err_set(e, EINVAL, "riscv64: there are no models of this CPU: \"%s\"", env->model);
+	if (rv_model_parse(&model, env->model, e) < 0)
 		return NULL;
-	}
 	s = os_pages_new(sizeof *s);
 	if (!s) {
 		err_set(e, ENOMEM, "riscv64: no memory for a CPU");
@@ -52,6 +64,8 @@ static struct cpu *new (const struct cpu_env *env, unsigned id, struct cpu *firs
 	}
 	s->env = env;
 	s->id = id;
+	s->vector = model.vector;
+	s->host = host_has(env->baseline);
 	s->first = first ? rv_of(first) : s;
 	s->l2.sets = env->sparing ? RV_L2_SETS_FEW : RV_L2_SETS;
 	cpu_jit_init(&rv_jit_class, s);
@@ -160,6 +174,8 @@ static int get(struct cpu *cpu, unsigned groups, void *to)
 		memcpy(r->f, s->f, sizeof r->f);
 		r->fcsr = (uint32_t)(s->frm << 5 | s->fflags);
 	}
+	if (groups & RV_REGS_VEC)
+		rv_vec_get(s, r);
 	if (groups & RV_REGS_CSR)
 		rv_csr_get(s, r);
 	return 0;
@@ -186,6 +202,8 @@ static int set(struct cpu *cpu, unsigned groups, const void *from)
 		s->fflags = r->fcsr & 31;
 		rv_fp_changed(s);
 	}
+	if (groups & RV_REGS_VEC)
+		rv_vec_put(s, r);
 	if (groups & RV_REGS_CSR)
 		rv_csr_set(s, r);
 	rv_context_changed(s);
@@ -243,6 +261,11 @@ static const struct field regs[] = {
 	FIELD_ARRAY(struct rv_regs, pmpaddr),
 	FIELD(struct rv_regs, mhartid),
 	FIELD(struct rv_regs, wires),
+	FIELD_ARRAY(struct rv_regs, v),
+	FIELD(struct rv_regs, vtype),
+	FIELD(struct rv_regs, vl),
+	FIELD(struct rv_regs, vstart),
+	FIELD(struct rv_regs, vcsr),
 	FIELD_END,
 };
 

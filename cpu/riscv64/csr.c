@@ -1,21 +1,25 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Control and status registers.  Manual: volume II, 20240411: 2 (numbers, privilege), 3.1 and
- * 10.1, and the chapters on Sstc, Smstateen and Svadu; volume I, 7 (counters) and 20.2 (fcsr).
+ * 10.1, and the chapters on Sstc, Smstateen and Svadu; volume I, 7 (counters), 20.2 (fcsr), "V".
  * Counters 3 to 31 and their events are there and always zero; there are no triggers.  Left out:
- * debug mode, the hypervisor, vectors, Sscofpmf, Smcntrpmf, Smepmp.
+ * debug mode, the hypervisor, Sscofpmf, Smcntrpmf, Smepmp.
  */
 #include <string.h>
 
 #include "cpu/riscv64/host_fp.h"
 #include "cpu/riscv64/lockstep.h"
-#include "cpu/riscv64/state.h"
+#include "cpu/riscv64/vec.h"
 
 /* Those with code here. */
 enum {
 	FFLAGS = 0x001,
 	FRM = 0x002,
 	FCSR = 0x003,
+	VSTART = 0x008,
+	VXSAT = 0x009,
+	VXRM = 0x00a,
+	VCSR = 0x00f,
 	SSTATUS = 0x100,
 	SIE = 0x104,
 	SENVCFG = 0x10a,
@@ -38,13 +42,16 @@ enum {
 	TIME = 0xc01,
 	INSTRET = 0xc02,
 	HPMCOUNTER = 0xc00, /* 3 to 31 */
+	VL = 0xc20,
+	VTYPE = 0xc21,
+	VLENB = 0xc22,
 	MHARTID = 0xf14
 };
 
 #define BIT(n) (1ull << (n))
 
-/* MXL 2, A B C D F I M S U */
-#define MISA (2ull << 62 | 0x14112f)
+/* MXL 2, A B C D F I M S U; and V */
+#define MISA (2ull << 62 | 0x14112f | (s->vector ? 1ull << 21 : 0))
 
 #define S_LINES (BIT(RV_LINE_SSIP) | BIT(RV_LINE_STIP) | BIT(RV_LINE_SEIP))
 #define M_LINES (BIT(RV_LINE_MSIP) | BIT(RV_LINE_MTIP) | BIT(RV_LINE_MEIP))
@@ -53,7 +60,8 @@ enum {
 #define S_EXCEPTIONS 0xb3ffull
 
 #define SSTATUS_WRITABLE                                                                           \
-	(MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_FS | MSTATUS_SUM | MSTATUS_MXR)
+	(MSTATUS_SIE | MSTATUS_SPIE | MSTATUS_SPP | MSTATUS_VS | MSTATUS_FS | MSTATUS_SUM |        \
+	    MSTATUS_MXR)
 #define SSTATUS_READABLE (SSTATUS_WRITABLE | MSTATUS_UXL | MSTATUS_SD)
 #define MSTATUS_WRITABLE                                                                           \
 	(SSTATUS_WRITABLE | MSTATUS_MIE | MSTATUS_MPIE | MSTATUS_MPP | MSTATUS_MPRV |              \
@@ -166,9 +174,10 @@ void rv_init_timer(struct rv *s)
 
 static uint64_t read_mstatus(const struct rv *s)
 {
-	uint64_t sd = (s->mstatus & MSTATUS_FS) == MSTATUS_FS ? MSTATUS_SD : 0;
+	const bool dirty =
+	    (s->mstatus & MSTATUS_FS) == MSTATUS_FS || (s->mstatus & MSTATUS_VS) == MSTATUS_VS;
 
-	return s->mstatus | MSTATUS_FIXED | sd;
+	return s->mstatus | MSTATUS_FIXED | (dirty ? MSTATUS_SD : 0);
 }
 
 static void write_mstatus(struct rv *s, uint64_t val, uint64_t writable)
@@ -177,6 +186,8 @@ static void write_mstatus(struct rv *s, uint64_t val, uint64_t writable)
 
 	if ((val & MSTATUS_MPP) == MPP_RESERVED)
 		writable &= ~MSTATUS_MPP;
+	if (!s->vector)
+		writable &= ~MSTATUS_VS;
 	s->mstatus = (old & ~writable) | (val & writable);
 	if ((s->mstatus ^ old) & MSTATUS_MXR)
 		rv_tlb_forget(s);
@@ -238,6 +249,83 @@ static void write_fcsr(struct rv *s, unsigned csr, uint64_t val)
 	rv_fp_changed(s);
 }
 
+/* Vectors ------------------------------------------------------------------------------------ */
+
+static bool is_vector(unsigned csr)
+{
+	return in_range(csr, VSTART, VXRM) || csr == VCSR || in_range(csr, VL, VLENB);
+}
+
+static uint64_t read_vector(const struct rv *s, unsigned csr)
+{
+	switch (csr) {
+	case VSTART:
+		return s->vstart;
+	case VXSAT:
+		return s->vxsat;
+	case VXRM:
+		return s->vxrm;
+	case VCSR:
+		return (uint64_t)s->vxrm << 1 | s->vxsat;
+	case VL:
+		return s->vl;
+	case VTYPE:
+		return s->vtype;
+	default:
+		return RV_VLENB;
+	}
+}
+
+static void write_vector(struct rv *s, unsigned csr, uint64_t val)
+{
+	switch (csr) {
+	case VSTART:
+		s->vstart = val & (8 * RV_VLENB - 1);
+		break;
+	case VXSAT:
+		s->vxsat = val & 1;
+		break;
+	case VXRM:
+		s->vxrm = val & 3;
+		break;
+	default:
+		s->vxsat = val & 1;
+		s->vxrm = val >> 1 & 3;
+	}
+	s->mstatus |= MSTATUS_VS;
+}
+
+static void reset_vector(struct rv *s)
+{
+	memset(s->v, 0, sizeof s->v);
+	s->vtype = rv_vec_vtype(UINT64_MAX);
+	s->vl = s->vstart = 0;
+	s->vxrm = s->vxsat = 0;
+}
+
+void rv_vec_get(const struct rv *s, struct rv_regs *r)
+{
+	memcpy(r->v, s->v, sizeof r->v);
+	r->vtype = s->vtype;
+	r->vl = s->vl;
+	r->vstart = s->vstart;
+	r->vcsr = (uint32_t)read_vector(s, VCSR);
+}
+
+/* With a vl that vtype allows. */
+void rv_vec_put(struct rv *s, const struct rv_regs *r)
+{
+	uint64_t most;
+
+	memcpy(s->v, r->v, sizeof s->v);
+	s->vtype = rv_vec_vtype(r->vtype);
+	most = s->vtype >> 63 ? 0 : rv_vec_vlmax(s->vtype);
+	s->vl = r->vl < most ? r->vl : most;
+	s->vstart = r->vstart & (8 * RV_VLENB - 1);
+	s->vxsat = r->vcsr & 1;
+	s->vxrm = r->vcsr >> 1 & 3;
+}
+
 /* Instructions ------------------------------------------------------------------------------- */
 
 /* Below M mode, what a higher mode may have closed. */
@@ -267,6 +355,8 @@ static bool allowed(const struct rv *s, unsigned csr, bool write)
 		return false;
 	if (csr <= FCSR)
 		return s->mstatus & MSTATUS_FS;
+	if (is_vector(csr))
+		return s->mstatus & MSTATUS_VS;
 	return s->mode == RV_M || open_below_m(s, csr);
 }
 
@@ -358,7 +448,10 @@ static bool read_csr(struct rv *s, unsigned csr, uint64_t *val)
 		*val = s->id;
 		return true;
 	default:
-		return read_array(s, csr, val);
+		if (!is_vector(csr))
+			return read_array(s, csr, val);
+		*val = read_vector(s, csr);
+		return true;
 	}
 }
 
@@ -438,7 +531,10 @@ static void write_csr(struct rv *s, unsigned csr, uint64_t val)
 		write_minstret(s, val, next);
 		break;
 	default:
-		write_array(s, csr, val);
+		if (is_vector(csr))
+			write_vector(s, csr, val);
+		else
+			write_array(s, csr, val);
 	}
 }
 
@@ -518,6 +614,7 @@ void rv_csr_reset(struct rv *s)
 	atomic_fetch_and(&s->lines, ~BIT(RV_LINE_SSIP));
 	s->mode = RV_M;
 	s->fflags = s->frm = s->fp_fast = 0;
+	reset_vector(s);
 	s->mstatus = s->mip = s->menvcfg = s->senvcfg = s->satp = 0;
 	s->mcountinhibit = 0;
 	s->mcycle_delta = s->minstret_delta = -rv_retired(s);

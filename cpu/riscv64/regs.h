@@ -20,7 +20,9 @@ enum {
 enum { RV_U = 0, RV_S = 1, RV_M = 3 };
 
 /* Groups for get and set. */
-enum { RV_REGS_INT = 1, RV_REGS_FP = 2, RV_REGS_CSR = 4, RV_REGS_ALL = 7 };
+enum { RV_REGS_INT = 1, RV_REGS_FP = 2, RV_REGS_CSR = 4, RV_REGS_VEC = 8, RV_REGS_ALL = 15 };
+
+enum { RV_VLENB = 16 }; /* the bytes of a vector register */
 
 struct rv_regs {
 	/* RV_REGS_INT */
@@ -37,6 +39,11 @@ struct rv_regs {
 	    sstateen[4];
 	uint64_t pmpcfg[16], pmpaddr[64];
 	uint64_t mhartid;
+	/* RV_REGS_VEC: two numbers a register, the low one first */
+	uint64_t v[32 * RV_VLENB / 8];
+	uint64_t vtype, vl, vstart;
+	uint32_t vcsr;
+	/* RV_REGS_CSR */
 	uint64_t wires; /* the bits of mip that wires drive and software did not set */
 };
 

@@ -10,8 +10,8 @@ static inline val address(struct ctx *c, const struct rv_args *a)
 	return add(c, get(c, a->rs1), imm(c, a->imm));
 }
 
-#include "cpu/riscv64/sem_atomic.h"
 #include "cpu/riscv64/sem_bit.h"
+#include "cpu/riscv64/sem_call.h"
 #include "cpu/riscv64/sem_fp.h"
 #include "cpu/riscv64/sem_int.h"
 #include "cpu/riscv64/sem_mem.h"

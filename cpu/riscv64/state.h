@@ -95,6 +95,9 @@ enum {
 	RV_JMP_RETRY = 2 /* the instruction starts again, when what waits is done */
 };
 
+/* What the host has, for vec_crypto.c. */
+enum { RV_HOST_AES = 1, RV_HOST_SHA = 2, RV_HOST_CLMUL = 4 };
+
 struct rv_code; /* cpu/riscv64/code.h: decoded pages */
 struct rv_page;
 struct rv_vm; /* cpu/riscv64/vm.h */
@@ -109,10 +112,13 @@ struct rv {
 	uint8_t fflags, frm;
 	uint8_t fp_fast; /* 1: FS is dirty and the host has frm's rounding mode, see host_fp.h */
 	uint64_t x[33];
-	uint64_t pc;          /* right in helpers and slow paths; stale while instructions run */
-	struct rv_tlb *tlb;   /* of the current data context: &tlbs[n] */
-	uint64_t count_end;   /* retired instructions when left is 0 */
-	uint64_t f[32];       /* NaN-boxed */
+	uint64_t pc;        /* right in helpers and slow paths; stale while instructions run */
+	struct rv_tlb *tlb; /* of the current data context: &tlbs[n] */
+	uint64_t count_end; /* retired instructions when left is 0 */
+	uint64_t f[32];     /* NaN-boxed */
+	uint64_t v[32 * RV_VLENB / 8];
+	uint64_t vtype, vl, vstart;
+	uint8_t vxrm, vxsat;
 	struct rv_page *page; /* that the interpreter is in, */
 	uint64_t pc_bias;     /* and what makes a pc of a cell's address: see code.h */
 
@@ -160,6 +166,8 @@ struct rv {
 	} traced;
 
 	unsigned id;
+	bool vector;  /* it has V, and vector cryptography */
+	uint8_t host; /* RV_HOST_x */
 	const struct cpu_env *env;
 	struct rv *first;     /* the VM's hart 0 (owner of code) */
 	struct rv *next_hart; /* all harts of the VM, from first on */
@@ -192,6 +200,7 @@ struct rv {
 #define MSTATUS_UBE  (1ull << 6)
 #define MSTATUS_MPIE (1ull << 7)
 #define MSTATUS_SPP  (1ull << 8)
+#define MSTATUS_VS   (3ull << 9)
 #define MSTATUS_MPP  (3ull << 11)
 #define MSTATUS_FS   (3ull << 13)
 #define MSTATUS_MPRV (1ull << 17)
@@ -350,6 +359,8 @@ void rv_check_cbo(struct rv *, unsigned op); /* op: 0 inval, 1 clean, 2 flush, 4
 void rv_init_timer(struct rv *);             /* once, before the first reset */
 void rv_csr_reset(struct rv *);
 /* regs.h <-> state */
+void rv_vec_get(const struct rv *, struct rv_regs *);
+void rv_vec_put(struct rv *, const struct rv_regs *);
 void rv_csr_get(struct rv *, struct rv_regs *);
 void rv_csr_set(struct rv *, const struct rv_regs *);
 

@@ -227,6 +227,61 @@ static void fcsr_needs_fs_and_dirties_it(void **state)
 	assert_int_equal(rig_csr(r, 3), 0x91);
 }
 
+static void vector_csrs_need_vs_and_dirty_it(void **state)
+{
+	enum { VSTART = 0x008, VXSAT, VXRM, VCSR = 0x00f, VL = 0xc20, VTYPE, VLENB };
+	struct rig *r = *state;
+	uint64_t val;
+
+	assert_int_equal(rig_csr_read(r, VCSR, &val), RV_ILLEGAL);
+	assert_int_equal(rig_csr_read(r, VLENB, &val), RV_ILLEGAL);
+	assert_int_equal(rig_csr(r, MISA) >> 21 & 1, 1);
+	rig_set_csr(r, MSTATUS, 1 << 9);
+	assert_int_equal(rig_csr(r, VLENB), 16);
+	assert_int_equal(rig_csr(r, VTYPE), 1ull << 63);
+	assert_int_equal(rig_csr(r, MSTATUS) & MSTATUS_SD, 0);
+	rig_set_csr(r, VSTART, ONES);
+	assert_int_equal(rig_csr(r, VSTART), 127);
+	assert_int_equal(rig_csr(r, MSTATUS) & (MSTATUS_VS | MSTATUS_SD), MSTATUS_VS | MSTATUS_SD);
+	assert_int_equal(rig_csr(r, SSTATUS) & MSTATUS_VS, MSTATUS_VS);
+	rig_set_csr(r, VCSR, 0xfd);
+	assert_int_equal(rig_csr(r, VXSAT), 1);
+	assert_int_equal(rig_csr(r, VXRM), 2);
+	rig_set_csr(r, VXSAT, 0);
+	rig_set_csr(r, VXRM, ONES);
+	assert_int_equal(rig_csr(r, VCSR), 6);
+	assert_int_equal(rig_csr_op(r, VL, RV_CSR_WRITE, 1), RV_ILLEGAL);
+}
+
+static void without_vectors_vs_is_off(void **state)
+{
+	struct rig *r = *state;
+
+	rig_set_csr(r, MSTATUS, MSTATUS_VS);
+	assert_int_equal(rig_csr(r, MSTATUS) & MSTATUS_VS, 0);
+	assert_int_equal(rig_csr(r, MISA) >> 21 & 1, 0);
+}
+
+static void no_vtype_can_do_harm(void **state)
+{
+	struct rig *r = *state;
+	struct rv_regs regs;
+
+	memset(&regs, 0xff, sizeof regs);
+	assert_int_equal(cpu_riscv64.set(r->cpu, RV_REGS_VEC, &regs), 0);
+	cpu_riscv64.get(r->cpu, RV_REGS_VEC, &regs);
+	assert_int_equal(regs.vtype, 1ull << 63);
+	assert_int_equal(regs.vl, 0);
+	assert_int_equal(regs.vstart, 127);
+	assert_int_equal(regs.vcsr, 7);
+	regs.vtype = 0x10;
+	regs.vl = 5;
+	assert_int_equal(cpu_riscv64.set(r->cpu, RV_REGS_VEC, &regs), 0);
+	cpu_riscv64.get(r->cpu, RV_REGS_VEC, &regs);
+	assert_int_equal(regs.vtype, 0x10);
+	assert_int_equal(regs.vl, 4);
+}
+
 static void delegation_filters_sip_and_sie(void **state)
 {
 	struct rig *r = *state;
@@ -548,7 +603,8 @@ static void no_state_can_do_harm(void **state)
 
 int main(void)
 {
-#define TEST(fn) cmocka_unit_test_setup_teardown(fn, rig_setup, rig_teardown)
+#define TEST(fn)        cmocka_unit_test_setup_teardown(fn, rig_setup, rig_teardown)
+#define VECTOR_TEST(fn) cmocka_unit_test_setup_teardown(fn, rig_setup_vector, rig_teardown)
 	static const struct CMUnitTest tests[] = {
 		TEST(fields_are_warl),
 		TEST(numbers_modes_and_writes_are_checked),
@@ -556,6 +612,9 @@ int main(void)
 		TEST(the_three_operations),
 		TEST(satp_takes_its_modes_only),
 		TEST(fcsr_needs_fs_and_dirties_it),
+		VECTOR_TEST(vector_csrs_need_vs_and_dirty_it),
+		TEST(without_vectors_vs_is_off),
+		VECTOR_TEST(no_vtype_can_do_harm),
 		TEST(delegation_filters_sip_and_sie),
 		TEST(the_wire_of_seip_is_not_written_back),
 		TEST(counters_open_mode_by_mode),

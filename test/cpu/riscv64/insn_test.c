@@ -64,7 +64,7 @@ static void reset_state(struct texts *t)
 	c->before.pc = RIG_RAM;
 	c->before.mode = RV_M;
 	c->before.mtvec = MTVEC;
-	c->before.mstatus |= MSTATUS_FS | MSTATUS_SD;
+	c->before.mstatus |= MSTATUS_FS | MSTATUS_VS | MSTATUS_SD;
 	c->before.pmpaddr[0] = UINT64_MAX >> 10;
 	c->before.pmpcfg[0] = 0x1f;
 	memset(c->ram_before, 0, RIG_SIZE);
@@ -307,7 +307,7 @@ static void texts_hold(void **state)
 	unsigned i;
 
 	(void)state;
-	rig_new(&t->rig, false, false);
+	rig_new_vector(&t->rig);
 	t->c.ram_before = malloc(RIG_SIZE);
 	t->c.ram_after = malloc(RIG_SIZE);
 	assert_int_equal(glob("test/cpu/riscv64/*.txt", 0, NULL, &g), 0);

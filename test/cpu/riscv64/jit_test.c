@@ -248,10 +248,16 @@ static void random_state(struct pair *p)
 	both_write(p, DATA + 0xf80, data, sizeof data);
 	r.x[COUNTER] = p->turns;
 	r.fcsr = below(p, 8) ? below(p, 4) << 5 | below(p, 32) : below(p, 256);
+	for (i = 0; i < ARRAY_LEN(r.v); i++)
+		r.v[i] = below(p, 2) ? random_f(p) : rnd(p);
+	r.vtype = below(p, 8) ? below(p, 32) : rnd(p);
+	r.vl = below(p, 2) ? 128 : below(p, 128);
+	r.vstart = below(p, 8) ? 0 : below(p, 128);
+	r.vcsr = below(p, 8);
 	r.pc = CODE;
 	r.mode = p->paged ? RV_S : modes[below(p, 2)];
 	r.satp = p->paged ? 8ull << 60 | TABLE >> MEM_PAGE_BITS : 0;
-	r.mstatus |= MSTATUS_FS;
+	r.mstatus |= MSTATUS_FS | (below(p, 8) ? MSTATUS_VS : 0);
 	r.mtvec = STOP;
 	r.pmpaddr[0] = UINT64_MAX;
 	r.pmpcfg[0] = 0x1f;
@@ -402,8 +408,8 @@ static int setup(void **state)
 	assert_non_null(p);
 	p->paged = false;
 	p->random = number("LODGE_SEED", 0x9e3779b97f4a7c15);
-	rig_new(&p->direct, false, false);
-	rig_new(&p->jit, false, false);
+	rig_new_vector(&p->direct);
+	rig_new_vector(&p->jit);
 	both_write(p, STOP, again, sizeof again);
 	*state = p;
 	return 0;

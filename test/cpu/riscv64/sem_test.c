@@ -123,6 +123,12 @@ static void random_state(struct pair *p)
 	for (i = 0; i < 32; i++)
 		r.f[i] = random_f(p);
 	r.fcsr = below(p, 4) ? below(p, 5) << 5 | below(p, 32) : below(p, 256);
+	for (i = 0; i < ARRAY_LEN(r.v); i++)
+		r.v[i] = below(p, 2) ? random_f(p) : rnd(p);
+	r.vtype = below(p, 8) ? below(p, 32) : rnd(p);
+	r.vl = below(p, 2) ? 128 : below(p, 128);
+	r.vstart = below(p, 8) ? 0 : below(p, 128);
+	r.vcsr = below(p, 8);
 	r.pc = CODE + 2 * (uint64_t)below(p, 2);
 	r.mode = modes[below(p, 4)];
 	r.mstatus |= (below(p, 8) ? rnd(p) | MSTATUS_FS : rnd(p)) & ~MSTATUS_MPRV;
@@ -287,8 +293,8 @@ static int setup(void **state)
 	assert_non_null(p);
 	memset(p->seen, 0, sizeof p->seen);
 	p->random = 0x9e3779b97f4a7c15;
-	rig_new(&p->direct, false, false);
-	rig_new(&p->ir, false, false);
+	rig_new_vector(&p->direct);
+	rig_new_vector(&p->ir);
 	*state = p;
 	return 0;
 }

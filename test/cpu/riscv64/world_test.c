@@ -158,7 +158,8 @@ static unsigned pick_pattern(struct world *w)
 static uint32_t with_csr(struct world *w, uint32_t word)
 {
 	static const uint16_t csrs[] = { 1, 2, 3, 1, 2, 3, 3, 0x100, 0x300, 0x140, 0x340, 0x144,
-		0xc00, 0xc02, 0xb02, 0xc01, 0x104, 0x180, 0x143, 0x343, 0x344 };
+		0xc00, 0xc02, 0xb02, 0x008, 0x009, 0x00f, 0xc20, 0xc21, 0xc01, 0x104, 0x180, 0x143,
+		0x343, 0x344 };
 
 	if (!below(w, 8))
 		return word;
@@ -397,6 +398,18 @@ static uint64_t random_f(struct world *w)
 	}
 }
 
+static void random_vectors(struct world *w, struct rv_regs *r)
+{
+	unsigned i;
+
+	for (i = 0; i < ARRAY_LEN(r->v); i++)
+		r->v[i] = below(w, 2) ? random_f(w) : rnd(w);
+	r->vtype = below(w, 8) ? below(w, 32) : rnd(w);
+	r->vl = below(w, 2) ? 128 : below(w, 128);
+	r->vstart = below(w, 8) ? 0 : below(w, 128);
+	r->vcsr = below(w, 8);
+}
+
 /* Code cannot be written where it is executed; what is open to whom. */
 static void random_pmp(struct world *w, struct rv_regs *r)
 {
@@ -428,6 +441,8 @@ static uint64_t random_mstatus(struct world *w)
 	m = w->mode == RV_U ? m & ~MSTATUS_SPP : m | MSTATUS_SPP;
 	if (below(w, 8))
 		m |= MSTATUS_FS;
+	if (below(w, 8))
+		m |= MSTATUS_VS;
 	if (below(w, 16) == 0)
 		m |= rnd(w) & (MSTATUS_MPRV | MSTATUS_TSR | MSTATUS_TVM | MSTATUS_TW);
 	return m;
@@ -445,6 +460,7 @@ static void random_state(struct world *w)
 	r.x[28] = 0;
 	for (i = 0; i < 32; i++)
 		r.f[i] = random_f(w);
+	random_vectors(w, &r);
 	r.fcsr = below(w, 8) ? below(w, 5) << 5 | below(w, 32) : below(w, 256);
 	r.pc = code + 2 * (uint64_t)below(w, below(w, 2) ? 0x180 : CODE_SIZE / 2);
 	r.mode = (uint8_t)w->mode;
@@ -714,6 +730,7 @@ static int setup(void **state)
 	assert_non_null(w);
 	for (i = 0; i < WAYS; i++) {
 		rig_new(&w->rig[i], false, false);
+		w->rig[i].env.model = "rv64,+v";
 		w->rig[i].env.jit = i >= JIT;
 		w->rig[i].env.eager = i >= JIT;
 		w->rig[i].env.baseline = i == BASELINE;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * Bodies: A, Zacas, Zawrs.  Manual volume I, 14, and "Zacas", "Zawrs".  The aq and rl bits need
- * nothing: helpers use sequentially consistent accesses of the host.
+ * Bodies that are calls of C and nothing else: A, Zacas, Zawrs; vectors.  Manual volume I, 14, and
+ * "Zacas", "Zawrs", "V", "Vector cryptography".  The aq and rl bits need nothing: helpers use
+ * sequentially consistent accesses of the host.
  * Included after the words of either form; see ir/ops_direct.h.
  */
 
@@ -151,4 +152,73 @@ static void sem_wrs_nto(struct ctx *c, const struct rv_args *a)
 static void sem_wrs_sto(struct ctx *c, const struct rv_args *a)
 {
 	sem_wrs_nto(c, a);
+}
+
+/* Vectors: the helper goes on from the word; x and f registers are read and written here. */
+static inline val vector(struct ctx *c, const struct rv_args *a, enum rv_help h, val x, val y)
+{
+	return call(c, h, x, imm(c, (uint32_t)a->imm), y);
+}
+
+static void sem_vsetvli(struct ctx *c, const struct rv_args *a)
+{
+	put(c, a->rd, vector(c, a, RV_HELP_vset, get(c, a->rs1), imm(c, 0)));
+}
+
+static void sem_vsetivli(struct ctx *c, const struct rv_args *a)
+{
+	put(c, a->rd, vector(c, a, RV_HELP_vset, imm(c, 0), imm(c, 0)));
+}
+
+static void sem_vsetvl(struct ctx *c, const struct rv_args *a)
+{
+	put(c, a->rd, vector(c, a, RV_HELP_vset, get(c, a->rs1), get(c, a->rs2)));
+}
+
+static void sem_v_load(struct ctx *c, const struct rv_args *a)
+{
+	vector(c, a, RV_HELP_vload, get(c, a->rs1), get(c, a->rs2));
+}
+
+static void sem_v_store(struct ctx *c, const struct rv_args *a)
+{
+	vector(c, a, RV_HELP_vstore, get(c, a->rs1), get(c, a->rs2));
+}
+
+static void sem_v_vector(struct ctx *c, const struct rv_args *a)
+{
+	vector(c, a, RV_HELP_varith, imm(c, 0), imm(c, 0));
+}
+
+static void sem_v_scalar(struct ctx *c, const struct rv_args *a)
+{
+	vector(c, a, RV_HELP_varith, get(c, a->rs1), imm(c, 0));
+}
+
+static void sem_v_to_x(struct ctx *c, const struct rv_args *a)
+{
+	put(c, a->rd, vector(c, a, RV_HELP_varith, imm(c, 0), imm(c, 0)));
+}
+
+static void sem_v_fp(struct ctx *c, const struct rv_args *a)
+{
+	fp_on(c);
+	vector(c, a, RV_HELP_varith, imm(c, 0), imm(c, 0));
+}
+
+static void sem_v_fp_scalar(struct ctx *c, const struct rv_args *a)
+{
+	fp_on(c);
+	vector(c, a, RV_HELP_varith, get_f_raw(c, a->rs1), imm(c, 0));
+}
+
+static void sem_v_to_f(struct ctx *c, const struct rv_args *a)
+{
+	fp_on(c);
+	put_f_raw(c, a->rd, vector(c, a, RV_HELP_varith, imm(c, 0), imm(c, 0)));
+}
+
+static void sem_v_crypto(struct ctx *c, const struct rv_args *a)
+{
+	vector(c, a, RV_HELP_vcrypto, imm(c, 0), imm(c, 0));
 }
