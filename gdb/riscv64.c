@@ -2,7 +2,7 @@
 /*
  * RISC-V for debuggers.  Sources: Debugging with GDB (13.1), G.5.11 (RISC-V features); The RISC-V
  * Instruction Set Manual, volume II, 20240411 (CSRs, 10.3 to 10.6).  Left out: CSRs of M mode that
- * only count events, vectors (the CPU has none).
+ * only count events.
  */
 #include <stdio.h>
 
@@ -14,10 +14,10 @@
 enum special { FFLAGS = 1, FRM, SSTATUS, SIE, SIP };
 
 /* What the supervisor's views of M mode's registers show (volume II, 10.1.1, 10.1.3). */
-#define SSTATUS_MASK   0x80000003000de162ull
+#define SSTATUS_MASK   0x80000003000de762ull
 #define SUPERVISOR_INT 0x222ull
 /* Of these, what may be written. */
-#define SSTATUS_WRITES 0xc6122ull
+#define SSTATUS_WRITES 0xc6722ull
 
 #define PLAIN(name, member, type, groups)                                                          \
 	{                                                                                          \
@@ -25,6 +25,11 @@ enum special { FFLAGS = 1, FRM, SSTATUS, SIE, SIP };
 	}
 #define X(name, i, type) PLAIN(name, x[i], type, RV_REGS_INT)
 #define F(i)             PLAIN("f" #i, f[i], "riscv_double", RV_REGS_FP)
+#define V(i)                                                                                       \
+	{                                                                                          \
+		"v" #i, "riscv_vector", RV_VLENB, RV_VLENB, 0,                                     \
+		    (uint32_t)offsetof(struct rv_regs, v[2 * (i)]), RV_REGS_VEC                    \
+	}
 #define CSR(name)        PLAIN(#name, name, "int", RV_REGS_CSR)
 #define CSR_AT(name, of) PLAIN(name, of, "int", RV_REGS_CSR)
 #define SPECIAL(name, n, size, groups)                                                             \
@@ -157,6 +162,13 @@ static const struct gdb_reg csr[] = {
 	CSR_AT("pmpaddr15", pmpaddr[15]),
 };
 
+static const struct gdb_reg vector[] = { V(0), V(1), V(2), V(3), V(4), V(5), V(6), V(7), V(8), V(9),
+	V(10), V(11), V(12), V(13), V(14), V(15), V(16), V(17), V(18), V(19), V(20), V(21), V(22),
+	V(23), V(24), V(25), V(26), V(27), V(28), V(29), V(30), V(31),
+	PLAIN("vtype", vtype, "int", RV_REGS_VEC), PLAIN("vl", vl, "int", RV_REGS_VEC),
+	PLAIN("vstart", vstart, "int", RV_REGS_VEC),
+	{ "vcsr", "int", 8, 4, 0, (uint32_t)offsetof(struct rv_regs, vcsr), RV_REGS_VEC } };
+
 static const struct gdb_reg virtual[] = {
 	{ "priv", "int", 8, 1, 0, (uint32_t)offsetof(struct rv_regs, mode), RV_REGS_INT },
 };
@@ -165,15 +177,29 @@ static const char fpu_types[] =
     "<union id=\"riscv_double\"><field name=\"float\" type=\"ieee_single\"/>"
     "<field name=\"double\" type=\"ieee_double\"/></union>\n";
 
+static const char vector_types[] =
+    "<vector id=\"bytes\" type=\"uint8\" count=\"16\"/>"
+    "<vector id=\"shorts\" type=\"uint16\" count=\"8\"/>"
+    "<vector id=\"words\" type=\"uint32\" count=\"4\"/>"
+    "<vector id=\"longs\" type=\"uint64\" count=\"2\"/>"
+    "<vector id=\"quads\" type=\"uint128\" count=\"1\"/>"
+    "<union id=\"riscv_vector\"><field name=\"b\" type=\"bytes\"/><field name=\"s\" "
+    "type=\"shorts\"/>"
+    "<field name=\"w\" type=\"words\"/><field name=\"l\" type=\"longs\"/>"
+    "<field name=\"q\" type=\"quads\"/></union>\n";
+
+/* The last one is of harts with vectors. */
 static const struct gdb_feature features[] = {
 	{ "org.gnu.gdb.riscv.cpu", NULL, core, ARRAY_LEN(core) },
 	{ "org.gnu.gdb.riscv.fpu", fpu_types, fpu, ARRAY_LEN(fpu) },
 	{ "org.gnu.gdb.riscv.csr", NULL, csr, ARRAY_LEN(csr) },
 	{ "org.gnu.gdb.riscv.virtual", NULL, virtual, ARRAY_LEN(virtual) },
+	{ "org.gnu.gdb.riscv.vector", vector_types, vector, ARRAY_LEN(vector) },
 };
 
 static const struct gdb_layout layouts[] = {
-	{ "riscv64", "riscv:rv64", features, ARRAY_LEN(features), 32, 2, 8 },
+	{ "riscv64", "riscv:rv64", features, ARRAY_LEN(features) - 1, 32, 2, 8 },
+	{ "riscv64v", "riscv:rv64", features, ARRAY_LEN(features), 32, 2, 8 },
 };
 
 static uint64_t pc(const void *regs)
@@ -237,8 +263,9 @@ static void put(const struct gdb_reg *reg, void *regs, const uint8_t *from)
 
 static unsigned fits(const void *regs)
 {
-	(void)regs;
-	return 0;
+	enum { MISA_V = 21 };
+
+	return ((const struct rv_regs *)regs)->misa >> MISA_V & 1;
 }
 
 static uint64_t own_page(const void *regs)

@@ -113,10 +113,18 @@ static void views_of_registers(void **state)
 	put(&gdb_riscv64, 0, rv, "frm", 4);
 	assert_int_equal(rv->fcsr, 0x85);
 	rv->mstatus = 0xa00001aaa;
-	assert_int_equal(get(&gdb_riscv64, 0, rv, "sstatus"), 0x200000022);
+	assert_int_equal(get(&gdb_riscv64, 0, rv, "sstatus"), 0x200000222);
 	put(&gdb_riscv64, 0, rv, "sstatus", 2);
 	assert_int_equal(rv->mstatus & 0x122, 2);
 	assert_int_equal(rv->mstatus & 0x1888, 0x1888);
+	rv->v[2] = 5;
+	rv->v[3] = 1ull << 63;
+	rv->vl = 4;
+	assert_int_equal(get(&gdb_riscv64, 1, rv, "v1"), 5);
+	assert_int_equal(get(&gdb_riscv64, 1, rv, "vl"), 4);
+	assert_int_equal(gdb_riscv64.fits(rv), 0);
+	rv->misa = 1 << 21;
+	assert_int_equal(gdb_riscv64.fits(rv), 1);
 	/* The x87 tag word: empty but ST(0) and ST(1), of which one is 0. */
 	x->fsw = 6 << 11;
 	x->ftw = 3 << 6;
