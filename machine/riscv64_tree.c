@@ -10,8 +10,8 @@
 #include "dev/fdt.h"
 
 /* What the harts have beside the letters of rv64imafdc, in the order of the manual's chapter on
- * naming. */
-#define EXTENSIONS(X)                                                                              \
+ * naming; V: what comes with vectors. */
+#define EXTENSIONS(X, V)                                                                           \
 	X(zicbom)                                                                                  \
 	X(zicboz)                                                                                  \
 	X(zicntr)                                                                                  \
@@ -37,6 +37,13 @@
 	X(zkne)                                                                                    \
 	X(zknh)                                                                                    \
 	X(zksh)                                                                                    \
+	V(zvbb)                                                                                    \
+	V(zvbc)                                                                                    \
+	V(zvkb)                                                                                    \
+	V(zvkg)                                                                                    \
+	V(zvkned)                                                                                  \
+	V(zvknha)                                                                                  \
+	V(zvknhb)                                                                                  \
 	X(smstateen)                                                                               \
 	X(ssstateen)                                                                               \
 	X(sstc)                                                                                    \
@@ -48,10 +55,11 @@
 
 #define UNDERSCORED(name) "_" #name
 #define ARGUMENT(name)    #name,
+#define NOTHING(name)
 
 enum { CACHE_BLOCK = 64 };
 
-static void add_cpu(struct fdt *f, unsigned id)
+static void add_cpu(struct fdt *f, unsigned id, bool vector)
 {
 	char handle[32];
 
@@ -60,10 +68,16 @@ static void add_cpu(struct fdt *f, unsigned id)
 	fdt_u32(f, "reg", id);
 	fdt_str(f, "status", "okay");
 	fdt_str(f, "compatible", "riscv");
-	fdt_str(f, "riscv,isa", "rv64imafdc" EXTENSIONS(UNDERSCORED));
+	fdt_str(f, "riscv,isa",
+	    vector ? "rv64imafdcv" EXTENSIONS(UNDERSCORED, UNDERSCORED)
+		   : "rv64imafdc" EXTENSIONS(UNDERSCORED, NOTHING));
 	fdt_str(f, "riscv,isa-base", "rv64i");
-	fdt_strs(f, "riscv,isa-extensions", "i", "m", "a", "f", "d", "c",
-	    EXTENSIONS(ARGUMENT)(char *) NULL);
+	if (vector)
+		fdt_strs(f, "riscv,isa-extensions", "i", "m", "a", "f", "d", "c", "v",
+		    EXTENSIONS(ARGUMENT, ARGUMENT)(char *) NULL);
+	else
+		fdt_strs(f, "riscv,isa-extensions", "i", "m", "a", "f", "d", "c",
+		    EXTENSIONS(ARGUMENT, NOTHING)(char *) NULL);
 	fdt_str(f, "mmu-type", "riscv,sv57");
 	fdt_u32(f, "riscv,cbom-block-size", CACHE_BLOCK);
 	fdt_u32(f, "riscv,cboz-block-size", CACHE_BLOCK);
@@ -78,13 +92,13 @@ static void add_cpu(struct fdt *f, unsigned id)
 	fdt_end(f);
 }
 
-void riscv64_add_cpus(struct fdt *f, unsigned n, uint32_t hz)
+void riscv64_add_cpus(struct fdt *f, unsigned n, uint32_t hz, bool vector)
 {
 	fdt_begin(f, "cpus");
 	fdt_u32(f, "#address-cells", 1);
 	fdt_u32(f, "#size-cells", 0);
 	fdt_u32(f, "timebase-frequency", hz);
 	for (unsigned i = 0; i < n; i++)
-		add_cpu(f, i);
+		add_cpu(f, i, vector);
 	fdt_end(f);
 }

@@ -15,6 +15,7 @@
 #include "core/event.h"
 #include "core/mem.h"
 #include "core/state.h"
+#include "cpu/riscv64/model.h"
 #include "cpu/riscv64/regs.h"
 #include "dev/drives.h"
 #include "dev/fdt.h"
@@ -316,6 +317,10 @@ static void add_chosen(struct machine *m, const struct plan *p, struct fdt *f)
 
 static void add_tree(struct machine *m, const struct plan *p, struct fdt *f)
 {
+	struct rv_model model;
+
+	/* The CPUs are there, so it is right. */
+	rv_model_parse(&model, m->config.cpu_model, NULL);
 	fdt_begin(f, "%s", "");
 	fdt_u32(f, "#address-cells", 2);
 	fdt_u32(f, "#size-cells", 2);
@@ -326,7 +331,7 @@ static void add_tree(struct machine *m, const struct plan *p, struct fdt *f)
 	fdt_str(f, "device_type", "memory");
 	fdt_reg(f, RAM, m->config.memory);
 	fdt_end(f);
-	riscv64_add_cpus(f, m->ncpus, clock_counter_hz(m->env.clock));
+	riscv64_add_cpus(f, m->ncpus, clock_counter_hz(m->env.clock), model.vector);
 	fdt_begin(f, "soc");
 	fdt_u32(f, "#address-cells", 2);
 	fdt_u32(f, "#size-cells", 2);
