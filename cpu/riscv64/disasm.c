@@ -13,6 +13,7 @@
 
 #include "base/bytes.h"
 #include "cpu/riscv64/riscv64_dec.h"
+#include "cpu/riscv64/vec_text.h"
 
 struct insn {
 	enum rv_op op;
@@ -219,6 +220,8 @@ unsigned rv_disasm(unsigned mode, uint64_t pc, const uint8_t *bytes, size_t n, s
 		return 0;
 	i.name = rv_names[i.op];
 	i.format = rv_formats[i.op];
+	if (i.format[0] == 'V' && !is(&i, "VMA"))
+		return rv_vec_text(i.word, out) ? len : 0;
 	if (!put_special(&i, out) && !put_access(&i, out) && !put_system(&i, out))
 		put_plain(&i, out);
 	return len;
