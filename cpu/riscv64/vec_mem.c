@@ -24,6 +24,12 @@ struct span {
 	bool store, first; /* fault-only-first */
 };
 
+/* One whose elements are in one piece on both sides. */
+struct simple {
+	void *memory, *reg;
+	size_t len;
+};
+
 /* What the word says ------------------------------------------------------------------------------
  */
 
@@ -255,16 +261,58 @@ static void run(struct span *a, struct rv *s, uint32_t word)
 	vec_end(&a->v);
 }
 
-void rv_vec_load(struct rv *s, uint32_t word, uint64_t base, uint64_t stride)
+/* Most of them: whole elements of SEW next to one another, in a page that is known; false: it is
+ * another one, or something is not as it has to be. */
+static inline bool is_simple(
+    struct rv *s, uint32_t word, uint64_t base, bool store, struct simple *to)
 {
-	struct span a = { .base = base, .stride = stride };
+	static const uint8_t widths[8] = { [5] = 1, [6] = 2, [7] = 3 };
+	const unsigned sew = widths[word >> 12 & 7], vd = word >> 7 & 31, vlmul = s->vtype & 7;
+	uintptr_t addend;
+
+	/* Neither fields nor a mask; vtype is legal, and LMUL no fraction. */
+	if (word >> 20 != 0x020 || (s->vtype & ~0xc7ull) != sew << 3 || vlmul > 3 ||
+	    vd & ((1u << vlmul) - 1) || s->vstart || (s->mstatus & MSTATUS_VS) != MSTATUS_VS)
+		return false;
+	to->len = (size_t)s->vl << sew;
+	if ((base & PAGE_MASK) + to->len > MEM_PAGE || !known(s, store, base, &addend))
+		return false;
+	to->memory = (void *)(uintptr_t)(base + addend);
+	to->reg = (uint8_t *)s->v + (size_t)VEC_BYTES * vd;
+	return true;
+}
+
+static inline void move(void *to, const void *from, size_t len)
+{
+	if (len == VEC_BYTES)
+		memcpy(to, from, VEC_BYTES);
+	else
+		memcpy(to, from, len);
+}
+
+static NOINLINE void slow(struct rv *s, uint32_t word, uint64_t base, uint64_t stride, bool store)
+{
+	struct span a = { .base = base, .stride = stride, .store = store };
 
 	run(&a, s, word);
 }
 
+void rv_vec_load(struct rv *s, uint32_t word, uint64_t base, uint64_t stride)
+{
+	struct simple one;
+
+	if (likely(is_simple(s, word, base, false, &one)))
+		move(one.reg, one.memory, one.len);
+	else
+		slow(s, word, base, stride, false);
+}
+
 void rv_vec_store(struct rv *s, uint32_t word, uint64_t base, uint64_t stride)
 {
-	struct span a = { .base = base, .stride = stride, .store = true };
+	struct simple one;
 
-	run(&a, s, word);
+	if (likely(is_simple(s, word, base, true, &one)))
+		move(one.memory, one.reg, one.len);
+	else
+		slow(s, word, base, stride, true);
 }
