@@ -307,7 +307,7 @@ static void texts_hold(void **state)
 	unsigned i;
 
 	(void)state;
-	rig_new_vector(&t->rig);
+	rig_new(&t->rig, false, false);
 	t->c.ram_before = malloc(RIG_SIZE);
 	t->c.ram_after = malloc(RIG_SIZE);
 	assert_int_equal(glob("test/cpu/riscv64/*.txt", 0, NULL, &g), 0);

@@ -408,8 +408,8 @@ static int setup(void **state)
 	assert_non_null(p);
 	p->paged = false;
 	p->random = number("LODGE_SEED", 0x9e3779b97f4a7c15);
-	rig_new_vector(&p->direct);
-	rig_new_vector(&p->jit);
+	rig_new(&p->direct, false, false);
+	rig_new(&p->jit, false, false);
 	both_write(p, STOP, again, sizeof again);
 	*state = p;
 	return 0;

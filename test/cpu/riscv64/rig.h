@@ -100,14 +100,6 @@ static inline bool rig_renew(struct rig *r, struct err *e)
 	return true;
 }
 
-/* One with vectors. */
-static inline void rig_new_vector(struct rig *r)
-{
-	rig_new(r, false, false);
-	r->env.model = "rv64,+v";
-	assert_true(rig_renew(r, NULL));
-}
-
 static inline void rig_free(struct rig *r)
 {
 	cpu_riscv64.free(r->cpu);
@@ -130,15 +122,6 @@ static inline int rig_setup(void **state)
 	struct rig *r = malloc(sizeof *r);
 
 	rig_new(r, false, false);
-	*state = r;
-	return 0;
-}
-
-static inline int rig_setup_vector(void **state)
-{
-	struct rig *r = malloc(sizeof *r);
-
-	rig_new_vector(r);
 	*state = r;
 	return 0;
 }

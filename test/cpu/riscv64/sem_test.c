@@ -293,8 +293,8 @@ static int setup(void **state)
 	assert_non_null(p);
 	memset(p->seen, 0, sizeof p->seen);
 	p->random = 0x9e3779b97f4a7c15;
-	rig_new_vector(&p->direct);
-	rig_new_vector(&p->ir);
+	rig_new(&p->direct, false, false);
+	rig_new(&p->ir, false, false);
 	*state = p;
 	return 0;
 }

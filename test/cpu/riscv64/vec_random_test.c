@@ -417,7 +417,6 @@ static int setup(void **state)
 	assert_non_null(a);
 	for (unsigned i = 0; i < WAYS; i++) {
 		rig_new(&a->rig[i], false, false);
-		a->rig[i].env.model = "rv64,+v";
 		a->rig[i].env.jit = a->rig[i].env.eager = i != DIRECT;
 		a->rig[i].env.baseline = i == BASELINE;
 		assert_true(rig_renew(&a->rig[i], &e));

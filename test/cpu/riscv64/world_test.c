@@ -730,7 +730,6 @@ static int setup(void **state)
 	assert_non_null(w);
 	for (i = 0; i < WAYS; i++) {
 		rig_new(&w->rig[i], false, false);
-		w->rig[i].env.model = "rv64,+v";
 		w->rig[i].env.jit = i >= JIT;
 		w->rig[i].env.eager = i >= JIT;
 		w->rig[i].env.baseline = i == BASELINE;
