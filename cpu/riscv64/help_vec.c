@@ -38,6 +38,5 @@ HELP(vcrypto)
 {
 	(void)a;
 	(void)d;
-	rv_vec_crypto(s, (uint32_t)b);
-	return 0;
+	return rv_vec_crypto(s, (uint32_t)b);
 }

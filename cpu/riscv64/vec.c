@@ -38,7 +38,7 @@ const struct vec_op *rv_vec_op(uint32_t word)
 	return op->run ? op : NULL;
 }
 
-uint64_t rv_vec_arith(struct rv *s, uint32_t word, uint64_t x)
+static NOINLINE uint64_t any(struct rv *s, uint32_t word, uint64_t x)
 {
 	const struct vec_op *op = rv_vec_op(word);
 	const unsigned kind = word >> 12 & 7;
@@ -58,4 +58,43 @@ uint64_t rv_vec_arith(struct rv *s, uint32_t word, uint64_t x)
 	x = op->run(&v, op);
 	vec_end(&v);
 	return x;
+}
+
+/* Whole registers without a mask, of two operands and 32 bits: what SHA-2 and AES are made of
+ * besides their own instructions.  false: it is another one. */
+static inline bool simple(struct rv *s, uint32_t word)
+{
+	enum { VADD_VV = 0x02000057, VXOR_VV = 0x2e000057, VMERGE_VVM = 0x5c000057 };
+	const unsigned vd = word >> 7 & 31, vs1 = word >> 15 & 31, vs2 = word >> 20 & 31;
+	uint32_t a[4], b[4];
+
+	if (!vec_is_e32_m1(s) || s->vl != ARRAY_LEN(a))
+		return false;
+	memcpy(a, s->v + 2 * vs2, sizeof a);
+	memcpy(b, s->v + 2 * vs1, sizeof b);
+	switch (word & 0xfe00707f) {
+	case VADD_VV:
+		for (unsigned i = 0; i < ARRAY_LEN(a); i++)
+			a[i] += b[i];
+		break;
+	case VXOR_VV:
+		for (unsigned i = 0; i < ARRAY_LEN(a); i++)
+			a[i] ^= b[i];
+		break;
+	case VMERGE_VVM:
+		if (!vd || !vs1 || !vs2)
+			return false;
+		for (unsigned i = 0; i < ARRAY_LEN(a); i++)
+			a[i] = s->v[0] >> i & 1 ? b[i] : a[i];
+		break;
+	default:
+		return false;
+	}
+	memcpy(s->v + 2 * vd, a, sizeof a);
+	return true;
+}
+
+uint64_t rv_vec_arith(struct rv *s, uint32_t word, uint64_t x)
+{
+	return likely(simple(s, word)) ? 0 : any(s, word, x);
 }

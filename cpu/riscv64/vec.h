@@ -99,6 +99,16 @@ static inline unsigned vec_vlmax(const struct vec *v)
 			    : (unsigned)VEC_BYTES >> v->sew >> -v->lmul;
 }
 
+/* Whether vtype says e32, m1, and nothing stands in the way of going over elements from the first:
+ * what most of cryptography is. */
+static inline bool vec_is_e32_m1(const struct rv *s)
+{
+	enum { E32_M1 = 0x10, AGNOSTIC = 0xc0 };
+
+	return (s->vtype & ~(uint64_t)AGNOSTIC) == E32_M1 && !s->vstart &&
+	       (s->mstatus & MSTATUS_VS) == MSTATUS_VS;
+}
+
 /* Elements --------------------------------------------------------------------------------------
  */
 

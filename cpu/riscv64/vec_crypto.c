@@ -414,32 +414,12 @@ static void need(const struct vec *v, const struct crypto_op *op)
 		vec_need(v, vec_vd(v) != vec_vs1(v));
 }
 
-/* Most of them: one group, of 32 bits and in one register; false: it is another one. */
-static bool is_one_group(const struct rv *s, uint32_t word, const struct crypto_op *op)
+static NOINLINE uint64_t all_groups(struct rv *s, uint32_t word, const struct crypto_op *op)
 {
-	enum { E32_M1 = 0x10 };
-	const unsigned vd = word >> 7 & 31, vs1 = word >> 15 & 31, vs2 = word >> 20 & 31;
-
-	return op && (s->vtype & ~0xc0ull) == E32_M1 && s->vl == 4 && !s->vstart &&
-	       (s->mstatus & MSTATUS_VS) == MSTATUS_VS &&
-	       !(op->flags & (SCALAR | APART) && vd == vs2) && !(op->flags & APART && vd == vs1);
-}
-
-void rv_vec_crypto(struct rv *s, uint32_t word)
-{
-	const struct crypto_op *op = find(word);
 	uint64_t *d;
 	const uint64_t *a, *b;
 	struct vec v;
 
-	if (likely(is_one_group(s, word, op))) {
-		v.s = s;
-		v.word = word;
-		v.sew = 2;
-		op->fn(&v, vec_reg(&v, vec_vd(&v)), vec_reg(&v, vec_vs2(&v)),
-		    vec_reg(&v, vec_vs1(&v)));
-		return;
-	}
 	rv_vec_begin(&v, s, word);
 	vec_need(&v, op != NULL);
 	need(&v, op);
@@ -452,4 +432,28 @@ void rv_vec_crypto(struct rv *s, uint32_t word)
 		op->fn(&v, d + at, op->flags & SCALAR ? a : a + at, b + at);
 	}
 	vec_end(&v);
+	return 0;
+}
+
+/* Most of them: one group, of 32 bits and in one register; false: it is another one. */
+static inline bool is_one_group(const struct rv *s, uint32_t word, const struct crypto_op *op)
+{
+	const unsigned vd = word >> 7 & 31, vs1 = word >> 15 & 31, vs2 = word >> 20 & 31;
+
+	return op && vec_is_e32_m1(s) && s->vl == 4 &&
+	       !(op->flags & (SCALAR | APART) && vd == vs2) && !(op->flags & APART && vd == vs1);
+}
+
+uint64_t rv_vec_crypto(struct rv *s, uint32_t word)
+{
+	const struct crypto_op *op = find(word);
+	struct vec v;
+
+	if (unlikely(!is_one_group(s, word, op)))
+		return all_groups(s, word, op);
+	v.s = s;
+	v.word = word;
+	v.sew = 2;
+	op->fn(&v, vec_reg(&v, vec_vd(&v)), vec_reg(&v, vec_vs2(&v)), vec_reg(&v, vec_vs1(&v)));
+	return 0;
 }

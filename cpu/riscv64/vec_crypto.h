@@ -6,8 +6,8 @@
 
 struct rv;
 
-/* An instruction of OP-VE. */
-void rv_vec_crypto(struct rv *, uint32_t word);
+/* An instruction of OP-VE.  0. */
+uint64_t rv_vec_crypto(struct rv *, uint32_t word);
 /* What it is called; NULL: it is none. */
 const char *rv_vec_crypto_name(uint32_t word);
 
