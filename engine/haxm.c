@@ -409,6 +409,24 @@ static int vcpu_make(struct vcpu *v)
 	return 0;
 }
 
+int haxm_renew(struct vcpu *v)
+{
+	int rc;
+
+	if (!v->dead)
+		return 0;
+	mutex_lock(&v->wake); /* who pokes it looks at the tunnel */
+	v->tunnel = &v->none;
+	if (v->fd >= 0)
+		close(v->fd);
+	v->fd = -1;
+	rc = vcpu_make(v);
+	v->dead = rc < 0;
+	mutex_unlock(&v->wake);
+	v->owed = v->engine->told = false;
+	return rc ? rc : haxm_tell_cpuid(v);
+}
+
 static struct vcpu *take_spare(struct engine *g, unsigned id)
 {
 	struct vcpu **at, *v;
@@ -437,6 +455,7 @@ static struct vcpu *make_new(struct engine *g, unsigned id, struct err *e)
 	v->engine = g;
 	v->id = id;
 	v->fd = -1;
+	v->tunnel = &v->none;
 	mutex_init(&v->wake);
 	rc = vcpu_make(v);
 	if (rc < 0) {

@@ -41,8 +41,9 @@ struct vcpu {
 	struct vcpu *next;
 	unsigned id;
 	int fd;
-	struct haxm_tunnel *tunnel;
+	struct haxm_tunnel *tunnel, none; /* none: while there is no other */
 	uint8_t *io;
+	bool dead;              /* it has shut down: HAXM never runs it again */
 	struct x86_regs kept;   /* of registers that HAXM does not have: what was set last */
 	_Atomic uint32_t lines; /* of core/intc.h: those that are high, or wait */
 	_Atomic int32_t sipi;   /* a startup message: its vector, or -1 */
@@ -70,6 +71,8 @@ static inline const struct intc *haxm_intc(const struct vcpu *v)
 int haxm_ioctl(int fd, unsigned long request, void *arg);
 int haxm_remap(struct engine *);
 int haxm_tell_cpuid(struct vcpu *);
+/* Makes a dead one again, if nothing keeps the process from opening its device. */
+int haxm_renew(struct vcpu *);
 /* haxm_run.c */
 int haxm_get_ready(struct vcpu *);
 void haxm_reset(struct vcpu *);

@@ -108,6 +108,7 @@ bool haxm_answer(struct vcpu *v, struct exit *x)
 	case HAXM_EXIT_PAUSED:
 		return true;
 	case HAXM_EXIT_STATECHANGE:
+		v->dead = true;
 		x->why = EXIT_SHUTDOWN;
 		return false;
 	default:

@@ -13,7 +13,9 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 
+#include "base/log.h"
 #include "core/exit.h"
 #include "core/intc.h"
 #include "cpu/x86/lines.h"
@@ -106,7 +108,12 @@ int haxm_get_ready(struct vcpu *v)
 
 void haxm_reset(struct vcpu *v)
 {
-	if (haxm_get_ready(v) == 0)
+	int rc = haxm_renew(v);
+
+	if (rc < 0)
+		log_error(v->engine->env.log, "cpu%u: haxm: it has shut down, and cannot start: %s",
+		    v->id, strerror(-rc));
+	else if (haxm_get_ready(v) == 0)
 		reset(v);
 }
 
@@ -211,7 +218,7 @@ static void after(struct vcpu *v)
 
 void haxm_run(struct vcpu *v, struct exit *x, uint64_t turn)
 {
-	int rc = haxm_get_ready(v);
+	int rc = v->dead ? -EIO : haxm_get_ready(v);
 
 	(void)turn; /* this CPU counts no instructions */
 	if (rc < 0) {

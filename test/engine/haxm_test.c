@@ -27,7 +27,7 @@ static struct hax {
 	_Alignas(16) uint8_t io[HAXM_IO_BUFFER];
 	struct haxm_regs regs;
 	struct haxm_ram ram[MOST];
-	unsigned nrams, runs, nvectors, nleaves;
+	unsigned nrams, ncpus, runs, nvectors, nleaves;
 	uint32_t vector[MOST], reason, window;
 	void (*exits[MOST])(struct hax *); /* of each run in turn */
 } hax;
@@ -40,6 +40,9 @@ static int answer(unsigned long request, void *arg)
 		return 0;
 	case HAXM_GET_CAPABILITY:
 		*(struct haxm_capability *)arg = hax.can;
+		return 0;
+	case HAXM_CREATE_CPU:
+		hax.ncpus++;
 		return 0;
 	case HAXM_SET_RAM:
 		assert_true(hax.nrams < MOST);
@@ -192,7 +195,6 @@ static void paused(struct hax *h)
 static void panic(struct hax *h)
 {
 	h->tunnel.exit_status = HAXM_EXIT_STATECHANGE;
-	h->tunnel.ready_for_interrupt = 0;
 }
 
 /* The machine ---------------------------------------------------------------------------------- */
@@ -331,6 +333,13 @@ static enum exit_why run(void)
 		hax.runs = 0;                                                                      \
 	} while (0)
 
+/* The last of a test's. */
+static void stop(struct hax *h)
+{
+	host(h);
+	engine_haxm.vcpu_kick(rig.cpu);
+}
+
 static void mmio_read_and_kick(struct hax *h)
 {
 	mmio_read(h);
@@ -342,8 +351,8 @@ static void mmio_read_and_kick(struct hax *h)
 static void string_instructions_go_in_their_order(void **state)
 {
 	(void)state;
-	EXITS(outs_up, outs_down, ins_down, panic);
-	assert_int_equal(run(), EXIT_SHUTDOWN);
+	EXITS(outs_up, outs_down, ins_down, stop);
+	assert_int_equal(run(), EXIT_KICKED);
 	assert_int_equal(rig.n, 9);
 	assert_int_equal(rig.seen[0].val, 'a' | 'b' << 8);
 	assert_int_equal(rig.seen[2].val, 'e' | 'f' << 8);
@@ -357,11 +366,11 @@ static void accesses_to_devices_are_answered(void **state)
 	const struct haxm_mmio *m = (const struct haxm_mmio *)(const void *)hax.io;
 
 	(void)state;
-	EXITS(mmio_read, panic);
-	assert_int_equal(run(), EXIT_SHUTDOWN);
+	EXITS(mmio_read, stop);
+	assert_int_equal(run(), EXIT_KICKED);
 	assert_int_equal(m->value, 1);
-	EXITS(mmio_copy, panic);
-	assert_int_equal(run(), EXIT_SHUTDOWN);
+	EXITS(mmio_copy, stop);
+	assert_int_equal(run(), EXIT_KICKED);
 	assert_int_equal(rig.n, 3);
 	assert_true(rig.seen[2].write);
 	assert_int_equal(rig.seen[2].off, 8);
@@ -371,26 +380,26 @@ static void accesses_to_devices_are_answered(void **state)
 static void an_exit_without_a_reason_is_none(void **state)
 {
 	(void)state;
-	EXITS(outs_up, nothing, mmio_read, nothing, panic);
-	assert_int_equal(run(), EXIT_SHUTDOWN);
+	EXITS(outs_up, nothing, mmio_read, nothing, stop);
+	assert_int_equal(run(), EXIT_KICKED);
 	assert_int_equal(rig.n, 4); /* each once */
 }
 
 static void interrupts_are_given_when_they_can_be_taken(void **state)
 {
 	(void)state;
-	EXITS(host, host, host_and_open, panic);
+	EXITS(host, host, host_and_open, stop);
 	rig.vector = 0x41;
 	engine_haxm.vcpu_irq(rig.cpu, INTC_INTR, true);
-	assert_int_equal(run(), EXIT_SHUTDOWN);
+	assert_int_equal(run(), EXIT_KICKED);
 	assert_int_equal(hax.nvectors, 1);
 	assert_int_equal(hax.vector[0], 0x41);
 	assert_int_equal(hax.window, 0);
 	/* Not before: it asks to be told. */
 	hax.nvectors = 0;
-	EXITS(host, panic);
+	EXITS(host, stop);
 	engine_haxm.vcpu_irq(rig.cpu, INTC_INTR, true);
-	assert_int_equal(run(), EXIT_SHUTDOWN);
+	assert_int_equal(run(), EXIT_KICKED);
 	assert_int_equal(hax.nvectors, 0);
 	assert_int_equal(hax.window, 1);
 }
@@ -398,15 +407,15 @@ static void interrupts_are_given_when_they_can_be_taken(void **state)
 static void a_halted_cpu_is_woken_if_it_can_be(void **state)
 {
 	(void)state;
-	EXITS(halt, panic);
+	EXITS(halt, stop);
 	assert_int_equal(run(), EXIT_HALT); /* without IF */
 	rig.vector = 0x41;
 	engine_haxm.vcpu_irq(rig.cpu, INTC_INTR, true);
 	assert_int_equal(run(), EXIT_HALT);
 	assert_int_equal(hax.nvectors, 0);
-	EXITS(halt_with_if, panic);
+	EXITS(halt_with_if, stop);
 	engine_haxm.vcpu_reset(rig.cpu);
-	assert_int_equal(run(), EXIT_SHUTDOWN);
+	assert_int_equal(run(), EXIT_KICKED);
 	assert_int_equal(hax.nvectors, 1);
 }
 
@@ -416,7 +425,7 @@ static void registers_are_those_behind_the_access(void **state)
 	struct x86_regs r;
 
 	(void)state;
-	EXITS(mmio_read_and_kick, mmio_read, paused, panic);
+	EXITS(mmio_read_and_kick, mmio_read, paused, stop);
 	assert_int_equal(run(), EXIT_KICKED);
 	assert_int_equal(hax.runs, 1);
 	assert_int_equal(engine_haxm.vcpu_get(rig.cpu, X86_REGS_INT, &r), 0);
@@ -424,8 +433,23 @@ static void registers_are_those_behind_the_access(void **state)
 	assert_int_equal(rig.n, 2);
 	assert_int_equal(engine_haxm.vcpu_get(rig.cpu, X86_REGS_INT, &r), 0);
 	assert_int_equal(hax.runs, 3); /* nothing is open any more */
-	assert_int_equal(run(), EXIT_SHUTDOWN);
+	assert_int_equal(run(), EXIT_KICKED);
 	assert_int_equal(hax.reason, 0);
+}
+
+/* It starts as a new one of HAXM's. */
+static void a_cpu_that_shut_down_is_made_again(void **state)
+{
+	(void)state;
+	EXITS(panic, stop);
+	assert_int_equal(hax.ncpus, 1);
+	assert_int_equal(run(), EXIT_SHUTDOWN);
+	assert_int_equal(run(), EXIT_ERROR);
+	assert_int_equal(hax.runs, 1);
+	engine_haxm.vcpu_reset(rig.cpu);
+	assert_int_equal(hax.ncpus, 2);
+	assert_int_equal(hax.regs.rip, 0xfff0);
+	assert_int_equal(run(), EXIT_KICKED);
 }
 
 static void memory_is_told(void **state)
@@ -483,6 +507,7 @@ int main(void)
 		TEST(interrupts_are_given_when_they_can_be_taken),
 		TEST(a_halted_cpu_is_woken_if_it_can_be),
 		TEST(registers_are_those_behind_the_access),
+		TEST(a_cpu_that_shut_down_is_made_again),
 		TEST(memory_is_told),
 		TEST(says_why_it_is_of_no_use),
 	};

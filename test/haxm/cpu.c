@@ -217,6 +217,7 @@ static int tell(struct serve_cpu *c)
 	case EXIT_ERROR:
 		return (int)(int64_t)c->x.val;
 	default:
+		c->panicked = true;
 		c->tunnel->exit_status = HAXM_EXIT_STATECHANGE;
 		return 0;
 	}
@@ -264,6 +265,10 @@ int serve_run(struct serve_cpu *c)
 	const bool pause = t->exit_reason == HAXM_EXIT_PAUSED;
 	int rc = 1;
 
+	if (c->panicked) {
+		t->exit_status = HAXM_EXIT_STATECHANGE;
+		return 0;
+	}
 	if (pause && !c->open) {
 		t->exit_status = HAXM_EXIT_PAUSED;
 		return 0;
@@ -293,14 +298,29 @@ static int dont_wait(struct serve_cpu *c)
 	return rc ? rc : engine_soft.vcpu_set(c->v, X86_REGS_STATE, &r);
 }
 
+static int make_again(struct serve_cpu *c)
+{
+	memset(c->tunnel, 0, sizeof *c->tunnel);
+	memset(c->waits, 0, sizeof c->waits);
+	c->open = c->closed = c->panicked = c->window = false;
+	c->apic_base = 0xfee00800 | (c->id ? 0 : 0x100);
+	engine_soft.vcpu_reset(c->v);
+	return dont_wait(c);
+}
+
 int serve_cpu_new(struct serve_vm *m, unsigned id)
 {
-	struct serve_cpu *c = calloc(1, sizeof *c);
+	struct serve_cpu *c;
 	struct err e;
 	void *p;
 
-	if (!c || id >= HAXM_MAX_CPUS || m->cpu[id])
+	if (id >= HAXM_MAX_CPUS || (m->cpu[id] && !m->cpu[id]->closed))
 		return -EINVAL;
+	if (m->cpu[id])
+		return make_again(m->cpu[id]);
+	c = calloc(1, sizeof *c);
+	if (!c)
+		return -ENOMEM;
 	p = mmap(NULL, PAGE + HAXM_IO_BUFFER, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 	    -1, 0);
 	if (p == MAP_FAILED)

@@ -161,8 +161,11 @@ PUBLIC int close(int fd)
 {
 	int (*next)(int) = (int (*)(int))dlsym(RTLD_NEXT, "close");
 
-	if (fd >= 0 && fd < FILES)
+	if (fd >= 0 && fd < FILES) {
+		if (files[fd].cpu)
+			files[fd].cpu->closed = true;
 		memset(&files[fd], 0, sizeof *files);
+	}
 	return next(fd);
 }
 

@@ -26,6 +26,7 @@ struct serve_cpu {
 	uint8_t *io;
 	struct exit x; /* what it has come out with, until that is over */
 	bool open;
+	bool closed, panicked; /* its file; it never runs again */
 	uint64_t apic_base;
 	/* Vectors that wait; take, irq and they are the thread's that runs the CPU. */
 	uint8_t waits[256];
