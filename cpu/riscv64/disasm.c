@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * Instructions as text, in the form of the manual's chapter on assembly (volume I, 20240411,
- * appendix A), out of riscv64.dec.  Short forms are shown as what they stand for; of
- * pseudoinstructions there are only j, li, mv, nop and ret.
+ * appendix A), out of riscv64.dec.  Short forms are shown as what they stand for, but for the
+ * pseudoinstructions of that chapter (tables 31 and 32) that are one instruction each.
  */
 #define RV_NAMES
 #define RV_FORMATS
@@ -65,15 +65,22 @@ static bool rs1_is_fp(const struct insn *i)
 	return !begins(i, "fcvt") || (i->name[7] != 'w' && i->name[7] != 'l');
 }
 
-static void put_reg(struct buf *out, const char *before, unsigned n, bool fp)
+const char *rv_fp_name(unsigned n)
 {
-	if (fp)
-		buf_printf(out, "%sf%u", before, n & 31);
-	else
-		buf_printf(out, "%s%s", before, rv_reg_name(n));
+	static const char *const names[] = { "ft0", "ft1", "ft2", "ft3", "ft4", "ft5", "ft6", "ft7",
+		"fs0", "fs1", "fa0", "fa1", "fa2", "fa3", "fa4", "fa5", "fa6", "fa7", "fs2", "fs3",
+		"fs4", "fs5", "fs6", "fs7", "fs8", "fs9", "fs10", "fs11", "ft8", "ft9", "ft10",
+		"ft11" };
+
+	return names[n & 31];
 }
 
-static void put_csr(struct buf *out, unsigned n)
+static void put_reg(struct buf *out, const char *before, unsigned n, bool fp)
+{
+	buf_printf(out, "%s%s", before, fp ? rv_fp_name(n) : rv_reg_name(n));
+}
+
+static void put_csr(struct buf *out, const char *before, unsigned n)
 {
 	static const struct {
 		unsigned n;
@@ -95,31 +102,144 @@ static void put_csr(struct buf *out, unsigned n)
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (names[i].n == n) {
-			buf_printf(out, ", %s", names[i].name);
+			buf_printf(out, "%s%s", before, names[i].name);
 			return;
 		}
-	buf_printf(out, ", %#x", n);
+	buf_printf(out, "%s%#x", before, n);
 }
 
-/* Those that look like no other, and short names that everybody knows; false: it is none. */
-static bool put_special(const struct insn *i, struct buf *out)
+/* Pseudoinstructions -----------------------------------------------------------------------------
+ */
+
+/* What has to be so of an instruction. */
+enum { RD_0 = 1, RD_RA = 2, RS1_0 = 4, RS1_RA = 8, RS2_0 = 16, SAME = 32, IMM = 64 };
+
+/* Operands: d, s, t are rd, rs1, rs2 (capitals: of floating point), i and u immediates, c a CSR, j
+ * where it jumps to. */
+static const struct pseudo {
+	enum rv_op op;
+	unsigned when;
+	int imm;
+	const char *name, *operands;
+} pseudos[] = {
+	{ RV_OP_addi, RD_0 | RS1_0 | IMM, 0, "nop", "" },
+	{ RV_OP_addi, RS1_0, 0, "li", "di" },
+	{ RV_OP_addi, IMM, 0, "mv", "ds" },
+	{ RV_OP_add, RS1_0, 0, "mv", "dt" },
+	{ RV_OP_addiw, IMM, 0, "sext.w", "ds" },
+	{ RV_OP_add_uw, RS2_0, 0, "zext.w", "ds" },
+	{ RV_OP_andi, IMM, 255, "zext.b", "ds" },
+	{ RV_OP_xori, IMM, -1, "not", "ds" },
+	{ RV_OP_sub, RS1_0, 0, "neg", "dt" },
+	{ RV_OP_subw, RS1_0, 0, "negw", "dt" },
+	{ RV_OP_sltiu, IMM, 1, "seqz", "ds" },
+	{ RV_OP_sltu, RS1_0, 0, "snez", "dt" },
+	{ RV_OP_slt, RS2_0, 0, "sltz", "ds" },
+	{ RV_OP_slt, RS1_0, 0, "sgtz", "dt" },
+	{ RV_OP_beq, RS2_0, 0, "beqz", "sj" },
+	{ RV_OP_bne, RS2_0, 0, "bnez", "sj" },
+	{ RV_OP_bge, RS2_0, 0, "bgez", "sj" },
+	{ RV_OP_blt, RS2_0, 0, "bltz", "sj" },
+	{ RV_OP_bge, RS1_0, 0, "blez", "tj" },
+	{ RV_OP_blt, RS1_0, 0, "bgtz", "tj" },
+	{ RV_OP_jal, RD_0, 0, "j", "j" },
+	{ RV_OP_jalr, RD_0 | RS1_RA | IMM, 0, "ret", "" },
+	{ RV_OP_jalr, RD_0 | IMM, 0, "jr", "s" },
+	{ RV_OP_jalr, RD_RA | IMM, 0, "jalr", "s" },
+	{ RV_OP_csrrs, RS1_0, 0, "csrr", "dc" },
+	{ RV_OP_csrrw, RD_0, 0, "csrw", "cs" },
+	{ RV_OP_csrrs, RD_0, 0, "csrs", "cs" },
+	{ RV_OP_csrrc, RD_0, 0, "csrc", "cs" },
+	{ RV_OP_csrrwi, RD_0, 0, "csrwi", "cu" },
+	{ RV_OP_csrrsi, RD_0, 0, "csrsi", "cu" },
+	{ RV_OP_csrrci, RD_0, 0, "csrci", "cu" },
+	{ RV_OP_fence_i, 0, 0, "fence.i", "" },
+	{ RV_OP_sfence_vma, RS1_0 | RS2_0, 0, "sfence.vma", "" },
+	{ RV_OP_sfence_vma, RS2_0, 0, "sfence.vma", "s" },
+	{ RV_OP_fsgnj_s, SAME, 0, "fmv.s", "DS" },
+	{ RV_OP_fsgnj_d, SAME, 0, "fmv.d", "DS" },
+	{ RV_OP_fsgnjn_s, SAME, 0, "fneg.s", "DS" },
+	{ RV_OP_fsgnjn_d, SAME, 0, "fneg.d", "DS" },
+	{ RV_OP_fsgnjx_s, SAME, 0, "fabs.s", "DS" },
+	{ RV_OP_fsgnjx_d, SAME, 0, "fabs.d", "DS" },
+};
+
+/* A destination x0 is RV_SINK to the decoder. */
+static bool fits(const struct pseudo *p, const struct insn *i)
 {
 	const struct rv_args *a = &i->a;
 
-	if (i->op == RV_OP_addi && !a->imm && a->rd == RV_SINK && !a->rs1) {
-		buf_printf(out, "nop");
-	} else if (i->op == RV_OP_addi && !a->rs1) {
-		buf_printf(out, "li %s, %d", rv_reg_name(a->rd), a->imm);
-	} else if (i->op == RV_OP_addi && !a->imm) {
-		buf_printf(out, "mv %s, %s", rv_reg_name(a->rd), rv_reg_name(a->rs1));
-	} else if (i->op == RV_OP_add && !a->rs1) {
-		buf_printf(out, "mv %s, %s", rv_reg_name(a->rd), rv_reg_name(a->rs2));
-	} else if (i->op == RV_OP_jalr && a->rd == RV_SINK && a->rs1 == 1 && !a->imm) {
-		buf_printf(out, "ret");
-	} else if (begins(i, "fence")) {
-		buf_printf(out, "%s", i->name);
-	} else {
+	return p->op == i->op && !((p->when & RD_0) && a->rd && a->rd != RV_SINK) &&
+	       !((p->when & RD_RA) && a->rd != 1) && !((p->when & RS1_0) && a->rs1) &&
+	       !((p->when & RS1_RA) && a->rs1 != 1) && !((p->when & RS2_0) && a->rs2) &&
+	       !((p->when & SAME) && a->rs1 != a->rs2) && !((p->when & IMM) && a->imm != p->imm);
+}
+
+static void put_operand(const struct insn *i, char what, const char *before, struct buf *out)
+{
+	const struct rv_args *a = &i->a;
+
+	switch (what) {
+	case 'i':
+		buf_printf(out, "%s%d", before, a->imm);
+		break;
+	case 'u':
+		buf_printf(out, "%s%u", before, a->rs1);
+		break;
+	case 'c':
+		put_csr(out, before, (unsigned)a->imm & 0xfff);
+		break;
+	case 'j':
+		buf_printf(out, "%s%#" PRIx64, before, i->pc + (uint64_t)(int64_t)a->imm);
+		break;
+	case 'D':
+		put_reg(out, before, a->rd, true);
+		break;
+	case 'S':
+		put_reg(out, before, a->rs1, true);
+		break;
+	default:
+		put_reg(out, before, what == 'd' ? a->rd : what == 's' ? a->rs1 : a->rs2, false);
+	}
+}
+
+/* false: it is none. */
+static bool put_pseudo(const struct insn *i, struct buf *out)
+{
+	for (const struct pseudo *p = pseudos; p < pseudos + ARRAY_LEN(pseudos); p++) {
+		if (!fits(p, i))
+			continue;
+		buf_printf(out, "%s", p->name);
+		for (const char *o = p->operands; *o; o++)
+			put_operand(i, *o, o == p->operands ? " " : ", ", out);
+		return true;
+	}
+	return false;
+}
+
+/* The rest ------------------------------------------------------------------------------------- */
+
+/* i, o, r and w: device input and output, memory reads and writes. */
+static void put_fence_set(struct buf *out, const char *before, unsigned set)
+{
+	buf_printf(out, "%s%s%s%s%s", before, set & 8 ? "i" : "", set & 4 ? "o" : "",
+	    set & 2 ? "r" : "", set & 1 ? "w" : "");
+}
+
+static bool put_fence(const struct insn *i, struct buf *out)
+{
+	const unsigned sets = i->word >> 20 & 0xff;
+
+	if (i->op != RV_OP_fence)
 		return false;
+	if (i->word >> 28 == 8 || sets == 0x10) { /* the latter is a hint: Zihintpause */
+		buf_printf(out, sets == 0x10 ? "pause" : "fence.tso");
+		return true;
+	}
+	buf_printf(out, "fence");
+	if (sets != 0xff) {
+		put_fence_set(out, " ", sets >> 4);
+		put_fence_set(out, ", ", sets & 15);
 	}
 	return true;
 }
@@ -157,15 +277,13 @@ static bool put_system(const struct insn *i, struct buf *out)
 	if (is(i, "B")) {
 		buf_printf(out, "%s %s, %s, %#" PRIx64, i->name, rv_reg_name(a->rs1),
 		    rv_reg_name(a->rs2), target);
-	} else if (is(i, "J") && a->rd == RV_SINK) {
-		buf_printf(out, "j %#" PRIx64, target);
 	} else if (is(i, "J")) {
 		buf_printf(out, "%s %s, %#" PRIx64, i->name, rv_reg_name(a->rd), target);
 	} else if (is(i, "U")) {
 		buf_printf(out, "%s %s, %#x", i->name, rv_reg_name(a->rd), (uint32_t)a->imm >> 12);
 	} else if (is(i, "CSR")) {
 		buf_printf(out, "%s %s", i->name, rv_reg_name(a->rd));
-		put_csr(out, (unsigned)a->imm & 0xfff);
+		put_csr(out, ", ", (unsigned)a->imm & 0xfff);
 		if (i->name[strlen(i->name) - 1] == 'i')
 			buf_printf(out, ", %u", a->rs1);
 		else
@@ -222,7 +340,8 @@ unsigned rv_disasm(unsigned mode, uint64_t pc, const uint8_t *bytes, size_t n, s
 	i.format = rv_formats[i.op];
 	if (i.format[0] == 'V' && !is(&i, "VMA"))
 		return rv_vec_text(i.word, out) ? len : 0;
-	if (!put_special(&i, out) && !put_access(&i, out) && !put_system(&i, out))
+	if (!put_pseudo(&i, out) && !put_fence(&i, out) && !put_access(&i, out) &&
+	    !put_system(&i, out))
 		put_plain(&i, out);
 	return len;
 }

@@ -11,5 +11,6 @@
 unsigned rv_disasm(unsigned mode, uint64_t pc, const uint8_t *bytes, size_t n, struct buf *);
 /* Of x0 to x31, and RV_SINK, as the calling convention has it; NULL: there is none. */
 const char *rv_reg_name(unsigned n);
+const char *rv_fp_name(unsigned n); /* of f0 to f31 */
 
 #endif

@@ -136,7 +136,7 @@ static void put_unary(const char *name, uint32_t word, struct buf *out)
 	if (word >> 26 != 0x10)
 		buf_printf(out, "v%u, v%u", vd(word), vs2(word));
 	else if (fp)
-		buf_printf(out, "f%u, v%u", vd(word), vs2(word));
+		buf_printf(out, "%s, v%u", rv_fp_name(vd(word)), vs2(word));
 	else
 		buf_printf(out, "%s, v%u", rv_reg_name(vd(word)), vs2(word));
 	put_mask(word, out);
@@ -161,7 +161,7 @@ static bool put_arith(uint32_t word, struct buf *out)
 		buf_printf(out, ", %d",
 		    op->flags & VEC_UIMM ? (int)vs1(word) : (int32_t)(word << 12) >> 27);
 	else if (kind == OPFVF)
-		buf_printf(out, ", f%u", vs1(word));
+		buf_printf(out, ", %s", rv_fp_name(vs1(word)));
 	else
 		buf_printf(out, ", %s", rv_reg_name(vs1(word)));
 	put_mask(word, out);

@@ -42,18 +42,18 @@ static void riscv64_instructions(void **state)
 	rv(0xfea42e23, "sw a0, -4(s0)");
 	rv(0x00a5a52f, "amoadd.w a0, a0, (a1)");
 	rv(0x1605252f, "lr.w.aq.rl a0, (a0)");
-	rv(0xfe000ee3, "beq zero, zero, 0xffc");
+	rv(0xfe000ee3, "beqz zero, 0xffc");
 	rv(0x010000ef, "jal ra, 0x1010");
 	rv(0x12345537, "lui a0, 0x12345");
-	rv(0x18051073, "csrrw zero, satp, a0");
-	rv(0x10017073, "csrrci zero, sstatus, 2");
+	rv(0x18051073, "csrw satp, a0");
+	rv(0x10017073, "csrci sstatus, 2");
 	rv(0x00000073, "ecall");
-	rv(0x12000073, "sfence.vma zero, zero");
+	rv(0x12000073, "sfence.vma");
 	rv(0x0ff0000f, "fence");
-	rv(0x00c58553, "fadd.s f10, f11, f12");
-	rv(0xd2058553, "fcvt.d.w f10, a1");
-	rv(0xc2058553, "fcvt.w.d a0, f11");
-	rv(0x0005b507, "fld f10, 0(a1)");
+	rv(0x00c58553, "fadd.s fa0, fa1, fa2");
+	rv(0xd2058553, "fcvt.d.w fa0, a1");
+	rv(0xc2058553, "fcvt.w.d a0, fa1");
+	rv(0x0005b507, "fld fa0, 0(a1)");
 	rv(0x0d05f557, "vsetvli a0, a1, e32, m1, ta, ma");
 	rv(0xc19ff557, "vsetivli a0, 31, e64, m2, tu, mu");
 	rv(0x02056087, "vle32.v v1, (a0)");
@@ -65,7 +65,7 @@ static void riscv64_instructions(void **state)
 	rv(0x020560a7, "vse32.v v1, (a0)");
 	rv(0x4a2720d7, "vcpop.v v1, v2");
 	rv(0x40282557, "vcpop.m a0, v2, v0.t");
-	rv(0x42201557, "vfmv.f.s f10, v2");
+	rv(0x42201557, "vfmv.f.s fa0, v2");
 	rv(0xa62120f7, "vaesem.vs v1, v2");
 	rv(0xbe21a0f7, "vsha2cl.vv v1, v2, v3");
 	rv(0x852e, "mv a0, a1");
@@ -73,6 +73,48 @@ static void riscv64_instructions(void **state)
 	rv(0x8082, "ret");
 	rv(0x00000000, "");
 	rv(0xffffffff, "");
+}
+
+/* As binutils' objdump has them. */
+static void riscv64_pseudoinstructions(void **state)
+{
+	(void)state;
+	rv(0x0005851b, "sext.w a0, a1");
+	rv(0x0805853b, "zext.w a0, a1");
+	rv(0x0ff5f513, "zext.b a0, a1");
+	rv(0xfff5c513, "not a0, a1");
+	rv(0x40b00533, "neg a0, a1");
+	rv(0x40b0053b, "negw a0, a1");
+	rv(0x0015b513, "seqz a0, a1");
+	rv(0x00b03533, "snez a0, a1");
+	rv(0x0005a533, "sltz a0, a1");
+	rv(0x00b02533, "sgtz a0, a1");
+	rv(0x00b03013, "sltiu zero, zero, 11");
+	rv(0x00051463, "bnez a0, 0x1008");
+	rv(0x00055463, "bgez a0, 0x1008");
+	rv(0x00054463, "bltz a0, 0x1008");
+	rv(0x00a05463, "blez a0, 0x1008");
+	rv(0x00a04463, "bgtz a0, 0x1008");
+	rv(0x00b54463, "blt a0, a1, 0x1008");
+	rv(0x0080006f, "j 0x1008");
+	rv(0x00050067, "jr a0");
+	rv(0x000500e7, "jalr a0");
+	rv(0x004500e7, "jalr ra, 4(a0)");
+	rv(0x10002573, "csrr a0, sstatus");
+	rv(0x10052073, "csrs sstatus, a0");
+	rv(0x10053073, "csrc sstatus, a0");
+	rv(0x10051573, "csrrw a0, sstatus, a0");
+	rv(0x1001d073, "csrwi sstatus, 3");
+	rv(0x12050073, "sfence.vma a0");
+	rv(0x12b50073, "sfence.vma a0, a1");
+	rv(0x0330000f, "fence rw, rw");
+	rv(0x8330000f, "fence.tso");
+	rv(0x0000100f, "fence.i");
+	rv(0x0100000f, "pause");
+	rv(0x22b58553, "fmv.d fa0, fa1");
+	rv(0x22b59553, "fneg.d fa0, fa1");
+	rv(0x20b5a553, "fabs.s fa0, fa1");
+	rv(0x22c58553, "fsgnj.d fa0, fa1, fa2");
 }
 
 static void x86_instructions(void **state)
@@ -186,6 +228,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(riscv64_instructions),
+		cmocka_unit_test(riscv64_pseudoinstructions),
 		cmocka_unit_test(x86_instructions),
 		cmocka_unit_test(all_bytes_can_be_read),
 		cmocka_unit_test(events_have_words),
