@@ -10,7 +10,7 @@ command -v gdb-multiarch >/dev/null || skip_all "gdb" "there is no gdb-multiarch
 mkfifo "$tmp/in"
 exec 9<>"$tmp/in"
 
-# boot GUEST OPTIONS...: runs it until the shell is there, which executes what is in $tmp/commands.
+# boot GUEST OPTIONS...: runs it until gdb can come; its shell will execute what is in $tmp/commands.
 boot() {
 	guest "$1"
 	shift
@@ -19,6 +19,10 @@ boot() {
 	timeout 300 "$LODGE" run -q -m 256M --timeout 280s --ctl "$tmp/vm.ctl" "$@" -k "$guest_dir/vmlinux" -i "$guest_dir/initrd.gz" \
 		-p "console=ttyS0 quiet panic=-1 nokaslr" -g "unix:$tmp/gdb.sock" <"$tmp/in" >"$tmp/out" 2>"$tmp/err" &
 	machine=$!
+	for i in $(seq 200); do
+		[ -S "$tmp/gdb.sock" ] && break
+		sleep 0.1
+	done
 }
 
 # comes PATTERN: waits until the guest has said it.
