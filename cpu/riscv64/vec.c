@@ -60,11 +60,27 @@ static NOINLINE uint64_t any(struct rv *s, uint32_t word, uint64_t x)
 	return x;
 }
 
-/* Whole registers without a mask, of two operands and 32 bits: what SHA-2 and AES are made of
- * besides their own instructions.  false: it is another one. */
+static uint32_t swapped(uint32_t x)
+{
+	return (uint32_t)(bswap64(x) >> 32);
+}
+
+/* a, or where v0 has a bit, b. */
+static void merged(const struct rv *s, uint32_t a[4], const uint32_t b[4])
+{
+	static const uint32_t bits[4] = { 1, 2, 4, 8 };
+	const uint32_t mask = (uint32_t)s->v[0];
+
+	for (unsigned i = 0; i < ARRAY_LEN(bits); i++)
+		a[i] ^= (a[i] ^ b[i]) & -(uint32_t)((mask & bits[i]) != 0);
+}
+
+/* Whole registers of 32 bits, not under a mask: what SHA-2 and AES are made of besides their own
+ * instructions.  false: it is another one. */
 static inline bool simple(struct rv *s, uint32_t word)
 {
 	enum { VADD_VV = 0x02000057, VXOR_VV = 0x2e000057, VMERGE_VVM = 0x5c000057 };
+	enum { VXUNARY0 = 0x4a002057, VREV8 = 9 };
 	const unsigned vd = word >> 7 & 31, vs1 = word >> 15 & 31, vs2 = word >> 20 & 31;
 	uint32_t a[4], b[4];
 
@@ -84,8 +100,13 @@ static inline bool simple(struct rv *s, uint32_t word)
 	case VMERGE_VVM:
 		if (!vd || !vs1 || !vs2)
 			return false;
+		merged(s, a, b);
+		break;
+	case VXUNARY0:
+		if (vs1 != VREV8)
+			return false;
 		for (unsigned i = 0; i < ARRAY_LEN(a); i++)
-			a[i] = s->v[0] >> i & 1 ? b[i] : a[i];
+			a[i] = swapped(a[i]);
 		break;
 	default:
 		return false;

@@ -117,20 +117,24 @@ HOST_ROUND(vaesef, "", "aesenclast")
 HOST_ROUND(vaesdm, "aesimc %%xmm1, %%xmm1\n\t", "aesdec")
 HOST_ROUND(vaesdf, "", "aesdeclast")
 
+/* The key may be where the state is. */
 #define ROUND(name, kind, unmix)                                                                   \
-	static void name(struct vec *v, uint64_t *d, const uint64_t *a, const uint64_t *b)         \
+	static NOINLINE void soft_##name(uint64_t *d, const uint64_t *a)                           \
 	{                                                                                          \
-		const uint64_t key[2] = { a[0], a[1] }; /* may be where the state is */            \
+		const uint64_t key[2] = { a[0], a[1] };                                            \
                                                                                                    \
-		(void)b;                                                                           \
-		if (host_##name(v, d, a))                                                          \
-			return;                                                                    \
 		aes_round(d, d, kind);                                                             \
 		add_key(d, key);                                                                   \
 		if (unmix) {                                                                       \
 			d[0] = aes_unmix(d[0]);                                                    \
 			d[1] = aes_unmix(d[1]);                                                    \
 		}                                                                                  \
+	}                                                                                          \
+	static void name(struct vec *v, uint64_t *d, const uint64_t *a, const uint64_t *b)         \
+	{                                                                                          \
+		(void)b;                                                                           \
+		if (!host_##name(v, d, a))                                                         \
+			soft_##name(d, a);                                                         \
 	}
 
 ROUND(vaesem, AES_ENC, false)
@@ -215,7 +219,7 @@ static void vaeskf2(struct vec *v, uint64_t *d, const uint64_t *a, const uint64_
 	{                                                                                          \
 		return ROTR(x, M1A) ^ ROTR(x, M1B) ^ x >> (M1C);                                   \
 	}                                                                                          \
-	static void compress_##N(void *d, const void *a, const void *wk)                           \
+	static NOINLINE void compress_##N(void *d, const void *a, const void *wk)                  \
 	{                                                                                          \
 		uint##N##_t s[4], t[4], w[2], r, m;                                                \
                                                                                                    \
@@ -236,7 +240,7 @@ static void vaeskf2(struct vec *v, uint64_t *d, const uint64_t *a, const uint64_
 		}                                                                                  \
 		memcpy(d, s, sizeof s);                                                            \
 	}                                                                                          \
-	static void schedule_##N(void *d, const void *a, const void *b)                            \
+	static NOINLINE void schedule_##N(void *d, const void *a, const void *b)                   \
 	{                                                                                          \
 		uint##N##_t w[20], x[4];                                                           \
                                                                                                    \
