@@ -21,7 +21,7 @@ int rv_model_parse(struct rv_model *m, const char *text, struct err *e)
 	const char *word = text && *text ? text : NULL;
 	size_t len;
 
-	*m = (struct rv_model){ .vector = true };
+	*m = (struct rv_model){ .vector = false };
 	while (word) {
 		len = strcspn(word, ",");
 		if (!take(m, word, len, word == text))

@@ -76,6 +76,7 @@ static inline void rig_new(struct rig *r, bool firmware_calls, bool hole_exits)
 	clock_by_count(r->clock, &r->ns, 0);
 	clock_resume(r->clock);
 	r->env = (struct cpu_env){ .mem = r->mem,
+		.model = "rv64,+v",
 		.bus = r->bus,
 		.clock = r->clock,
 		.firmware_calls = firmware_calls,
