@@ -9,7 +9,7 @@
 #include "test/cpu/x86/int_random.h"
 
 #if HAS_NATIVE
-#include <cpuid.h>
+#include "test/cpu/x86/host_cpu.h"
 
 struct test {
 	struct gen gen;
@@ -80,8 +80,8 @@ static bool cached_has(const struct x86_model *m, enum x86_feature f)
 	return known[f] == 2;
 }
 
-/* Flags that the manual leaves undefined (SDM volume 2).  Lodge has them as AMD's family 19H does,
- * so there they count. */
+/* Flags that the manual leaves undefined (SDM volume 2).  Lodge has them as AMD's Zen 3 does, so
+ * there they count. */
 static uint32_t undefined_flags(const struct test *t)
 {
 	static const struct {
@@ -182,6 +182,12 @@ static void compare_memory(struct test *t)
 	}
 }
 
+/* Which of its two operands CMPS reads first is up to the CPU. */
+static bool reads_two(const struct test *t)
+{
+	return !strncmp(x86_op_infos[t->gen.insn.op].name, "cmps", 4);
+}
+
 static void compare(struct test *t)
 {
 	const struct rig *r = &t->rig;
@@ -200,7 +206,7 @@ static void compare(struct test *t)
 		differs(t, "exception", (unsigned)r->vector, (unsigned)vector);
 	else if (vector == X86_PF && n->error != r->error)
 		differs(t, "error code", r->error, n->error);
-	else if (vector == X86_PF && n->cr2 != r->s->cr2)
+	else if (vector == X86_PF && n->cr2 != r->s->cr2 && !reads_two(t))
 		differs(t, "CR2", r->s->cr2, n->cr2);
 	else if (r->s->rip != n->rip - landed)
 		differs(t, "rip", r->s->rip, n->rip - landed);
@@ -296,22 +302,12 @@ static void in_16_bit_code(void **state)
 	against_the_host(t, X86_CODE16 | X86_PROTECTED | X86_USER);
 }
 
-/* AMD, family 19H. */
-static bool is_zen3(void)
-{
-	unsigned a, b, c, d, vendor;
-
-	__cpuid(0, a, vendor, c, d);
-	__cpuid(1, a, b, c, d);
-	return vendor == signature_AMD_ebx && (a >> 8 & 15) + (a >> 20 & 255) == 0x19;
-}
-
 static int setup(void **state)
 {
 	struct test *t = calloc(1, sizeof *t);
 
 	assert_non_null(t);
-	t->all_flags = is_zen3();
+	t->all_flags = host_is_zen3();
 	rig_new(&t->rig);
 	*state = t;
 	return 0;

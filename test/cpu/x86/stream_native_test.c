@@ -12,7 +12,7 @@
 #include "test/fp/ref.h"
 
 #if HAS_NATIVE
-#include <cpuid.h>
+#include "test/cpu/x86/host_cpu.h"
 
 enum { TURN = 4000, CODE_AT = 0x400, FILL_EVERY = 16 };
 
@@ -29,14 +29,9 @@ struct test {
 };
 
 /* Their CPU's flags are ours, and it has what we have. */
-static bool is_zen3(void)
+static bool is_like_ours(void)
 {
-	unsigned a, b, c, d, vendor;
-
-	__cpuid(0, a, vendor, c, d);
-	__cpuid(1, a, b, c, d);
-	return vendor == signature_AMD_ebx && (a >> 8 & 15) + (a >> 20 & 255) == 0x19 &&
-	       __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+	return host_is_zen3() && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
 	       __builtin_cpu_supports("bmi2");
 }
 
@@ -395,8 +390,8 @@ static void against_the_host(struct test *t, uint32_t mode)
 	const char *why = "no page for exits";
 	bool ran;
 
-	if (!is_zen3()) {
-		print_message("the host is no CPU of AMD's family 19H\n");
+	if (!is_like_ours()) {
+		print_message("the host's CPU is no Zen 3 of AMD's\n");
 		skip();
 	}
 	print_message("LODGE_SEED=%" PRIu64 "\n", seed);
