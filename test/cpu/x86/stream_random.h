@@ -24,6 +24,7 @@ struct piece {
 struct stream {
 	struct gen g;
 	const struct x86_model *model;
+	bool less; /* without what Zen 3 does in its own way: is_free */
 	struct piece piece[STREAM_PIECES];
 	unsigned n;
 	uint64_t start;
@@ -327,6 +328,12 @@ static bool is_integer(const struct stream *t)
 	return a->op != X86_OP_rdrand && a->op != X86_OP_rdseed;
 }
 
+/* Flags of BSF and BSR, and which operand of CMPS is read first, are up to the CPU. */
+static bool is_free(const struct x86_insn *a)
+{
+	return a->op == X86_OP_bsf || a->op == X86_OP_bsr || is_named(a, "cmps");
+}
+
 static bool add_integer(struct stream *t)
 {
 	const struct x86_insn *a = &t->g.insn;
@@ -335,6 +342,8 @@ static bool add_integer(struct stream *t)
 	t->g.rig->s->rip = t->start + t->bytes;
 	random_bytes(&t->g);
 	if (!decode(t) || !is_integer(t) || (a->op == X86_OP_bound && below(&t->g, 16)))
+		return false;
+	if (t->less && is_free(a))
 		return false;
 	if (!add_operands(t, a) || (has_memory(a) && !add_address(t, a, false))) {
 		t->n = n;
