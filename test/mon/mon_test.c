@@ -469,10 +469,15 @@ static void a_machine_moves_to_another_engine(void **state)
 	ask(fd, "{\"execute\": \"vm-engine\", \"arguments\": {\"engine\": \"kqemu\"}}",
 	    "there is no such engine");
 	for (int i = 0; i < 2; i++) {
-		ask(fd,
-		    i ? "{\"execute\": \"vm-engine\", \"arguments\": {\"engine\": \"soft\"}}"
-		      : "{\"execute\": \"vm-engine\", \"arguments\": {\"engine\": \"interp\"}}",
-		    "{\"return\": {}}");
+		do { /* its thread may have to begin yet */
+			snprintf(line, sizeof line,
+			    "{\"execute\": \"vm-engine\", \"arguments\": {\"engine\": \"%s\"}}",
+			    i ? "soft" : "interp");
+			say(fd, line);
+			hear(fd, line);
+			usleep(1000);
+		} while (strstr(line, "does not run"));
+		assert_non_null(strstr(line, "{\"return\": {}}"));
 		do {
 			say(fd, "{\"execute\": \"query-vm-engine\"}");
 			hear(fd, line);
