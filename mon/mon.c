@@ -450,11 +450,13 @@ void mon_free(struct mon *m, enum mon_end end)
 	mon_event(m, "SHUTDOWN",
 	    json_pack("{s:b, s:s}", "guest", end <= MON_END_CRASH, "reason", reasons[end]));
 	mon_flush(m);
-	while (m->clients)
-		drop(m->clients);
+	/* Who sees its connection end finds no socket any more. */
 	if (m->io)
 		loop_remove(m->io);
+	m->io = NULL;
 	listener_close(&m->listener);
+	while (m->clients)
+		drop(m->clients);
 	fdsets_free(&m->fdsets);
 	free(m);
 }
