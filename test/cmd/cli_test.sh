@@ -47,7 +47,7 @@ what="an unknown key" refused 'colour.*help keys' run -o colour=red
 what="a key without a value" refused 'KEY=VALUE' run -o memory
 what="an unknown CPU" refused 'arch "z80".*riscv64' run -a z80 -k "$tmp/echo"
 what="an unknown machine" refused 'machine "toaster".*virt' run -M toaster -k "$tmp/echo"
-what="an unknown engine" refused 'engine "kqemu".*auto, interp' run -E kqemu -k "$tmp/echo"
+what="an unknown engine" refused 'engine "kqemu".*auto, .*interp' run -E kqemu -k "$tmp/echo"
 what="too many CPUs" refused 'cpus "65".*1 to 64' run -c 65 -k "$tmp/echo"
 what="more CPUs than the board has" refused 'cpus "9".*virt has at most 8' run $bare -c 9 -k "$tmp/echo"
 what="no CPUs" refused 'cpus "0".*1 to 64' run -c 0 -k "$tmp/echo"
