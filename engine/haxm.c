@@ -27,7 +27,6 @@
 #include "core/intc.h"
 #include "core/mem.h"
 #include "cpu/x86/cpuid.h"
-#include "engine/wake.h"
 #include "engine/x86_host.h"
 
 /* NetBSD hands out what HAXM returns, which is -errno. */
@@ -173,7 +172,7 @@ static void vcpu_end(struct vcpu *v)
 {
 	if (v->fd >= 0)
 		close(v->fd);
-	mutex_fini(&v->wake);
+	wake_fini(&v->wake);
 	free(v);
 }
 
@@ -415,14 +414,14 @@ int haxm_renew(struct vcpu *v)
 
 	if (!v->dead)
 		return 0;
-	mutex_lock(&v->wake); /* who pokes it looks at the tunnel */
+	mutex_lock(&v->wake.lock); /* who pokes it looks at the tunnel */
 	v->tunnel = &v->none;
 	if (v->fd >= 0)
 		close(v->fd);
 	v->fd = -1;
 	rc = vcpu_make(v);
 	v->dead = rc < 0;
-	mutex_unlock(&v->wake);
+	mutex_unlock(&v->wake.lock);
 	v->owed = v->engine->told = false;
 	return rc ? rc : haxm_tell_cpuid(v);
 }
@@ -456,7 +455,7 @@ static struct vcpu *make_new(struct engine *g, unsigned id, struct err *e)
 	v->id = id;
 	v->fd = -1;
 	v->tunnel = &v->none;
-	mutex_init(&v->wake);
+	wake_init(&v->wake);
 	rc = vcpu_make(v);
 	if (rc < 0) {
 		err_set(e, -rc, "haxm: cannot make CPU %u: %s", id, strerror(-rc));

@@ -2,7 +2,6 @@
 #ifndef ENGINE_HAXM_H
 #define ENGINE_HAXM_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/thread.h"
@@ -11,6 +10,7 @@
 #include "engine/engine.h"
 #include "engine/haxm_abi.h"
 #include "engine/plan.h"
+#include "engine/wake.h"
 
 /*
  * The engine on HAXM, a hypervisor of Intel's that NetBSD and Linux have as a module, from the
@@ -55,9 +55,7 @@ struct vcpu {
 	uint64_t runs;          /* counts HAXM_RUN */
 	/* How others make it come out: a mark for the kernel, and a signal for what runs by then.
 	 */
-	struct mutex wake; /* for `inside` and `thread` */
-	bool inside;
-	pthread_t thread;
+	struct wake wake;
 	atomic_bool kicked;
 };
 

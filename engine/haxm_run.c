@@ -12,14 +12,12 @@
 #ifdef HAVE_HAXM
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 
 #include "base/log.h"
 #include "core/exit.h"
 #include "core/intc.h"
 #include "cpu/x86/lines.h"
-#include "engine/wake.h"
 #include "engine/x86_start.h"
 
 enum { MSR_APIC_BASE = 0x1b };
@@ -29,11 +27,10 @@ enum { MSR_APIC_BASE = 0x1b };
 /* The kernel looks at its mark after each exit; the signal makes one. */
 static void poke(struct vcpu *v)
 {
-	mutex_lock(&v->wake);
+	mutex_lock(&v->wake.lock);
 	atomic_store((_Atomic uint32_t *)&v->tunnel->user_event_pending, 1);
-	if (v->inside && !pthread_equal(v->thread, pthread_self()))
-		pthread_kill(v->thread, wake_signal());
-	mutex_unlock(&v->wake);
+	wake_send(&v->wake);
+	mutex_unlock(&v->wake.lock);
 }
 
 void haxm_kick(struct vcpu *v)
@@ -47,22 +44,6 @@ void haxm_irq(struct vcpu *v, unsigned line, bool level)
 	x86_drive_line(&v->lines, &v->sipi, line, level);
 	if (level)
 		poke(v);
-}
-
-static void go_inside(struct vcpu *v)
-{
-	wake_mask(SIG_UNBLOCK);
-	mutex_lock(&v->wake);
-	v->thread = pthread_self();
-	v->inside = true;
-	mutex_unlock(&v->wake);
-}
-
-static void come_out(struct vcpu *v)
-{
-	mutex_lock(&v->wake);
-	v->inside = false;
-	mutex_unlock(&v->wake);
 }
 
 /* Reset, INIT, SIPI ---------------------------------------------------------------------------- */
@@ -225,7 +206,7 @@ void haxm_run(struct vcpu *v, struct exit *x, uint64_t turn)
 		fail(x, rc);
 		return;
 	}
-	go_inside(v);
+	wake_enter(&v->wake);
 	for (;;) {
 		if (atomic_exchange(&v->kicked, false)) {
 			x->why = EXIT_KICKED;
@@ -243,7 +224,7 @@ void haxm_run(struct vcpu *v, struct exit *x, uint64_t turn)
 		if (!haxm_answer(v, x))
 			break;
 	}
-	come_out(v);
+	wake_leave(&v->wake);
 }
 
 #else

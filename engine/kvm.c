@@ -28,7 +28,6 @@
 #include "core/mem.h"
 #include "engine/access.h"
 #include "engine/kvm.h"
-#include "engine/wake.h"
 
 static const struct kvm_arch *const archs[] = { &kvm_x86 };
 
@@ -255,7 +254,7 @@ static void vcpu_end(struct vcpu *v)
 		munmap(v->run, v->engine->run_size);
 	if (v->fd >= 0)
 		close(v->fd);
-	mutex_fini(&v->lock);
+	wake_fini(&v->wake);
 	free(v);
 }
 
@@ -340,7 +339,7 @@ static struct vcpu *vcpu_new(struct engine *g, unsigned id, struct err *e)
 		v->engine = g;
 		v->id = id;
 		v->fd = -1;
-		mutex_init(&v->lock);
+		wake_init(&v->wake);
 		if (vcpu_make(v, e) < 0) {
 			vcpu_end(v);
 			return NULL;
@@ -385,21 +384,15 @@ static void set_immediate_exit(struct vcpu *v, bool set)
 	atomic_store((_Atomic uint8_t *)&v->run->immediate_exit, set);
 }
 
-static bool is_here(const struct vcpu *v)
-{
-	return pthread_equal(v->thread, pthread_self());
-}
-
 void kvm_poke(struct vcpu *v)
 {
 	if (atomic_exchange(&v->poked, true))
 		return;
-	mutex_lock(&v->lock);
-	if (v->inside)
+	mutex_lock(&v->wake.lock);
+	if (v->wake.inside)
 		set_immediate_exit(v, true); /* it is about to go in, */
-	if (v->inside && !is_here(v))
-		pthread_kill(v->thread, wake_signal()); /* or it is there */
-	mutex_unlock(&v->lock);
+	wake_send(&v->wake);                 /* or it is there */
+	mutex_unlock(&v->wake.lock);
 }
 
 static void vcpu_kick(struct vcpu *v)
@@ -411,22 +404,6 @@ static void vcpu_kick(struct vcpu *v)
 static void vcpu_irq(struct vcpu *v, unsigned line, bool level)
 {
 	v->engine->arch->irq(v, line, level);
-}
-
-static void enter(struct vcpu *v)
-{
-	wake_mask(SIG_UNBLOCK);
-	mutex_lock(&v->lock);
-	v->thread = pthread_self();
-	v->inside = true;
-	mutex_unlock(&v->lock);
-}
-
-static void leave(struct vcpu *v)
-{
-	mutex_lock(&v->lock);
-	v->inside = false;
-	mutex_unlock(&v->lock);
 }
 
 /* Accesses ------------------------------------------------------------------------------------- */
@@ -554,16 +531,16 @@ static int run_quickly(struct vcpu *v)
 
 int kvm_refresh(struct vcpu *v)
 {
-	const bool inside = v->inside && is_here(v);
+	const bool inside = wake_is_here(&v->wake);
 	int rc;
 
 	if (!inside)
-		enter(v);
+		wake_enter(&v->wake);
 	set_immediate_exit(v, true);
 	rc = run_once(v);
 	set_immediate_exit(v, false); /* who has set it meanwhile has poked it before */
 	if (!inside)
-		leave(v);
+		wake_leave(&v->wake);
 	return rc;
 }
 
@@ -583,7 +560,7 @@ int kvm_flush(struct vcpu *v)
 	const uint64_t others = ~(1ull << (wake_signal() - 1)); /* a bit a signal */
 	int rc;
 
-	enter(v);
+	wake_enter(&v->wake);
 	wake_mask(SIG_BLOCK);
 	rc = mask_signals(v, &others);
 	if (!rc) {
@@ -593,7 +570,7 @@ int kvm_flush(struct vcpu *v)
 		mask_signals(v, NULL);
 	}
 	wake_mask(SIG_UNBLOCK); /* it is taken here */
-	leave(v);
+	wake_leave(&v->wake);
 	return rc < 0 ? rc : 0;
 }
 
@@ -729,10 +706,10 @@ static void vcpu_run(struct vcpu *v, struct exit *x, uint64_t turn)
 	}
 	if (v->waiting == KVM_IO_READ)
 		put_le(v->run->mmio.data, x->val, v->run->mmio.len);
-	enter(v);
+	wake_enter(&v->wake);
 	while (look(v, x) && go_round(v, x, single))
 		;
-	leave(v);
+	wake_leave(&v->wake);
 	if (single && (rc = v->engine->arch->debug(v, false)) < 0)
 		fail(x, rc);
 }

@@ -2,12 +2,12 @@
 #ifndef ENGINE_KVM_H
 #define ENGINE_KVM_H
 
-#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 
 #include "base/thread.h"
 #include "engine/engine.h"
+#include "engine/wake.h"
 
 /*
  * The engine on Linux's KVM, from the inside: engine/kvm.c is for any guest CPU, with kvm_mem.c for
@@ -50,9 +50,7 @@ struct vcpu {
 	struct cpu *own;                   /* NULL: there is none now */
 	bool away;                         /* its state is there */
 	/* How others make it come out of KVM_RUN: a signal that only that lets in. */
-	struct mutex lock; /* for `inside` and `thread` */
-	bool inside;
-	pthread_t thread;
+	struct wake wake;
 	atomic_bool poked;      /* look again at all that others can change */
 	atomic_bool kicked;     /* and come out */
 	_Atomic uint32_t lines; /* input lines that are high, or wait: bits of that CPU's numbers */

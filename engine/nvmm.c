@@ -22,7 +22,6 @@
 #include "base/os.h"
 #include "core/mem.h"
 #include "engine/nvmm.h"
-#include "engine/wake.h"
 #include "engine/x86_host.h"
 
 static int probe(const struct cpu_class *cpu, struct err *e)
@@ -287,13 +286,13 @@ static struct vcpu *vcpu_new(struct engine *g, unsigned id, struct err *e)
 	v->engine = g;
 	v->id = id;
 	atomic_init(&v->sipi, -1);
-	mutex_init(&v->wake);
+	wake_init(&v->wake);
 	rc = nvmm_vcpu_create(&g->machine, id, &v->cpu) < 0 ? -errno : 0;
 	if (!rc && (rc = configure(v)) < 0)
 		nvmm_vcpu_destroy(&g->machine, &v->cpu);
 	if (rc < 0) {
 		err_set(e, -rc, "nvmm: cannot make CPU %u: %s", id, strerror(-rc));
-		mutex_fini(&v->wake);
+		wake_fini(&v->wake);
 		free(v);
 		return NULL;
 	}
@@ -314,7 +313,7 @@ static void vcpu_free(struct vcpu *v)
 	*at = v->next;
 	v->engine->ncpus--;
 	nvmm_vcpu_destroy(&v->engine->machine, &v->cpu);
-	mutex_fini(&v->wake);
+	wake_fini(&v->wake);
 	free(v);
 }
 

@@ -3,7 +3,6 @@
 #define ENGINE_NVMM_H
 
 #include <nvmm.h>
-#include <pthread.h>
 #include <stdatomic.h>
 
 #include "base/thread.h"
@@ -11,6 +10,7 @@
 #include "cpu/x86/regs.h"
 #include "engine/engine.h"
 #include "engine/plan.h"
+#include "engine/wake.h"
 
 /*
  * The engine on NVMM, the hypervisor of NetBSD and DragonFly, from the inside: nvmm.c is the VM and
@@ -52,9 +52,7 @@ struct vcpu {
 	struct nvmm_vcpu_event event;
 	uint64_t runs; /* counts nvmm_vcpu_run */
 	/* How others make it come out: nvmm_vcpu_stop, and a signal for what runs by then. */
-	struct mutex wake; /* for `inside` and `thread` */
-	bool inside;
-	pthread_t thread;
+	struct wake wake;
 	atomic_bool kicked;
 };
 

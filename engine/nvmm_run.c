@@ -9,13 +9,11 @@
 #ifdef HAVE_NVMM
 
 #include <errno.h>
-#include <signal.h>
 
 #include "core/exit.h"
 #include "core/intc.h"
 #include "cpu/x86/lines.h"
 #include "engine/nvmm.h"
-#include "engine/wake.h"
 #include "engine/x86_start.h"
 
 enum { NMI = 2 };
@@ -24,11 +22,10 @@ enum { NMI = 2 };
 
 static void poke(struct vcpu *v)
 {
-	mutex_lock(&v->wake);
+	mutex_lock(&v->wake.lock);
 	nvmm_vcpu_stop(&v->cpu);
-	if (v->inside && !pthread_equal(v->thread, pthread_self()))
-		pthread_kill(v->thread, wake_signal());
-	mutex_unlock(&v->wake);
+	wake_send(&v->wake);
+	mutex_unlock(&v->wake.lock);
 }
 
 void nvmm_kick(struct vcpu *v)
@@ -42,22 +39,6 @@ void nvmm_irq(struct vcpu *v, unsigned line, bool level)
 	x86_drive_line(&v->lines, &v->sipi, line, level);
 	if (level)
 		poke(v);
-}
-
-static void go_inside(struct vcpu *v)
-{
-	wake_mask(SIG_UNBLOCK);
-	mutex_lock(&v->wake);
-	v->thread = pthread_self();
-	v->inside = true;
-	mutex_unlock(&v->wake);
-}
-
-static void come_out(struct vcpu *v)
-{
-	mutex_lock(&v->wake);
-	v->inside = false;
-	mutex_unlock(&v->wake);
 }
 
 /* Reset, INIT, SIPI ---------------------------------------------------------------------------- */
@@ -241,7 +222,7 @@ void nvmm_run(struct vcpu *v, struct exit *x, uint64_t turn)
 		fail(x, rc);
 		return;
 	}
-	go_inside(v);
+	wake_enter(&v->wake);
 	for (;;) {
 		if (atomic_exchange(&v->kicked, false)) {
 			x->why = EXIT_KICKED;
@@ -258,7 +239,7 @@ void nvmm_run(struct vcpu *v, struct exit *x, uint64_t turn)
 		if (!nvmm_answer(v, x))
 			break;
 	}
-	come_out(v);
+	wake_leave(&v->wake);
 }
 
 #else

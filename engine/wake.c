@@ -2,7 +2,6 @@
 #include "engine/wake.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 
 int wake_signal(void)
@@ -30,4 +29,41 @@ void wake_mask(int how)
 	sigemptyset(&s);
 	sigaddset(&s, wake_signal());
 	pthread_sigmask(how, &s, NULL);
+}
+
+void wake_init(struct wake *w)
+{
+	mutex_init(&w->lock);
+}
+
+void wake_fini(struct wake *w)
+{
+	mutex_fini(&w->lock);
+}
+
+void wake_enter(struct wake *w)
+{
+	wake_mask(SIG_UNBLOCK);
+	mutex_lock(&w->lock);
+	w->thread = pthread_self();
+	w->inside = true;
+	mutex_unlock(&w->lock);
+}
+
+void wake_leave(struct wake *w)
+{
+	mutex_lock(&w->lock);
+	w->inside = false;
+	mutex_unlock(&w->lock);
+}
+
+bool wake_is_here(const struct wake *w)
+{
+	return w->inside && pthread_equal(w->thread, pthread_self());
+}
+
+void wake_send(struct wake *w)
+{
+	if (w->inside && !wake_is_here(w))
+		pthread_kill(w->thread, wake_signal());
 }
