@@ -166,6 +166,67 @@ int haxm_tell_cpuid(struct vcpu *v)
 	return haxm_ioctl(v->fd, HAXM_SET_CPUID, &at);
 }
 
+/* Memory --------------------------------------------------------------------------------------- */
+
+static int add_piece(void *engine, uint8_t *hva, size_t len)
+{
+	struct engine *g = engine;
+	struct haxm_block b = { .hva = (uintptr_t)hva, .size = len };
+
+	return haxm_ioctl(g->vm, HAXM_ADD_BLOCK, &b);
+}
+
+static int set_ram(void *engine, const struct plan_slot *s, bool there)
+{
+	struct engine *g = engine;
+	struct haxm_ram r = { .gpa = s->gpa,
+		.size = s->len,
+		.hva = there ? (uintptr_t)s->hva : 0,
+		.flags = !there        ? HAXM_RAM_INVALID
+			 : s->readonly ? HAXM_RAM_ROM
+				       : 0 };
+
+	return haxm_ioctl(g->vm, HAXM_SET_RAM, &r);
+}
+
+/* That it was the VM's the kernel forgets with the VM alone. */
+static void free_piece(void *engine, void *ram, size_t len)
+{
+	(void)engine;
+	os_ram_free(ram, len);
+}
+
+static const struct pieces_ops memory = { "haxm", add_piece, set_ram, free_piece };
+
+static void *ram_new(struct engine *g, size_t len, struct err *e)
+{
+	return pieces_new(&g->memory, len, e);
+}
+
+static void ram_free(struct engine *g, void *ram, size_t len)
+{
+	pieces_free(&g->memory, ram, len);
+}
+
+/* Before the first CPU runs all of env.mem is looked at. */
+static int map(struct engine *g, uint64_t gpa, void *hva, size_t len, struct err *e)
+{
+	(void)g, (void)gpa, (void)hva, (void)len, (void)e;
+	return 0;
+}
+
+int haxm_remap(struct engine *g)
+{
+	return pieces_remap(&g->memory, g->env.mem);
+}
+
+static int enter(struct engine *g, struct err *e)
+{
+	int rc = haxm_remap(g);
+
+	return rc ? err_set(e, -rc, "haxm: memory: %s", strerror(-rc)) : 0;
+}
+
 /* VMs ------------------------------------------------------------------------------------------ */
 
 static void vcpu_end(struct vcpu *v)
@@ -188,7 +249,7 @@ static void engine_end(struct engine *g)
 		close(g->vm);
 	if (g->hax >= 0)
 		close(g->hax);
-	mutex_fini(&g->lock);
+	pieces_end(&g->memory);
 	free(g);
 }
 
@@ -235,7 +296,7 @@ static struct engine *new (const struct engine_env *env, struct err *e)
 		err_set(e, ENOMEM, "haxm: no memory for the engine");
 		return NULL;
 	}
-	mutex_init(&g->lock);
+	pieces_begin(&g->memory, &memory, g);
 	g->env = env->env;
 	g->hax = g->vm = -1;
 	if (begin(g, e) < 0) {
@@ -244,144 +305,6 @@ static struct engine *new (const struct engine_env *env, struct err *e)
 	}
 	mem_keep(g->env.mem);
 	return g;
-}
-
-/* Memory --------------------------------------------------------------------------------------- */
-
-static int add_piece(struct engine *g, uint8_t *hva, size_t len, struct err *e)
-{
-	for (unsigned i = 0; i < HAXM_PIECES; i++) {
-		struct haxm_block b = { .hva = (uintptr_t)hva, .size = len };
-		int rc;
-
-		if (g->piece[i].hva)
-			continue;
-		rc = haxm_ioctl(g->vm, HAXM_ADD_BLOCK, &b);
-		if (rc < 0)
-			return err_set(e, -rc, "haxm: the guest's memory: %s", strerror(-rc));
-		g->piece[i].hva = hva;
-		g->piece[i].len = len;
-		return 0;
-	}
-	return err_set(e, ENOSPC, "haxm: the guest has more than %d pieces of memory", HAXM_PIECES);
-}
-
-static void *ram_new(struct engine *g, size_t len, struct err *e)
-{
-	uint8_t *hva = os_ram_new(len, e);
-	int rc;
-
-	if (!hva)
-		return NULL;
-	mutex_lock(&g->lock);
-	rc = add_piece(g, hva, len, e);
-	mutex_unlock(&g->lock);
-	if (!rc)
-		return hva;
-	os_ram_free(hva, len);
-	return NULL;
-}
-
-static int set_ram(struct engine *g, const struct plan_slot *s, bool there)
-{
-	struct haxm_ram r = { .gpa = s->gpa,
-		.size = s->len,
-		.hva = there ? (uintptr_t)s->hva : 0,
-		.flags = !there        ? HAXM_RAM_INVALID
-			 : s->readonly ? HAXM_RAM_ROM
-				       : 0 };
-
-	return haxm_ioctl(g->vm, HAXM_SET_RAM, &r);
-}
-
-/* That it was the VM's the kernel forgets with the VM alone. */
-static void ram_free(struct engine *g, void *ram, size_t len)
-{
-	if (!ram)
-		return;
-	mutex_lock(&g->lock);
-	for (struct plan_slot *s = g->now; s < g->now + PLAN_SLOTS; s++)
-		if (s->len && s->hva >= (uint8_t *)ram && s->hva < (uint8_t *)ram + len) {
-			set_ram(g, s, false);
-			s->len = 0;
-		}
-	for (unsigned i = 0; i < HAXM_PIECES; i++)
-		if (g->piece[i].hva == ram)
-			g->piece[i].hva = NULL;
-	mutex_unlock(&g->lock);
-	os_ram_free(ram, len);
-}
-
-/* Before the first CPU runs all of env.mem is looked at. */
-static int map(struct engine *g, uint64_t gpa, void *hva, size_t len, struct err *e)
-{
-	(void)g, (void)gpa, (void)hva, (void)len, (void)e;
-	return 0;
-}
-
-/* Memory that devices brought stays unknown to the kernel: accesses come out. */
-static bool is_ours(const struct engine *g, const struct plan_slot *s)
-{
-	for (unsigned i = 0; i < HAXM_PIECES; i++)
-		if (g->piece[i].hva && s->hva >= g->piece[i].hva &&
-		    s->hva + s->len <= g->piece[i].hva + g->piece[i].len)
-			return true;
-	return false;
-}
-
-static int drop_old(struct engine *g, const struct plan *p)
-{
-	for (struct plan_slot *s = g->now; s < g->now + PLAN_SLOTS; s++) {
-		int rc;
-
-		if (!s->len || plan_has(p->slot, p->n, s))
-			continue;
-		rc = set_ram(g, s, false);
-		if (rc < 0)
-			return rc;
-		s->len = 0;
-	}
-	return 0;
-}
-
-static int add_new(struct engine *g, const struct plan *p)
-{
-	unsigned at = 0;
-
-	for (const struct plan_slot *s = p->slot; s < p->slot + p->n; s++) {
-		int rc;
-
-		if (!is_ours(g, s) || plan_has(g->now, PLAN_SLOTS, s))
-			continue;
-		while (g->now[at].len) /* there are as many as a plan can have */
-			at++;
-		rc = set_ram(g, s, true);
-		if (rc < 0)
-			return rc;
-		g->now[at] = *s;
-	}
-	return 0;
-}
-
-int haxm_remap(struct engine *g)
-{
-	struct plan p;
-	int rc;
-
-	mutex_lock(&g->lock);
-	plan_make(&p, g->env.mem);
-	rc = drop_old(g, &p);
-	if (!rc)
-		rc = add_new(g, &p);
-	mutex_unlock(&g->lock);
-	return rc;
-}
-
-static int enter(struct engine *g, struct err *e)
-{
-	int rc = haxm_remap(g);
-
-	return rc ? err_set(e, -rc, "haxm: memory: %s", strerror(-rc)) : 0;
 }
 
 /* CPUs ----------------------------------------------------------------------------------------- */

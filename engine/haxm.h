@@ -9,7 +9,7 @@
 #include "cpu/x86/regs.h"
 #include "engine/engine.h"
 #include "engine/haxm_abi.h"
-#include "engine/plan.h"
+#include "engine/pieces.h"
 #include "engine/wake.h"
 
 /*
@@ -17,8 +17,6 @@
  * inside: haxm.c is the VM and its memory, haxm_run.c runs CPUs, haxm_exit.c answers what they come
  * out for, haxm_regs.c copies registers.
  */
-enum { HAXM_PIECES = 32 };
-
 struct engine {
 	struct cpu_env env;
 	struct x86_model model;
@@ -27,13 +25,8 @@ struct engine {
 	struct vcpu *first;
 	struct vcpu *spare; /* that were freed: a sandbox lets nobody open their devices again */
 	unsigned ncpus;
-	bool told;         /* what CPUID says; it is the VM's */
-	struct mutex lock; /* for what follows: */
-	struct {
-		uint8_t *hva;
-		size_t len;
-	} piece[HAXM_PIECES]; /* of ram_new: the kernel knows no other memory */
-	struct plan_slot now[PLAN_SLOTS];
+	bool told; /* what CPUID says; it is the VM's */
+	struct pieces memory;
 };
 
 struct vcpu {

@@ -73,13 +73,74 @@ static int model(const struct cpu_class *cpu, const char *wanted, struct buf *ca
 	return rc ? rc : x86_host_text(&all, &m, wanted, can);
 }
 
+/* Memory --------------------------------------------------------------------------------------- */
+
+static int add_piece(void *engine, uint8_t *hva, size_t len)
+{
+	struct engine *g = engine;
+
+	return nvmm_hva_map(&g->machine, (uintptr_t)hva, len) < 0 ? -errno : 0;
+}
+
+static int set_slot(void *engine, const struct plan_slot *s, bool there)
+{
+	struct engine *g = engine;
+	const int prot = PROT_READ | PROT_EXEC | (s->readonly ? 0 : PROT_WRITE);
+	const uintptr_t hva = (uintptr_t)s->hva;
+
+	if ((there ? nvmm_gpa_map(&g->machine, hva, s->gpa, s->len, prot)
+		   : nvmm_gpa_unmap(&g->machine, hva, s->gpa, s->len)) < 0)
+		return -errno;
+	return 0;
+}
+
+static void free_piece(void *engine, void *ram, size_t len)
+{
+	struct engine *g = engine;
+
+	/* It takes the pages from this process, too. */
+	if (nvmm_hva_unmap(&g->machine, (uintptr_t)ram, len) < 0)
+		os_ram_free(ram, len);
+}
+
+static const struct pieces_ops memory = { "nvmm", add_piece, set_slot, free_piece };
+
+static void *ram_new(struct engine *g, size_t len, struct err *e)
+{
+	return pieces_new(&g->memory, len, e);
+}
+
+static void ram_free(struct engine *g, void *ram, size_t len)
+{
+	pieces_free(&g->memory, ram, len);
+}
+
+/* Before the first CPU runs all of env.mem is looked at. */
+static int map(struct engine *g, uint64_t gpa, void *hva, size_t len, struct err *e)
+{
+	(void)g, (void)gpa, (void)hva, (void)len, (void)e;
+	return 0;
+}
+
+int nvmm_remap(struct engine *g)
+{
+	return pieces_remap(&g->memory, g->env.mem);
+}
+
+static int enter(struct engine *g, struct err *e)
+{
+	int rc = nvmm_remap(g);
+
+	return rc ? err_set(e, -rc, "nvmm: memory: %s", strerror(-rc)) : 0;
+}
+
 /* VMs ------------------------------------------------------------------------------------------ */
 
 static void engine_end(struct engine *g)
 {
 	if (g->machine.pages)
 		nvmm_machine_destroy(&g->machine);
-	mutex_fini(&g->lock);
+	pieces_end(&g->memory);
 	free(g);
 }
 
@@ -93,7 +154,7 @@ static struct engine *new (const struct engine_env *env, struct err *e)
 		err_set(e, ENOMEM, "nvmm: no memory for the engine");
 		return NULL;
 	}
-	mutex_init(&g->lock);
+	pieces_begin(&g->memory, &memory, g);
 	g->env = env->env;
 	if (env->env.hole_exits || env->env.vmm_exits)
 		rc = err_set(e, ENOTSUP, "nvmm: it cannot give out accesses to what is not there");
@@ -109,128 +170,6 @@ static struct engine *new (const struct engine_env *env, struct err *e)
 	}
 	mem_keep(g->env.mem);
 	return g;
-}
-
-/* Memory --------------------------------------------------------------------------------------- */
-
-static int add_piece(struct engine *g, uint8_t *hva, size_t len, struct err *e)
-{
-	for (unsigned i = 0; i < NVMM_PIECES; i++) {
-		if (g->piece[i].hva)
-			continue;
-		if (nvmm_hva_map(&g->machine, (uintptr_t)hva, len) < 0)
-			return err_set(e, errno, "nvmm: the guest's memory: %s", strerror(errno));
-		g->piece[i].hva = hva;
-		g->piece[i].len = len;
-		return 0;
-	}
-	return err_set(e, ENOSPC, "nvmm: the guest has more than %d pieces of memory", NVMM_PIECES);
-}
-
-static void *ram_new(struct engine *g, size_t len, struct err *e)
-{
-	uint8_t *hva = os_ram_new(len, e);
-	int rc;
-
-	if (!hva)
-		return NULL;
-	mutex_lock(&g->lock);
-	rc = add_piece(g, hva, len, e);
-	mutex_unlock(&g->lock);
-	if (!rc)
-		return hva;
-	os_ram_free(hva, len);
-	return NULL;
-}
-
-static void ram_free(struct engine *g, void *ram, size_t len)
-{
-	if (!ram)
-		return;
-	mutex_lock(&g->lock);
-	for (unsigned i = 0; i < PLAN_SLOTS; i++) {
-		struct plan_slot *s = &g->now[i];
-
-		if (s->len && s->hva >= (uint8_t *)ram && s->hva < (uint8_t *)ram + len) {
-			nvmm_gpa_unmap(&g->machine, (uintptr_t)s->hva, s->gpa, s->len);
-			s->len = 0;
-		}
-	}
-	for (unsigned i = 0; i < NVMM_PIECES; i++)
-		if (g->piece[i].hva == ram)
-			g->piece[i].hva = NULL;
-	mutex_unlock(&g->lock);
-	/* It takes the pages from this process, too. */
-	if (nvmm_hva_unmap(&g->machine, (uintptr_t)ram, len) < 0)
-		os_ram_free(ram, len);
-}
-
-/* Before the first CPU runs all of env.mem is looked at. */
-static int map(struct engine *g, uint64_t gpa, void *hva, size_t len, struct err *e)
-{
-	(void)g, (void)gpa, (void)hva, (void)len, (void)e;
-	return 0;
-}
-
-/* Memory that devices brought stays unknown to the kernel: accesses come out. */
-static bool is_ours(const struct engine *g, const struct plan_slot *s)
-{
-	for (unsigned i = 0; i < NVMM_PIECES; i++)
-		if (g->piece[i].hva && s->hva >= g->piece[i].hva &&
-		    s->hva + s->len <= g->piece[i].hva + g->piece[i].len)
-			return true;
-	return false;
-}
-
-static int drop_old(struct engine *g, const struct plan *p)
-{
-	for (struct plan_slot *s = g->now; s < g->now + PLAN_SLOTS; s++) {
-		if (!s->len || plan_has(p->slot, p->n, s))
-			continue;
-		if (nvmm_gpa_unmap(&g->machine, (uintptr_t)s->hva, s->gpa, s->len) < 0)
-			return -errno;
-		s->len = 0;
-	}
-	return 0;
-}
-
-static int add_new(struct engine *g, const struct plan *p)
-{
-	unsigned at = 0;
-
-	for (const struct plan_slot *s = p->slot; s < p->slot + p->n; s++) {
-		const int prot = PROT_READ | PROT_EXEC | (s->readonly ? 0 : PROT_WRITE);
-
-		if (!is_ours(g, s) || plan_has(g->now, PLAN_SLOTS, s))
-			continue;
-		while (g->now[at].len) /* there are as many as a plan can have */
-			at++;
-		if (nvmm_gpa_map(&g->machine, (uintptr_t)s->hva, s->gpa, s->len, prot) < 0)
-			return -errno;
-		g->now[at] = *s;
-	}
-	return 0;
-}
-
-int nvmm_remap(struct engine *g)
-{
-	struct plan p;
-	int rc;
-
-	mutex_lock(&g->lock);
-	plan_make(&p, g->env.mem);
-	rc = drop_old(g, &p);
-	if (!rc)
-		rc = add_new(g, &p);
-	mutex_unlock(&g->lock);
-	return rc;
-}
-
-static int enter(struct engine *g, struct err *e)
-{
-	int rc = nvmm_remap(g);
-
-	return rc ? err_set(e, -rc, "nvmm: memory: %s", strerror(-rc)) : 0;
 }
 
 /* CPUs ----------------------------------------------------------------------------------------- */

@@ -9,7 +9,7 @@
 #include "cpu/x86/model.h"
 #include "cpu/x86/regs.h"
 #include "engine/engine.h"
-#include "engine/plan.h"
+#include "engine/pieces.h"
 #include "engine/wake.h"
 
 /*
@@ -17,20 +17,13 @@
  * its memory, nvmm_run.c runs CPUs, nvmm_exit.c answers what they come out for, nvmm_regs.c copies
  * registers.  Source: libnvmm(3) of NetBSD 10.
  */
-enum { NVMM_PIECES = 32 }; /* the kernel takes as many */
-
 struct engine {
 	struct cpu_env env;
 	struct nvmm_machine machine;
 	struct x86_model model;
 	struct vcpu *first;
 	unsigned ncpus;
-	struct mutex lock; /* for what follows: */
-	struct {
-		uint8_t *hva;
-		size_t len;
-	} piece[NVMM_PIECES]; /* of ram_new: the kernel knows no other memory */
-	struct plan_slot now[PLAN_SLOTS];
+	struct pieces memory;
 };
 
 struct vcpu {
