@@ -13,6 +13,18 @@
 #define NOINLINE        __attribute__((noinline))
 #define ALWAYS_INLINE   inline __attribute__((always_inline))
 
+/* In a loop that waits for another thread. */
+static inline void cpu_relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+	__builtin_ia32_pause();
+#elif defined(__aarch64__)
+	__asm__ volatile("yield" ::: "memory");
+#else
+	__asm__ volatile("" ::: "memory");
+#endif
+}
+
 /* Leading and trailing zeros of x != 0. */
 #define clz64(x)    ((unsigned)__builtin_clzll(x))
 #define ctz64(x)    ((unsigned)__builtin_ctzll(x))

@@ -3,11 +3,13 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
 
+#include "base/compiler.h"
 #include "base/os.h"
 
 static void must(int rc)
@@ -32,8 +34,27 @@ void mutex_fini(struct mutex *m)
 	must(pthread_mutex_destroy(&m->m));
 }
 
+/* Most locks are held for less time than a thread needs to fall asleep and to wake up again. */
+enum { SPINS = 200 };
+
+static void spin(unsigned time)
+{
+	enum { RELAX = 16 };
+
+	if (time >= SPINS / 2)
+		sched_yield();
+	else
+		for (unsigned i = 0; i < RELAX; i++)
+			cpu_relax();
+}
+
 void mutex_lock(struct mutex *m)
 {
+	for (unsigned time = 0; time < SPINS; time++) {
+		if (pthread_mutex_trylock(&m->m) == 0)
+			return;
+		spin(time);
+	}
 	must(pthread_mutex_lock(&m->m));
 }
 
@@ -68,6 +89,17 @@ void cond_fini(struct cond *c)
 void cond_wait(struct cond *c, struct mutex *m)
 {
 	must(pthread_cond_wait(&c->c, &m->m));
+}
+
+void cond_wait_soon(struct cond *c, struct mutex *m, unsigned *time)
+{
+	if (*time == SPINS) {
+		cond_wait(c, m);
+		return;
+	}
+	mutex_unlock(m);
+	spin((*time)++);
+	mutex_lock(m);
 }
 
 bool cond_wait_for(struct cond *c, struct mutex *m, uint64_t ns)

@@ -31,6 +31,10 @@ void mutex_unlock(struct mutex *);
 void cond_init(struct cond *); /* times are of the monotonic clock */
 void cond_fini(struct cond *);
 void cond_wait(struct cond *, struct mutex *);
+/* For what mostly comes in less time than it takes to fall asleep and to wake up again, which on a
+ * busy host includes that others run first: the first times that a loop comes here, from *time 0
+ * on, it does not sleep. */
+void cond_wait_soon(struct cond *, struct mutex *, unsigned *time);
 /* Waits for at most ns nanoseconds; false when they are over. */
 bool cond_wait_for(struct cond *, struct mutex *, uint64_t ns);
 void cond_signal(struct cond *); /* wakes one of those who wait */
