@@ -18,8 +18,10 @@ void gate_fini(struct gate *g)
 /* With the lock held: comes in when nobody wants to be alone. */
 static void come_in(struct gate *g)
 {
+	unsigned time = 0;
+
 	while (g->closed)
-		cond_wait(&g->changed, &g->lock);
+		cond_wait_soon(&g->changed, &g->lock, &time);
 	g->inside++;
 }
 
@@ -54,14 +56,17 @@ void gate_pause(struct gate *g)
 
 void gate_alone(struct gate *g, void (*ask)(void *arg), void *arg)
 {
+	unsigned time = 0;
+
 	mutex_lock(&g->lock);
 	go_out(g);
 	while (g->closed)
-		cond_wait(&g->changed, &g->lock);
+		cond_wait_soon(&g->changed, &g->lock, &time);
 	g->closed = true;
 	ask(arg);
+	time = 0;
 	while (g->inside)
-		cond_wait(&g->changed, &g->lock);
+		cond_wait_soon(&g->changed, &g->lock, &time);
 }
 
 void gate_together(struct gate *g)
