@@ -73,6 +73,7 @@ struct cpu_env {
 	 * compiled before they have.  Not with eager or paths. */
 	bool sparing;
 	bool parallel;   /* CPUs run on several host threads */
+	unsigned seats;  /* of these so many at a time, if they can: cpu/seat.h; 0: all */
 	bool background; /* paths are compiled on one more; runs do not repeat exactly then */
 	/* This CPU has to look up if it is halted: its own timer fired.  May be NULL. */
 	void (*wake)(void *machine, unsigned id);

@@ -204,6 +204,7 @@ static int make_core(struct machine *m, struct err *e)
 		.clock = m->env.clock,
 		.log = m->host.log,
 		.parallel = m->parallel,
+		.seats = m->config.cpus > os_cpus() ? os_cpus() : 0,
 		.model = m->config.cpu_model,
 		.lockstep = m->config.lockstep,
 		.baseline = m->config.jit_baseline,

@@ -250,6 +250,8 @@ static bool attend(struct rv *s, struct exit *x)
 
 	if (why & RV_ATT_STOP)
 		rv_vm_pause(s);
+	if (why & RV_ATT_SEAT)
+		rv_vm_offer(s);
 	if (why & RV_ATT_FENCE)
 		rv_vm_do_fences(s);
 	if (why & RV_ATT_CODE)
@@ -442,7 +444,7 @@ void rv_run(struct rv *s, struct exit *x, uint64_t turn)
 	else
 		run(s, x, turn && turn <= EXACT);
 	rv_host_leave(s);
-	rv_vm_leave(s);
+	rv_vm_leave(s, x->why == EXIT_HALT);
 	/* The next run drops it unless it goes on with the same turn. */
 	s->reserved &= s->stepping || x->why == EXIT_DEBUG || x->why == EXIT_TURN;
 }

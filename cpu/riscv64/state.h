@@ -87,6 +87,7 @@ enum {
 	RV_ATT_FENCE = 16, /* `fences` holds what another hart asks for */
 	RV_ATT_STOP = 32,  /* another hart has to be alone */
 	RV_ATT_DEBUG = 64, /* `hit` holds what a debugger waits for */
+	RV_ATT_SEAT = 128, /* another hart wants to run */
 };
 
 /* What a longjmp to `trap` says. */
@@ -101,6 +102,7 @@ enum { RV_HOST_AES = 1, RV_HOST_SHA = 2, RV_HOST_CLMUL = 4 };
 struct rv_code; /* cpu/riscv64/code.h: decoded pages */
 struct rv_page;
 struct rv_vm; /* cpu/riscv64/vm.h */
+struct seat;
 struct cpu_lockstep;
 
 struct rv {
@@ -169,12 +171,16 @@ struct rv {
 	bool vector;  /* it has V, and vector cryptography */
 	uint8_t host; /* RV_HOST_x */
 	const struct cpu_env *env;
-	struct rv *first;     /* the VM's hart 0 (owner of code) */
-	struct rv *next_hart; /* all harts of the VM, from first on */
-	struct rv_vm *vm;     /* which has the lock for */
-	bool running;         /* inside rv_run */
-	uint8_t fences;       /* and what other harts ask for; any thread */
-	unsigned spins;       /* rv_vm_spin */
+	struct rv *first;          /* the VM's hart 0 (owner of code) */
+	struct rv *next_hart;      /* all harts of the VM, from first on */
+	struct rv_vm *vm;          /* which has the lock for */
+	bool running;              /* inside rv_run */
+	uint8_t fences;            /* and what other harts ask for; any thread */
+	unsigned spins;            /* rv_vm_spin */
+	uint64_t spins_from, spun; /* when that began, and was last; it does not go on over traps */
+	bool spinning;             /* and it does so for long */
+	struct seat *seat;         /* cpu/seat.h; NULL: it always has one */
+	bool seat_due;             /* it was asked for it, in its kernel */
 	struct rv_code *code;
 	struct cpu_jit *jit;           /* the VM's; NULL: interpreter only */
 	struct cpu_lockstep *lockstep; /* cpu/lockstep.h; NULL: not asked for */

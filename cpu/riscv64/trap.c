@@ -51,7 +51,8 @@ void rv_trap(struct rv *s, bool interrupt, unsigned cause, uint64_t tval)
 
 	if (log_traces(s->env->log, interrupt ? TRACE_irq : TRACE_exceptions))
 		rv_trace_trap(s, interrupt, cause, tval, to_s ? RV_S : RV_M, handler);
-	s->halted = false;
+	s->halted = s->spinning = false;
+	s->spun = 0;
 	if (to_s) {
 		s->sepc = s->pc;
 		s->scause = code;
@@ -132,6 +133,8 @@ static void return_to(struct rv *s, uint8_t mode, uint64_t pc)
 	if (mode != RV_M)
 		s->mstatus &= ~MSTATUS_MPRV;
 	rv_context_changed(s);
+	if (mode == RV_U && s->seat_due)
+		rv_attend(s, RV_ATT_SEAT);
 	if (mode != RV_U && log_traces(s->env->log, TRACE_returns))
 		rv_trace_return(s);
 	if (rv_mip(s) & s->mie)

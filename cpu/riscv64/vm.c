@@ -6,28 +6,67 @@
 #include <stdlib.h>
 #include <string.h>
 
-int rv_vm_new(struct rv *s, struct err *e)
-{
-	struct rv_vm *vm;
+#include "base/os.h"
+#include "cpu/seat.h"
 
-	if (s != s->first) {
-		s->vm = s->first->vm;
+static void ask_for_seat(void *hart)
+{
+	rv_attend(hart, RV_ATT_SEAT);
+}
+
+static int join(struct rv *s)
+{
+	if (!s->vm->seats)
 		return 0;
-	}
-	vm = aligned_alloc(64, sizeof *vm);
+	s->seat = calloc(1, sizeof *s->seat);
+	if (!s->seat)
+		return -ENOMEM;
+	seat_join(s->vm->seats, s->seat, ask_for_seat, s);
+	return 0;
+}
+
+static int make(struct rv *s)
+{
+	struct rv_vm *vm = aligned_alloc(64, sizeof *vm);
+
 	if (!vm)
-		return err_set(e, ENOMEM, "riscv64: no memory for a CPU");
+		return -ENOMEM;
 	memset(vm, 0, sizeof *vm);
 	mutex_init(&vm->lock);
 	cond_init(&vm->changed);
 	s->vm = vm;
+	if (!s->env->parallel || !s->env->seats)
+		return 0;
+	vm->seats = malloc(sizeof *vm->seats);
+	if (!vm->seats)
+		return -ENOMEM;
+	seats_init(vm->seats, s->env->seats);
 	return 0;
+}
+
+int rv_vm_new(struct rv *s, struct err *e)
+{
+	int rc = 0;
+
+	if (s == s->first)
+		rc = make(s);
+	else
+		s->vm = s->first->vm;
+	if (!rc)
+		rc = join(s);
+	return rc ? err_set(e, -rc, "riscv64: no memory for a CPU") : 0;
 }
 
 void rv_vm_free(struct rv *s)
 {
+	if (s->seat)
+		seat_part(s->seat);
+	free(s->seat);
 	if (s != s->first || !s->vm)
 		return;
+	if (s->vm->seats)
+		seats_fini(s->vm->seats);
+	free(s->vm->seats);
 	cond_fini(&s->vm->changed);
 	mutex_fini(&s->vm->lock);
 	free(s->vm);
@@ -48,8 +87,10 @@ void rv_vm_unlock(struct rv *s)
 /* With the lock held: comes in when nobody wants to be alone. */
 static void come_in(struct rv_vm *vm)
 {
+	unsigned time = 0;
+
 	while (vm->closed)
-		cond_wait(&vm->changed, &vm->lock);
+		cond_wait_soon(&vm->changed, &vm->lock, &time);
 	vm->inside++;
 }
 
@@ -64,13 +105,15 @@ void rv_vm_enter(struct rv *s)
 {
 	if (!s->env->parallel)
 		return;
+	if (s->seat)
+		seat_take(s->vm->seats, s->seat);
 	mutex_lock(&s->vm->lock);
 	come_in(s->vm);
 	s->running = true;
 	mutex_unlock(&s->vm->lock);
 }
 
-void rv_vm_leave(struct rv *s)
+void rv_vm_leave(struct rv *s, bool idle)
 {
 	if (!s->env->parallel)
 		return;
@@ -80,6 +123,8 @@ void rv_vm_leave(struct rv *s)
 	if (s->fences)
 		cond_broadcast(&s->vm->changed);
 	mutex_unlock(&s->vm->lock);
+	if (s->seat)
+		seat_leave(s->vm->seats, s->seat, idle);
 }
 
 void rv_vm_pause(struct rv *s)
@@ -93,16 +138,55 @@ void rv_vm_pause(struct rv *s)
 }
 
 enum { SPINS = 32 }; /* to give up the host's CPU costs as much as some hundred of them */
+/* How long the guest spins before another hart may run instead, in nanoseconds, and how much longer
+ * with interrupts off. */
+enum { SPELL = 300000, LONGER = 10 };
+
+/*
+ * A hart that has the lock sits as well, and is soon done; who is waited for in vain may be one
+ * that has no seat.  Spinning with interrupts off, this one may have another lock itself.
+ */
+static void spin_in_seat(struct rv *s)
+{
+	const uint64_t now = os_clock_ns();
+	const uint64_t most = s->mstatus & MSTATUS_SIE ? SPELL : LONGER * SPELL;
+
+	if (now - s->spun > SPELL)
+		s->spins_from = now;
+	s->spun = now;
+	if (now - s->spins_from > most) {
+		s->spinning = true;
+		rv_attend(s, RV_ATT_SEAT);
+	}
+}
 
 void rv_vm_spin(struct rv *s)
 {
-	if (s->env->parallel && ++s->spins % SPINS == 0)
-		sched_yield();
+	if (!s->env->parallel || ++s->spins % SPINS)
+		return;
+	sched_yield();
+	if (s->seat)
+		spin_in_seat(s);
+}
+
+/* A hart in its kernel is asked again when it returns to U mode. */
+void rv_vm_offer(struct rv *s)
+{
+	const bool now = s->mode == RV_U || s->spinning;
+
+	s->spinning = false;
+	s->seat_due |= !now;
+	if (now && seat_is_wanted(s->vm->seats)) {
+		s->seat_due = false;
+		rv_vm_leave(s, true);
+		rv_vm_enter(s);
+	}
 }
 
 void rv_vm_alone(struct rv *s)
 {
 	struct rv_vm *vm = s->vm;
+	unsigned time = 0;
 	struct rv *hart;
 
 	if (!s->env->parallel)
@@ -110,13 +194,14 @@ void rv_vm_alone(struct rv *s)
 	mutex_lock(&vm->lock);
 	go_out(vm);
 	while (vm->closed)
-		cond_wait(&vm->changed, &vm->lock);
+		cond_wait_soon(&vm->changed, &vm->lock, &time);
 	vm->closed = true;
 	for (hart = s->first; hart; hart = hart->next_hart)
 		if (hart != s && hart->running)
 			rv_attend(hart, RV_ATT_STOP);
+	time = 0;
 	while (vm->inside)
-		cond_wait(&vm->changed, &vm->lock);
+		cond_wait_soon(&vm->changed, &vm->lock, &time);
 }
 
 void rv_vm_together(struct rv *s)
@@ -145,11 +230,13 @@ void rv_vm_fence(struct rv *s, bool instructions)
 /* A hart that does not run will do it before it does anything else. */
 void rv_vm_fenced(struct rv *s)
 {
+	unsigned time = 0;
+
 	if (!s->env->parallel)
 		return;
 	mutex_lock(&s->vm->lock);
 	while (s->running && s->fences)
-		cond_wait(&s->vm->changed, &s->vm->lock);
+		cond_wait_soon(&s->vm->changed, &s->vm->lock, &time);
 	mutex_unlock(&s->vm->lock);
 }
 

@@ -26,7 +26,8 @@ struct rv_vm {
 	struct mutex lock;
 	struct cond changed; /* of what follows */
 	unsigned inside;
-	bool closed; /* a hart is alone, or about to be */
+	bool closed;         /* a hart is alone, or about to be */
+	struct seats *seats; /* cpu/seat.h; NULL: there is one for each */
 	struct rv_line line[RV_LINES];
 };
 
@@ -34,11 +35,14 @@ struct rv_vm {
 int rv_vm_new(struct rv *, struct err *);
 void rv_vm_free(struct rv *);
 
-/* Around all running of guest code. */
+/* Around all running of guest code.  idle: it will not run again soon. */
 void rv_vm_enter(struct rv *);
-void rv_vm_leave(struct rv *);
+void rv_vm_leave(struct rv *, bool idle);
 /* Between two instructions, for RV_ATT_STOP: lets another hart be alone. */
 void rv_vm_pause(struct rv *);
+/* The same, for RV_ATT_SEAT: another hart may run instead, if the guest has no lock here that it
+ * would wait for. */
+void rv_vm_offer(struct rv *);
 
 /* The guest says that it waits for another hart, which may be one that the host has no CPU for now.
  */
