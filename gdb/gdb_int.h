@@ -57,8 +57,9 @@ struct gdb {
 	int fd; /* -1: none */
 	struct loop_io *io;
 	struct gdb_reader in;
-	struct buf out;  /* to be sent */
-	struct buf last; /* the last packet, which may be asked for again */
+	struct buf out;   /* to be sent */
+	struct buf last;  /* the last packet, which may be asked for again */
+	struct buf heard; /* what was last taken, of what came in one go */
 	bool no_ack, swbreak, hwbreak, multiprocess;
 	bool physical; /* addresses are */
 	bool attached;

@@ -195,6 +195,7 @@ static void hang_up(struct gdb *g)
 	g->fd = -1;
 	buf_free(&g->out);
 	buf_free(&g->last);
+	buf_free(&g->heard);
 	buf_free(&g->xml);
 	if (!g->attached)
 		return;
@@ -239,13 +240,39 @@ static void answer_packet(struct gdb *g)
 		gdb_refuse(g, ESRCH);
 }
 
+/*
+ * A debugger says again what was not acknowledged for some seconds (E.9): on a busy host also
+ * before we were there to hear it, and then there is one acknowledgment and one answer for all of
+ * them.
+ */
+static bool is_repeated(struct gdb *g)
+{
+	if (g->heard.len == g->in.len && !memcmp(g->heard.data, g->in.data, g->in.len))
+		return true;
+	g->heard.len = 0;
+	buf_put(&g->heard, g->in.data, g->in.len);
+	return false;
+}
+
+static void take_packet(struct gdb *g)
+{
+	if (!g->no_ack) {
+		if (is_repeated(g))
+			return;
+		/* At once: the answer may take a while. */
+		buf_put(&g->out, "+", 1);
+		flush(g);
+		if (g->fd < 0)
+			return;
+	}
+	answer_packet(g);
+}
+
 static void take(struct gdb *g, uint8_t byte)
 {
 	switch (gdb_read(&g->in, byte)) {
 	case GDB_PACKET:
-		if (!g->no_ack)
-			buf_put(&g->out, "+", 1);
-		answer_packet(g);
+		take_packet(g);
 		break;
 	case GDB_DAMAGED:
 		if (!g->no_ack)
@@ -259,6 +286,8 @@ static void take(struct gdb *g, uint8_t byte)
 		gdb_interrupt(g);
 		break;
 	case GDB_ACK:
+		g->heard.len = 0;
+		break;
 	case GDB_NOTHING:
 		break;
 	}
@@ -276,7 +305,8 @@ static void on_debugger(void *arg, unsigned events)
 			hang_up(g);
 			return;
 		}
-		for (ssize_t i = 0; i < n && !g->hang_up; i++)
+		g->heard.len = 0;
+		for (ssize_t i = 0; i < n && g->fd >= 0 && !g->hang_up; i++)
 			take(g, bytes[i]);
 	}
 	flush(g);
@@ -510,6 +540,7 @@ void gdb_free(struct gdb *g)
 		loop_free(g->loop);
 	buf_free(&g->out);
 	buf_free(&g->last);
+	buf_free(&g->heard);
 	buf_free(&g->xml);
 	free(g->regs);
 	free(g->eval);

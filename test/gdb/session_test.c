@@ -342,6 +342,10 @@ static void it_says_what_it_knows(void **state)
 	rig_expect(r, "qC", "QCp1.1");
 	assert_int_equal(write(r->fd, "-", 1), 1);
 	assert_string_equal(rig_hear(r), "QCp1.1");
+	/* What nobody was there to hear was said again: one answer. */
+	assert_int_equal(write(r->fd, "$qC#b4$qC#b4$qC#b4", 18), 18);
+	assert_string_equal(rig_hear(r), "QCp1.1");
+	rig_expect(r, "qfThreadInfo", "m");
 	rig_expect(r, "QStartNoAckMode", "OK");
 	rig_expect(r, "qC", "QCp1.1");
 	rig_free(r);
