@@ -16,7 +16,13 @@ struct region {
 	void *dev;
 	struct mutex *lock;
 	const char *name;
-	_Atomic bool watched;
+	_Atomic uint8_t how; /* enum how */
+};
+
+/* What is to be done about an access, but for a call of ops. */
+enum how {
+	WATCHED = 1,
+	NOT_BYTES = 2 /* for a byte that is written: there is a lock, or no call that takes it */
 };
 
 /* All but where it is never changes.  That is one word, which a reader looks at once: so it sees
@@ -51,6 +57,14 @@ void bus_free(struct bus *b)
 	free(b->moving);
 	free(b->r);
 	free(b);
+}
+
+static struct region region(uint64_t base, uint64_t last, const struct io_ops *ops, void *dev,
+    struct mutex *lock, const char *name)
+{
+	const bool bytes = !lock && ops->write && ops->min <= 1;
+
+	return (struct region){ base, last, ops, dev, lock, name, bytes ? 0 : NOT_BYTES };
 }
 
 /* The first region that ends at or behind addr; n if there is none. */
@@ -90,7 +104,7 @@ int bus_map(struct bus *b, const char *name, uint64_t base, uint64_t size, const
 	b->r = r;
 	atomic_store(&b->hit, NULL);
 	memmove(&r[at + 1], &r[at], (b->n - at) * sizeof *r);
-	r[at] = (struct region){ base, last, ops, dev, lock, name, false };
+	r[at] = region(base, last, ops, dev, lock, name);
 	b->n++;
 	return 0;
 }
@@ -109,7 +123,7 @@ struct bus_region *bus_map_moving(struct bus *b, const char *name, uint64_t size
 		    size ? "no memory for the bus" : "an empty region");
 		return NULL;
 	}
-	m->r = (struct region){ 0, size - 1, ops, dev, lock, name, false };
+	m->r = region(0, size - 1, ops, dev, lock, name);
 	atomic_init(&m->base, BUS_NOWHERE);
 	all[b->nmoving++] = m;
 	return m;
@@ -195,7 +209,10 @@ static bool watch(struct region *r, const char *name, bool watched)
 
 	if (name && (strncmp(name, r->name, n) != 0 || (r->name[n] && r->name[n] != ' ')))
 		return false;
-	atomic_store_explicit(&r->watched, watched, memory_order_relaxed);
+	if (watched)
+		atomic_fetch_or(&r->how, WATCHED);
+	else
+		atomic_fetch_and(&r->how, ~WATCHED);
 	return true;
 }
 
@@ -230,7 +247,7 @@ static NOINLINE void tell_write(
 
 static bool is_watched(const struct region *r)
 {
-	return unlikely(atomic_load_explicit(&r->watched, memory_order_relaxed));
+	return unlikely(atomic_load_explicit(&r->how, memory_order_relaxed) & WATCHED);
 }
 
 bool bus_read(struct bus *b, uint64_t addr, uint64_t *val, unsigned size)
@@ -312,8 +329,8 @@ void bus_out_byte(struct bus *b, uint16_t port, uint8_t val)
 {
 	const struct region *r = atomic_load_explicit(&b->hit, memory_order_relaxed);
 
-	if (likely(r && port >= r->base && port <= r->last && !r->lock && !is_watched(r) &&
-		   r->ops->write && r->ops->min <= 1))
+	if (likely(r && port >= r->base && port <= r->last &&
+		   !atomic_load_explicit(&r->how, memory_order_relaxed)))
 		r->ops->write(r->dev, port - r->base, val, 1);
 	else
 		out_byte(b, port, val);
