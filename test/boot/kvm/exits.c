@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * exits LODGE N ROUNDS: what a store to an I/O port that is answered in user space takes with Lodge
- * on KVM, and with a loop around KVM_RUN that has nothing else to do: of a VM with nothing else,
- * and of one that has the kernel's local APICs, as Lodge's has.  All run the same program, which
- * stores N times to the port of POST codes, and tells by a serial port how many ticks of its TSC
- * that took; in turns, as many as there are rounds.  Source: Linux, Documentation/virt/kvm/api.rst
- * (6.1).
+ * exits LODGE N ROUNDS: what a store to an I/O port that a device answers takes with Lodge on KVM,
+ * and with a loop around KVM_RUN that has nothing else to do: of a VM with nothing else, and of one
+ * that has the kernel's local APICs, as Lodge's has.  All run the same program, which stores N
+ * times to the port of POST codes, and tells by a serial port how many ticks of its TSC that took;
+ * in turns, as many as there are rounds.  Source: Linux, Documentation/virt/kvm/api.rst (6.1).
  */
 #include <fcntl.h>
 #include <linux/kvm.h>
@@ -27,10 +26,10 @@ enum { UNIT = 256 }; /* ticks, in what the program tells */
 /* For 32 bits, without paging. */
 static const uint8_t code[] = {
 	0xb9, 0, 0, 0, 0,       /* mov $N, %ecx */
-	0x66, 0xba, 0x80, 0x00, /* mov $POST, %dx */
 	0x0f, 0x31,             /* rdtsc */
 	0x89, 0xc6,             /* mov %eax, %esi */
 	0x89, 0xd7,             /* mov %edx, %edi */
+	0x66, 0xba, 0x80, 0x00, /* mov $POST, %dx */
 	0xee,                   /* 1: out %al, %dx */
 	0x49,                   /* dec %ecx */
 	0x75, 0xfc,             /* jnz 1b */
@@ -178,7 +177,8 @@ static double bare(const struct image *i, uint32_t n, enum apics apics)
 static double lodge(char *program, char *file, uint32_t n)
 {
 	char *const args[] = { program, "run", "-q", "-E", "kvm", "-M", "microvm", "-m", "16M",
-		"-n", "none", "-o", "device=isa_debug_exit,port=0xf4", "-k", file, NULL };
+		"-n", "none", "-o", "device=post_port,port=0x80", "-o",
+		"device=isa_debug_exit,port=0xf4", "-k", file, NULL };
 	char digits[DIGITS];
 	int p[2], told = 0;
 	ssize_t got = 1;
