@@ -494,13 +494,6 @@ static bool is_access(uint32_t exit_reason)
 	       exit_reason == KVM_EXIT_HYPERCALL;
 }
 
-/* 0, or what was in the way. */
-static inline int run(struct vcpu *v)
-{
-	v->runs++;
-	return ioctl(v->fd, KVM_RUN, 0) < 0 ? errno : 0;
-}
-
 /* 0: it came out for something; 1: for nothing; or -errno. */
 static int came_out(struct vcpu *v, int rc)
 {
@@ -511,22 +504,18 @@ static int came_out(struct vcpu *v, int rc)
 
 static int run_once(struct vcpu *v)
 {
-	return came_out(v, run(v));
+	v->runs++;
+	return came_out(v, ioctl(v->fd, KVM_RUN, 0) < 0 ? errno : 0);
 }
 
-/* Accesses that are answered quickly change nothing for which the CPU has to be looked at, or they
- * poke it; like those of is_plain. */
 static int run_quickly(struct vcpu *v)
 {
-	bool (*const quick)(struct vcpu *) = v->engine->arch->quick;
-	int rc;
+	const int rc = v->engine->arch->run(v);
 
-	while (!(rc = run(v)) && quick(v)) {
-		v->waiting = KVM_IO_OTHER;
-		if (unlikely(atomic_load(&v->poked)))
-			return 1;
-	}
-	return came_out(v, rc);
+	if (rc != KVM_ANSWERED)
+		return came_out(v, rc);
+	came_out(v, 0);
+	return 1;
 }
 
 int kvm_refresh(struct vcpu *v)

@@ -57,6 +57,9 @@ struct vcpu {
 	void *of_arch;
 };
 
+/* Of run: it has come out for something that is answered already, and was poked meanwhile. */
+enum { KVM_ANSWERED = -1 };
+
 /* What a guest CPU needs of its own.  All are for the thread that runs the CPU, but irq. */
 struct kvm_arch {
 	const char *cpu;  /* as cpu_class has it */
@@ -76,8 +79,9 @@ struct kvm_arch {
 	bool (*before)(struct vcpu *, struct exit *x);
 	void (*after)(
 	    struct vcpu *); /* after each KVM_RUN, before what it came out for is answered */
-	/* In place of that and of the answer, where both are quickly done: false: they are not. */
-	bool (*quick)(struct vcpu *);
+	/* KVM_RUN, again and again while what it comes out for is quickly answered and nobody
+	 * pokes: 0, KVM_ANSWERED, or what was in the way, as errno has it. */
+	int (*run)(struct vcpu *);
 	/* What engine/kvm.c does not know: false: come out. */
 	bool (*answer)(struct vcpu *, struct exit *x);
 	uint64_t (*intc_page)(const struct vcpu *); /* as in engine/access.h; NULL: no such thing */
