@@ -61,8 +61,8 @@ static int open_device(struct err *e)
 {
 	int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC), version;
 
-	if (fd < 0 && errno == ENOENT)
-		return err_set(e, ENOENT,
+	if (fd < 0 && (errno == ENOENT || errno == ENODEV || errno == ENXIO))
+		return err_set(e, errno,
 		    "kvm: there is no /dev/kvm (the kernel's module is not loaded, or this machine "
 		    "is a guest whose host does not let it have virtual machines)");
 	if (fd < 0 && (errno == EACCES || errno == EPERM))
@@ -70,10 +70,13 @@ static int open_device(struct err *e)
 		    e, errno, "kvm: no permission for /dev/kvm (is the user in its group?)");
 	if (fd < 0)
 		return err_set(e, errno, "kvm: /dev/kvm: %s", strerror(errno));
-	version = ioctl(fd, KVM_GET_API_VERSION, 0);
+	version = kvm_ioctl(fd, KVM_GET_API_VERSION, NULL);
 	if (version == KVM_API_VERSION)
 		return fd;
 	close(fd);
+	if (version < 0)
+		return err_set(
+		    e, -version, "kvm: /dev/kvm is something else: %s", strerror(-version));
 	return err_set(
 	    e, ENOTSUP, "kvm: /dev/kvm is of version %d, not %d", version, KVM_API_VERSION);
 }
