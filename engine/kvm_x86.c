@@ -92,6 +92,22 @@ static int filter_msrs(struct engine *g)
 	return rc < 0 || vm->apics ? rc : kvm_ioctl(g->vm, KVM_X86_SET_MSR_FILTER, &f);
 }
 
+/* Linux 5.17: what else guests find that no CPU does: OUT to port 7EH is over when it comes out;
+ * and (6.0) MONITOR and MWAIT do nothing where CPUID has none. */
+static void drop_quirks(struct engine *g)
+{
+#if defined(KVM_CAP_DISABLE_QUIRKS2) && defined(KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS)
+	struct kvm_enable_cap cap = { .cap = KVM_CAP_DISABLE_QUIRKS2,
+		.args = { KVM_X86_QUIRK_OUT_7E_INC_RIP | KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS } };
+
+	cap.args[0] &= (unsigned)kvm_has(g->vm, KVM_CAP_DISABLE_QUIRKS2);
+	if (cap.args[0])
+		kvm_ioctl(g->vm, KVM_ENABLE_CAP, &cap);
+#else
+	(void)g;
+#endif
+}
+
 /* Linux 5.14; before that the guest has a #UD, and the VM an error. */
 static void have_unknown_come_out(struct engine *g)
 {
@@ -132,6 +148,7 @@ static int vm_begin(struct engine *g, struct err *e)
 	if (!rc)
 		rc = filter_msrs(g);
 	have_unknown_come_out(g);
+	drop_quirks(g);
 	return rc < 0 ? err_set(e, -rc, "kvm: cannot set up a PC's CPUs: %s", strerror(-rc)) : 0;
 }
 

@@ -697,16 +697,18 @@ static void instructions_come_out(void **state)
 	r->vcpu.state->gprs[NVMM_X64_GPR_RCX] = 0;
 	r->vcpu.state->gprs[NVMM_X64_GPR_RAX] = RIG_DATA;
 	rig_set(r, NVMM_X64_STATE_ALL);
-	assert_int_equal(rig_run(r), NVMM_VCPU_EXIT_MONITOR);
-	assert_int_equal(r->vcpu.exit->u.insn.npc, RIG_CODE + 3);
-	rig_get(r, NVMM_X64_STATE_GPRS);
-	r->vcpu.state->gprs[NVMM_X64_GPR_RIP] += 3;
-	rig_set(r, NVMM_X64_STATE_GPRS);
-	assert_int_equal(rig_run(r), NVMM_VCPU_EXIT_MWAIT);
-	/* As QEMU does: there is no such instruction. */
-	r->vcpu.event->type = NVMM_VCPU_EVENT_EXCP;
-	r->vcpu.event->vector = 6;
-	assert_int_equal(nvmm_vcpu_inject(&r->mach, &r->vcpu), 0);
+	if (!rig_is_on("kvm")) { /* there the guest has #UD at once */
+		assert_int_equal(rig_run(r), NVMM_VCPU_EXIT_MONITOR);
+		assert_int_equal(r->vcpu.exit->u.insn.npc, RIG_CODE + 3);
+		rig_get(r, NVMM_X64_STATE_GPRS);
+		r->vcpu.state->gprs[NVMM_X64_GPR_RIP] += 3;
+		rig_set(r, NVMM_X64_STATE_GPRS);
+		assert_int_equal(rig_run(r), NVMM_VCPU_EXIT_MWAIT);
+		/* As QEMU does: there is no such instruction. */
+		r->vcpu.event->type = NVMM_VCPU_EVENT_EXCP;
+		r->vcpu.event->vector = 6;
+		assert_int_equal(nvmm_vcpu_inject(&r->mach, &r->vcpu), 0);
+	}
 	assert_int_equal(rig_run(r), NVMM_VCPU_EXIT_HALTED);
 	assert_int_equal(rig_gpr(r, NVMM_X64_GPR_RIP), RIG_HANDLER + 16 * 6 + 1);
 }
