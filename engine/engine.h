@@ -104,6 +104,9 @@ struct engine_class {
 	/* Of what the last exit has asked for nothing is left undone when get gives them. */
 	int (*vcpu_get)(struct vcpu *, unsigned groups, void *regs);
 	int (*vcpu_set)(struct vcpu *, unsigned groups, const void *regs);
+	/* Between two runs: what env.cpuid says has changed.  0 or -errno; NULL: that is asked each
+	 * time. */
+	int (*vcpu_cpuid)(struct vcpu *);
 	/* For debuggers; the first two are NULL where the engine has no means.  What to come out
 	 * for from now on (core/debug.h), which is kept; NULL: nothing. */
 	void (*vcpu_debug)(struct vcpu *, const struct debug_points *);

@@ -316,18 +316,41 @@ static struct vcpu *take_spare(struct engine *g, unsigned id)
 	return NULL;
 }
 
-static int vcpu_make(struct vcpu *v, struct err *e)
+static int vcpu_make(struct vcpu *v, unsigned number, struct err *e)
 {
 	void *run;
 
-	v->fd = ioctl(v->engine->vm, KVM_CREATE_VCPU, (long)v->id);
+	v->fd = ioctl(v->engine->vm, KVM_CREATE_VCPU, (long)number);
 	if (v->fd < 0)
 		return err_set(e, errno, "kvm: cannot make CPU %u: %s", v->id, strerror(errno));
 	run = mmap(NULL, v->engine->run_size, PROT_READ | PROT_WRITE, MAP_SHARED, v->fd, 0);
 	if (run == MAP_FAILED)
 		return err_set(e, errno, "kvm: CPU %u: %s", v->id, strerror(errno));
 	v->run = run;
-	return v->engine->arch->vcpu_new(v, e);
+	return 0;
+}
+
+/* Numbers are the kernel's own where it has no local APICs; ours count from the other end.  The one
+ * before it keeps until the VM ends. */
+int kvm_another(struct vcpu *v)
+{
+	struct engine *g = v->engine;
+	const int last = kvm_has(g->kvm, KVM_CAP_MAX_VCPU_ID) - 1;
+	struct kvm_run *run = v->run;
+	const int fd = v->fd;
+	struct err e;
+	int rc = vcpu_make(v, (unsigned)last - g->nothers, &e);
+
+	if (rc < 0) {
+		if (v->fd >= 0)
+			close(v->fd);
+		v->fd = fd;
+		return rc;
+	}
+	g->nothers++;
+	munmap(run, g->run_size);
+	close(fd);
+	return 0;
 }
 
 static struct vcpu *vcpu_new(struct engine *g, unsigned id, struct err *e)
@@ -343,7 +366,7 @@ static struct vcpu *vcpu_new(struct engine *g, unsigned id, struct err *e)
 		v->id = id;
 		v->fd = -1;
 		wake_init(&v->wake);
-		if (vcpu_make(v, e) < 0) {
+		if (vcpu_make(v, id, e) < 0 || g->arch->vcpu_new(v, e) < 0) {
 			vcpu_end(v);
 			return NULL;
 		}
@@ -750,6 +773,15 @@ static int vcpu_set(struct vcpu *v, unsigned groups, const void *regs)
 	return rc ? rc : arch->set(v, groups, regs);
 }
 
+static int vcpu_cpuid(struct vcpu *v)
+{
+	int rc = get_ready(v);
+
+	if (!rc)
+		rc = kvm_settle(v);
+	return rc ? rc : v->engine->arch->cpuid(v);
+}
+
 static void vcpu_step(struct vcpu *v, struct exit *x)
 {
 	int rc = v->away ? 0 : get_ready(v);
@@ -785,8 +817,9 @@ static int debug_check(const struct debug_points *points, struct err *e)
 	.vcpu_new = vcpu_new, .vcpu_free = vcpu_free, .vcpu_reset = vcpu_reset,                    \
 	.vcpu_run = vcpu_run, .vcpu_kick = vcpu_kick, .vcpu_irq = vcpu_irq,                        \
 	.vcpu_fence = vcpu_fence, .vcpu_fenced = vcpu_fenced, .vcpu_retired = vcpu_retired,        \
-	.vcpu_get = vcpu_get, .vcpu_set = vcpu_set, .vcpu_debug = vcpu_debug,                      \
-	.vcpu_step = vcpu_step, .vcpu_pass = vcpu_pass, .debug_check = debug_check,
+	.vcpu_get = vcpu_get, .vcpu_set = vcpu_set, .vcpu_cpuid = vcpu_cpuid,                      \
+	.vcpu_debug = vcpu_debug, .vcpu_step = vcpu_step, .vcpu_pass = vcpu_pass,                  \
+	.debug_check = debug_check,
 
 #else
 

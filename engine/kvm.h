@@ -28,6 +28,7 @@ struct engine {
 	struct vcpu *first, **last;
 	struct vcpu *spare; /* that were freed: the kernel makes none twice */
 	unsigned ncpus;
+	unsigned nothers; /* CPUs that others have taken the place of: kvm_another */
 	struct kvm_slots *slots;
 	struct cpu_env own_env; /* of our own CPUs, which do what the kernel's cannot */
 	struct cpu *first_own;
@@ -94,7 +95,8 @@ struct kvm_arch {
 	/* Registers are as before the instruction that it has come out in the middle of, which may
 	 * end (kvm_drop) without effect on memory. */
 	int (*undo)(struct vcpu *);
-	int (*pass)(struct vcpu *); /* as vcpu_pass */
+	int (*pass)(struct vcpu *);  /* as vcpu_pass */
+	int (*cpuid)(struct vcpu *); /* as vcpu_cpuid */
 };
 
 extern const struct kvm_arch kvm_x86;
@@ -111,6 +113,8 @@ int kvm_flush(struct vcpu *);
 int kvm_settle(struct vcpu *); /* 0 or -errno */
 /* The same, without doing what it asks for. */
 int kvm_drop(struct vcpu *);
+/* Another of the kernel's CPUs is this one from now on, as if it were new: 0 or -errno. */
+int kvm_another(struct vcpu *);
 /* ioctl, again when a signal was in the way: 0 or more, or -errno. */
 int kvm_ioctl(int fd, unsigned long request, void *arg);
 /* Has the device's capability; 0: not. */

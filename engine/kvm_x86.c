@@ -503,6 +503,7 @@ const struct kvm_arch kvm_x86 = {
 	.debug_check = kvm_x86_debug_check,
 	.pass = kvm_x86_pass,
 	.undo = kvm_x86_undo,
+	.cpuid = kvm_x86_cpuid,
 };
 
 #else

@@ -97,6 +97,8 @@ int kvm_x86_pass(struct vcpu *);
 bool kvm_x86_met(struct vcpu *, struct exit *x);
 /* kvm_x86_vmm.c: as undo of struct kvm_arch. */
 int kvm_x86_undo(struct vcpu *);
+/* The same, as cpuid. */
+int kvm_x86_cpuid(struct vcpu *);
 /* Takes from the model what this host does not have. */
 int kvm_x86_limit(int kvm, struct x86_model *, struct err *);
 /* engine_class.model */

@@ -208,6 +208,29 @@ int kvm_x86_undo(struct vcpu *v)
 	return count_back(v, &r, &s) ? kvm_ioctl(v->fd, KVM_SET_REGS, &r) : -EIO;
 }
 
+/* A CPU that has run keeps to what it said (4.20, KVM_SET_CPUID), so another goes on in its place.
+ */
+int kvm_x86_cpuid(struct vcpu *v)
+{
+	struct kvm_x86_cpu *c = kvm_x86_cpu(v);
+	struct x86_regs r = { 0 };
+	struct err e;
+	int rc;
+
+	if (!c->ran)
+		return 0;
+	rc = kvm_x86_get(v, X86_REGS_ALL, &r);
+	if (!rc)
+		rc = kvm_another(v);
+	if (rc < 0)
+		return rc;
+	c->ran = false;
+	rc = kvm_x86_set_rate(v, &e);
+	if (!rc)
+		rc = kvm_x86_tell_cpuid(v);
+	return rc ? rc : kvm_x86_set(v, X86_REGS_ALL, &r);
+}
+
 #else
 
 typedef int no_kvm_here;

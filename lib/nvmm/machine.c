@@ -351,6 +351,13 @@ int nvmm_vcpu_destroy(struct nvmm_machine *mach, struct nvmm_vcpu *vcpu)
 	return 0;
 }
 
+static int tell_cpuid(struct nvmm_comm_page *p)
+{
+	const int rc = p->vmm->class->vcpu_cpuid ? p->vmm->class->vcpu_cpuid(p->vcpu) : 0;
+
+	return rc < 0 ? vmm_fail(-rc) : 0;
+}
+
 static int configure_cpuid(struct nvmm_comm_page *p, const struct nvmm_vcpu_conf_cpuid *c)
 {
 	unsigned n;
@@ -366,14 +373,14 @@ static int configure_cpuid(struct nvmm_comm_page *p, const struct nvmm_vcpu_conf
 	if (!c->mask && !c->exit) {
 		if (n < p->ncpuid)
 			p->cpuid[n] = p->cpuid[--p->ncpuid];
-		return 0;
+		return tell_cpuid(p);
 	}
 	if (n == VMM_CPUID_CONFS)
 		return vmm_fail(ENOBUFS);
 	p->cpuid[n] = *c;
 	if (n == p->ncpuid)
 		p->ncpuid++;
-	return 0;
+	return tell_cpuid(p);
 }
 
 int nvmm_vcpu_configure(struct nvmm_machine *mach, struct nvmm_vcpu *vcpu, uint64_t op, void *conf)
