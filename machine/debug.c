@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "base/buf.h"
 #include "core/debug.h"
 #include "machine/build.h"
 #include "machine/history.h"
@@ -10,12 +11,30 @@
 #include "machine/tape.h"
 #include "machine/trace.h"
 
+static bool has_breakpoints(const struct engine_class *c)
+{
+	return c->vcpu_debug && c->vcpu_step;
+}
+
+static int refuse(const struct engine_class *wanted, struct err *e)
+{
+	struct buf names = { 0 };
+	int rc;
+
+	for (const struct engine_class *const *c = engine_classes; *c; c++)
+		if (has_breakpoints(*c))
+			buf_printf(&names, "%s%s", names.len ? ", " : "", (*c)->name);
+	buf_put(&names, "", 1);
+	rc = err_set(e, ENOTSUP, "engine %s: it has no breakpoints; these have: %s", wanted->name,
+	    names.failed ? "" : (const char *)names.data);
+	buf_free(&names);
+	return rc;
+}
+
 int machine_debug_check(const struct machine *m, struct err *e)
 {
-	if (!m->engine_class->vcpu_debug || !m->engine_class->vcpu_step)
-		return err_set(e, ENOTSUP,
-		    "engine %s: it has no breakpoints; soft, interp and kvm have",
-		    m->engine_class->name);
+	if (!has_breakpoints(m->engine_class))
+		return refuse(m->engine_class, e);
 	if (m->config.lockstep)
 		return err_set(e, EINVAL, "lockstep: a machine that is checked has no breakpoints");
 	if (m->tape && m->tape->replay && !m->history)
