@@ -73,6 +73,8 @@ ssize_t os_file_read_now(int fd, const struct iovec *, int n, uint64_t off);
 /* All of len bytes at that place of a file: 0 or -errno; -ENODATA: the file ends before. */
 int os_file_read(int fd, void *, size_t len, uint64_t off);
 int os_file_write(int fd, const void *, size_t len, uint64_t off);
+/* Another name in the same folder, in one step; -EEXIST: somebody has it. */
+int os_rename_new(const char *from, const char *to);
 /* Whether its file system has no disk below it at all. */
 int os_file_in_memory(int fd);
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -107,6 +109,20 @@ int os_ram_map(void *p, size_t len, int fd, uint64_t off)
 	if (mmap(p, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_NORESERVE | MAP_FIXED, fd,
 		(off_t)off) == MAP_FAILED)
 		return -errno;
+	return 0;
+}
+
+int os_rename_new(const char *from, const char *to)
+{
+#ifdef RENAME_NOREPLACE /* Linux; some file systems say EINVAL */
+	if (renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -errno;
+#endif
+	if (link(from, to) < 0)
+		return -errno;
+	unlink(from);
 	return 0;
 }
 

@@ -3,11 +3,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <netdb.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "base/os.h"
 
 static void set_nonblock(int fd)
 {
@@ -32,36 +35,84 @@ static bool is_served(const struct sockaddr_un *a)
 	return served;
 }
 
-static int bind_and_listen(struct listener *l, struct err *e)
+/* Where a socket is made: beside where it is to be found, or there if the name would be too long.
+ */
+static void begin_at(const struct listener *l, struct sockaddr_un *a)
+{
+	const char *path = l->addr.sun_path, *slash = strrchr(path, '/');
+	const int folder = slash ? (int)(slash + 1 - path) : 0;
+	uint32_t salt;
+
+	*a = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	os_random(&salt, sizeof salt);
+	if (snprintf(a->sun_path, sizeof a->sun_path, "%.*s.new-%08" PRIx32, folder, path, salt) >=
+	    (int)sizeof a->sun_path)
+		*a = l->addr;
+}
+
+/* What is there is a socket that nobody serves, and goes. */
+static int make_way(const struct listener *l, struct err *e)
 {
 	const char *path = l->addr.sun_path;
 	struct stat st;
 
+	if (lstat(path, &st) < 0)
+		return 0;
+	if (!S_ISSOCK(st.st_mode))
+		return err_set(e, EEXIST, "unix:%s: there is a file that is no socket", path);
+	if (is_served(&l->addr))
+		return err_set(e, EADDRINUSE, "unix:%s is in use by another process", path);
+	unlink(path);
+	return 0;
+}
+
+static int listen_as(struct listener *l, const struct sockaddr_un *a, struct err *e)
+{
+	const char *path = l->addr.sun_path;
+	struct stat st;
+
+	/* Linux makes the file with the descriptor's mode, others as they like.  Nobody can connect
+	 * before listen, so the mode is set in time. */
+	fchmod(l->fd, 0600);
+	if (bind(l->fd, (const struct sockaddr *)a, sizeof *a) < 0)
+		return err_set(e, errno, "cannot make the socket %s: %s", path, strerror(errno));
+	st.st_mode = 0;
+	if (lstat(a->sun_path, &st) == 0) {
+		l->dev = st.st_dev;
+		l->ino = st.st_ino;
+	}
+	if (((st.st_mode & 0777) != 0600 && chmod(a->sun_path, 0600) < 0) || listen(l->fd, 1) < 0)
+		return err_set(e, errno, "cannot listen at %s: %s", path, strerror(errno));
+	return 0;
+}
+
+/* Who waits for the file may connect when it is there, so it gets its name last. */
+static int bind_and_listen(struct listener *l, struct err *e)
+{
+	struct sockaddr_un a;
+	int rc = make_way(l, e);
+
+	if (rc)
+		return rc;
 	l->fd = socket(AF_UNIX, SOCK_STREAM, 0);
 	if (l->fd < 0)
 		return err_set(e, errno, "cannot make a socket: %s", strerror(errno));
 	set_nonblock(l->fd);
-	if (lstat(path, &st) == 0) {
-		if (!S_ISSOCK(st.st_mode))
-			return err_set(
-			    e, EEXIST, "unix:%s: there is a file that is no socket", path);
-		if (is_served(&l->addr))
-			return err_set(e, EADDRINUSE, "unix:%s is in use by another process", path);
-		unlink(path);
+	begin_at(l, &a);
+	rc = listen_as(l, &a, e);
+	if (!strcmp(a.sun_path, l->addr.sun_path))
+		return rc;
+	if (!rc) {
+		rc = os_rename_new(a.sun_path, l->addr.sun_path);
+		if (rc == -EEXIST)
+			rc = -EADDRINUSE;
+		if (rc)
+			err_set(e, -rc, "cannot make the socket %s: %s", l->addr.sun_path,
+			    strerror(-rc));
 	}
-	/* Linux makes the file with the descriptor's mode, others as they like.  Nobody can connect
-	 * before listen, so the mode is set in time. */
-	fchmod(l->fd, 0600);
-	if (bind(l->fd, (struct sockaddr *)&l->addr, sizeof l->addr) < 0)
-		return err_set(e, errno, "cannot make the socket %s: %s", path, strerror(errno));
-	st.st_mode = 0;
-	if (lstat(path, &st) == 0) {
-		l->dev = st.st_dev;
-		l->ino = st.st_ino;
-	}
-	if (((st.st_mode & 0777) != 0600 && chmod(path, 0600) < 0) || listen(l->fd, 1) < 0)
-		return err_set(e, errno, "cannot listen at %s: %s", path, strerror(errno));
-	return 0;
+	if (rc && l->ino)
+		unlink(a.sun_path);
+	return rc;
 }
 
 int listener_open(struct listener *l, const char *path, struct err *e)
