@@ -7,6 +7,7 @@
 #include "mon/mon.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,9 @@
 #include "mon/frame.h"
 
 enum { OUT_MAX = 1 << 20 }; /* what a client may leave unread */
+/* Resets are told at most so often: a guest that does nothing else would fill clients with them,
+ * and this thread would come to nothing else. */
+enum { RESET_NS = 10000000 };
 
 struct client {
 	struct client *next;
@@ -44,6 +48,9 @@ struct mon {
 	struct client *current; /* whose command is done now */
 	unsigned buttons;       /* of the mouse */
 	uint64_t began;         /* os_clock_ns */
+	atomic_bool reset;      /* by the guest, and not told yet: on_guest_reset is to come */
+	uint64_t reset_told;    /* when that was, os_clock_ns */
+	struct loop_timer reset_timer;
 	struct fdsets fdsets;
 	bool sandboxed;
 };
@@ -385,6 +392,38 @@ static void on_connect(void *arg, unsigned events)
 	flush(c);
 }
 
+/* Resets --------------------------------------------------------------------------------------- */
+
+static void tell_reset(struct mon *m)
+{
+	atomic_store(&m->reset, false);
+	mon_event(m, "RESET", json_pack("{s:b, s:s}", "guest", 1, "reason", "guest-reset"));
+}
+
+/* Those that came meanwhile are one. */
+static void on_guest_reset(void *arg)
+{
+	struct mon *m = arg;
+	const uint64_t now = os_clock_ns(), next = m->reset_told + RESET_NS;
+
+	if (m->reset_told && now < next) {
+		loop_timer_set(&m->reset_timer, next);
+		return;
+	}
+	m->reset_told = now;
+	tell_reset(m);
+	mon_flush(m);
+}
+
+void mon_guest_reset(struct mon *m)
+{
+	if (m && !atomic_exchange(&m->reset, true))
+		loop_post(m->loop, on_guest_reset, m);
+}
+
+/* The server ------------------------------------------------------------------------------------
+ */
+
 struct mon *mon_new(const char *path, struct loop *l, struct machine *machine,
     const struct mon_host *host, struct err *e)
 {
@@ -398,6 +437,7 @@ struct mon *mon_new(const char *path, struct loop *l, struct machine *machine,
 	m->machine = machine;
 	m->host = *host;
 	m->began = os_clock_ns();
+	loop_timer_init(&m->reset_timer, l, on_guest_reset, m);
 	if (listener_open(&m->listener, path, e) < 0) {
 		free(m);
 		return NULL;
@@ -410,20 +450,6 @@ struct mon *mon_new(const char *path, struct loop *l, struct machine *machine,
 	mon_balloon_watch(m, true);
 	mon_hotplug_watch(m);
 	return m;
-}
-
-static void on_guest_reset(void *arg)
-{
-	struct mon *m = arg;
-
-	mon_event(m, "RESET", json_pack("{s:b, s:s}", "guest", 1, "reason", "guest-reset"));
-	mon_flush(m);
-}
-
-void mon_guest_reset(struct mon *m)
-{
-	if (m)
-		loop_post(m->loop, on_guest_reset, m);
 }
 
 void mon_leave(struct mon *m)
@@ -445,6 +471,9 @@ void mon_free(struct mon *m, enum mon_end end)
 
 	if (!m)
 		return;
+	loop_timer_set(&m->reset_timer, UINT64_MAX);
+	if (atomic_load(&m->reset))
+		tell_reset(m);
 	if (end == MON_END_CRASH)
 		mon_event(m, "GUEST_PANICKED", json_pack("{s:s}", "action", "poweroff"));
 	mon_event(m, "SHUTDOWN",
