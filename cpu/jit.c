@@ -506,13 +506,15 @@ bool cpu_jit_sleeps(const struct cpu_jit *j)
 	return atomic_load_explicit(&j->asleep, memory_order_relaxed);
 }
 
-static void empty_tables(const struct cpu_jit_class *class, void *cpu)
+/* What compiled code looks into. */
+static void make_ready(const struct cpu_jit_class *class, void *cpu)
 {
 	struct jit_table *t = tables_of(class, cpu);
 	unsigned i;
 
 	for (i = 0; i < class->ntables; i++)
 		t[i].jump[0].tag = JIT_NO_TAG(0);
+	class->grow(cpu);
 	side_of(class, cpu)->ready = true;
 }
 
@@ -539,7 +541,7 @@ const void *cpu_jit_find(struct cpu_jit *j, void *cpu)
 	if (unlikely(cpu_jit_sleeps(j)) && sleeps_on(j))
 		return NULL;
 	if (unlikely(!side_of(j->class, cpu)->ready))
-		empty_tables(j->class, cpu);
+		make_ready(j->class, cpu);
 	host = cpu_jit_jump(j->class, cpu);
 	if (host)
 		return host;

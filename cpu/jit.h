@@ -65,6 +65,8 @@ struct cpu_jit_class {
 	void (*unlock)(void *cpu);
 	void (*alone)(void *cpu);
 	void (*together)(void *cpu);
+	/* Compiled code is about to run for the first time: no TLB is of few entries any more. */
+	void (*grow)(void *cpu);
 	void (*attend)(void *cpu);
 	void *(*first)(void *cpu); /* of all CPUs of the VM, */
 	void *(*next)(void *cpu);  /* and so on; NULL: no more */

@@ -37,7 +37,7 @@ struct jit_side {
 	uint64_t mark;          /* and what is added to tags for the flavour */
 	uint8_t flavour, table; /* of the code that comes next */
 	bool hot;               /* cpu_jit_follow is wanted */
-	bool ready;             /* the tables were made empty: before compiled code runs */
+	bool ready;             /* compiled code may run: the tables were made empty */
 	uint8_t epoch;          /* of the tags of: */
 	/* Behind the tables by place: tags are place | flavour << 52 | epoch << 56.  The others are
 	 * for what begins so late in a page that it may end in the next one. */

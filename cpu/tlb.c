@@ -17,6 +17,13 @@ static struct tlb_entry *table(struct tlb *t, unsigned store)
 void tlb_init(struct tlb *t)
 {
 	t->load[0].tag = t->store[0].tag = TLB_NO_TAG(0);
+	t->mask = TLB_SIZE - 1;
+}
+
+void tlb_resize(struct tlb *t, unsigned size)
+{
+	tlb_forget(t);
+	t->mask = size - 1;
 }
 
 static void set_add(struct tlb_set *set, unsigned n)
@@ -27,7 +34,7 @@ static void set_add(struct tlb_set *set, unsigned n)
 
 void tlb_fill(struct tlb *t, bool store, uint64_t va, const uint8_t *host, bool local)
 {
-	const unsigned n = tlb_slot(va);
+	const unsigned n = tlb_slot(t, va);
 	const uint64_t page = va & ~PAGE_MASK;
 	struct tlb_entry *e = &table(t, store)[n];
 
@@ -88,7 +95,7 @@ void tlb_forget_local(struct tlb *t)
 
 void tlb_forget_page(struct tlb *t, uint64_t va)
 {
-	const unsigned n = tlb_slot(va);
+	const unsigned n = tlb_slot(t, va);
 	unsigned store;
 
 	for (store = LOADS; store <= STORES; store++)

@@ -15,8 +15,11 @@
  * and no code.
  *
  * What entries may be filled is kept as sets of bits, so that to forget costs what there is.
+ *
+ * A CPU that has little to do can make do with a few of the entries, which take less memory.  Code
+ * that was compiled counts on all of them.
  */
-enum { TLB_BITS = 12, TLB_SIZE = 1 << TLB_BITS };
+enum { TLB_BITS = 12, TLB_SIZE = 1 << TLB_BITS, TLB_FEW = 1 << 8 };
 #define TLB_NO_TAG(n) ((n) ? 0 : UINT64_MAX)
 
 struct tlb_entry {
@@ -30,18 +33,27 @@ struct tlb_set {
 	uint64_t word[TLB_SIZE / 64];
 };
 
+/* Each of the three parts is whole pages, so a few entries are in no more of them than need be. */
 struct tlb {
 	struct tlb_entry load[TLB_SIZE], store[TLB_SIZE];
-	struct tlb_set used[2],
-	    local[2]; /* of loads, of stores; local: of this address space only */
+	union {
+		struct {
+			struct tlb_set used[2],
+			    local[2];  /* of loads, of stores; local: of this address space only */
+			unsigned mask; /* one less than how many entries are in use */
+		};
+		uint8_t page[1 << 12];
+	};
 };
 
-static inline unsigned tlb_slot(uint64_t va)
+static inline unsigned tlb_slot(const struct tlb *t, uint64_t va)
 {
-	return va >> 12 & (TLB_SIZE - 1);
+	return va >> 12 & t->mask;
 }
 
 void tlb_init(struct tlb *); /* which is all zeroes */
+/* TLB_SIZE, as it is at first, or TLB_FEW.  Forgets all. */
+void tlb_resize(struct tlb *, unsigned size);
 /* The page of va is at host. */
 void tlb_fill(struct tlb *, bool store, uint64_t va, const uint8_t *host, bool local);
 void tlb_forget(struct tlb *);

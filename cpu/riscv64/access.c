@@ -220,7 +220,7 @@ void rv_store(struct rv *s, uint64_t va, uint64_t val, unsigned size)
 
 void *rv_atomic(struct rv *s, uint64_t va, unsigned size, bool for_lr, uint64_t *place)
 {
-	const struct rv_tlb_entry *e = (for_lr ? s->tlb->load : s->tlb->store) + rv_tlb_slot(va);
+	const struct tlb_entry *e = (for_lr ? s->tlb->load : s->tlb->store) + tlb_slot(s->tlb, va);
 	uint8_t *host = (uint8_t *)(uintptr_t)(va + e->addend);
 	struct part p;
 

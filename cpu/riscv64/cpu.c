@@ -67,7 +67,7 @@ static struct cpu *new (const struct cpu_env *env, unsigned id, struct cpu *firs
 	s->vector = model.vector;
 	s->host = host_has(env->baseline);
 	s->first = first ? rv_of(first) : s;
-	s->l2.sets = env->sparing ? RV_L2_SETS_FEW : RV_L2_SETS;
+	rv_tlb_init(s);
 	cpu_jit_init(&rv_jit_class, s);
 	if (rv_vm_new(s, e) < 0 || rv_jit_new(s, e) < 0 || rv_lockstep_new(s, e) < 0 ||
 	    rv_code_new(s, e) < 0) {

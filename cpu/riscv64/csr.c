@@ -624,7 +624,6 @@ void rv_csr_reset(struct rv *s)
 	s->npmp = 0;
 	if (s->env->firmware_calls)
 		reset_for_kernel(s);
-	rv_tlb_init(s);
 	rv_flush(s, true, 0, true, 0);
 	rv_context_changed(s);
 	write_stimecmp(s, UINT64_MAX);

@@ -78,7 +78,7 @@ static ALWAYS_INLINE void illegal(const struct ctx *c)
  * and needs no stack. */
 static ALWAYS_INLINE val load(struct ctx *c, unsigned size, val va)
 {
-	const struct rv_tlb_entry *e = &c->s->tlb->load[va >> MEM_PAGE_BITS & (RV_TLB_SIZE - 1)];
+	const struct tlb_entry *e = &c->s->tlb->load[tlb_slot(c->s->tlb, va)];
 
 	if (likely((va & (~(uint64_t)(MEM_PAGE - 1) | (size - 1))) == e->tag))
 		return get_le((const void *)(uintptr_t)(va + e->addend), size);
@@ -92,7 +92,7 @@ static ALWAYS_INLINE val load(struct ctx *c, unsigned size, val va)
 
 static ALWAYS_INLINE void store(struct ctx *c, unsigned size, val va, val v)
 {
-	const struct rv_tlb_entry *e = &c->s->tlb->store[va >> MEM_PAGE_BITS & (RV_TLB_SIZE - 1)];
+	const struct tlb_entry *e = &c->s->tlb->store[tlb_slot(c->s->tlb, va)];
 
 	if (likely((va & (~(uint64_t)(MEM_PAGE - 1) | (size - 1))) == e->tag)) {
 		put_le((void *)(uintptr_t)(va + e->addend), v, size);

@@ -39,8 +39,8 @@ static uint64_t (*const helpers[RV_NHELPERS])(void *, uint64_t, uint64_t, uint64
 /* A flavour for each context of data accesses; a table for each mode.  S mode with SUM has a mark.
  */
 #define TLB(ctx, what)                                                                             \
-	((uint32_t)(offsetof(struct rv, tlbs) + (ctx) * sizeof(struct rv_tlb) +                    \
-		    offsetof(struct rv_tlb, what)))
+	((uint32_t)(offsetof(struct rv, tlbs) + (ctx) * sizeof(struct tlb) +                       \
+		    offsetof(struct tlb, what)))
 #define FLAVOUR(ctx, table, mark) [ctx] = { table, mark, TLB(ctx, load), TLB(ctx, store) }
 
 static const struct jit_flavour flavours[RV_NCTX] = {
@@ -237,6 +237,11 @@ static void together(void *cpu)
 	rv_vm_together(cpu);
 }
 
+static void grow(void *cpu)
+{
+	rv_tlb_be_sparing(cpu, false);
+}
+
 static void attend(void *cpu)
 {
 	rv_attend(cpu, RV_ATT_CODE);
@@ -270,7 +275,7 @@ const struct cpu_jit_class rv_jit_class = {
 		.nfpins = sizeof fpins,
 		.pc_shift = 1,
 		.inside = LAST_HALF,
-		.tlb_bits = RV_TLB_BITS,
+		.tlb_bits = TLB_BITS,
 		.refill = refill,
 		.again = again,
 		.jump = jump,
@@ -298,6 +303,7 @@ const struct cpu_jit_class rv_jit_class = {
 	.unlock = unlock,
 	.alone = alone,
 	.together = together,
+	.grow = grow,
 	.attend = attend,
 	.first = first,
 	.next = next,
@@ -305,10 +311,12 @@ const struct cpu_jit_class rv_jit_class = {
 
 int rv_jit_new(struct rv *s, struct err *e)
 {
-	if (s == s->first)
-		return cpu_jit_new(&rv_jit_class, s->env, &s->jit, e);
+	const int rc = s == s->first ? cpu_jit_new(&rv_jit_class, s->env, &s->jit, e) : 0;
+
 	s->jit = s->first->jit;
-	return 0;
+	if (s->jit && cpu_jit_sleeps(s->jit))
+		rv_tlb_be_sparing(s, true);
+	return rc;
 }
 
 void rv_jit_free(struct rv *s)

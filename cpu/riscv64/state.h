@@ -25,36 +25,8 @@
 /* x[0] is always zero: decoding turns a destination x0 into RV_SINK, which nobody reads. */
 enum { RV_SINK = 32 };
 
-/* Software TLB.  Loads and stores apart.  An entry matches when the page of the access is tag; the
- * byte is then at host address va + addend.  tag RV_NO_TAG(n) in entry n matches nothing: it is of
- * another index, so that the page offset of its difference to an address says so, too.  A store
- * entry exists only for pages that are writable, whose PTE is dirty, and that hold no decoded code
- * and no bus region; a load entry only for pages without a bus region; both only where PMP allows
- * the whole page. */
-enum { RV_TLB_BITS = 12, RV_TLB_SIZE = 1 << RV_TLB_BITS };
-#define RV_NO_TAG(n) ((n) ? 0 : UINT64_MAX) /* what was never used takes no memory */
-
-struct rv_tlb_entry {
-	uint64_t tag;
-	uintptr_t addend;
-};
-
-/* A set of entries; any: which of its words are not 0. */
-struct rv_tlb_set {
-	uint64_t any;
-	uint64_t word[RV_TLB_SIZE / 64];
-};
-
-struct rv_tlb {
-	struct rv_tlb_entry load[RV_TLB_SIZE], store[RV_TLB_SIZE];
-};
-
-static inline unsigned rv_tlb_slot(uint64_t va)
-{
-	return va >> 12 & (RV_TLB_SIZE - 1);
-}
-
-/* One TLB a privilege context, so that a change of mode flushes nothing.  M mode with MPRV uses the
+/* One TLB (cpu/tlb.h) a privilege context, so that a change of mode flushes nothing.  Entries exist
+ * only where PMP allows the whole page.  M mode with MPRV uses the
  * context of MPP.  A change of MXR flushes. */
 enum rv_context { RV_CTX_U, RV_CTX_S, RV_CTX_S_SUM, RV_CTX_M, RV_NCTX };
 
@@ -115,7 +87,7 @@ struct rv {
 	uint8_t fp_fast; /* 1: FS is dirty and the host has frm's rounding mode, see host_fp.h */
 	uint64_t x[33];
 	uint64_t pc;        /* right in helpers and slow paths; stale while instructions run */
-	struct rv_tlb *tlb; /* of the current data context: &tlbs[n] */
+	struct tlb *tlb;    /* of the current data context: &tlbs[n] */
 	uint64_t count_end; /* retired instructions when left is 0 */
 	uint64_t f[32];     /* NaN-boxed */
 	uint64_t v[32 * RV_VLENB / 8];
@@ -190,10 +162,7 @@ struct rv {
 	int64_t turn_rest;   /* of the turn, beyond `left` */
 	bool host_fp;        /* the host's floating-point environment is the guest's */
 	uint32_t host_mxcsr; /* and what it was before */
-	struct rv_tlb tlbs[RV_NCTX];
-	/* Bits of entries that may be filled, so that a flush costs what there is to flush; and of
-	 * those among them that are of this address space only. */
-	struct rv_tlb_set tlb_used[RV_NCTX][2], tlb_local[RV_NCTX][2];
+	_Alignas(4096) struct tlb tlbs[RV_NCTX];
 	struct rv_l2 l2;
 	struct jit_side jit_side;
 	struct jit_table jump[4]; /* of U, S and M mode; and one that stays empty */
@@ -316,8 +285,10 @@ void rv_trace_insn(struct rv *, uint64_t va, uint32_t word);
 
 /* tlb.c --------------------------------------------------------------------------------------- */
 
-/* Before a flush: the state may be all zeroes, which is no tag but in the first entries. */
+/* All of the state is zeroes. */
 void rv_tlb_init(struct rv *);
+/* Of a hart that has little to do: cpu/tlb.h.  Nothing but what is in them is lost. */
+void rv_tlb_be_sparing(struct rv *, bool sparing);
 /* The page of va is at host; of the current data context.  local: as in struct rv_where. */
 void rv_tlb_fill(struct rv *, bool store, uint64_t va, const uint8_t *host, bool local);
 /* Permissions have changed without a fence: MXR. */

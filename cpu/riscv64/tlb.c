@@ -24,140 +24,70 @@ static uint32_t asid_of(const struct rv *s)
 
 /* First level -------------------------------------------------------------------------------- */
 
-static void set_add(struct rv_tlb_set *set, unsigned n)
-{
-	set->any |= 1ull << n / 64;
-	set->word[n / 64] |= 1ull << n % 64;
-}
-
 void rv_tlb_init(struct rv *s)
 {
-	unsigned ctx, store;
+	unsigned ctx;
 
 	for (ctx = 0; ctx < RV_NCTX; ctx++)
-		for (store = 0; store < 2; store++)
-			set_add(&s->tlb_used[ctx][store], 0);
+		tlb_init(&s->tlbs[ctx]);
+	s->l2.sets = RV_L2_SETS;
+}
+
+/* What is elsewhere in the second level then is not found any more. */
+void rv_tlb_be_sparing(struct rv *s, bool sparing)
+{
+	const unsigned size = sparing ? TLB_FEW : TLB_SIZE;
+	unsigned ctx;
+
+	if (s->tlbs[0].mask == size - 1)
+		return;
+	for (ctx = 0; ctx < RV_NCTX; ctx++)
+		tlb_resize(&s->tlbs[ctx], size);
+	s->l2.sets = sparing ? RV_L2_SETS_FEW : RV_L2_SETS;
 }
 
 void rv_tlb_fill(struct rv *s, bool store, uint64_t va, const uint8_t *host, bool local)
 {
-	unsigned ctx = (unsigned)(s->tlb - s->tlbs), n = rv_tlb_slot(va);
-	uint64_t page = va & ~PAGE_MASK;
-	struct rv_tlb_entry *e = store ? &s->tlb->store[n] : &s->tlb->load[n];
-
 	if (store && s->lockstep) /* which wants to see all stores */
 		return;
-	e->tag = page;
-	e->addend = (uintptr_t)host - (uintptr_t)page;
-	set_add(&s->tlb_used[ctx][store], n);
-	if (local)
-		set_add(&s->tlb_local[ctx][store], n);
-}
-
-/* Calls fn for each entry of one of the 2 * RV_NCTX tables that has its bit in used. */
-static void tlb_each(struct rv *s, unsigned ctx, bool store, const struct rv_tlb_set *used,
-    void (*fn)(struct rv_tlb_entry *, unsigned n, uintptr_t), uintptr_t arg)
-{
-	struct rv_tlb_entry *table = store ? s->tlbs[ctx].store : s->tlbs[ctx].load;
-	unsigned i, n;
-	uint64_t words, bits;
-
-	for (words = used->any; words; words &= ~(1ull << i)) {
-		i = 63 - clz64(words);
-		for (bits = used->word[i]; bits; bits &= ~(1ull << n)) {
-			n = 63 - clz64(bits);
-			fn(&table[i * 64 + n], i * 64 + n, arg);
-		}
-	}
-}
-
-static void set_clear(struct rv_tlb_set *set)
-{
-	unsigned i;
-
-	for (; set->any; set->any &= ~(1ull << i)) {
-		i = 63 - clz64(set->any);
-		set->word[i] = 0;
-	}
-}
-
-/* Takes what is in b out of a. */
-static void set_take(struct rv_tlb_set *a, const struct rv_tlb_set *b)
-{
-	uint64_t words;
-	unsigned i;
-
-	for (words = b->any; words; words &= ~(1ull << i)) {
-		i = 63 - clz64(words);
-		a->word[i] &= ~b->word[i];
-		if (!a->word[i])
-			a->any &= ~(1ull << i);
-	}
-}
-
-static void drop(struct rv_tlb_entry *e, unsigned n, uintptr_t arg)
-{
-	(void)arg;
-	e->tag = RV_NO_TAG(n);
-}
-
-static void drop_host_page(struct rv_tlb_entry *e, unsigned n, uintptr_t page)
-{
-	if ((uintptr_t)e->tag + e->addend == page)
-		e->tag = RV_NO_TAG(n);
-}
-
-static void drop_va(struct rv_tlb_entry *e, unsigned n, uint64_t va)
-{
-	if (e->tag == (va & ~PAGE_MASK))
-		e->tag = RV_NO_TAG(n);
+	tlb_fill(s->tlb, store, va, host, local);
 }
 
 void rv_tlb_forget(struct rv *s)
 {
-	unsigned ctx, store;
+	unsigned ctx;
 
 	for (ctx = 0; ctx < RV_NCTX; ctx++)
-		for (store = 0; store < 2; store++) {
-			tlb_each(s, ctx, store, &s->tlb_used[ctx][store], drop, 0);
-			set_clear(&s->tlb_used[ctx][store]);
-			set_clear(&s->tlb_local[ctx][store]);
-		}
+		tlb_forget(&s->tlbs[ctx]);
 }
 
 static void forget_local(struct rv *s)
 {
-	unsigned ctx, store;
+	unsigned ctx;
 
 	for (ctx = 0; ctx < RV_NCTX; ctx++)
-		for (store = 0; store < 2; store++) {
-			tlb_each(s, ctx, store, &s->tlb_local[ctx][store], drop, 0);
-			set_take(&s->tlb_used[ctx][store], &s->tlb_local[ctx][store]);
-			set_clear(&s->tlb_local[ctx][store]);
-		}
+		tlb_forget_local(&s->tlbs[ctx]);
 	rv_code_unlink_local(s);
 }
 
 static void forget_page(struct rv *s, uint64_t va)
 {
-	unsigned ctx, n = rv_tlb_slot(va);
+	unsigned ctx;
 
-	for (ctx = 0; ctx < RV_NCTX; ctx++) {
-		drop_va(&s->tlbs[ctx].load[n], n, va);
-		drop_va(&s->tlbs[ctx].store[n], n, va);
-	}
+	for (ctx = 0; ctx < RV_NCTX; ctx++)
+		tlb_forget_page(&s->tlbs[ctx], va);
 	rv_code_unlink_page(s, va);
 }
 
 void rv_protect_code(struct rv *s, uint64_t pa)
 {
-	uintptr_t host = (uintptr_t)mem_at(s->env->mem, pa & ~PAGE_MASK, MEM_PAGE);
+	const uint8_t *host = mem_at(s->env->mem, pa & ~PAGE_MASK, MEM_PAGE);
 	struct rv *hart;
 	unsigned ctx;
 
 	for (hart = s->first; hart; hart = hart->next_hart)
 		for (ctx = 0; ctx < RV_NCTX; ctx++)
-			tlb_each(hart, ctx, true, &hart->tlb_used[ctx][true], drop_host_page, host);
+			tlb_protect(&hart->tlbs[ctx], host);
 }
 
 /* Second level ------------------------------------------------------------------------------- */
@@ -241,9 +171,6 @@ void rv_l2_add(struct rv *s, uint64_t va, uint64_t leaf, bool global)
 	uint64_t tag = (va & ~PAGE_MASK) | (global ? s->l2.global : s->l2.id);
 	unsigned i, bits = leaf >> RV_LEAF_BITS;
 
-	/* What is elsewhere then is not found any more. */
-	if (unlikely(s->l2.sets < RV_L2_SETS) && !(s->jit && cpu_jit_sleeps(s->jit)))
-		s->l2.sets = RV_L2_SETS;
 	set = set_of(s, va);
 	for (i = 0; i < RV_L2_WAYS && !e; i++)
 		if (!set[i].tag || set[i].tag == tag)

@@ -152,7 +152,7 @@ static uint64_t place_of(const struct span *a, unsigned i)
 /* Where the page of va is in the host's memory, minus va; false: the slow paths have to see. */
 static bool known(const struct rv *s, bool store, uint64_t va, uintptr_t *addend)
 {
-	const struct rv_tlb_entry *e = (store ? s->tlb->store : s->tlb->load) + rv_tlb_slot(va);
+	const struct tlb_entry *e = (store ? s->tlb->store : s->tlb->load) + tlb_slot(s->tlb, va);
 
 	*addend = e->addend;
 	return e->tag == (va & ~PAGE_MASK);

@@ -91,8 +91,10 @@ static const uint8_t *find(struct x86 *s, uint64_t linear)
 		s->single = true;
 		longjmp(s->trap, X86_JMP_RETRY);
 	}
+	/* It may take the place of the page that code is in, of which pa would not hold then. */
+	s->code->page = X86_NO_PAGE;
 	tlb_fill(&s->code->fetch[user], false, linear, page, !w.global);
-	s->code->pa[user][tlb_slot(linear)] = w.pa & ~PAGE_MASK;
+	s->code->pa[user][tlb_slot(&s->code->fetch[user], linear)] = w.pa & ~PAGE_MASK;
 	if (!w.global)
 		s->code->local_tables |= user ? USER_TABLES : SUPER_TABLES;
 	return page + (w.pa & PAGE_MASK);
@@ -121,7 +123,8 @@ static unsigned room(const uint8_t *host)
 /* Code is watched before its bytes and their versions are read. */
 static uint64_t watch(struct x86 *s, uint64_t linear, const uint8_t *host)
 {
-	const uint64_t pa = s->code->pa[!!(s->mode & X86_USER)][tlb_slot(linear)];
+	const bool user = s->mode & X86_USER;
+	const uint64_t pa = s->code->pa[user][tlb_slot(&s->code->fetch[user], linear)];
 
 	if (!(atomic_load(mem_flags(s->env->mem, pa)) & MEM_CODE))
 		x86_vm_watch(s, pa, host - (linear & PAGE_MASK));
@@ -190,7 +193,7 @@ static void decode_inside(struct x86 *s, struct x86_block *b, uint64_t linear)
 
 static size_t nbuckets(const struct x86_code *c)
 {
-	return c->limit < X86_BUCKETS ? c->limit : X86_BUCKETS;
+	return c->limit / 4 < X86_BUCKETS ? c->limit / 4 : X86_BUCKETS;
 }
 
 /* A CPU that has little to do is to need little memory for it. */
@@ -199,35 +202,55 @@ static bool may_grow(const struct x86 *s)
 	return s->code->limit < X86_LINES && !(s->jit && cpu_jit_sleeps(s->jit));
 }
 
-static void forget_blocks(struct x86 *s)
+static void forget_blocks(struct x86_code *c)
 {
-	struct x86_code *c = s->code;
-
 	memset(c->bucket, 0, nbuckets(c) * sizeof *c->bucket);
 	c->from = NULL;
 	c->used = 0;
-	if (++c->fills < FILLS || !may_grow(s))
+}
+
+/* So that there is room for one more. */
+static struct x86_block *make_room(struct x86 *s)
+{
+	struct x86_code *c = s->code;
+
+	if (c->limit - c->used < 1 + X86_BLOCK_INSNS) {
+		forget_blocks(c);
+		if (++c->fills >= FILLS && may_grow(s)) {
+			c->limit *= 2;
+			c->fills = 0;
+		}
+	}
+	return &c->line[c->used].block;
+}
+
+void x86_be_sparing(struct x86 *s, bool sparing)
+{
+	const unsigned size = sparing ? TLB_FEW : TLB_SIZE;
+	struct x86_code *c = s->code;
+	unsigned i;
+
+	if (s->tlbs[0].mask == size - 1)
 		return;
-	c->limit *= 2;
-	c->fills = 0;
+	for (i = 0; i <= X86_NCTX; i++)
+		tlb_resize(&s->tlbs[i], size);
+	for (i = 0; i < 2; i++)
+		tlb_resize(&c->fetch[i], size);
+	c->page = X86_NO_PAGE;
 }
 
 /* It is there when nothing can raise any more. */
-static struct x86_block *decode(
+static struct x86_block *make(
     struct x86 *s, struct x86_block **bucket, const uint8_t *host, uint64_t linear)
 {
-	struct x86_code *c = s->code;
-	struct x86_block *b;
+	struct x86_block *b = make_room(s);
 
-	if (c->limit - c->used < 1 + X86_BLOCK_INSNS)
-		forget_blocks(s);
-	b = &c->line[c->used].block;
 	*b = (struct x86_block){ .host = host, .mode = s->mode };
 	watch(s, linear, host);
 	decode_inside(s, b, linear);
 	b->bucket = *bucket;
 	*bucket = b;
-	c->used += 1 + b->n;
+	s->code->used += 1 + b->n;
 	return b;
 }
 
@@ -253,7 +276,7 @@ static NOINLINE struct x86_block *look_up(struct x86 *s, const uint8_t *host, ui
 		b = NULL;
 	}
 	if (!b)
-		b = decode(s, bucket, host, linear);
+		b = make(s, bucket, host, linear);
 	b->epoch = b->host2 ? now + 1 : now;
 	return b;
 }

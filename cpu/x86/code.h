@@ -17,7 +17,7 @@
  *
  * Blocks are made one behind the other in an arena; when it is full all are forgotten.  With a
  * compiler little of what was decoded is executed again, so the arena is small at first, and grows
- * when it was full a few times; while that compiles nothing, to save memory, the arena stays small.
+ * when it was full a few times.  While that compiles nothing, to save memory, it stays small.
  */
 enum { X86_BLOCK_INSNS = 32, X86_BLOCK_BYTES = 1 << X86_PIECE_BITS };
 enum { X86_BUCKETS = 1 << 15, X86_LINES = 1 << 18, X86_LINES_FIRST = 1 << 12 };
@@ -75,7 +75,8 @@ const uint8_t *x86_code_locate(struct x86 *, uint64_t linear, uint64_t *pa);
 /* The same when that is known, or NULL. */
 static inline const uint8_t *x86_code_known(const struct x86 *s, uint64_t linear)
 {
-	const struct tlb_entry *e = &s->code->fetch[!!(s->mode & X86_USER)].load[tlb_slot(linear)];
+	const struct tlb *t = &s->code->fetch[!!(s->mode & X86_USER)];
+	const struct tlb_entry *e = &t->load[tlb_slot(t, linear)];
 
 	if (e->tag != (linear & -(uint64_t)MEM_PAGE))
 		return NULL;

@@ -143,7 +143,7 @@ static ALWAYS_INLINE val linear(struct ctx *c, const struct x86_insn *a, unsigne
 /* Memory at linear addresses: the TLB in line, the rest in access.c.  size: 1, 2, 4, 8. */
 static ALWAYS_INLINE val load(struct ctx *c, unsigned size, val at)
 {
-	const struct tlb_entry *e = &c->s->tlb->load[tlb_slot(at)];
+	const struct tlb_entry *e = &c->s->tlb->load[tlb_slot(c->s->tlb, at)];
 
 	if (likely((at ^ e->tag) <= MEM_PAGE - size))
 		return get_le((const void *)(uintptr_t)(at + e->addend), size);
@@ -152,7 +152,7 @@ static ALWAYS_INLINE val load(struct ctx *c, unsigned size, val at)
 
 static ALWAYS_INLINE void store(struct ctx *c, unsigned size, val at, val v)
 {
-	const struct tlb_entry *e = &c->s->tlb->store[tlb_slot(at)];
+	const struct tlb_entry *e = &c->s->tlb->store[tlb_slot(c->s->tlb, at)];
 
 	if (likely((at ^ e->tag) <= MEM_PAGE - size))
 		put_le((void *)(uintptr_t)(at + e->addend), v, size);
@@ -163,7 +163,7 @@ static ALWAYS_INLINE void store(struct ctx *c, unsigned size, val at, val v)
 /* A load of what a store to the same place follows: it faults as that would. */
 static ALWAYS_INLINE val load_for_store(struct ctx *c, unsigned size, val at)
 {
-	const struct tlb_entry *e = &c->s->tlb->store[tlb_slot(at)];
+	const struct tlb_entry *e = &c->s->tlb->store[tlb_slot(c->s->tlb, at)];
 
 	if (likely((at ^ e->tag) <= MEM_PAGE - size))
 		return get_le((const void *)(uintptr_t)(at + e->addend), size);

@@ -93,9 +93,9 @@ static bool found(const struct string *t)
 }
 
 /* Where the host has the page of an address, from there on; NULL: the TLB does not know. */
-static uint8_t *host_at(const struct tlb_entry *table, uint64_t at)
+static uint8_t *host_at(const struct tlb *t, bool store, uint64_t at)
 {
-	const struct tlb_entry *e = &table[tlb_slot(at)];
+	const struct tlb_entry *e = (store ? t->store : t->load) + tlb_slot(t, at);
 
 	return (at & ~(uint64_t)(MEM_PAGE - 1)) == e->tag ? (uint8_t *)(uintptr_t)(at + e->addend)
 							  : NULL;
@@ -145,11 +145,11 @@ static uint64_t in_one_go(struct string *t, uint64_t most)
 		return 0;
 	/* Bases are 0 and segments have no end inside a page. */
 	to = s->r[X86_RDI] & t->mask;
-	host = host_at(s->tlb->store, to);
+	host = host_at(s->tlb, true, to);
 	n = whole_elements(t, to, most);
 	if (moves) {
 		from = s->r[X86_RSI] & t->mask;
-		source = host_at(s->tlb->load, from);
+		source = host_at(s->tlb, false, from);
 		n = whole_elements(t, from, n);
 	}
 	if (!host || (moves && !source) || !n)

@@ -286,6 +286,11 @@ static void together(void *cpu)
 	x86_vm_together(cpu);
 }
 
+static void grow(void *cpu)
+{
+	x86_be_sparing(cpu, false);
+}
+
 static void attend(void *cpu)
 {
 	x86_attend(cpu, X86_ATT_CODE);
@@ -346,6 +351,7 @@ const struct cpu_jit_class x86_jit_class = {
 	.unlock = unlock,
 	.alone = alone,
 	.together = together,
+	.grow = grow,
 	.attend = attend,
 	.first = first,
 	.next = next,
@@ -353,10 +359,12 @@ const struct cpu_jit_class x86_jit_class = {
 
 int x86_jit_new(struct x86 *s, struct err *e)
 {
-	if (s == s->first)
-		return cpu_jit_new(&x86_jit_class, s->env, &s->jit, e);
+	const int rc = s == s->first ? cpu_jit_new(&x86_jit_class, s->env, &s->jit, e) : 0;
+
 	s->jit = s->first->jit;
-	return 0;
+	if (s->jit && cpu_jit_sleeps(s->jit))
+		x86_be_sparing(s, true);
+	return rc;
 }
 
 void x86_jit_free(struct x86 *s)

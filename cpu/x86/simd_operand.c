@@ -50,7 +50,7 @@ uint64_t simd_at(struct x86 *s, const struct x86_insn *a, uint64_t offset, unsig
 
 static void load_vector(struct x86 *s, uint64_t at, uint64_t to[4], unsigned size)
 {
-	const struct tlb_entry *e = &s->tlb->load[tlb_slot(at)];
+	const struct tlb_entry *e = &s->tlb->load[tlb_slot(s->tlb, at)];
 	uint8_t bytes[32];
 
 	if (likely((at ^ e->tag) <= MEM_PAGE - size))
@@ -63,7 +63,7 @@ static void load_vector(struct x86 *s, uint64_t at, uint64_t to[4], unsigned siz
 
 static void store_vector(struct x86 *s, uint64_t at, const uint64_t from[4], unsigned size)
 {
-	const struct tlb_entry *e = &s->tlb->store[tlb_slot(at)];
+	const struct tlb_entry *e = &s->tlb->store[tlb_slot(s->tlb, at)];
 	uint8_t bytes[32];
 
 	for (unsigned i = 0; i < size / 8; i++)

@@ -189,7 +189,7 @@ struct x86 {
 	bool raised_has_error;
 	uint32_t raised_error;
 	uint64_t apic_page; /* the registers of intc are at this physical page; all ones: nowhere */
-	struct tlb tlbs[X86_NCTX + 1];
+	_Alignas(4096) struct tlb tlbs[X86_NCTX + 1];
 	struct large_pages large; /* that they have parts of */
 	struct jit_side jit_side;
 	struct jit_table jump[X86_TABLES]; /* of flavours; and one that stays empty */
@@ -365,6 +365,9 @@ void x86_bus_unlock(struct x86 *);
 /* Forgets translations: all (globals too), all but globals, one page. */
 void x86_flush(struct x86 *, bool globals);
 void x86_flush_page(struct x86 *, uint64_t linear);
+/* Whether the CPU has little to do, and makes do with little memory.  Nothing but what it remembers
+ * of translations and code is lost. */
+void x86_be_sparing(struct x86 *, bool sparing);
 /* While s->tlb is &tlbs[X86_CTX_SLOW]: checks alignment (#AC), notes data breakpoints (debug.c). */
 void x86_look_at_access(struct x86 *, uint64_t linear, unsigned len, enum x86_access);
 /* code.c: the same for what finds code. */

@@ -33,8 +33,8 @@ static void map(struct rig *r)
 
 static bool in_tlb(struct rig *r, bool store, uint64_t va)
 {
-	unsigned n = va >> 12 & (RV_TLB_SIZE - 1);
-	const struct rv_tlb_entry *e = store ? &r->s->tlb->store[n] : &r->s->tlb->load[n];
+	const struct tlb *t = r->s->tlb;
+	const struct tlb_entry *e = (store ? t->store : t->load) + tlb_slot(t, va);
 
 	return e->tag == (va & ~0xfffull);
 }

@@ -46,10 +46,10 @@ enum {
 	NPATTERNS = ARRAY_LEN(rv_patterns),
 };
 
-enum way { DIRECT, IR, JIT, BASELINE, PATHS, BACKGROUND, WAYS };
+enum way { DIRECT, IR, JIT, BASELINE, PATHS, BACKGROUND, SPARING, WAYS };
 
 static const char *const way_names[] = { "direct", "IR", "compiled", "compiled for old hosts",
-	"compiled by paths", "compiled by paths in the background" };
+	"compiled by paths", "compiled by paths in the background", "with little memory" };
 
 struct world {
 	struct rig rig[WAYS];
@@ -731,7 +731,8 @@ static int setup(void **state)
 	for (i = 0; i < WAYS; i++) {
 		rig_new(&w->rig[i], false, false);
 		w->rig[i].env.jit = i >= JIT;
-		w->rig[i].env.eager = i >= JIT;
+		w->rig[i].env.eager = i >= JIT && i != SPARING;
+		w->rig[i].env.sparing = i == SPARING;
 		w->rig[i].env.baseline = i == BASELINE;
 		w->rig[i].env.paths = i == PATHS || i == BACKGROUND;
 		w->rig[i].env.background = i == BACKGROUND;

@@ -55,7 +55,7 @@ static void *refill(void *state, uint64_t va, unsigned size, bool store)
 		x86_probe_store(s, va, size);
 	else
 		x86_load(s, va, size);
-	e = &(store ? s->tlb->store : s->tlb->load)[tlb_slot(va)];
+	e = &(store ? s->tlb->store : s->tlb->load)[tlb_slot(s->tlb, va)];
 	return e->tag == (va & ~4095ull) ? (void *)(uintptr_t)(va + e->addend) : NULL;
 }
 

@@ -44,7 +44,7 @@ static uint64_t (*const helpers[X86_NHELPERS])(void *, uint64_t, uint64_t, uint6
 static void *refill(void *state, uint64_t va, unsigned size, bool store)
 {
 	struct x86 *s = state;
-	const struct tlb_entry *e = (store ? s->tlb->store : s->tlb->load) + tlb_slot(va);
+	const struct tlb_entry *e = (store ? s->tlb->store : s->tlb->load) + tlb_slot(s->tlb, va);
 
 	if (va < RIG_ARENA || va > RIG_ARENA + RIG_ARENA_SIZE - size || va >> 4 & 1 ||
 	    (va & 4095) + size > 4096)

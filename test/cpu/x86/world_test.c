@@ -44,10 +44,10 @@ enum {
 enum { CODE0 = 0x08, DATA0 = 0x10, CODE3 = 0x1b, DATA3 = 0x23, CODE3_32 = 0x2b, TR = 0x30 };
 enum { CODE0_32 = 0x40 };
 
-enum way { DIRECT, IR, LOCKSTEP, JIT, BASELINE, PATHS, WAYS };
+enum way { DIRECT, IR, LOCKSTEP, JIT, BASELINE, PATHS, SPARING, WAYS };
 
 static const char *const way_names[] = { "executed", "through IR", "compiled, in lockstep",
-	"compiled", "compiled for old hosts", "compiled by paths" };
+	"compiled", "compiled for old hosts", "compiled by paths", "with little memory" };
 
 struct world {
 	struct gen gen;
@@ -571,7 +571,9 @@ static int setup(void **state)
 
 		rig_new(r);
 		cpu_x86_64.free(r->cpu);
-		r->env.jit = r->env.eager = i >= LOCKSTEP;
+		r->env.jit = i >= LOCKSTEP;
+		r->env.eager = i >= LOCKSTEP && i != SPARING;
+		r->env.sparing = i == SPARING;
 		r->env.lockstep = i == LOCKSTEP;
 		r->env.log = i == LOCKSTEP ? &w->log : NULL;
 		r->env.baseline = i == BASELINE;
