@@ -15,6 +15,7 @@
 #include "cpu/x86/jit.h"
 #include "cpu/x86/lockstep.h"
 #include "cpu/x86/model.h"
+#include "cpu/x86/packed.h"
 
 #define PAGE_MASK ((uint64_t)MEM_PAGE - 1)
 
@@ -40,6 +41,8 @@ int x86_code_new(struct x86 *s, struct err *e)
 
 void x86_code_free(struct x86 *s)
 {
+	if (s->code)
+		x86_packed_free(s->code->packed);
 	os_pages_free(s->code, sizeof *s->code);
 }
 
@@ -237,6 +240,18 @@ void x86_be_sparing(struct x86 *s, bool sparing)
 	for (i = 0; i < 2; i++)
 		tlb_resize(&c->fetch[i], size);
 	c->page = X86_NO_PAGE;
+	forget_blocks(c);
+	x86_packed_free(c->packed);
+	c->packed = sparing ? x86_packed_new() : NULL;
+	c->limit = c->packed ? X86_LINES_FEW : X86_LINES_FIRST;
+}
+
+/* What is still right of what was decoded a while ago; code that may have changed, or is not
+ * watched any more, has another version. */
+static bool find_packed(struct x86 *s, struct x86_block *b, const uint8_t *host)
+{
+	return s->code->packed && x86_packed_find(s->code->packed, host, s->mode, b) &&
+	       b->version == version(s, b);
 }
 
 /* It is there when nothing can raise any more. */
@@ -245,9 +260,13 @@ static struct x86_block *make(
 {
 	struct x86_block *b = make_room(s);
 
-	*b = (struct x86_block){ .host = host, .mode = s->mode };
-	watch(s, linear, host);
-	decode_inside(s, b, linear);
+	if (!find_packed(s, b, host)) {
+		*b = (struct x86_block){ .host = host, .mode = s->mode };
+		watch(s, linear, host);
+		decode_inside(s, b, linear);
+		if (s->code->packed && !b->host2)
+			x86_packed_add(s->code->packed, b);
+	}
 	b->bucket = *bucket;
 	*bucket = b;
 	s->code->used += 1 + b->n;

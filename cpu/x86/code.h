@@ -17,10 +17,16 @@
  *
  * Blocks are made one behind the other in an arena; when it is full all are forgotten.  With a
  * compiler little of what was decoded is executed again, so the arena is small at first, and grows
- * when it was full a few times.  While that compiles nothing, to save memory, it stays small.
+ * when it was full a few times.  While that compiles nothing, to save memory, the arena is smaller
+ * still, and packed.h keeps more.
  */
 enum { X86_BLOCK_INSNS = 32, X86_BLOCK_BYTES = 1 << X86_PIECE_BITS };
-enum { X86_BUCKETS = 1 << 15, X86_LINES = 1 << 18, X86_LINES_FIRST = 1 << 12 };
+enum {
+	X86_BUCKETS = 1 << 15,
+	X86_LINES = 1 << 18,
+	X86_LINES_FIRST = 1 << 12,
+	X86_LINES_FEW = 1 << 9
+};
 #define X86_NO_PAGE UINT64_MAX
 
 /* A cache line, and each instruction has one of its own behind it. */
@@ -45,6 +51,8 @@ union x86_line {
 static_assert(sizeof(union x86_line) == 64 && sizeof(struct x86_insn) == 64,
     "instructions of a block are an array");
 
+struct x86_packed;
+
 struct x86_code {
 	struct tlb fetch[2];      /* of supervisor and user code: loads alone, */
 	uint64_t pa[2][TLB_SIZE]; /* and the physical addresses of their pages */
@@ -54,8 +62,9 @@ struct x86_code {
 	uintptr_t addend;
 	struct x86_block *from; /* the block before; NULL: it is not known, or gone */
 	struct x86_block *bucket[X86_BUCKETS];
-	unsigned used, limit; /* lines */
-	unsigned fills;       /* how often it was full with this limit */
+	unsigned used, limit;      /* lines */
+	unsigned fills;            /* how often it was full with this limit */
+	struct x86_packed *packed; /* NULL: the CPU has something to do */
 	union x86_line line[X86_LINES];
 };
 
