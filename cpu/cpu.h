@@ -103,7 +103,8 @@ struct cpu_class {
 	const struct cpu_text *text;
 	/* first: CPU 0 of the same VM, which owns what they share; NULL when this is it. */
 	struct cpu *(*new)(const struct cpu_env *, unsigned id, struct cpu *first, struct err *);
-	void (*free)(struct cpu *); /* the first one last */
+	void (*free)(struct cpu *);    /* the first one last */
+	void (*forsake)(struct cpu *); /* so, too: see engine_class.forsake */
 	void (*reset)(struct cpu *);
 	void (*run)(struct cpu *, struct exit *, uint64_t turn); /* the interpreter */
 	void (*kick)(struct cpu *);

@@ -73,6 +73,11 @@ void cpu_jit_free(struct cpu_jit *j)
 	os_pages_free(j, sizeof *j);
 }
 
+void cpu_jit_forsake(struct cpu_jit *j)
+{
+	os_pages_free(j, sizeof *j);
+}
+
 int cpu_jit_new(const struct cpu_jit_class *class, const struct cpu_env *env, struct cpu_jit **to,
     struct err *e)
 {

@@ -79,6 +79,7 @@ struct cpu_jit;
 int cpu_jit_new(
     const struct cpu_jit_class *, const struct cpu_env *, struct cpu_jit **to, struct err *);
 void cpu_jit_free(struct cpu_jit *);
+void cpu_jit_forsake(struct cpu_jit *); /* see engine_class.forsake */
 /* Once for each CPU, whose state is all zeroes. */
 void cpu_jit_init(const struct cpu_jit_class *, void *cpu);
 /* The CPU has this flavour from now on, or JIT_ODD. */

@@ -47,6 +47,10 @@ struct engine_class {
 
 	struct engine *(*new)(const struct engine_env *, struct err *);
 	void (*free)(struct engine *);
+	/* In a copy of the process (fork) that goes on without the engine: gives back what takes
+	 * much memory, and nothing of it is used any more.  Locks may be held by threads that are
+	 * not there.  May be NULL. */
+	void (*forsake)(struct engine *);
 	/* Guest RAM comes from an engine: NVMM and HAXM must know host memory before the guest
 	 * sees it, and nvmm_hva_map replaces what it held.  any_ram: map takes what another engine
 	 * made, too, and leaves what is in it alone. */

@@ -60,6 +60,13 @@ void soft_free(struct engine *g)
 	free(g);
 }
 
+/* The first CPU is the last one in the list. */
+void soft_forsake(struct engine *g)
+{
+	for (struct vcpu *v = g->vcpus; v; v = v->next)
+		g->cpu->forsake(v->cpu);
+}
+
 void *soft_ram_new(struct engine *g, size_t len, struct err *e)
 {
 	(void)g;

@@ -8,6 +8,7 @@
 int soft_probe(const struct cpu_class *, struct err *);
 struct engine *soft_new(const struct engine_env *, bool jit, struct err *);
 void soft_free(struct engine *);
+void soft_forsake(struct engine *);
 void *soft_ram_new(struct engine *, size_t len, struct err *);
 void soft_ram_free(struct engine *, void *, size_t len);
 int soft_map(struct engine *, uint64_t gpa, void *hva, size_t len, struct err *);
@@ -29,7 +30,7 @@ void soft_vcpu_debug(struct vcpu *, const struct debug_points *);
 void soft_vcpu_step(struct vcpu *, struct exit *);
 
 #define SOFT_FUNCTIONS                                                                             \
-	.probe = soft_probe, .free = soft_free, .ram_new = soft_ram_new,                           \
+	.probe = soft_probe, .free = soft_free, .forsake = soft_forsake, .ram_new = soft_ram_new,  \
 	.ram_free = soft_ram_free, .any_ram = true, .map = soft_map, .remapped = soft_remapped,    \
 	.vcpu_new = soft_vcpu_new, .vcpu_free = soft_vcpu_free, .vcpu_reset = soft_vcpu_reset,     \
 	.vcpu_run = soft_vcpu_run, .vcpu_kick = soft_vcpu_kick, .vcpu_irq = soft_vcpu_irq,         \

@@ -227,6 +227,13 @@ int engines_have(struct machine *m, const struct engine_class *c, struct err *e)
 	return add(m, c, e);
 }
 
+void engines_forsake(struct machine *m)
+{
+	for (unsigned i = 0; i < m->nengines; i++)
+		if (m->engines[i].class->forsake)
+			m->engines[i].class->forsake(m->engines[i].engine);
+}
+
 void engines_free(struct machine *m)
 {
 	const unsigned maker = m->ram_maker;

@@ -27,6 +27,8 @@ int engines_model(struct machine *, struct err *);
 /* The number of one, which is made if it is not there; -errno and the reason. */
 int engines_have(struct machine *, const struct engine_class *, struct err *);
 void engines_free(struct machine *); /* and the RAM; the vcpus are gone */
+/* In a copy of the process that the machine does not go on in: see engine_class.forsake. */
+void engines_forsake(struct machine *);
 /* As the key engine has it for a machine that is to go on from this one: what runs it now, and then
  * the others that were wanted. */
 void engines_print(const struct machine *, struct buf *);

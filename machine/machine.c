@@ -303,6 +303,7 @@ static int make_from(struct machine *m, struct err *e)
 	if (m->host.source) {
 		s.state = m->host.source->clone.state;
 		m->host.source->clone.state = (struct buf){ 0 };
+		engines_forsake(m->host.source);
 	} else {
 		rc = snapshot_open(&s, m->config.restore, e);
 	}

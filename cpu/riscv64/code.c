@@ -427,6 +427,13 @@ int rv_code_new(struct rv *s, struct err *e)
 	return 0;
 }
 
+void rv_code_forsake(struct rv *s)
+{
+	if (s == s->first)
+		os_pages_free(s->code->store, sizeof *s->code->store);
+	os_pages_free(s->code, sizeof *s->code);
+}
+
 void rv_code_free(struct rv *s)
 {
 	struct rv_code_store *store = s->code->store;

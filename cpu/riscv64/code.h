@@ -104,6 +104,7 @@ static inline uint32_t rv_code_word(const uint8_t *at, unsigned room)
 /* code.c */
 int rv_code_new(struct rv *, struct err *);
 void rv_code_free(struct rv *);
+void rv_code_forsake(struct rv *);
 /* The page that va executes from, in the current mode; raises fetch exceptions.  NULL: it has no
  * cells; use rv_code_scratch. */
 struct rv_page *rv_code_find(struct rv *, uint64_t va);

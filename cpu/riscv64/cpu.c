@@ -105,6 +105,16 @@ static void release(struct cpu *cpu)
 	os_pages_free(s, sizeof *s);
 }
 
+static void forsake(struct cpu *cpu)
+{
+	struct rv *s = rv_of(cpu);
+
+	rv_code_forsake(s);
+	if (s == s->first)
+		cpu_jit_forsake(s->jit);
+	os_pages_free(s, sizeof *s);
+}
+
 static void run(struct cpu *cpu, struct exit *x, uint64_t turn)
 {
 	rv_run(rv_of(cpu), x, turn);
@@ -278,6 +288,7 @@ const struct cpu_class cpu_riscv64 = {
 	.text = &rv_text,
 	.new = new,
 	.free = release,
+	.forsake = forsake,
 	.reset = reset,
 	.run = run,
 	.kick = kick,

@@ -45,6 +45,18 @@ static void release(struct cpu *cpu)
 	os_pages_free(s, sizeof *s);
 }
 
+static void forsake(struct cpu *cpu)
+{
+	struct x86 *s = x86_of(cpu);
+
+	x86_code_free(s);
+	if (s == s->first) {
+		cpu_jit_forsake(s->jit);
+		os_pages_free(s->vm, sizeof *s->vm);
+	}
+	os_pages_free(s, sizeof *s);
+}
+
 static struct x86_model *model_new(const char *text, struct err *e)
 {
 	struct x86_model *m = calloc(1, sizeof *m);
@@ -491,6 +503,7 @@ const struct cpu_class cpu_x86_64 = {
 	.text = &x86_text,
 	.new = new,
 	.free = release,
+	.forsake = forsake,
 	.reset = reset,
 	.run = run,
 	.kick = kick,
