@@ -22,6 +22,9 @@ uint64_t os_clock_ns(void);            /* monotonic, from an arbitrary start */
 uint64_t os_wall_ns(void);             /* since 1970-01-01 UTC */
 void os_random(void *buf, size_t len); /* from the kernel's generator; never fails */
 
+/* What was freed goes back to the host, as far as the C library can do that. */
+void os_heap_trim(void);
+
 /* Zeroed memory, page aligned, whose pages cost nothing until they are touched; NULL: there is
  * none.
  */

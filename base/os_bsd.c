@@ -164,6 +164,10 @@ bool os_ram_touched(const void *p, size_t len, uint8_t *touched)
 	return false;
 }
 
+void os_heap_trim(void)
+{
+}
+
 int os_poll_new(void)
 {
 	int poll = kqueue();

@@ -7,6 +7,7 @@
 #include <linux/falloc.h>
 #include <linux/if_tun.h>
 #include <linux/magic.h>
+#include <malloc.h>
 #include <net/if.h>
 #include <sched.h>
 #include <stdio.h>
@@ -206,6 +207,13 @@ int os_poll_set(int poll, int fd, unsigned was, unsigned events, void *ptr)
 	if (events & OS_POLL_OUT)
 		ev.events |= EPOLLOUT;
 	return epoll_ctl(poll, op, fd, &ev) < 0 ? -errno : 0;
+}
+
+void os_heap_trim(void)
+{
+#ifdef __GLIBC__
+	malloc_trim(0);
+#endif
 }
 
 int os_poll_wait(int poll, struct os_event *out, int max, int timeout_ms)

@@ -404,6 +404,7 @@ struct lodge_machine *lodge_machine_clone(
 		config_free(&c);
 	if (!m && error)
 		*error = why;
+	os_heap_trim(); /* with what the parent had freed, which is no longer the same there */
 	return m;
 }
 
