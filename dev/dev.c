@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/os.h"
 #include "dev/fdt.h"
 
 const struct dev_class *dev_find(const char *name)
@@ -18,12 +19,28 @@ const struct dev_class *dev_find(const char *name)
 	return NULL;
 }
 
+/* What is large is mostly tables of which little is used, and so takes no memory for the rest. */
+enum { LARGE = 16 << 10 };
+
+static struct dev *alloc(const struct dev_class *class)
+{
+	return class->size < LARGE ? calloc(1, class->size) : os_pages_new(class->size);
+}
+
+static void release(struct dev *d)
+{
+	if (d->class->size < LARGE)
+		free(d);
+	else
+		os_pages_free(d, d->class->size);
+}
+
 struct dev *dev_new(const struct dev_class *class, const struct dev *where, struct err *e)
 {
 	struct dev *d;
 
 	assert(class->size >= sizeof *d);
-	d = calloc(1, class->size);
+	d = alloc(class);
 	if (!d) {
 		err_set(e, ENOMEM, "%s: no memory", class->name);
 		return NULL;
@@ -32,7 +49,7 @@ struct dev *dev_new(const struct dev_class *class, const struct dev *where, stru
 	d->class = class;
 	d->id = strdup(where->id ? where->id : "");
 	if (!d->id) {
-		free(d);
+		release(d);
 		err_set(e, ENOMEM, "%s: no memory", class->name);
 		return NULL;
 	}
@@ -42,7 +59,7 @@ struct dev *dev_new(const struct dev_class *class, const struct dev *where, stru
 	if (class->init(d, e) < 0) {
 		mutex_fini(&d->lock);
 		free((char *)d->id);
-		free(d);
+		release(d);
 		return NULL;
 	}
 	class->reset(d);
@@ -57,7 +74,7 @@ void dev_free(struct dev *d)
 		d->class->fini(d);
 	mutex_fini(&d->lock);
 	free((char *)d->id);
-	free(d);
+	release(d);
 }
 
 void dev_reset(struct dev *d)

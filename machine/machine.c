@@ -249,15 +249,25 @@ static int make_balloon(struct machine *m, struct err *e)
 
 int machine_cpus(struct machine *m, struct err *e)
 {
-	struct vcpu *v;
+	struct machine_cpu *c;
 
 	for (; m->ncpus < m->config.cpus; m->ncpus++) {
-		v = m->engine_class->vcpu_new(m->engine, m->ncpus, e);
-		if (!v)
+		c = &m->cpu[m->ncpus];
+		c->vcpu = m->engine_class->vcpu_new(m->engine, m->ncpus, e);
+		if (!c->vcpu)
 			return -ENOMEM;
-		m->cpu[m->ncpus].vcpu = v;
+		c->machine = m;
+		cond_init(&c->wake);
+		lines_init(&c->lines);
 	}
 	return 0;
+}
+
+static void free_cpu(struct machine *m, struct machine_cpu *c)
+{
+	m->engine_class->vcpu_free(c->vcpu);
+	lines_fini(&c->lines);
+	cond_fini(&c->wake);
 }
 
 /* However far it comes, machine_free undoes it. */
@@ -319,7 +329,7 @@ static int make_from(struct machine *m, struct err *e)
 struct machine *machine_new(
     const struct config *config, const struct machine_host *host, struct err *e)
 {
-	struct machine *m = calloc(1, sizeof *m);
+	struct machine *m = os_pages_new(sizeof *m); /* few have all the CPUs there is room for */
 	int rc;
 
 	if (!m) {
@@ -331,11 +341,6 @@ struct machine *machine_new(
 	cond_init(&m->wake);
 	clone_init(&m->clone);
 	rest_init(&m->rest);
-	for (unsigned i = 0; i < MACHINE_CPUS; i++) {
-		m->cpu[i].machine = m;
-		cond_init(&m->cpu[i].wake);
-		lines_init(&m->cpu[i].lines);
-	}
 	config_init(&m->config);
 	m->host = *host;
 	rc = config_copy(&m->config, config, e);
@@ -369,7 +374,7 @@ void machine_free(struct machine *m)
 	for (unsigned i = 0; i < CONFIG_SHARES; i++)
 		share_free(m->share[i]);
 	while (m->ncpus)
-		m->engine_class->vcpu_free(m->cpu[--m->ncpus].vcpu);
+		free_cpu(m, &m->cpu[--m->ncpus]);
 	engines_free(m);
 	keys_free(m->keys);
 	move_free(m->move);
@@ -387,14 +392,10 @@ void machine_free(struct machine *m)
 	clone_fini(&m->clone);
 	rest_fini(&m->rest);
 	config_free(&m->config);
-	for (unsigned i = 0; i < MACHINE_CPUS; i++) {
-		lines_fini(&m->cpu[i].lines);
-		cond_fini(&m->cpu[i].wake);
-	}
 	cond_fini(&m->wake);
 	mutex_fini(&m->disks);
 	mutex_fini(&m->lock);
-	free(m);
+	os_pages_free(m, sizeof *m);
 }
 
 int machine_picture(struct machine *m, struct picture *p, struct err *e)

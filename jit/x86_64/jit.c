@@ -6,7 +6,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <stdlib.h>
 
 #include "base/os.h"
 #include "jit/x86_64/gen.h"
@@ -20,8 +19,7 @@ bool jit_supported(void)
 struct jit *jit_new_in(
     const struct jit_guest *guest, const struct os_code *code, bool baseline, struct err *e)
 {
-	struct jit *j = calloc(1, sizeof *j);
-
+	struct jit *j = os_pages_new(sizeof *j);
 	unsigned i;
 
 	assert(guest->ir->nslots <= MAX_SLOTS);
@@ -29,7 +27,7 @@ struct jit *jit_new_in(
 	for (i = 0; i < guest->ir->nslots; i++)
 		assert(guest->ir->slots[i].size == 8);
 	if (!j || !(j->gen = os_pages_new(sizeof *j->gen))) {
-		free(j);
+		os_pages_free(j, sizeof *j);
 		err_set(e, ENOMEM, "jit: no memory for the code generator");
 		return NULL;
 	}
@@ -64,7 +62,7 @@ void jit_free(struct jit *j)
 	if (j->own_code)
 		os_code_free(&j->code);
 	os_pages_free(j->gen, sizeof *j->gen);
-	free(j);
+	os_pages_free(j, sizeof *j);
 }
 
 size_t jit_first(const struct jit *j)
