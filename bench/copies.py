@@ -3,7 +3,7 @@
 """copies.py [-m MIB] LODGE GUEST-FOLDER [N [OPTIONS OF LODGE RUN...]]: how long an idle guest of 512 MiB (or so many) stands
 still while it is copied N times, how long a copy takes until it runs, and how much memory all of them have, by what it is
 for."""
-import json, os, pathlib, socket, statistics, subprocess, sys, tempfile, time
+import json, os, pathlib, socket, statistics, struct, subprocess, sys, tempfile, time
 
 
 KINDS = "RAM", "tables", "heap", "compiled code", "stacks", "program, libraries"
@@ -34,7 +34,7 @@ class Control:
 
 
 def kind_of(words, size, ram):
-    """What a mapping is for.  The host may show RAM with a neighbour as one: some CPU's tables of the parent."""
+    """What a mapping is for.  The host may show RAM with a neighbour as one: some CPU's tables (see beside)."""
     name = words[5] if len(words) > 5 else ""
     if not name and ram <= size < ram + (64 << 20):
         return "RAM"
@@ -47,6 +47,19 @@ def kind_of(words, size, ram):
     return "program, libraries" if name else "tables"
 
 
+def beside(pid, first, end, ram):
+    """KiB that the process alone has of what is shown with the RAM as one mapping, and is not it.  The host puts RAM at a
+    multiple of 2 MiB, below what is there already, so what has come above it since is smaller than that."""
+    at = max(first, (end - ram) // (2 << 20) * (2 << 20))
+    alone = 0
+    with open(f"/proc/{pid}/pagemap", "rb") as f:
+        for start, stop in (first, at), (at + ram, end):
+            f.seek(start // 4096 * 8)
+            pages = struct.unpack(f"<{(stop - start) // 4096}Q", f.read((stop - start) // 4096 * 8))
+            alone += 4 * sum(page >> 63 & page >> 56 & 1 for page in pages)  # there, and nobody else's: proc_pid_pagemap(5)
+    return alone
+
+
 def memory(pids, ram):
     """KiB by kind, each page divided by how many have it; what of the RAM is one's alone."""
     pss, alone = dict.fromkeys(KINDS, 0), 0
@@ -56,6 +69,11 @@ def memory(pids, ram):
             if not words[0].endswith(":"):
                 first, end = (int(x, 16) for x in words[0].split("-"))
                 kind = kind_of(words, end - first, ram)
+                if kind == "RAM":
+                    own_part = beside(pid, first, end, ram)
+                    pss["tables"] += own_part
+                    pss["RAM"] -= own_part
+                    alone -= own_part
             elif words[0] == "Pss:":
                 pss[kind] += int(words[1])
             elif words[0] == "Private_Dirty:":
