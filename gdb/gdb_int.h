@@ -180,6 +180,8 @@ void gdb_monitor(struct gdb *, const char *line, struct buf *out);
 /* reverse.c */
 void gdb_paused(struct gdb *);
 void gdb_backward(struct gdb *, const char *args);
+/* One that ends when the debugger says something, or has gone. */
+struct history_search gdb_until_asked(struct gdb *);
 /* Whether the guest may be changed; before it is: the same. */
 bool gdb_may_touch(const struct gdb *);
 bool gdb_touch(struct gdb *);

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "gdb/gdb_int.h"
+#include "machine/history.h"
 #include "machine/machine.h"
 
 enum { SIGNAL_INT = 2, SIGNAL_TRAP = 5 };
@@ -72,12 +73,13 @@ static void let_others_run(struct gdb *g)
 
 static void step(struct gdb *g)
 {
-	struct exit x, at = { .why = EXIT_DEBUG, .size = DEBUG_BREAK };
+	struct exit x = { .why = EXIT_HALT }, at = { .why = EXIT_DEBUG, .size = DEBUG_BREAK };
+	struct history_search s = gdb_until_asked(g);
 	struct err e = { "" };
 	uint64_t pc;
 
 	for (unsigned n = 0; n < STEPS; n++) {
-		if (machine_debug_step(g->machine, g->step_cpu, &x, &e))
+		if (machine_debug_step(g->machine, g->step_cpu, &s, &x, &e))
 			break;
 		if (x.why == EXIT_HALT) {
 			step_when_woken(g);
@@ -98,7 +100,7 @@ static void step(struct gdb *g)
 			return;
 		}
 	}
-	gdb_stop_packet(g, g->step_cpu, &x, SIGNAL_TRAP);
+	gdb_stop_packet(g, g->step_cpu, &x, x.why == EXIT_KICKED ? SIGNAL_INT : SIGNAL_TRAP);
 }
 
 /* As act says, from now on. */

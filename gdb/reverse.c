@@ -29,7 +29,7 @@ static bool is_interrupted(void *arg)
 	return n == 0;
 }
 
-static struct history_search search(struct gdb *g)
+struct history_search gdb_until_asked(struct gdb *g)
 {
 	return (
 	    struct history_search){ .debugger = &g->debugger, .asked = is_interrupted, .arg = g };
@@ -59,7 +59,7 @@ void gdb_paused(struct gdb *g)
 /* bc and bs: of the CPU that c and s are of. */
 void gdb_backward(struct gdb *g, const char *args)
 {
-	struct history_search s = search(g);
+	struct history_search s = gdb_until_asked(g);
 	const unsigned cpu = g->cpu_c;
 	const bool step = *args == 's';
 	enum history_end end = HISTORY_THERE;
@@ -71,7 +71,7 @@ void gdb_backward(struct gdb *g, const char *args)
 		return;
 	}
 	gdb_set_points(g);
-	rc = step ? history_step_back(g->machine, cpu, &end, &e)
+	rc = step ? history_step_back(g->machine, cpu, &s, &end, &e)
 		  : history_back(g->machine, &s, &end, &e);
 	if (rc)
 		gdb_refuse(g, -rc);
@@ -97,7 +97,7 @@ bool gdb_touch(struct gdb *g)
 
 void gdb_restart(struct gdb *g)
 {
-	struct history_search s = search(g);
+	struct history_search s = gdb_until_asked(g);
 	enum history_end end;
 	struct err e;
 
@@ -165,7 +165,7 @@ void gdb_monitor_seek(struct gdb *g, char *args, struct buf *out)
 {
 	const struct gdb_bookmark *b = find(g, args);
 	const bool back = *args == '-', on = *args == '+';
-	struct history_search s = search(g);
+	struct history_search s = gdb_until_asked(g);
 	enum history_end end = HISTORY_THERE;
 	uint64_t n = 0, now = g->machine->count;
 	struct err e;
@@ -199,7 +199,7 @@ void gdb_monitor_seek(struct gdb *g, char *args, struct buf *out)
 void gdb_monitor_wrote(struct gdb *g, char *args, struct buf *out)
 {
 	struct machine_wrote q = { .len = 1, .physical = g->physical, .cpu = g->cpu };
-	const struct history_search s = search(g);
+	const struct history_search s = gdb_until_asked(g);
 	char *colon = strchr(args, ':');
 	struct err e;
 

@@ -97,13 +97,14 @@ int machine_step_alone(struct machine *m, unsigned cpu, struct err *e)
 	return c->exit.size != DEBUG_STEP || atomic_load(&c->stops) ? debug_stop(m, c, e) : 0;
 }
 
-int machine_debug_step(struct machine *m, unsigned cpu, struct exit *x, struct err *e)
+int machine_debug_step(
+    struct machine *m, unsigned cpu, struct history_search *s, struct exit *x, struct err *e)
 {
 	struct machine_cpu *c = &m->cpu[cpu];
 	int rc = 0;
 
 	if (m->history)
-		return history_step(m, cpu, x, e);
+		return history_step(m, cpu, s, x, e);
 	*x = (struct exit){ .why = EXIT_HALT };
 	if (atomic_load(&c->off))
 		return 0;

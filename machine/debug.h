@@ -9,6 +9,7 @@
 #include "core/exit.h"
 
 struct debug_points;
+struct history_search;
 struct machine;
 struct machine_cpu;
 
@@ -40,9 +41,11 @@ void machine_debug_attach(struct machine *, const struct machine_debugger *);
 /* Of all CPUs; kept until the next one is given. */
 void machine_debug_points(struct machine *, const struct debug_points *);
 /* Runs one instruction of a CPU and does what it asks for; no time passes and no interrupt is
- * taken. 0: x says how it came out (EXIT_HALT: it did not run, for it waits); 1: it can never run
- * again; or -errno and the reason. */
-int machine_debug_step(struct machine *, unsigned cpu, struct exit *x, struct err *);
+ * taken. 0: x says how it came out (EXIT_HALT: it did not run, for it waits; EXIT_KICKED: it waited
+ * until the search was asked to end, in a machine that can go back); 1: it can never run again; or
+ * -errno and the reason. */
+int machine_debug_step(
+    struct machine *, unsigned cpu, struct history_search *, struct exit *x, struct err *);
 /* For what follows when the machine is resumed: whether a CPU stands still, and whether the machine
  * stops when it has executed something. */
 void machine_debug_hold(struct machine *, unsigned cpu, bool held, bool stops);

@@ -63,11 +63,14 @@ int history_go(struct machine *, const struct position *, struct err *);
 /* Back to the last breakpoint, or to the instruction that makes the last access that is watched,
  * before now; HISTORY_THERE: the search says which. */
 int history_back(struct machine *, struct history_search *, enum history_end *, struct err *);
-/* Before the last instruction of a CPU. */
-int history_step_back(struct machine *, unsigned cpu, enum history_end *, struct err *);
-/* Behind the next instruction of a CPU, with interrupts as they come; others run meanwhile.  As
- * machine_debug_step. */
-int history_step(struct machine *, unsigned cpu, struct exit *, struct err *);
+/* Before the last instruction of a CPU: of one that has executed none all of the past is looked
+ * through. */
+int history_step_back(
+    struct machine *, unsigned cpu, struct history_search *, enum history_end *, struct err *);
+/* Behind the next instruction of a CPU, with interrupts as they come; others run meanwhile, for
+ * ever if it is halted and nobody wakes it.  As machine_debug_step. */
+int history_step(
+    struct machine *, unsigned cpu, struct history_search *, struct exit *, struct err *);
 
 /* Whether the guest may be changed: 0, or -EPERM in a replay.  Somebody is about to do that: what
  * would come is forgotten. */

@@ -159,27 +159,28 @@ static bool last_of_turn(const struct machine *m, unsigned cpu, struct position 
 }
 
 /* The same for all turns up to `last`, from here on. */
-static int last_of_turns(
-    struct history *h, unsigned cpu, uint64_t last, struct position *to, bool *any, struct err *e)
+static int last_of_turns(struct history *h, unsigned cpu, uint64_t last, struct position *to,
+    bool *any, struct history_search *s, enum history_end *end, struct err *e)
 {
 	struct machine *m = h->m;
 	struct position next = { 0 };
-	const struct history_goal g = { .place = &next, .count = h->last.count };
-	enum history_end end = HISTORY_THERE;
+	const struct history_goal g = { .place = &next, .count = h->last.count, .search = s };
 	int rc = 0;
 
 	*any = false;
+	*end = HISTORY_THERE;
 	for (;;) {
 		if (!m->fixed.left && last_of_turn(m, cpu, to))
 			*any = true;
-		if (rc || end != HISTORY_THERE || (!m->fixed.left && m->fixed.turns >= last))
+		if (rc || *end != HISTORY_THERE || (!m->fixed.left && m->fixed.turns >= last))
 			return rc;
 		next.turns = m->fixed.turns + !m->fixed.left;
-		rc = history_run(h, &g, &end, e);
+		rc = history_run(h, &g, end, e);
 	}
 }
 
-int history_step_back(struct machine *m, unsigned cpu, enum history_end *end, struct err *e)
+int history_step_back(
+    struct machine *m, unsigned cpu, struct history_search *s, enum history_end *end, struct err *e)
 {
 	const struct debug_points *points = m->points;
 	struct history *h = m->history;
@@ -196,13 +197,14 @@ int history_step_back(struct machine *m, unsigned cpu, enum history_end *end, st
 	n = checkpoint_before(&h->points, &last);
 	while (position_compare(&h->points.list[n].at, &last) < 0 &&
 	       !(rc = history_load(h, n, e)) &&
-	       !(rc = last_of_turns(h, cpu, last.turns, &to, &any, e)) && !any && n)
+	       !(rc = last_of_turns(h, cpu, last.turns, &to, &any, s, end, e)) &&
+	       *end != HISTORY_ASKED && !any && n)
 		last = h->points.list[n--].at;
-	if (!rc && !any)
-		rc = history_load(h, 0, e);
-	*end = any ? HISTORY_THERE : HISTORY_BEGIN;
 	machine_debug_points(m, points);
-	return rc || !any ? rc : history_go(m, &to, e);
+	if (rc || *end == HISTORY_ASKED)
+		return rc;
+	*end = any ? HISTORY_THERE : HISTORY_BEGIN;
+	return any ? history_go(m, &to, e) : history_load(h, 0, e);
 }
 
 /* A breakpoint is no reason to stop where a step begins, and others' are passed over. */
@@ -217,13 +219,13 @@ static bool wants_access(void *arg, unsigned cpu, const struct exit *x)
 	return false;
 }
 
-static int step_one(struct history *h, struct watch *w, bool *done, struct err *e)
+static int step_one(struct history *h, struct watch *w, struct history_search *s, bool *done,
+    enum history_end *end, struct err *e)
 {
 	struct machine *m = h->m;
 	const bool ours = m->fixed.left && m->fixed.cpu == &m->cpu[w->cpu];
 	struct position to = history_now(m);
-	const struct history_goal g = { .place = &to };
-	enum history_end end;
+	const struct history_goal g = { .place = &to, .search = s };
 	int rc;
 
 	if (!to.left)
@@ -232,26 +234,30 @@ static int step_one(struct history *h, struct watch *w, bool *done, struct err *
 		to.left--;
 	else
 		to.left = 0;
-	rc = history_run(h, &g, &end, e);
+	rc = history_run(h, &g, end, e);
 	*done = ours;
-	return rc ? rc : end == HISTORY_LAST;
+	return rc;
 }
 
-int history_step(struct machine *m, unsigned cpu, struct exit *x, struct err *e)
+int history_step(
+    struct machine *m, unsigned cpu, struct history_search *s, struct exit *x, struct err *e)
 {
 	struct history *h = m->history;
 	struct watch w = { .h = h, .cpu = cpu };
 	const struct machine_debugger ours = { wants_access, hit, paused, &w }, *was = m->debugger;
+	enum history_end end = HISTORY_THERE;
 	bool done = false;
 	int rc = 0;
 
 	*x = (struct exit){ .why = EXIT_HALT };
 	machine_debug_attach(m, &ours);
-	while (!rc && !done && !atomic_load(&m->cpu[cpu].off))
-		rc = step_one(h, &w, &done, e);
+	while (!rc && !done && end == HISTORY_THERE && !atomic_load(&m->cpu[cpu].off))
+		rc = step_one(h, &w, s, &done, &end, e);
 	machine_debug_attach(m, was);
 	history_arrive(h);
 	if (done)
 		*x = w.found ? w.exit : (struct exit){ .why = EXIT_DEBUG, .size = DEBUG_STEP };
-	return rc < 0 ? rc : 0;
+	else if (end == HISTORY_ASKED)
+		x->why = EXIT_KICKED;
+	return rc;
 }

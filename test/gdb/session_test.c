@@ -404,6 +404,31 @@ static void nobody_has_to_wait_until_a_place_is_found(void **state)
 	alarm(0);
 }
 
+/* Its second CPU waits for ever, and has executed a few instructions long ago. */
+static void nobody_has_to_wait_for_a_cpu_that_waits(void **state)
+{
+	struct rig *r = begin(state);
+
+	alarm(4 * RIG_PATIENCE_MS / 1000);
+	rig_send(r, "vCont;c");
+	usleep(300000);
+	assert_int_equal(write(r->fd, "\3", 1), 1);
+	assert_int_equal(strncmp(rig_hear(r), "T02thread:p1.1;", 15), 0);
+	rig_send(r, "vCont;s:p1.2");
+	usleep(50000);
+	assert_int_equal(write(r->fd, "\3", 1), 1);
+	assert_int_equal(strncmp(rig_hear(r), "T02thread:p1.2;", 15), 0);
+	rig_expect(r, "Hcp1.2", "OK");
+	rig_expect(r, "bs", "T05thread:p1.2;");
+	rig_send(r, "vCont;s:p1.2");
+	usleep(50000);
+	close(r->fd); /* whoever has asked has gone */
+	rig_dial(r);
+	rig_expect(r, "?", "T05thread:");
+	rig_free(r);
+	alarm(0);
+}
+
 #define TESTS(guest, engine, cpus)                                                                 \
 	TEST(a_breakpoint_stops_before_its_instruction, guest, engine, cpus),                      \
 	    TEST(watched_accesses_stop_behind_their_instruction, guest, engine, cpus),             \
@@ -441,6 +466,7 @@ int main(void)
 		TESTS(x86_64, "deterministic", "2"),
 		TEST(nobody_has_to_wait_until_a_place_is_found, riscv64, "reverse", "1"),
 		TEST(nobody_has_to_wait_until_a_place_is_found, x86_64, "reverse", "1"),
+		TEST(nobody_has_to_wait_for_a_cpu_that_waits, riscv64, "reverse", "2"),
 		TEST(it_follows_x86_through_its_modes, x86_64, "interp", "1"),
 		TEST(it_follows_x86_through_its_modes, x86_64, "soft", "1"),
 		TEST(it_follows_x86_through_its_modes, x86_64, "eager", "1"),
