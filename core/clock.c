@@ -17,6 +17,8 @@ enum { NS = 1000000000 };
  */
 struct clock {
 	const uint64_t *count; /* NULL: the host's clock */
+	uint64_t (*more)(void *arg);
+	void *more_arg;
 	unsigned shift;
 	_Atomic uint64_t offset;
 	_Atomic uint64_t stands; /* UINT64_MAX: it runs */
@@ -49,7 +51,9 @@ void clock_free(struct clock *c)
 
 static uint64_t source(const struct clock *c)
 {
-	return c->count ? *c->count << c->shift : os_clock_ns();
+	if (!c->count)
+		return os_clock_ns();
+	return (*c->count + (c->more ? c->more(c->more_arg) : 0)) << c->shift;
 }
 
 uint64_t clock_now(const struct clock *c)
@@ -89,6 +93,12 @@ void clock_by_count(struct clock *c, const uint64_t *count, unsigned shift)
 	atomic_store(&c->offset, 0);
 	if (atomic_load(&c->stands) != UINT64_MAX)
 		atomic_store(&c->stands, source(c));
+}
+
+void clock_count_more(struct clock *c, uint64_t (*more)(void *arg), void *arg)
+{
+	c->more = more;
+	c->more_arg = arg;
 }
 
 void clock_skip_to(struct clock *c, uint64_t ns)

@@ -46,6 +46,9 @@ void clock_resume(struct clock *);
 void clock_set(struct clock *, uint64_t ns);
 /* From now on time is (*count << shift) ns, count being retired guest instructions. */
 void clock_by_count(struct clock *, const uint64_t *count, unsigned shift);
+/* What the count does not have yet: instructions of a CPU that runs.  It is asked on that CPU's
+ * thread; NULL, as at first: there is nothing. */
+void clock_count_more(struct clock *, uint64_t (*more)(void *arg), void *arg);
 /* A counted clock jumps to ns if that is later (all CPUs are idle); no effect on a host clock. */
 void clock_skip_to(struct clock *, uint64_t ns);
 

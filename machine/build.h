@@ -50,7 +50,6 @@ enum {
 	MACHINE_BUSES = 6,
 	MACHINE_ENGINES = 8
 };
-enum { MACHINE_COUNT_SHIFT = 2 }; /* deterministic runs: an instruction takes 1 << 2 ns */
 
 enum { LINES_RAISED = 8 };
 
@@ -110,8 +109,13 @@ struct fixed {
 	uint64_t left;
 	uint64_t length, rest; /* of it, and what was left when it was over */
 	bool begun;            /* something of it was run */
-	uint64_t turns;        /* that were: a boundary is before each */
-	uint64_t ticks;        /* what the clock goes by: count, when the last one ended */
+	bool cut;       /* it is over, whatever is left of it: a timer is due before its end */
+	uint64_t until; /* guest time at which it ends at the latest */
+	uint64_t turns; /* that were: a boundary is before each */
+	/* The CPU that runs, or steps, just now, and how many instructions it had retired before.
+	 */
+	struct machine_cpu *inside;
+	uint64_t before;
 };
 
 struct machine {

@@ -20,19 +20,20 @@ enum { MOST = 4096 };
 
 /* What a snapshot does not have, since it is made between two turns alone. */
 struct turn {
-	uint64_t turns, left, ticks, length, rest;
+	uint64_t turns, left, length, rest, until;
 	uint32_t cpu, next;
-	uint8_t alerted[MACHINE_CPUS];
+	uint8_t cut, alerted[MACHINE_CPUS];
 };
 
 static const struct field turn_fields[] = {
 	FIELD(struct turn, turns),
 	FIELD(struct turn, left),
-	FIELD(struct turn, ticks),
 	FIELD(struct turn, length),
 	FIELD(struct turn, rest),
+	FIELD(struct turn, until),
 	FIELD(struct turn, cpu),
 	FIELD(struct turn, next),
+	FIELD(struct turn, cut),
 	FIELD_ARRAY(struct turn, alerted),
 	FIELD_END,
 };
@@ -42,11 +43,12 @@ static void put_turn(const struct machine *m, struct buf *b)
 	struct turn t = {
 		.turns = m->fixed.turns,
 		.left = m->fixed.left,
-		.ticks = m->fixed.ticks,
 		.length = m->fixed.length,
 		.rest = m->fixed.rest,
+		.until = m->fixed.until,
 		.cpu = m->fixed.cpu ? (uint32_t)(m->fixed.cpu - m->cpu) : UINT32_MAX,
 		.next = m->next,
+		.cut = m->fixed.cut,
 	};
 	size_t at = snapshot_begin(b, "turn");
 
@@ -67,11 +69,12 @@ static int load_turn(struct machine *m, const struct buf *b, struct err *e)
 		return rc;
 	m->fixed.turns = t.turns;
 	m->fixed.left = t.left;
-	m->fixed.ticks = t.ticks;
 	m->fixed.length = t.length;
 	m->fixed.rest = t.rest;
+	m->fixed.until = t.until;
 	m->fixed.begun = false;
 	m->fixed.cpu = t.cpu < m->ncpus ? &m->cpu[t.cpu] : NULL;
+	m->fixed.cut = t.cut;
 	m->next = t.next;
 	for (unsigned i = 0; i < m->ncpus; i++) {
 		atomic_store(&m->cpu[i].alerted, t.alerted[i]);

@@ -250,9 +250,12 @@ static bool serve(struct machine *m, struct err *e)
 static int piece(struct history *h, uint64_t most, enum history_end *end, struct err *e)
 {
 	struct machine *m = h->m;
-	int rc = history_boundary(m, e);
+	int rc;
 
 	*end = HISTORY_THERE;
+	if (fixed_settle(m))
+		return 0;
+	rc = history_boundary(m, e);
 	if (rc)
 		return rc;
 	if (!m->fixed.left) {

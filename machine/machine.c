@@ -221,9 +221,12 @@ static int make_core(struct machine *m, struct err *e)
 	mem_on_move(m->env.mem, forget_pages, m);
 	if (m->parallel)
 		clock_on_earlier(m->env.clock, wake, m);
+	else if (m->config.deterministic)
+		clock_on_earlier(m->env.clock, fixed_earlier, m);
 	events_on_post(m->host.events, wake, m);
 	if (m->config.deterministic) {
-		clock_by_count(m->env.clock, &m->fixed.ticks, MACHINE_COUNT_SHIFT);
+		clock_by_count(m->env.clock, &m->count, 0);
+		clock_count_more(m->env.clock, fixed_more, m);
 		machine_fix_events(m, m->config.seed);
 	}
 	m->pause = m->config.paused;

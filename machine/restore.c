@@ -168,7 +168,7 @@ static int load_keys(struct machine *m, struct err *e)
 
 static void load_vitals(struct machine *m, const struct vitals *v)
 {
-	m->count = m->fixed.ticks = v->count;
+	m->count = v->count;
 	if (m->config.record)
 		m->tape->wall_ns -= v->now;
 	clock_set(m->env.clock, v->now);

@@ -58,6 +58,12 @@ bool fixed_boundary(struct machine *);
  * time goes on to the next timer: false when there is none. */
 bool fixed_begin(struct machine *);
 bool fixed_sleep(struct machine *);
+/* Ends a turn that does not go on, whatever is left of it: true. */
+bool fixed_settle(struct machine *);
+/* How many instructions its CPU has retired since the machine's count. */
+uint64_t fixed_more(void *machine);
+/* The earliest timer is another one: of clock_on_earlier. */
+void fixed_earlier(void *machine);
 /* A CPU of a deterministic machine is about to run, or to step. */
 void fixed_runs(struct machine *, struct machine_cpu *);
 /* A CPU of a deterministic machine came back from a run, or a step, of at most that much. */

@@ -3,8 +3,11 @@
  * The CPUs of a deterministic machine take turns on the VM's thread, whose lengths in instructions
  * depend on nothing but the guest.  All that comes from outside (events, timers) is looked at on
  * the boundaries between them, which m->fixed.turns counts; nobody outside cuts a turn short, for
- * it is over soon.  One that a debugger has stopped goes on with what is left of it.  Guest time
- * stands still during a turn.
+ * it is over soon.  One that a debugger has stopped goes on with what is left of it.
+ *
+ * Guest time is what instructions take, a nanosecond each, to the very one that asks.  A turn ends
+ * where the next timer is due; behind an instruction that sets one for an earlier moment it is
+ * over, so that the next one ends in time.
  */
 #include "core/clock.h"
 #include "core/event.h"
@@ -13,7 +16,9 @@
 #include "machine/run.h"
 #include "machine/tape.h"
 
-enum { TURN = 20000 };
+/* Of one CPU: so long that what is between turns costs nothing, and short enough for whoever types,
+ * stops the machine, or goes back to a place in a turn.  Of several: they wait for each other. */
+enum { TURN_ALONE = 500000, TURN = 20000 };
 
 bool fixed_sleep(struct machine *m)
 {
@@ -43,7 +48,36 @@ static void end_turn(struct machine *m)
 {
 	m->fixed.rest = m->fixed.left;
 	m->fixed.left = 0;
-	m->fixed.ticks = m->count;
+	m->fixed.cut = false;
+}
+
+bool fixed_settle(struct machine *m)
+{
+	/* A debugger holds its CPU, or has stopped it behind the instruction that cut the turn. */
+	const bool over = m->fixed.left && (m->fixed.cut || !machine_can_run(m->fixed.cpu));
+
+	if (over)
+		end_turn(m);
+	return over;
+}
+
+uint64_t fixed_more(void *machine)
+{
+	const struct machine *m = machine;
+	const struct machine_cpu *c = m->fixed.inside;
+
+	return c ? m->engine_class->vcpu_retired(c->vcpu) - m->fixed.before : 0;
+}
+
+void fixed_earlier(void *machine)
+{
+	struct machine *m = machine;
+	struct machine_cpu *c = m->fixed.inside;
+
+	if (!c || c != m->fixed.cpu || clock_next(m->env.clock) >= m->fixed.until)
+		return;
+	m->fixed.cut = true;
+	lines_kick(m, (unsigned)(c - m->cpu));
 }
 
 bool fixed_boundary(struct machine *m)
@@ -62,7 +96,8 @@ bool fixed_boundary(struct machine *m)
 
 bool fixed_begin(struct machine *m)
 {
-	uint64_t now = clock_now(m->env.clock), next, left;
+	const uint64_t most = m->ncpus > 1 ? TURN : TURN_ALONE, now = clock_now(m->env.clock);
+	uint64_t next, left;
 	unsigned n;
 
 	if (!m->tape)
@@ -75,9 +110,10 @@ bool fixed_begin(struct machine *m)
 	if (!m->fixed.cpu)
 		return false;
 	next = clock_next(m->env.clock);
-	left = next > now ? ((next - now) >> MACHINE_COUNT_SHIFT) + 1 : 1;
-	m->fixed.left = m->fixed.length = left < TURN ? left : TURN;
-	m->fixed.begun = false;
+	left = next > now ? next - now : 1;
+	m->fixed.left = m->fixed.length = left < most ? left : most;
+	m->fixed.until = now + m->fixed.length;
+	m->fixed.begun = m->fixed.cut = false;
 	m->fixed.cpu->exit = (struct exit){ .why = EXIT_TURN };
 	return true;
 }
@@ -98,6 +134,8 @@ static bool goes_on(const struct machine_cpu *c)
 /* What is so from turn to turn does not happen from piece to piece of one. */
 void fixed_runs(struct machine *m, struct machine_cpu *c)
 {
+	m->fixed.before = m->engine_class->vcpu_retired(c->vcpu);
+	m->fixed.inside = c;
 	if (c != m->fixed.cpu)
 		return;
 	if (!m->fixed.begun)
@@ -111,10 +149,12 @@ void fixed_ran(struct machine *m, const struct machine_cpu *c, uint64_t most)
 {
 	const uint64_t used = most - m->engine_class->vcpu_left(c->vcpu);
 
+	m->fixed.inside = NULL;
 	if (c != m->fixed.cpu)
 		return;
 	m->fixed.left -= used < m->fixed.left ? used : m->fixed.left;
-	if (!m->fixed.left || !goes_on(c))
+	/* What a debugger waits for has its place in the turn. */
+	if (!m->fixed.left || !goes_on(c) || (m->fixed.cut && c->exit.why != EXIT_DEBUG))
 		end_turn(m);
 }
 
@@ -129,8 +169,7 @@ int run_fixed(struct machine *m, enum machine_end *end, unsigned *code, struct e
 	int rc;
 
 	while (!(rc = machine_attend(m, end, code, e))) {
-		if (m->fixed.left && !machine_can_run(m->fixed.cpu)) /* a debugger holds it */
-			end_turn(m);
+		fixed_settle(m);
 		if (m->history && (rc = history_boundary(m, e)))
 			break;
 		if (history_is_over(m) || (!m->fixed.left && !fixed_boundary(m))) {

@@ -19,7 +19,7 @@
 #include "machine/tape.h"
 #include "record/replay.h"
 
-enum { VERSION = 1, FILES = 4, FILE_INITRD = 1, FILE_MAX = 1 << 30 };
+enum { VERSION = 2, FILES = 4, FILE_INITRD = 1, FILE_MAX = 1 << 30 };
 
 /* sum: of the files that the machine is loaded from, as a reset does again; 0: there is none. */
 struct head {

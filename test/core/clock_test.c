@@ -23,6 +23,29 @@ static void counted_time_is_the_count(void **state)
 	clock_free(NULL);
 }
 
+static uint64_t three(void *arg)
+{
+	return 3 + *(const uint64_t *)arg;
+}
+
+static void counted_time_has_what_is_not_added_up_yet(void **state)
+{
+	struct clock *c = clock_new();
+	uint64_t count = 0, more = 0;
+
+	(void)state;
+	clock_by_count(c, &count, 1);
+	clock_resume(c);
+	clock_count_more(c, three, &more);
+	count = 1000;
+	assert_int_equal(clock_now(c), 2006);
+	more = 5;
+	assert_int_equal(clock_now(c), 2016);
+	clock_count_more(c, NULL, NULL);
+	assert_int_equal(clock_now(c), 2000);
+	clock_free(c);
+}
+
 static void paused_time_stands_still(void **state)
 {
 	struct clock *c = clock_new();
@@ -233,6 +256,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(counted_time_is_the_count),
+		cmocka_unit_test(counted_time_has_what_is_not_added_up_yet),
 		cmocka_unit_test(paused_time_stands_still),
 		cmocka_unit_test(counted_time_skips_forward_only),
 		cmocka_unit_test(host_time_goes_on_but_not_while_paused),

@@ -14,7 +14,7 @@
 #include "machine/build.h"
 #include "test/cmocka.h"
 
-enum { A0 = 10, A1 = 11 };
+enum { S0 = 8, S1 = 9, A0 = 10, A1 = 11, S2 = 18, S3 = 19 };
 
 /* Counts boots at 0x80100000 and reboots by SBI; the third time it shuts down with code 9. */
 static const uint32_t reboots[] = {
@@ -82,6 +82,30 @@ static const uint32_t timer[] = {
 	0xfe6e6ce3, /* bltu t3, t1 */
 	0xfff40413, /* addi s0, s0, -1 */
 	0xfc041ee3, /* bne s0, zero */
+	0x00800893, /* addi a7, zero, 8 */
+	0x00000073, /* ecall  */
+};
+
+/* s0, s1: the time before and behind 10,000 rounds of a loop; then it waits in another one for a
+ * timer, which is due at s2 and has come at s3. */
+static const uint32_t spins[] = {
+	0xc0102473, /* csrrs s0, time, zero */
+	0x000022b7, /* lui t0, 0x2 */
+	0x7102829b, /* addiw t0, t0, 1808 */
+	0xfff28293, /* addi t0, t0, -1 */
+	0xfe029ee3, /* bne t0, zero */
+	0xc01024f3, /* csrrs s1, time, zero */
+	0x00000297, /* auipc t0, 0x0 */
+	0x02828293, /* addi t0, t0, 40 */
+	0x10529073, /* csrrw zero, stvec, t0 */
+	0x02000293, /* addi t0, zero, 32 */
+	0x10429073, /* csrrw zero, sie, t0 */
+	0xc0102973, /* csrrs s2, time, zero */
+	0x06490913, /* addi s2, s2, 100 */
+	0x14d91073, /* csrrw zero, stimecmp, s2 */
+	0x10016073, /* csrrsi zero, sstatus, 2 */
+	0x0000006f, /* jal zero */
+	0xc01029f3, /* csrrs s3, time, zero */
 	0x00800893, /* addi a7, zero, 8 */
 	0x00000073, /* ecall  */
 };
@@ -267,6 +291,37 @@ static void deterministic_runs_are_equal(void **state)
 	for (int i = 0; i < 2; i++) {
 		machine_free(m[i]);
 		events_free(events[i]);
+	}
+}
+
+/* However the CPU executes them. */
+static void deterministic_time_is_exact(void **state)
+{
+	static const struct {
+		const char *engine;
+		bool eager;
+		unsigned cpus;
+	} ways[] = { { "interp", false, 1 }, { "soft", false, 1 }, { "soft", true, 1 },
+		{ "soft", false, 2 } };
+	struct rig *r = *state;
+	struct rv_regs x;
+
+	give_kernel(r, spins, sizeof spins);
+	r->c.deterministic = true;
+	for (unsigned i = 0; i < ARRAY_LEN(ways); i++) {
+		free(r->c.engine);
+		r->c.engine = strdup(ways[i].engine);
+		r->c.jit_eager = ways[i].eager;
+		r->c.cpus = ways[i].cpus;
+		run(r);
+		assert_int_equal(r->end, MACHINE_OFF);
+		x = regs_of(r->m, 0);
+		assert_in_range(x.x[S1] - x.x[S0], 200, 201);
+		assert_int_equal(x.x[S3], x.x[S2]);
+		machine_free(r->m);
+		r->m = NULL;
+		events_free(r->events);
+		r->events = events_new();
 	}
 }
 
@@ -623,6 +678,7 @@ int main(void)
 		TEST(harts_start_and_wake_each_other),
 		TEST(timers_wake_a_halted_hart),
 		TEST(deterministic_runs_are_equal),
+		TEST(deterministic_time_is_exact),
 		TEST(stop_ends_a_sleeping_run),
 		TEST(firmware_starts_in_the_rom),
 		TEST(tohost_ends_a_bare_program),
