@@ -46,10 +46,18 @@ patience=120
 [ "${LODGE_DBG:-}" != yes ] || patience=600
 
 # debug COMMANDS: gdb does them; what it says is in $tmp/gdb.
+# gdb 13 has died once in some hundred sessions (a signal in its own code), so then there is a second one; the last packets
+# of the first are printed for whoever looks into that.
 debug() {
 	printf '%s\n' "$1" >"$tmp/script"
-	timeout "$patience" gdb-multiarch -nx -batch -ex 'set pagination off' -ex 'set width 0' -ex 'set confirm off' \
-		-x "$tmp/script" >"$tmp/gdb" 2>&1 </dev/null
+	for round in 1 2; do
+		timeout "$patience" gdb-multiarch -nx -batch -ex 'set pagination off' -ex 'set width 0' -ex 'set confirm off' \
+			-ex "set logging file $tmp/packets" -ex 'set logging overwrite on' -ex 'set logging debugredirect on' \
+			-ex 'set logging enabled on' -ex 'set debug remote 1' -x "$tmp/script" >"$tmp/gdb" 2>&1 </dev/null
+		grep -q '^A fatal error internal to GDB' "$tmp/gdb" || break
+		echo "# gdb has died by itself, round $round; its last packets:"
+		tail -n 30 "$tmp/packets" | cut -c1-200 | sed 's/^/#   /'
+	done
 }
 
 # dbg ARCH: prints the file with the symbols of its kernel, from the -dbg package.
