@@ -20,12 +20,12 @@ int engine_can(
 	return 0;
 }
 
-/* The reasons of several, in one sentence. */
+/* The reasons of several, in one sentence; there is room for two whole ones. */
 static void add_reason(struct err *all, const struct err *one)
 {
 	size_t len = strlen(all->text);
 
-	snprintf(all->text + len, sizeof all->text - len, "%s%.150s", len ? "; " : "", one->text);
+	snprintf(all->text + len, sizeof all->text - len, "%s%.190s", len ? "; " : "", one->text);
 }
 
 const struct engine_class *engine_best(const struct cpu_class *cpu, bool counts, struct err *e)

@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "engine/haxm_abi.h"
+#include "engine/list.h"
 
 /* The device: open fails with `error`, and else it answers as the rest says. */
 static struct {
@@ -76,6 +77,19 @@ static void is_refused(const char *name, const char *cpu, const char *why)
 	assert_true(c->probe(cpu_find(cpu), &e) < 0);
 	if (strncmp(e.text, name, strlen(name)) != 0 || !strstr(e.text, why))
 		fail_msg("\"%s\" does not say \"%s\"", e.text, why);
+}
+
+/* The whole of it is said to whoever asks for that engine. */
+static void a_reason_is_not_cut_off(void **state)
+{
+	struct engine_list l;
+	struct err e = { "" };
+
+	(void)state;
+	device.error = ENOENT;
+	assert_int_equal(engine_list_read(&l, "kvm", cpu_find("x86_64"), false, &e), -ENOTSUP);
+	assert_non_null(strstr(e.text, "does not let it have virtual machines)"));
+	device.error = 0;
 }
 
 static void kvm_has_no_device(void **state)
@@ -159,6 +173,7 @@ static void haxm_cannot_do_it(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_reason_is_not_cut_off),
 		cmocka_unit_test(kvm_has_no_device),
 		cmocka_unit_test(kvm_is_another_one),
 		cmocka_unit_test(kvm_lacks_a_capability),
