@@ -102,13 +102,16 @@ $O/test/cpu/x86/xsave_native_test $O/test/cpu/x86/x87_mode_test: LDFLAGS += -Wl,
 $O/tools/%: $O/tools/%.o $O/liblodge.a
 	$(CC) $(ALL_CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-# Instruction streams, traces and recordings by libFuzzer (clang); what crashes is left in build-fuzz.
+# Instruction streams, traces, recordings, kernels and answers of NBD servers by libFuzzer (clang); what crashes is left in
+# build-fuzz.
 FUZZ_SECONDS ?= 600
+FUZZ_LEN = 1024
+fuzz-kernel: FUZZ_LEN = 8192
 FUZZ = -O1 -g -fno-omit-frame-pointer -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
-fuzz-insn fuzz-trace fuzz-record: fuzz-%:
+fuzz-insn fuzz-trace fuzz-record fuzz-kernel fuzz-nbd: fuzz-%:
 	@mkdir -p build-fuzz/$*
 	@$(MAKE) -s O=build-fuzz CC=clang CFLAGS="$(FUZZ)" build-fuzz/test/fuzz/$*_fuzz
-	build-fuzz/test/fuzz/$*_fuzz -max_total_time=$(FUZZ_SECONDS) -timeout=20 -max_len=1024 \
+	build-fuzz/test/fuzz/$*_fuzz -max_total_time=$(FUZZ_SECONDS) -timeout=20 -max_len=$(FUZZ_LEN) \
 	    -artifact_prefix=build-fuzz/ build-fuzz/$*
 $O/test/fuzz/%_fuzz: $O/test/fuzz/%_fuzz.o $O/liblodge.a
 	$(CC) $(ALL_CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
@@ -172,6 +175,6 @@ endif
 clean:
 	rm -rf $O build-*
 
-.PHONY: all tests check fuzz-insn fuzz-trace fuzz-record demo bench install clean
+.PHONY: all tests check fuzz-insn fuzz-trace fuzz-record fuzz-kernel fuzz-nbd demo bench install clean
 .SECONDARY:
 -include $(OBJ:.o=.d) $(NVMM:.o=.d) $(CMD:.o=.d) $(TESTS:%=%.d) $(wildcard $O/test/haxm/*.d)
