@@ -101,6 +101,9 @@ static int add_path(
 	return rc;
 }
 
+/* For os_ram_touched. */
+static const struct os_path pagemap = { "/proc/self/pagemap", OS_PATH_READ };
+
 int os_landlock(const struct os_path *paths, size_t n, unsigned calls, struct err *e)
 {
 	const long abi = syscall(CREATE_RULESET, NULL, 0, RULESET_VERSION);
@@ -116,6 +119,7 @@ int os_landlock(const struct os_path *paths, size_t n, unsigned calls, struct er
 		rules = (int)syscall(CREATE_RULESET, &handled, sizeof handled.fs, 0);
 	if (rules < 0)
 		return err_set(e, errno, "landlock: %s", strerror(errno));
+	rc = add_path(rules, &pagemap, handled.fs, calls, e);
 	for (size_t i = 0; i < n && !rc; i++)
 		rc = add_path(rules, &paths[i], handled.fs, calls, e);
 	if (!rc && syscall(RESTRICT_SELF, rules, 0) < 0)

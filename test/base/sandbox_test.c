@@ -18,6 +18,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/os.h"
 #include "base/os_sandbox.h"
 #include "base/thread.h"
 #include "host/listen.h"
@@ -160,6 +161,28 @@ static int use_files(struct place *p)
 static void files_are_those_that_were_named(void **state)
 {
 	assert_int_equal(confined(*state, 0, use_files), 0);
+}
+
+/* Snapshots and recordings leave alone what nobody has touched. */
+static int look_at_memory(struct place *p)
+{
+	const size_t len = 4 * 4096;
+	uint8_t *ram = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	uint8_t touched = 0;
+
+	(void)p;
+	HOLDS(1, ram != MAP_FAILED);
+	ram[2 * 4096] = 1;
+	if (os_ram_touched(ram, len, &touched)) /* else pages are of another size */
+		HOLDS(2, touched == 4);
+	else
+		HOLDS(3, sysconf(_SC_PAGESIZE) != 4096);
+	return 0;
+}
+
+static void it_knows_which_memory_it_has_touched(void **state)
+{
+	assert_int_equal(confined(*state, 0, look_at_memory), 0);
 }
 
 static int use_processes(struct place *p)
@@ -370,6 +393,7 @@ int main(void)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(files_are_those_that_were_named),
+		cmocka_unit_test(it_knows_which_memory_it_has_touched),
 		cmocka_unit_test(other_programs_and_processes_are_out_of_reach),
 		cmocka_unit_test(nobody_is_called),
 		cmocka_unit_test(a_network_has_its_sockets),
