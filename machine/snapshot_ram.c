@@ -59,9 +59,16 @@ uint8_t *snapshot_chunk_at(const struct snapshot_ram *r, uint64_t n, uint64_t *l
 
 /* Threads -------------------------------------------------------------------------------------- */
 
+/* What each thread has: room for a packed chunk, and what packs, which is made for the first one
+ * alone, as it is larger than a chunk. */
+struct tools {
+	uint8_t *room;
+	void *zstd;
+};
+
 /* Chunks that several threads take one by one. */
 struct work {
-	int (*fn)(struct work *, uint64_t n, uint8_t *room);
+	int (*fn)(struct work *, uint64_t n, struct tools *);
 	struct snapshot_writer *writer;
 	const struct snapshot *from;
 	const uint8_t *chunks; /* from: the section, as it is there */
@@ -81,11 +88,19 @@ static size_t room_for_chunk(void)
 #endif
 }
 
+static void free_tools(struct tools *t)
+{
+	free(t->room);
+#ifdef HAVE_ZSTD
+	ZSTD_freeCCtx(t->zstd);
+#endif
+}
+
 static void *do_work(void *arg)
 {
 	struct work *w = arg;
-	uint8_t *room = malloc(room_for_chunk());
-	int rc = room ? 0 : -ENOMEM;
+	struct tools tools = { .room = malloc(room_for_chunk()) };
+	int rc = tools.room ? 0 : -ENOMEM;
 
 	while (!rc && !atomic_load(&w->rc)) {
 		const uint64_t n = atomic_fetch_add(&w->next, 1);
@@ -93,11 +108,11 @@ static void *do_work(void *arg)
 		if (n >= w->n)
 			break;
 		if (!w->only || w->only[n / 8] >> n % 8 & 1)
-			rc = w->fn(w, n, room);
+			rc = w->fn(w, n, &tools);
 	}
 	if (rc)
 		atomic_store(&w->rc, rc);
-	free(room);
+	free_tools(&tools);
 	return NULL;
 }
 
@@ -164,20 +179,25 @@ static int write_pages(const struct snapshot_writer *w, const uint8_t *p, uint64
 
 #ifdef HAVE_ZSTD
 static int write_compressed(struct snapshot_writer *w, const uint8_t *p, uint64_t len,
-    struct snapshot_chunk *c, uint8_t *room)
+    struct snapshot_chunk *c, struct tools *t)
 {
-	const size_t n = ZSTD_compress(room, room_for_chunk(), p, len, 1);
+	size_t n;
 
+	if (!t->zstd)
+		t->zstd = ZSTD_createCCtx();
+	if (!t->zstd)
+		return -ENOMEM;
+	n = ZSTD_compressCCtx(t->zstd, t->room, room_for_chunk(), p, len, 1);
 	if (ZSTD_isError(n))
 		return -ENOMEM;
 	c->at = atomic_fetch_add(&w->end, n);
 	c->len = (uint32_t)n;
-	c->sum = xxh64(room, n);
-	return os_file_write(w->fd, room, n, c->at);
+	c->sum = xxh64(t->room, n);
+	return os_file_write(w->fd, t->room, n, c->at);
 }
 #endif
 
-static int write_chunk(struct work *work, uint64_t n, uint8_t *room)
+static int write_chunk(struct work *work, uint64_t n, struct tools *tools)
 {
 	struct snapshot_writer *w = work->writer;
 	struct snapshot_chunk *c = &w->chunk[n];
@@ -191,12 +211,12 @@ static int write_chunk(struct work *work, uint64_t n, uint8_t *room)
 	if (w->compress) {
 		*c = (struct snapshot_chunk){ 0 };
 		if (any)
-			rc = write_compressed(w, p, len, c, room);
+			rc = write_compressed(w, p, len, c, tools);
 		atomic_fetch_add(&w->done, len);
 		return rc;
 	}
 #endif
-	(void)room;
+	(void)tools;
 	if (any || c->at) {
 		rc = write_pages(w, p, len, SNAPSHOT_ALIGN + at, pages, c->at);
 		c->at = SNAPSHOT_ALIGN + at;
@@ -241,15 +261,15 @@ static int read_chunk(const struct snapshot *s, const struct snapshot_chunk *c, 
 	return rc;
 }
 
-static int check_chunk(struct work *w, uint64_t n, uint8_t *room)
+static int check_chunk(struct work *w, uint64_t n, struct tools *tools)
 {
 	const struct snapshot_chunk c = entry(w->chunks, n);
 
-	return c.at ? read_chunk(w->from, &c, room) : 0;
+	return c.at ? read_chunk(w->from, &c, tools->room) : 0;
 }
 
 #ifdef HAVE_ZSTD
-static int load_chunk(struct work *w, uint64_t n, uint8_t *room)
+static int load_chunk(struct work *w, uint64_t n, struct tools *tools)
 {
 	const struct snapshot_chunk c = entry(w->chunks, n);
 	uint64_t len, at;
@@ -260,8 +280,8 @@ static int load_chunk(struct work *w, uint64_t n, uint8_t *room)
 		os_ram_discard(p, len);
 		return 0;
 	}
-	rc = read_chunk(w->from, &c, room);
-	if (!rc && ZSTD_decompress(p, len, room, c.len) != len)
+	rc = read_chunk(w->from, &c, tools->room);
+	if (!rc && ZSTD_decompress(p, len, tools->room, c.len) != len)
 		rc = -EBADMSG;
 	return rc;
 }
