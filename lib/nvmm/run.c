@@ -135,6 +135,7 @@ enum { EAX, EBX, ECX, EDX };
 /* Leaf 1: what only is there together with devices that the program has to bring. */
 #define WITHOUT_ECX (1u << 3 | 1u << 21 | 1u << 24) /* MONITOR, x2APIC, TSC deadlines */
 #define WITHOUT_EDX (1u << 7 | 1u << 12 | 1u << 14) /* MCE, MTRR, MCA */
+#define WITH_EDX    (1u << 9)                       /* the local APIC, whose base comes out */
 
 bool vmm_cpuid(void *arg, unsigned id, uint32_t leaf, uint32_t sub, uint32_t out[4])
 {
@@ -144,7 +145,7 @@ bool vmm_cpuid(void *arg, unsigned id, uint32_t leaf, uint32_t sub, uint32_t out
 	(void)sub;
 	if (leaf == 1) {
 		out[ECX] &= ~WITHOUT_ECX;
-		out[EDX] &= ~WITHOUT_EDX;
+		out[EDX] = (out[EDX] & ~WITHOUT_EDX) | WITH_EDX;
 	}
 	for (c = p->cpuid; p && c < p->cpuid + p->ncpuid; c++) {
 		if (c->leaf != leaf)

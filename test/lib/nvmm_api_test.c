@@ -663,9 +663,10 @@ static void cpuid_is_configured(void **state)
 	cpuid(r, 1);
 	assert_int_equal(rig_run(r), NVMM_VCPU_EXIT_HALTED);
 	rig_get(r, NVMM_X64_STATE_GPRS);
-	assert_int_equal(gprs[NVMM_X64_GPR_RDX] & 1 << 12, 0); /* no MTRRs */
-	assert_int_equal(gprs[NVMM_X64_GPR_RCX] & 1 << 3, 0);  /* no MONITOR */
-	assert_int_equal(gprs[NVMM_X64_GPR_RCX] >> 31, 1);     /* a guest */
+	assert_int_equal(gprs[NVMM_X64_GPR_RDX] & 1 << 12, 0);    /* no MTRRs */
+	assert_int_not_equal(gprs[NVMM_X64_GPR_RDX] & 1 << 9, 0); /* an APIC, the program's */
+	assert_int_equal(gprs[NVMM_X64_GPR_RCX] & 1 << 3, 0);     /* no MONITOR */
+	assert_int_equal(gprs[NVMM_X64_GPR_RCX] >> 31, 1);        /* a guest */
 	c.u.mask.set.edx = 1 << 12;
 	c.u.mask.del.edx = 1 << 4; /* TSC */
 	assert_int_equal(nvmm_vcpu_configure(&r->mach, &r->vcpu, NVMM_VCPU_CONF_CPUID, &c), 0);
