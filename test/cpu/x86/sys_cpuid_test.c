@@ -2,6 +2,7 @@
 /* CPUID, and CPU models by name: SDM volume 2A, CPUID; AMD64 APM volume 3, appendix E. */
 #include <errno.h>
 
+#include "base/os.h"
 #include "test/cpu/x86/sys_rig.h"
 
 enum { EAX, EBX, ECX, EDX };
@@ -103,7 +104,7 @@ static void test_leaves(void **state)
 static void test_state(void **state)
 {
 	struct rig *r = rig_new(NULL);
-	struct x86 *s = r->s, *other = calloc(1, sizeof *other);
+	struct x86 *s = r->s, *other = os_pages_new(sizeof *other);
 	uint32_t out[4];
 
 	(void)state;
@@ -131,7 +132,7 @@ static void test_state(void **state)
 	assert_int_equal(out[EBX], 2);
 	assert_int_equal(out[EDX], 5);
 	s->next_cpu = NULL;
-	free(other);
+	os_pages_free(other, sizeof *other);
 	rig_free(r);
 }
 
