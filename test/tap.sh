@@ -36,14 +36,14 @@ has() {
 refused() {
 	pattern=$1
 	shift
-	timeout 20 "$LODGE" "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
+	timeout 20 "$LODGE" "$@" >"$tmp/refused" 2>"$tmp/err" </dev/null
 	rc=$?
-	if [ $rc -eq 1 ] && [ ! -s "$tmp/out" ] && [ "$(wc -l <"$tmp/err")" -eq 1 ] &&
+	if [ $rc -eq 1 ] && [ ! -s "$tmp/refused" ] && [ "$(wc -l <"$tmp/err")" -eq 1 ] &&
 		grep -q '^lodge: ' "$tmp/err" && grep -Eq -- "$pattern" "$tmp/err"; then
 		ok 0 "refused: $what"
 	else
 		ok 1 "refused: $what"
-		echo "#   exit $rc, $(wc -c <"$tmp/out") bytes of output, no '$pattern' in:"
+		echo "#   exit $rc, $(wc -c <"$tmp/refused") bytes of output, no '$pattern' in:"
 		sed 's/^/#   | /' "$tmp/err"
 	fi
 }
