@@ -361,8 +361,8 @@ static int stop(struct engine *g)
 static uint64_t intc_page(const struct vcpu *v)
 {
 	const struct kvm_x86_cpu *c = kvm_x86_cpu(v);
-	const bool there =
-	    kvm_x86_intc(v) && (c->apic_base & (APIC_ENABLE | APIC_X2APIC)) == APIC_ENABLE;
+	const bool there = kvm_x86_intc(v) && !v->engine->env.vmm_exits &&
+			   (c->apic_base & (APIC_ENABLE | APIC_X2APIC)) == APIC_ENABLE;
 
 	return there ? c->apic_base & ~(uint64_t)PAGE_MASK : UINT64_MAX;
 }

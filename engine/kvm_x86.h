@@ -50,6 +50,10 @@ struct kvm_x86_cpu {
 	uint64_t tsc, tsc_ns; /* while it stands: what the TSC was at this guest time */
 };
 
+/* The base of an APIC that whoever asked for cpu_env.vmm_exits has himself: CPUID says that it is
+ * there as long as the kernel takes it to be on. */
+#define APIC_OF_OTHERS 0xfee00800u
+
 static inline struct kvm_x86_vm *kvm_x86_vm(const struct vcpu *v)
 {
 	return v->engine->of_arch;

@@ -179,7 +179,7 @@ static int set_seg(struct vcpu *v, const struct x86_regs *r)
 		.cr4 = r->cr4,
 		.cr8 = r->cr8,
 		.efer = r->efer,
-		.apic_base = c->apic_base,
+		.apic_base = v->engine->env.vmm_exits ? APIC_OF_OTHERS : c->apic_base,
 	};
 	int rc;
 
