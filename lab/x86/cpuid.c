@@ -29,7 +29,7 @@ static const struct {
 	{ "sse2", "660fefc1", IN_PROT32, "" },
 	{ "sse3", "f20f7cc1", IN_PROT32, "" },
 	{ "pclmulqdq", "660f3a44c100", IN_PROT32, "" },
-	{ "monitor", "0f01c8", IN_PROT32, "#gp" },
+	{ "monitor", "b900000000 0f01c8", IN_PROT32, "" },
 	{ "ssse3", "660f3800c1", IN_PROT32, "" },
 	{ "fma", "c4e2f1b8c2", IN_PROT32, "" },
 	{ "cx16", "480fc709", IN_LONG, "" },
