@@ -56,9 +56,10 @@ void machine_debug_attach(struct machine *m, const struct machine_debugger *d)
 	mutex_unlock(&m->lock);
 }
 
-void machine_debug_points(struct machine *m, const struct debug_points *points)
+const struct debug_points *machine_debug_points(
+    struct machine *m, const struct debug_points *points)
 {
-	trace_points(m, points);
+	return trace_points(m, points);
 }
 
 /* An access that nobody on the bus answers is made anew with its answer. */

@@ -38,8 +38,9 @@ void machine_debug_attach(struct machine *, const struct machine_debugger *);
 
 /* The rest is for when no CPU runs, on the VM's thread: in machine_at_rest. */
 
-/* Of all CPUs; kept until the next one is given. */
-void machine_debug_points(struct machine *, const struct debug_points *);
+/* Of all CPUs; kept until the next one is given.  What was kept till then, for whoever gives it
+ * back. */
+const struct debug_points *machine_debug_points(struct machine *, const struct debug_points *);
 /* Runs one instruction of a CPU and does what it asks for; no time passes and no interrupt is
  * taken. 0: x says how it came out (EXIT_HALT: it did not run, for it waits; EXIT_KICKED: it waited
  * until the search was asked to end, in a machine that can go back); 1: it can never run again; or

@@ -344,11 +344,11 @@ int history_go(struct machine *m, const struct position *p, struct err *e)
 {
 	struct history *h = m->history;
 	const struct history_goal g = { .place = p, .count = p->count };
-	const struct debug_points *points = m->points;
+	const struct debug_points *points;
 	enum history_end end;
 	int rc = 0;
 
-	machine_debug_points(m, NULL);
+	points = machine_debug_points(m, NULL);
 	if (!is_between(h, p))
 		rc = history_load(h, checkpoint_before(&h->points, p), e);
 	if (!rc)
@@ -379,11 +379,11 @@ int history_seek(struct machine *m, uint64_t count, struct history_search *s, en
 {
 	struct history *h = m->history;
 	const struct history_goal g = { .count = count, .search = s };
-	const struct debug_points *points = m->points;
+	const struct debug_points *points;
 	const unsigned n = before_count(h, count);
 	int rc = 0;
 
-	machine_debug_points(m, NULL);
+	points = machine_debug_points(m, NULL);
 	*end = HISTORY_BEGIN;
 	if (m->count >= count || h->points.current < n)
 		rc = history_load(h, n, e);

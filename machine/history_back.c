@@ -67,7 +67,7 @@ static int run_watched(struct history *h, struct watch *w, const struct history_
 static int land(struct history *h, struct watch *w, struct err *e)
 {
 	struct machine *m = h->m;
-	const struct debug_points *points = m->points;
+	const struct debug_points *points;
 	const struct debug_points one = { .at = &w->exit.addr, .n = 1 };
 	struct position to = w->at;
 	struct watch there = { .h = h, .debugger = w->debugger, .stops = true };
@@ -81,7 +81,7 @@ static int land(struct history *h, struct watch *w, struct err *e)
 	if (rc || w->exit.size != DEBUG_BREAK || !to.left)
 		return rc;
 	to.left--;
-	machine_debug_points(m, &one);
+	points = machine_debug_points(m, &one);
 	rc = run_watched(h, &there, &g, &end, e);
 	machine_debug_points(m, points);
 	if (!rc && !there.found) {
@@ -182,7 +182,7 @@ static int last_of_turns(struct history *h, unsigned cpu, uint64_t last, struct 
 int history_step_back(
     struct machine *m, unsigned cpu, struct history_search *s, enum history_end *end, struct err *e)
 {
-	const struct debug_points *points = m->points;
+	const struct debug_points *points;
 	struct history *h = m->history;
 	struct position to, last;
 	bool any = last_of_turn(m, cpu, &to);
@@ -192,7 +192,7 @@ int history_step_back(
 	*end = HISTORY_THERE;
 	if (any)
 		return history_go(m, &to, e);
-	machine_debug_points(m, NULL);
+	points = machine_debug_points(m, NULL);
 	last = (struct position){ .turns = m->fixed.turns ? m->fixed.turns - 1 : 0 };
 	n = checkpoint_before(&h->points, &last);
 	while (position_compare(&h->points.list[n].at, &last) < 0 &&

@@ -138,9 +138,10 @@ bool machine_tells(const struct machine *m)
 	return m->engine_class->vcpu_where;
 }
 
-void trace_points(struct machine *m, const struct debug_points *wanted)
+const struct debug_points *trace_points(struct machine *m, const struct debug_points *wanted)
 {
 	struct machine_trace *t = m->trace;
+	const struct debug_points *const before = t->debuggers;
 	const unsigned exec = atomic_load(&t->exec);
 
 	t->debuggers = wanted;
@@ -149,6 +150,7 @@ void trace_points(struct machine *m, const struct debug_points *wanted)
 	m->points = wanted || exec ? &t->points : NULL;
 	for (unsigned i = 0; i < m->ncpus; i++)
 		m->engine_class->vcpu_debug(m->cpu[i].vcpu, m->points);
+	return before;
 }
 
 void trace_attend(struct machine *m)

@@ -34,7 +34,7 @@ bool machine_trace_describe(void *machine, const struct trace_record *, struct b
 bool trace_describe(void *cpu, const struct trace_record *, struct buf *);
 
 /* For machine/: what a debugger wants to be told of, or NULL; no CPU runs. */
-void trace_points(struct machine *, const struct debug_points *);
+const struct debug_points *trace_points(struct machine *, const struct debug_points *);
 void trace_attend(struct machine *);
 
 #endif

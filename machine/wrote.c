@@ -197,13 +197,13 @@ static int look_at_insn(struct search *s, struct err *e)
 int wrote_find(struct machine *m, uint64_t pa, uint64_t len, const struct history_search *asker,
     struct wrote *w, struct err *e)
 {
-	const struct debug_points points = { .guard = { pa, len } }, *was = m->points;
+	const struct debug_points points = { .guard = { pa, len } }, *was;
 	const struct position now = history_now(m);
 	struct search s = { .h = m->history, .asker = asker };
 	struct err why;
 	int rc, back;
 
-	machine_debug_points(m, &points);
+	was = machine_debug_points(m, &points);
 	rc = search_back(&s, &points.guard, e);
 	machine_debug_points(m, NULL);
 	if (!rc && s.last.by == WROTE_INSN)

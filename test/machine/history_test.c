@@ -128,9 +128,32 @@ static void x86_64_is_as_it_was(void **state)
 	all_is_as_it_was(&guests[1], 1000000, "1", "64M");
 }
 
+/* Who goes somewhere has the CPUs look for nothing, and then for the same as before. */
+static void breakpoints_stay(void **state)
+{
+	const uint64_t at[] = { 1, 3 };
+	const struct debug_points points = { .at = at, .n = 2 };
+	struct went w = start(&guests[0], "1", "64M");
+	struct position place;
+
+	(void)state;
+	seek(&w, 10000);
+	place = history_now(w.m);
+	assert_null(machine_debug_points(w.m, &points));
+	seek(&w, 20000);
+	assert_int_equal(w.m->points->n, 2);
+	assert_ptr_equal(w.m->points->at, at);
+	assert_int_equal(history_go(w.m, &place, &w.r->e), 0);
+	assert_int_equal(w.m->points->n, 2);
+	assert_ptr_equal(machine_debug_points(w.m, NULL), &points);
+	assert_null(w.m->points);
+	end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(breakpoints_stay),
 		cmocka_unit_test(riscv64_is_as_it_was),
 		cmocka_unit_test(x86_64_is_as_it_was),
 	};
