@@ -15,8 +15,8 @@ void gate_fini(struct gate *g)
 	mutex_fini(&g->lock);
 }
 
-/* With the lock held: comes in when nobody wants to be alone. */
-static void come_in(struct gate *g)
+/* When nobody wants to be alone. */
+void gate_come_in(struct gate *g)
 {
 	unsigned time = 0;
 
@@ -25,7 +25,7 @@ static void come_in(struct gate *g)
 	g->inside++;
 }
 
-static void go_out(struct gate *g)
+void gate_go_out(struct gate *g)
 {
 	g->inside--;
 	if (g->closed)
@@ -35,22 +35,22 @@ static void go_out(struct gate *g)
 void gate_enter(struct gate *g)
 {
 	mutex_lock(&g->lock);
-	come_in(g);
+	gate_come_in(g);
 	mutex_unlock(&g->lock);
 }
 
 void gate_leave(struct gate *g)
 {
 	mutex_lock(&g->lock);
-	go_out(g);
+	gate_go_out(g);
 	mutex_unlock(&g->lock);
 }
 
 void gate_pause(struct gate *g)
 {
 	mutex_lock(&g->lock);
-	go_out(g);
-	come_in(g);
+	gate_go_out(g);
+	gate_come_in(g);
 	mutex_unlock(&g->lock);
 }
 
@@ -59,7 +59,7 @@ void gate_alone(struct gate *g, void (*ask)(void *arg), void *arg)
 	unsigned time = 0;
 
 	mutex_lock(&g->lock);
-	go_out(g);
+	gate_go_out(g);
 	while (g->closed)
 		cond_wait_soon(&g->changed, &g->lock, &time);
 	g->closed = true;

@@ -26,6 +26,9 @@ void gate_fini(struct gate *);
 /* Around all running of guest code. */
 void gate_enter(struct gate *);
 void gate_leave(struct gate *);
+/* The same for who has the lock. */
+void gate_come_in(struct gate *);
+void gate_go_out(struct gate *);
 /* Between two instructions, when asked to stop: lets another CPU be alone. */
 void gate_pause(struct gate *);
 /* From inside.  `ask`, with the lock held, makes every other CPU that is inside pause soon.  The

@@ -9,6 +9,7 @@
 #include "base/log.h"
 #include "cpu/aes.h"
 #include "cpu/riscv64/helpers.h"
+#include "cpu/riscv64/line.h"
 #include "cpu/riscv64/lockstep.h"
 #include "cpu/riscv64/vm.h"
 

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/os.h"
+#include "cpu/riscv64/line.h"
 #include "cpu/seat.h"
 
 static void ask_for_seat(void *hart)
@@ -32,8 +33,7 @@ static int make(struct rv *s)
 	if (!vm)
 		return -ENOMEM;
 	memset(vm, 0, sizeof *vm);
-	mutex_init(&vm->lock);
-	cond_init(&vm->changed);
+	gate_init(&vm->gate);
 	s->vm = vm;
 	if (!s->env->parallel || !s->env->seats)
 		return 0;
@@ -67,38 +67,20 @@ void rv_vm_free(struct rv *s)
 	if (s->vm->seats)
 		seats_fini(s->vm->seats);
 	free(s->vm->seats);
-	cond_fini(&s->vm->changed);
-	mutex_fini(&s->vm->lock);
+	gate_fini(&s->vm->gate);
 	free(s->vm);
 }
 
 void rv_vm_lock(struct rv *s)
 {
 	if (s->env->parallel)
-		mutex_lock(&s->vm->lock);
+		mutex_lock(&s->vm->gate.lock);
 }
 
 void rv_vm_unlock(struct rv *s)
 {
 	if (s->env->parallel)
-		mutex_unlock(&s->vm->lock);
-}
-
-/* With the lock held: comes in when nobody wants to be alone. */
-static void come_in(struct rv_vm *vm)
-{
-	unsigned time = 0;
-
-	while (vm->closed)
-		cond_wait_soon(&vm->changed, &vm->lock, &time);
-	vm->inside++;
-}
-
-static void go_out(struct rv_vm *vm)
-{
-	vm->inside--;
-	if (vm->closed)
-		cond_broadcast(&vm->changed);
+		mutex_unlock(&s->vm->gate.lock);
 }
 
 void rv_vm_enter(struct rv *s)
@@ -107,34 +89,30 @@ void rv_vm_enter(struct rv *s)
 		return;
 	if (s->seat)
 		seat_take(s->vm->seats, s->seat);
-	mutex_lock(&s->vm->lock);
-	come_in(s->vm);
+	mutex_lock(&s->vm->gate.lock);
+	gate_come_in(&s->vm->gate);
 	s->running = true;
-	mutex_unlock(&s->vm->lock);
+	mutex_unlock(&s->vm->gate.lock);
 }
 
 void rv_vm_leave(struct rv *s, bool idle)
 {
 	if (!s->env->parallel)
 		return;
-	mutex_lock(&s->vm->lock);
+	mutex_lock(&s->vm->gate.lock);
 	s->running = false;
-	go_out(s->vm);
+	gate_go_out(&s->vm->gate);
 	if (s->fences)
-		cond_broadcast(&s->vm->changed);
-	mutex_unlock(&s->vm->lock);
+		cond_broadcast(&s->vm->gate.changed);
+	mutex_unlock(&s->vm->gate.lock);
 	if (s->seat)
 		seat_leave(s->vm->seats, s->seat, idle);
 }
 
 void rv_vm_pause(struct rv *s)
 {
-	if (!s->env->parallel)
-		return;
-	mutex_lock(&s->vm->lock);
-	go_out(s->vm);
-	come_in(s->vm);
-	mutex_unlock(&s->vm->lock);
+	if (s->env->parallel)
+		gate_pause(&s->vm->gate);
 }
 
 enum { SPINS = 32 }; /* to give up the host's CPU costs as much as some hundred of them */
@@ -183,35 +161,25 @@ void rv_vm_offer(struct rv *s)
 	}
 }
 
-void rv_vm_alone(struct rv *s)
+static void ask_to_stop(void *arg)
 {
-	struct rv_vm *vm = s->vm;
-	unsigned time = 0;
-	struct rv *hart;
+	struct rv *s = arg, *hart;
 
-	if (!s->env->parallel)
-		return;
-	mutex_lock(&vm->lock);
-	go_out(vm);
-	while (vm->closed)
-		cond_wait_soon(&vm->changed, &vm->lock, &time);
-	vm->closed = true;
 	for (hart = s->first; hart; hart = hart->next_hart)
 		if (hart != s && hart->running)
 			rv_attend(hart, RV_ATT_STOP);
-	time = 0;
-	while (vm->inside)
-		cond_wait_soon(&vm->changed, &vm->lock, &time);
+}
+
+void rv_vm_alone(struct rv *s)
+{
+	if (s->env->parallel)
+		gate_alone(&s->vm->gate, ask_to_stop, s);
 }
 
 void rv_vm_together(struct rv *s)
 {
-	if (!s->env->parallel)
-		return;
-	s->vm->closed = false;
-	s->vm->inside++;
-	cond_broadcast(&s->vm->changed);
-	mutex_unlock(&s->vm->lock);
+	if (s->env->parallel)
+		gate_together(&s->vm->gate);
 }
 
 /* Fences ---------------------------------------------------------------------------------------
@@ -234,10 +202,10 @@ void rv_vm_fenced(struct rv *s)
 
 	if (!s->env->parallel)
 		return;
-	mutex_lock(&s->vm->lock);
+	mutex_lock(&s->vm->gate.lock);
 	while (s->running && s->fences)
-		cond_wait_soon(&s->vm->changed, &s->vm->lock, &time);
-	mutex_unlock(&s->vm->lock);
+		cond_wait_soon(&s->vm->gate.changed, &s->vm->gate.lock, &time);
+	mutex_unlock(&s->vm->gate.lock);
 }
 
 void rv_vm_do_fences(struct rv *s)
@@ -249,7 +217,7 @@ void rv_vm_do_fences(struct rv *s)
 		rv_fence_i(s);
 	s->fences = 0;
 	if (s->env->parallel)
-		cond_broadcast(&s->vm->changed);
+		cond_broadcast(&s->vm->gate.changed);
 	rv_vm_unlock(s);
 }
 
