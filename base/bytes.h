@@ -63,6 +63,47 @@ static ALWAYS_INLINE void put_le(void *p, uint64_t v, unsigned size)
 	}
 }
 
+/* Big-endian ones. */
+static ALWAYS_INLINE uint64_t get_be(const void *p, unsigned size)
+{
+	return bswap64(get_le(p, size)) >> (64 - 8 * size);
+}
+
+static ALWAYS_INLINE void put_be(void *p, uint64_t v, unsigned size)
+{
+	put_le(p, bswap64(v) >> (64 - 8 * size), size);
+}
+
+static inline uint16_t get_be16(const void *p)
+{
+	return (uint16_t)get_be(p, 2);
+}
+
+static inline uint32_t get_be32(const void *p)
+{
+	return (uint32_t)get_be(p, 4);
+}
+
+static inline uint64_t get_be64(const void *p)
+{
+	return get_be(p, 8);
+}
+
+static inline void put_be16(void *p, uint16_t v)
+{
+	put_be(p, v, 2);
+}
+
+static inline void put_be32(void *p, uint32_t v)
+{
+	put_be(p, v, 4);
+}
+
+static inline void put_be64(void *p, uint64_t v)
+{
+	put_be(p, v, 8);
+}
+
 /* The same in the host's order: fields of structs, whose sizes tables tell. */
 static inline uint64_t get_uint(const void *p, unsigned size)
 {

@@ -9,6 +9,8 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "base/bytes.h"
+
 enum { TYPE_IP = 0x0800, TYPE_IP6 = 0x86dd, TYPE_VLAN = 0x8100, TYPE_VLAN_OUTER = 0x88a8 };
 enum { IP_LEN = 2, IP_ID = 4, IP_OFF = 6, IP_PROTO = 9, IP_SUM = 10, IP_SRC = 12, IP_MIN = 20 };
 enum { IP_MORE = 0x2000, IP_OFF_MASK = 0x1fff };
@@ -21,28 +23,6 @@ enum { UDP_LEN = 4, UDP_SUM = 6, UDP_MIN = 8 };
 
 /* Smaller segments would be more work than a guest may make of one frame. */
 enum { GSO_MIN = 8 };
-
-static unsigned get_be16(const uint8_t *p)
-{
-	return (unsigned)p[0] << 8 | p[1];
-}
-
-static void put_be16(uint8_t *p, unsigned x)
-{
-	p[0] = (uint8_t)(x >> 8);
-	p[1] = (uint8_t)x;
-}
-
-static uint32_t get_be32(const uint8_t *p)
-{
-	return (uint32_t)get_be16(p) << 16 | get_be16(p + 2);
-}
-
-static void put_be32(uint8_t *p, uint32_t x)
-{
-	put_be16(p, x >> 16);
-	put_be16(p + 2, x & 0xffff);
-}
 
 /* Where things are ------------------------------------------------------------------------------
  */

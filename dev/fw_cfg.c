@@ -121,16 +121,6 @@ int fw_cfg_number(struct dev *d, enum fw_cfg_key key, uint64_t val, unsigned siz
 	return fw_cfg_item(d, key, bytes, size, e);
 }
 
-static void put_be(uint8_t *p, uint64_t val, unsigned size)
-{
-	put_le(p, bswap64(val) >> (64 - 8 * size), size);
-}
-
-static uint64_t get_be(const uint8_t *p, unsigned size)
-{
-	return bswap64(get_le(p, size)) >> (64 - 8 * size);
-}
-
 static int write_directory(struct fw_cfg *f)
 {
 	uint8_t dir[DIR_HEADER + FW_CFG_FILES_MAX * FILE_SIZE] = { 0 }, *at = dir + DIR_HEADER;

@@ -213,32 +213,6 @@ static inline struct qcow2 *qcow2_of(const struct image *i)
 	return (struct qcow2 *)(uintptr_t)i; /* its first member */
 }
 
-/* Big-endian numbers of any alignment. */
-static inline uint64_t get_be64(const void *p)
-{
-	return bswap64(get_le(p, 8));
-}
-static inline uint32_t get_be32(const void *p)
-{
-	return (uint32_t)(bswap64(get_le(p, 4)) >> 32);
-}
-static inline uint16_t get_be16(const void *p)
-{
-	return (uint16_t)(bswap64(get_le(p, 2)) >> 48);
-}
-static inline void put_be64(void *p, uint64_t v)
-{
-	put_le(p, bswap64(v), 8);
-}
-static inline void put_be32(void *p, uint32_t v)
-{
-	put_le(p, bswap64(v) >> 32, 4);
-}
-static inline void put_be16(void *p, uint16_t v)
-{
-	put_le(p, bswap64(v) >> 48, 2);
-}
-
 static inline uint64_t round_up(uint64_t v, uint64_t to)
 {
 	return (v + to - 1) / to * to;

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/bytes.h"
 #include "core/net_offload.h"
 #include "test/cmocka.h"
 
@@ -14,21 +15,6 @@
  * 1071 tells it.
  */
 enum { FRAME_TCP = 54, FRAME_TCP6 = 74, FRAME_UDP = 42, FRAME_UDP6 = 62 }; /* where data begins */
-
-static inline void put_be(uint8_t *p, uint32_t x, unsigned n)
-{
-	while (n--)
-		p[n] = (uint8_t)x, x >>= 8;
-}
-
-static inline uint32_t get_be(const uint8_t *p, unsigned n)
-{
-	uint32_t x = 0;
-
-	while (n--)
-		x = x << 8 | *p++;
-	return x;
-}
 
 static inline unsigned slow_sum(const uint8_t *p, size_t n, unsigned sum)
 {

@@ -41,7 +41,7 @@ static uint64_t get(struct rig *r, unsigned bytes)
 	return val;
 }
 
-static uint64_t get_be(struct rig *r, unsigned bytes)
+static uint64_t in_be(struct rig *r, unsigned bytes)
 {
 	uint64_t val = 0;
 
@@ -72,7 +72,7 @@ static void the_signature_and_id_are_qemus(void **state)
 {
 	struct rig *r = *state;
 
-	assert_int_equal(get_be(r, 4), 0x51454d55); /* after reset item 0 is selected */
+	assert_int_equal(in_be(r, 4), 0x51454d55); /* after reset item 0 is selected */
 	rig_out(r, SELECT, FW_CFG_ID, 2);
 	assert_int_equal(get(r, 4), 3);
 	assert_true(rig_in(r, DMA, 8) == bswap64(0x51454d5520434647));
@@ -108,22 +108,22 @@ static void files_are_in_the_directory(void **state)
 	char name[56];
 
 	rig_out(r, SELECT, FW_CFG_FILE_DIR, 2);
-	assert_int_equal(get_be(r, 4), 0);
+	assert_int_equal(in_be(r, 4), 0);
 	assert_int_equal(fw_cfg_file(r->dev[0], "etc/e820", "abcdef", 6, &e), 0);
 	assert_int_equal(fw_cfg_file(r->dev[0], "bootorder", "x", 1, &e), 0);
 	assert_int_equal(fw_cfg_file(r->dev[0], "etc/e820", "longer text", 11, &e), 0);
 	rig_out(r, SELECT, FW_CFG_FILE_DIR, 2);
-	assert_int_equal(get_be(r, 4), 2);
-	assert_int_equal(get_be(r, 4), 11);
-	assert_int_equal(get_be(r, 2), 0x20);
-	assert_int_equal(get_be(r, 2), 0);
+	assert_int_equal(in_be(r, 4), 2);
+	assert_int_equal(in_be(r, 4), 11);
+	assert_int_equal(in_be(r, 2), 0x20);
+	assert_int_equal(in_be(r, 2), 0);
 	for (unsigned i = 0; i < sizeof name; i++)
 		name[i] = (char)get(r, 1);
 	assert_string_equal(name, "etc/e820");
-	assert_int_equal(get_be(r, 4), 1);
-	assert_int_equal(get_be(r, 2), 0x21);
+	assert_int_equal(in_be(r, 4), 1);
+	assert_int_equal(in_be(r, 2), 0x21);
 	rig_out(r, SELECT, 0x20, 2);
-	assert_int_equal(get_be(r, 4), 0x6c6f6e67);
+	assert_int_equal(in_be(r, 4), 0x6c6f6e67);
 	rig_out(r, SELECT, 0x21, 2);
 	assert_int_equal(get(r, 2), 'x');
 }
@@ -147,7 +147,7 @@ static void bad_files_are_refused_with_a_reason(void **state)
 	}
 	assert_true(fw_cfg_file(r->dev[0], "one more", "x", 1, &e) < 0);
 	rig_out(r, SELECT, FW_CFG_FILE_DIR, 2);
-	assert_int_equal(get_be(r, 4), FW_CFG_FILES_MAX);
+	assert_int_equal(in_be(r, 4), FW_CFG_FILES_MAX);
 }
 
 static void dma_reads_skips_and_selects(void **state)

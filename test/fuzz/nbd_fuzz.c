@@ -46,21 +46,6 @@ struct request {
 	uint16_t type;
 };
 
-static void put_be(uint8_t *p, uint64_t v, unsigned size)
-{
-	for (; size; v >>= 8)
-		p[--size] = (uint8_t)v;
-}
-
-static uint64_t get_be(const uint8_t *p, unsigned size)
-{
-	uint64_t v = 0;
-
-	while (size--)
-		v = v << 8 | *p++;
-	return v;
-}
-
 static uint8_t next(struct server *s)
 {
 	if (!s->len)
