@@ -8,7 +8,7 @@
 #include "cpu/x86/code.h"
 
 /* MISSES: blocks that find no room, before all are forgotten. */
-enum { BYTES = 1 << 17, BUCKETS = 1 << 9, MISSES = 1 << 13, WORD = 8, WORDS = 64 / WORD };
+enum { BYTES = 1 << 17, BUCKETS = 1 << 9, MISSES = 1 << 13 };
 
 struct head {
 	const uint8_t *host;
@@ -17,8 +17,8 @@ struct head {
 	uint16_t mode, n, len, last;
 };
 
-/* The most that a block takes. */
-enum { MOST = sizeof(struct head) + X86_BLOCK_INSNS * (WORD + 64) };
+/* The most that a block takes: of each line which of its bytes there are, and these. */
+enum { MOST = sizeof(struct head) + X86_BLOCK_INSNS * (sizeof(uint64_t) + 64) };
 
 struct x86_packed {
 	unsigned used, misses;
