@@ -34,6 +34,14 @@ void mutex_fini(struct mutex *m)
 	must(pthread_mutex_destroy(&m->m));
 }
 
+bool mutex_try(struct mutex *m)
+{
+	int rc = pthread_mutex_trylock(&m->m);
+
+	assert(rc == 0 || rc == EBUSY);
+	return rc == 0;
+}
+
 /* Most locks are held for less time than a thread needs to fall asleep and to wake up again. */
 enum { SPINS = 200 };
 
@@ -51,19 +59,11 @@ static void spin(unsigned time)
 void mutex_lock(struct mutex *m)
 {
 	for (unsigned time = 0; time < SPINS; time++) {
-		if (pthread_mutex_trylock(&m->m) == 0)
+		if (mutex_try(m))
 			return;
 		spin(time);
 	}
 	must(pthread_mutex_lock(&m->m));
-}
-
-bool mutex_try(struct mutex *m)
-{
-	int rc = pthread_mutex_trylock(&m->m);
-
-	assert(rc == 0 || rc == EBUSY);
-	return rc == 0;
 }
 
 void mutex_unlock(struct mutex *m)
