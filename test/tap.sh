@@ -48,6 +48,13 @@ refused() {
 	fi
 }
 
+# needs_going_back NAME: skips all where guests are not run by what can go back.
+needs_going_back() {
+	$LODGE run -q --reverse --timeout 1s -k "$0" -a riscv64 2>&1 </dev/null | grep -q 'soft alone can go back' &&
+		skip_all "$1" "the interpreter is asked for, and cannot go back"
+	return 0
+}
+
 # installer_asks WHAT OPTIONS...: Debian's installer in $guest_dir comes to its first question on the serial console.
 installer_asks() {
 	what=$1

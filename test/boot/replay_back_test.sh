@@ -3,6 +3,7 @@
 # Recordings go backwards: gdb in the replay of a program that spoils its memory, and of Debian's kernel with a disk, a network
 # and typed commands; and lodge why-wrote, which says who has written to memory last, also if that was a device.
 . test/tap.sh
+needs_going_back "going back in replays"
 
 # replay FILE: plays it for gdb, which says when it begins.
 replay() {

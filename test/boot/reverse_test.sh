@@ -4,6 +4,7 @@
 # CPUs, where everything is as it was.
 . test/tap.sh
 command -v gdb-multiarch >/dev/null || skip_all "reverse" "there is no gdb-multiarch"
+needs_going_back "reverse"
 
 mkfifo "$tmp/in"
 exec 9<>"$tmp/in"
