@@ -36,7 +36,7 @@ has() {
 refused() {
 	pattern=$1
 	shift
-	timeout 20 "$LODGE" "$@" >"$tmp/refused" 2>"$tmp/err" </dev/null
+	timeout 60 "$LODGE" "$@" >"$tmp/refused" 2>"$tmp/err" </dev/null
 	rc=$?
 	if [ $rc -eq 1 ] && [ ! -s "$tmp/refused" ] && [ "$(wc -l <"$tmp/err")" -eq 1 ] &&
 		grep -q '^lodge: ' "$tmp/err" && grep -Eq -- "$pattern" "$tmp/err"; then

@@ -14,7 +14,7 @@ run() {
 	rm -f "$tmp/gdb.sock"
 	timeout 100 "$LODGE" run -q --reverse -n none -g "unix:$tmp/gdb.sock" "$@" <"$tmp/in" >"$tmp/out" 2>"$tmp/err" &
 	machine=$!
-	for i in $(seq 100); do
+	for i in $(seq 300); do
 		[ -S "$tmp/gdb.sock" ] && break
 		sleep 0.1
 	done

@@ -95,7 +95,7 @@ saved_again() {
 	$LODGE restore -q -S --ctl "$ctl" -C none "$tmp/snap" 2>"$tmp/err" </dev/null &
 	pid=$!
 	# Its socket may be there a moment before somebody can connect.
-	for i in $(seq 100); do "$LODGE" status "$ctl" >/dev/null 2>&1 && break; sleep 0.1; done
+	for i in $(seq 300); do "$LODGE" status "$ctl" >/dev/null 2>&1 && break; sleep 0.1; done
 	timeout 120 "$LODGE" snapshot "$ctl" "$tmp/again" 2>"$tmp/again.err"
 	rc=$?
 	ok $rc "$1: restored, and saved before it runs"

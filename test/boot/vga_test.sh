@@ -22,7 +22,7 @@ start() {
 	$LODGE run -q -M pc -m 64M --timeout 300s -b "$guest_dir/bios-256k.bin" -C none --ctl "$tmp/$name.ctl" "$@" \
 		>"$tmp/$name.out" 2>&1 </dev/null &
 	pid=$!
-	for i in $(seq 100); do
+	for i in $(seq 300); do
 		[ ! -S "$tmp/$name.ctl" ] || return 0
 		sleep 0.1
 	done

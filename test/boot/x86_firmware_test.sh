@@ -90,10 +90,10 @@ printf '\t.code16\n\tmov $1, %%al\n' | assemble probe 0 2>/dev/null ||
 
 resets() {
 	reset_rom "$1" "$2"
-	$LODGE run -q -a x86_64 -M pc -m 16M --timeout 30s -b "$tmp/$1" >"$tmp/out" 2>"$tmp/err" </dev/null
+	$LODGE run -q -a x86_64 -M pc -m 16M --timeout 120s -b "$tmp/$1" >"$tmp/out" 2>"$tmp/err" </dev/null
 	is $? 0 "$3 resets, and the machine starts again"
 	is "$(cat "$tmp/out")" "$(printf 'first\nagain\n')" "$3: the second start is a second one"
-	$LODGE run -q -a x86_64 -M pc -m 16M --timeout 30s --no-reboot -b "$tmp/$1" >"$tmp/out" 2>"$tmp/err" </dev/null
+	$LODGE run -q -a x86_64 -M pc -m 16M --timeout 120s --no-reboot -b "$tmp/$1" >"$tmp/out" 2>"$tmp/err" </dev/null
 	is $? 3 "$3: exit status 3 with --no-reboot"
 	is "$(cat "$tmp/out")" "first" "$3: and that is the end"
 }
@@ -134,7 +134,7 @@ low:
 	call probe
 	jmp power_off
 END
-$LODGE run -q -a x86_64 -M pc -m 16M --timeout 30s -b "$tmp/a20" >"$tmp/out" 2>"$tmp/err" </dev/null
+$LODGE run -q -a x86_64 -M pc -m 16M --timeout 120s -b "$tmp/a20" >"$tmp/out" 2>"$tmp/err" </dev/null
 is $? 0 "a ROM powers off"
 is "$(cat "$tmp/out")" "nwnwnw" "the A20 gate masks: port 0x92, keyboard controller's 0xd1, 0xdf and 0xdd"
 
@@ -167,7 +167,7 @@ gdt:	.quad 0, 0x00cf93000000ffff
 table:	.word 15
 	.long 0xf0000 + gdt
 END
-$LODGE run -q -a x86_64 -M pc -m 16M --timeout 30s -b "$tmp/write" >"$tmp/out" 2>"$tmp/err" </dev/null
+$LODGE run -q -a x86_64 -M pc -m 16M --timeout 120s -b "$tmp/write" >"$tmp/out" 2>"$tmp/err" </dev/null
 is "$?,$(cat "$tmp/out")" "0,same" "a ROM cannot be written"
 
 # Bad input -------------------------------------------------------------------------------------
@@ -176,7 +176,7 @@ is "$?,$(cat "$tmp/out")" "0,same" "a ROM cannot be written"
 refused() {
 	refused_what=$1 refused_pattern=$2
 	shift 2
-	$LODGE run -q --timeout 10s "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
+	$LODGE run -q --timeout 60s "$@" >"$tmp/out" 2>"$tmp/err" </dev/null
 	is "$?,$(wc -l <"$tmp/err")" "1,1" "$refused_what: one sentence, exit status 1"
 	has "$tmp/err" "$refused_pattern" "$refused_what: it says why"
 }

@@ -31,9 +31,9 @@ lodge() {
 	rc=$?
 }
 
-# gone PID: within ten seconds.
+# gone PID: within thirty seconds.
 gone() {
-	for i in $(seq 100); do
+	for i in $(seq 300); do
 		kill -0 "$1" 2>/dev/null || return 0
 		sleep 0.1
 	done
@@ -121,7 +121,7 @@ ok $? "its process is gone"
 [ ! -e "$tmp/web.pid" ] && [ ! -e "$tmp/lodge/web.ctl" ] && [ ! -e "$tmp/lodge/web.console" ]
 ok $? "and its files"
 kill -TERM "$("$LODGE" list --json | sed -n 's/.*"pid": \([0-9]*\).*/\1/p')"
-for i in $(seq 50); do
+for i in $(seq 300); do
 	! grep -q Terminated "$tmp/log" || break
 	sleep 0.1
 done
@@ -134,22 +134,27 @@ is "$(cat "$tmp/out")" "" "nothing is left"
 lodge $bare -k "$tmp/echo" con
 is $rc 0 "a machine without a power button"
 what="it has none" refused 'no power button: --force' stop con
+# It is looked at from one console, which is then ended, and from another.
 {
 	printf 'some text'
-	sleep 1
-} | timeout 2 "$LODGE" console con >"$tmp/out" 2>"$tmp/err"
+	for i in $(seq 300); do
+		! grep -q '^some text$' "$tmp/out" || break
+		sleep 0.1
+	done
+	kill "$(cat "$tmp/pid")"
+} | sh -c 'echo $$ >"$1"; exec "$2" console con' - "$tmp/pid" "$LODGE" >"$tmp/out" 2>"$tmp/err"
 has "$tmp/out" '^some text$' "its console answers"
 {
 	sleep 1
 	printf 'q'
-} | timeout 20 "$LODGE" console con >"$tmp/out" 2>"$tmp/err"
+} | timeout 60 "$LODGE" console con >"$tmp/out" 2>"$tmp/err"
 is $? 0 "the console ends with the machine"
 is "$(cat "$tmp/out")" "some textq" "who comes later sees what was printed before"
 has "$tmp/err" 'con: the machine has ended' "and is told of the end"
 
 "$LODGE" run -a riscv64 -b none -m 16M -k "$tmp/echo" here >"$tmp/bg" 2>&1 </dev/null &
 here=$!
-for i in $(seq 100); do
+for i in $(seq 300); do
 	[ ! -S "$tmp/lodge/here.ctl" ] || break
 	sleep 0.1
 done

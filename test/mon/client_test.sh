@@ -19,7 +19,7 @@ mkdir "$tmp/allowed"
 $LODGE run -q -a x86_64 -M pc -m 64M -c 2 -b "$tmp/rom" -C none --ctl "$tmp/vm.ctl" -o sandbox-paths="$tmp/allowed" \
 	--timeout 120s client >"$tmp/log" 2>&1 </dev/null &
 pid=$!
-for i in $(seq 100); do
+for i in $(seq 300); do
 	[ ! -S "$tmp/vm.ctl" ] || break
 	sleep 0.1
 done
