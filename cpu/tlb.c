@@ -3,8 +3,6 @@
 
 #include <string.h>
 
-#include "base/compiler.h"
-
 enum { LOADS, STORES };
 
 #define PAGE_MASK 0xfffull
@@ -14,14 +12,18 @@ static struct tlb_entry *table(struct tlb *t, unsigned store)
 	return store ? t->store : t->load;
 }
 
-void tlb_init(struct tlb *t)
+void tlb_init(struct tlb *t, unsigned size, bool stores)
 {
-	t->load[0].tag = t->store[0].tag = TLB_NO_TAG(0);
-	t->mask = TLB_SIZE - 1;
+	t->load[0].tag = TLB_NO_TAG(0);
+	if (stores)
+		t->store[0].tag = TLB_NO_TAG(0);
+	t->mask = size - 1;
 }
 
 void tlb_resize(struct tlb *t, unsigned size)
 {
+	if (!tlb_is_used(t))
+		return;
 	tlb_forget(t);
 	t->mask = size - 1;
 }
@@ -77,6 +79,8 @@ void tlb_forget(struct tlb *t)
 {
 	unsigned store;
 
+	if (!tlb_is_used(t))
+		return;
 	for (store = LOADS; store <= STORES; store++) {
 		empty(t, store, &t->used[store]);
 		t->local[store] = (struct tlb_set){ 0 };

@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/compiler.h"
+
 /*
  * A software TLB: where in the host's memory the pages of 4 KiB are that a guest CPU accesses,
  * loads and stores apart.  An entry matches when the page of the access is its tag; the byte is
@@ -46,13 +48,27 @@ struct tlb {
 	};
 };
 
+/* Of a TLB that was never used all is 0, so it takes no memory of the host either; nobody may look
+ * for anything in it before this.  size: TLB_SIZE or TLB_FEW; stores: these, too. */
+void tlb_init(struct tlb *, unsigned size, bool stores);
+
+static inline bool tlb_is_used(const struct tlb *t)
+{
+	return t->mask;
+}
+
+static inline void tlb_begin(struct tlb *t, unsigned size, bool stores)
+{
+	if (unlikely(!tlb_is_used(t)))
+		tlb_init(t, size, stores);
+}
+
 static inline unsigned tlb_slot(const struct tlb *t, uint64_t va)
 {
 	return va >> 12 & t->mask;
 }
 
-void tlb_init(struct tlb *); /* which is all zeroes */
-/* TLB_SIZE, as it is at first, or TLB_FEW.  Forgets all. */
+/* Of one that is used: forgets all. */
 void tlb_resize(struct tlb *, unsigned size);
 /* The page of va is at host. */
 void tlb_fill(struct tlb *, bool store, uint64_t va, const uint8_t *host, bool local);

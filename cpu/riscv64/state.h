@@ -162,6 +162,7 @@ struct rv {
 	int64_t turn_rest;   /* of the turn, beyond `left` */
 	bool host_fp;        /* the host's floating-point environment is the guest's */
 	uint32_t host_mxcsr; /* and what it was before */
+	unsigned tlb_size;   /* of those that are used */
 	_Alignas(4096) struct tlb tlbs[RV_NCTX];
 	struct rv_l2 l2;
 	struct jit_side jit_side;

@@ -26,10 +26,7 @@ static uint32_t asid_of(const struct rv *s)
 
 void rv_tlb_init(struct rv *s)
 {
-	unsigned ctx;
-
-	for (ctx = 0; ctx < RV_NCTX; ctx++)
-		tlb_init(&s->tlbs[ctx]);
+	s->tlb_size = TLB_SIZE;
 	s->l2.sets = RV_L2_SETS;
 }
 
@@ -39,8 +36,9 @@ void rv_tlb_be_sparing(struct rv *s, bool sparing)
 	const unsigned size = sparing ? TLB_FEW : TLB_SIZE;
 	unsigned ctx;
 
-	if (s->tlbs[0].mask == size - 1)
+	if (s->tlb_size == size)
 		return;
+	s->tlb_size = size;
 	for (ctx = 0; ctx < RV_NCTX; ctx++)
 		tlb_resize(&s->tlbs[ctx], size);
 	s->l2.sets = sparing ? RV_L2_SETS_FEW : RV_L2_SETS;

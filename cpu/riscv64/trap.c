@@ -186,5 +186,6 @@ void rv_ecall(struct rv *s)
 void rv_context_changed(struct rv *s)
 {
 	s->tlb = &s->tlbs[rv_data_context(s)];
+	tlb_begin(s->tlb, s->tlb_size, true);
 	rv_jit_context_changed(s);
 }

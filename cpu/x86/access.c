@@ -91,10 +91,11 @@ static struct part translate(
 static struct part locate(
     struct x86 *s, enum x86_context ctx, uint64_t linear, enum x86_access access)
 {
-	const struct tlb *t = access == X86_STORE ? stores_of(s, ctx) : &s->tlbs[ctx];
-	const struct tlb_entry *e =
-	    (access == X86_STORE ? t->store : t->load) + tlb_slot(t, linear);
+	struct tlb *t = access == X86_STORE ? stores_of(s, ctx) : &s->tlbs[ctx];
+	const struct tlb_entry *e;
 
+	tlb_begin(t, s->tlb_size, true);
+	e = (access == X86_STORE ? t->store : t->load) + tlb_slot(t, linear);
 	if (e->tag == (linear & ~PAGE_MASK))
 		return (struct part){ .host = (uint8_t *)(uintptr_t)(linear + e->addend),
 			.pa = MEM_NOWHERE };

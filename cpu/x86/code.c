@@ -32,8 +32,6 @@ int x86_code_new(struct x86 *s, struct err *e)
 	s->code = os_pages_new(sizeof *s->code);
 	if (!s->code)
 		return err_set(e, ENOMEM, "x86: no memory for a CPU");
-	tlb_init(&s->code->fetch[0]);
-	tlb_init(&s->code->fetch[1]);
 	s->code->page = X86_NO_PAGE;
 	s->code->limit = s->env->jit ? X86_LINES_FIRST : X86_LINES;
 	return 0;
@@ -207,7 +205,8 @@ static bool may_grow(const struct x86 *s)
 
 static void forget_blocks(struct x86_code *c)
 {
-	memset(c->bucket, 0, nbuckets(c) * sizeof *c->bucket);
+	if (c->used) /* or they are zeroes, which take no memory of the host */
+		memset(c->bucket, 0, nbuckets(c) * sizeof *c->bucket);
 	c->from = NULL;
 	c->used = 0;
 }
@@ -233,8 +232,9 @@ void x86_be_sparing(struct x86 *s, bool sparing)
 	struct x86_code *c = s->code;
 	unsigned i;
 
-	if (s->tlbs[0].mask == size - 1)
+	if (s->tlb_size == size)
 		return;
+	s->tlb_size = size;
 	for (i = 0; i <= X86_NCTX; i++)
 		tlb_resize(&s->tlbs[i], size);
 	for (i = 0; i < 2; i++)

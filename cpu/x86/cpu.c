@@ -75,7 +75,6 @@ static struct x86_model *model_new(const char *text, struct err *e)
 static struct cpu *new (const struct cpu_env *env, unsigned id, struct cpu *first, struct err *e)
 {
 	struct x86 *s = os_pages_new(sizeof *s), *at;
-	unsigned i;
 
 	if (!s) {
 		err_set(e, ENOMEM, "x86: no memory for a CPU");
@@ -84,8 +83,7 @@ static struct cpu *new (const struct cpu_env *env, unsigned id, struct cpu *firs
 	s->env = env;
 	s->id = id;
 	s->first = first ? x86_of(first) : s;
-	for (i = 0; i <= X86_NCTX; i++)
-		tlb_init(&s->tlbs[i]);
+	s->tlb_size = TLB_SIZE;
 	s->tlb = &s->tlbs[X86_CTX_SUPER];
 	cpu_jit_init(&x86_jit_class, s);
 	if (first) {

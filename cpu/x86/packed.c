@@ -8,7 +8,7 @@
 #include "cpu/x86/code.h"
 
 /* MISSES: blocks that find no room, before all are forgotten. */
-enum { BYTES = 1 << 17, BUCKETS = 1 << 9, MISSES = 1 << 13 };
+enum { BYTES = 7 << 14, BUCKETS = 1 << 9, MISSES = 1 << 13 };
 
 struct head {
 	const uint8_t *host;

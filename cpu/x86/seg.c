@@ -6,6 +6,7 @@
  */
 #include "cpu/x86/seg.h"
 
+#include "cpu/x86/code.h"
 #include "cpu/x86/debug.h"
 #include "cpu/x86/jit.h"
 
@@ -244,6 +245,8 @@ void x86_mode_changed(struct x86 *s)
 		mode |= X86_USER;
 	s->mode = mode;
 	s->tlb = &s->tlbs[x86_looks_at_data(s) ? X86_CTX_SLOW : x86_data_context(s)];
+	tlb_begin(s->tlb, s->tlb_size, true);
+	tlb_begin(&s->code->fetch[!!(mode & X86_USER)], s->tlb_size, false);
 	for (n = 0; n < X86_NSEGS; n++)
 		s->seg_base[n] = s->seg[n].base;
 	x86_jit_mode_changed(s);

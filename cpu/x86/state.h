@@ -189,6 +189,7 @@ struct x86 {
 	bool raised_has_error;
 	uint32_t raised_error;
 	uint64_t apic_page; /* the registers of intc are at this physical page; all ones: nowhere */
+	unsigned tlb_size;  /* of those that are used */
 	_Alignas(4096) struct tlb tlbs[X86_NCTX + 1];
 	struct large_pages large; /* that they have parts of */
 	struct jit_side jit_side;

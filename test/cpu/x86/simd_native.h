@@ -300,7 +300,7 @@ static void cpu_begin(void)
 	cpu.mode = X86_CODE64 | X86_PROTECTED | X86_FLAT | X86_USER;
 	cpu.cpl = 3;
 	cpu.tlb = &cpu.tlbs[0];
-	tlb_init(cpu.tlb);
+	tlb_init(cpu.tlb, TLB_SIZE, true);
 }
 
 /* Runs the body; what it raised, or NO_TRAP. */
