@@ -5,7 +5,8 @@
  * Vector operations by the host's own instructions, where the host is x86-64: a line each, by the
  * name of the instruction that is executed.  Floating point takes place under the guest's MXCSR,
  * whose masks are all set; the host's is back afterwards, and its flags are taken.  Instructions
- * with an immediate are not here: it would have to be known when this is compiled.  Other hosts
+ * with an immediate are not here: it would have to be known when this is compiled (strings
+ * are in host_strings.c).  Other hosts
  * have the portable functions alone.  RCPPS and RSQRTPS are the host's, so what they give differs
  * between hosts.
  */
@@ -157,6 +158,7 @@
 #define FROM_INT(op) HOST_FROM_INT(op)
 #define ORDER(op)    HOST_ORDER(op)
 #define ROUND(op)    HOST_ROUND(op)
+#define STRINGS(op, fn)
 
 #include "cpu/x86/host_simd.def"
 
@@ -168,11 +170,12 @@
 	[SIMD_OP_v##op##132##type] = host_v##op##213##type,                                        \
 	[SIMD_OP_v##op##213##type] = host_v##op##213##type,                                        \
 	[SIMD_OP_v##op##231##type] = host_v##op##213##type,
-#define BLENDV(op)   ENTRY(op)
-#define TO_INT(op)   ENTRY(op)
-#define FROM_INT(op) ENTRY(op)
-#define ORDER(op)    ENTRY(op)
-#define ROUND(op)    ENTRY(op)
+#define BLENDV(op)      ENTRY(op)
+#define TO_INT(op)      ENTRY(op)
+#define FROM_INT(op)    ENTRY(op)
+#define ORDER(op)       ENTRY(op)
+#define ROUND(op)       ENTRY(op)
+#define STRINGS(op, fn) [SIMD_OP_##op] = fn, [SIMD_OP_v##op] = fn,
 
 simd_fn *const simd_host[SIMD_OPS] = {
 #include "cpu/x86/host_simd.def"

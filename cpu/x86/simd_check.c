@@ -4,7 +4,7 @@
  *
  * Operations whose result is no vector.
  */
-#include "cpu/x86/simd.h"
+#include "cpu/x86/simd_form.h"
 #include "cpu/x86/state.h"
 
 /* d: bit 0 for ZF, bit 1 for CF, as far as this lane goes. */
@@ -118,18 +118,38 @@ static bool aggregate(const struct simd *v, unsigned j, unsigned na, unsigned nb
 
 static unsigned length(const struct simd *v, const uint64_t s[2])
 {
-	unsigned i = 0;
+	const unsigned bits = v->imm & 1 ? 16 : 8;
+	const uint64_t ones = v->imm & 1 ? 0x0001000100010001 : 0x0101010101010101;
+	uint64_t zero;
 
-	while (i < count(v) && element(v, s, i) != 0)
-		i++;
-	return i;
+	/* The lowest element that is 0 sets its highest bit; others above it may, too. */
+	for (unsigned i = 0; i < 2; i++) {
+		zero = (s[i] - ones) & ~s[i] & ones << (bits - 1);
+		if (zero)
+			return (i * 64 + ctz64(zero)) / bits;
+	}
+	return count(v);
+}
+
+void simd_strings_end(struct simd *v)
+{
+	v->d[0] = length(v, v->a);
+	v->d[1] = length(v, v->b);
+}
+
+void simd_strings_found(struct simd *v, unsigned r)
+{
+	const unsigned n = count(v);
+
+	v->d[1] = (r != 0 ? FLAG_CF : 0) | (v->d[1] < n ? FLAG_ZF : 0) |
+		  (v->d[0] < n ? FLAG_SF : 0) | (r & 1 ? FLAG_OF : 0);
+	v->d[0] = r;
 }
 
 /* PCMPISTRx.  d: the bits of the result, and EFLAGS. */
 void simd_pcmpistr(struct simd *v)
 {
-	v->d[0] = length(v, v->a);
-	v->d[1] = length(v, v->b);
+	simd_strings_end(v);
 	simd_pcmpestr(v);
 }
 
@@ -145,7 +165,5 @@ void simd_pcmpestr(struct simd *v)
 		r |= (unsigned)aggregate(v, j, na, nb) << j;
 	if (v->imm & 0x10)
 		r ^= v->imm & 0x20 ? (1u << nb) - 1 : all;
-	v->d[0] = r;
-	v->d[1] = (r != 0 ? FLAG_CF : 0) | (nb < n ? FLAG_ZF : 0) | (na < n ? FLAG_SF : 0) |
-		  (r & 1 ? FLAG_OF : 0);
+	simd_strings_found(v, r);
 }

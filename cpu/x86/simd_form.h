@@ -61,6 +61,13 @@ const struct simd_row *x86_simd_row(const struct x86_insn *);
  * or for the scalar, and as long as all of MXCSR's masks are set.  It falls back where this host
  * lacks the instruction. */
 extern simd_fn *const simd_host[SIMD_OPS];
+simd_fn simd_host_pcmpistr, simd_host_pcmpestr; /* host_strings.c */
+
+/* simd_check.c: parts of PCMPxSTRx.  d = the lengths of strings that end with a 0 or their vector.
+ */
+void simd_strings_end(struct simd *);
+/* d = what PCMPESTRx makes of lengths in d and IntRes2 (SDM volume 2, 4.1.6): that, and EFLAGS. */
+void simd_strings_found(struct simd *, unsigned r);
 
 /* v->d = what the row makes of v, in the fastest way. */
 static inline void simd_compute(enum simd_op op, struct simd *v)

@@ -104,6 +104,19 @@ static bool is_estimate(enum simd_op op)
 	return simd_rows[op].fn == simd_rcpps || simd_rows[op].fn == simd_rsqrtps;
 }
 
+/* Few different letters, lengths up to a full vector, any immediate. */
+static void some_strings(struct simd *v, uint64_t *seed)
+{
+	const uint64_t r = ref_random(seed), few = 0x0101010101010101 * (r & 1 ? 3 : 1);
+
+	for (unsigned i = 0; i < 2; i++) {
+		v->a[i] &= r & 2 ? few : few | UINT64_MAX << 40;
+		v->b[i] &= few;
+		v->d[i] = (r >> (8 + 8 * i) & 0xff) % 17;
+	}
+	v->imm = r >> 32 & 0xff;
+}
+
 static void software_is_host(void **state)
 {
 	uint64_t seed = number("LODGE_SEED", 1), runs = number("LODGE_RUNS", 2000), done = 0;
@@ -121,6 +134,8 @@ static void software_is_host(void **state)
 			if (simd_rows[op].form == SIMD_TO_INT ||
 			    simd_rows[op].form == SIMD_FROM_INT)
 				v.imm = i & 1 ? 32 : 64;
+			if (simd_rows[op].form == SIMD_STRI || simd_rows[op].form == SIMD_STRM)
+				some_strings(&v, &seed);
 			check(op, v);
 		}
 	}
