@@ -4,6 +4,7 @@
  * hosts that are little-endian.
  */
 #include "cpu/x86/code.h"
+#include "cpu/x86/crc.h"
 #include "cpu/x86/direct.h"
 #include "cpu/x86/far.h"
 #include "cpu/x86/lockstep.h"
@@ -482,16 +483,10 @@ X86_HELP(shrd_16)
 	return (b << 32 | b << 16 | a) >> d & 0xffff;
 }
 
-/* CRC-32C: bits reversed, polynomial 11EDC6F41H. */
 X86_HELP(crc32)
 {
-	uint32_t crc = (uint32_t)a;
-	unsigned i;
-
 	unused(s, a, b, d);
-	for (i = 0; i < d * 8; i++, b >>= 1)
-		crc = (crc >> 1) ^ ((crc ^ b) & 1 ? 0x82f63b78u : 0);
-	return crc;
+	return x86_crc32((uint32_t)a, b, (unsigned)d);
 }
 
 X86_HELP(pdep)
