@@ -131,35 +131,63 @@ static void fill(uint8_t *to, uint64_t v, uint64_t n, unsigned size)
 		put_le(to, v, size);
 }
 
-/* MOVS and STOS, upwards, as far as pages that the TLB knows reach: how many elements, of at most
- * so many.  0: it has to be done one by one. */
+/* How many elements REPE or REPNE looks at, of n, which it compares with others or (NULL) rAX; and
+ * the flags of the last one. */
+static uint64_t look(struct string *t, const uint8_t *at, const uint8_t *others, uint64_t n)
+{
+	const unsigned size = t->size;
+	const bool wanted = t->rep != X86_REP;
+	uint64_t x = accumulator(t), y = 0, i = 0;
+	const uint8_t *found;
+
+	if (!others && size == 1 && wanted) {
+		found = memchr(at, (int)x, n);
+		i = found ? (uint64_t)(found - at) : n - 1;
+	}
+	while (i < n) {
+		y = get_le(at + i * size, size);
+		if (others)
+			x = get_le(others + i * size, size);
+		i++;
+		if ((x == y) == wanted)
+			break;
+	}
+	compare(t, x, y);
+	return i;
+}
+
+/* Upwards, as far as pages that the TLB knows reach: how many elements, of at most so many.  0: it
+ * has to be done one by one. */
 static uint64_t in_one_go(struct string *t, uint64_t most)
 {
 	struct x86 *s = t->s;
-	const bool moves = t->how == X86_MOVS;
+	const bool stores = t->how == X86_MOVS || t->how == X86_STOS;
+	const bool pairs = t->how == X86_MOVS || t->how == X86_CMPS;
 	uint64_t to, from = 0, n;
 	uint8_t *host, *source = NULL;
 
-	if (!(s->mode & X86_FLAT) || t->step < 0 || (!moves && t->how != X86_STOS) ||
-	    (moves && t->seg >= X86_FS))
+	if (!(s->mode & X86_FLAT) || t->step < 0 || t->how == X86_LODS ||
+	    (pairs && t->seg >= X86_FS))
 		return 0;
 	/* Bases are 0 and segments have no end inside a page. */
 	to = s->r[X86_RDI] & t->mask;
-	host = host_at(s->tlb, true, to);
+	host = host_at(s->tlb, stores, to);
 	n = whole_elements(t, to, most);
-	if (moves) {
+	if (pairs) {
 		from = s->r[X86_RSI] & t->mask;
 		source = host_at(s->tlb, false, from);
 		n = whole_elements(t, from, n);
 	}
-	if (!host || (moves && !source) || !n)
+	if (!host || (pairs && !source) || !n)
 		return 0;
-	if (moves) {
+	if (!stores)
+		n = look(t, host, source, n);
+	else if (pairs)
 		copy(host, source, n, t->size);
-		move(t, X86_RSI, n * t->size);
-	} else {
+	else
 		fill(host, accumulator(t), n, t->size);
-	}
+	if (pairs)
+		move(t, X86_RSI, n * t->size);
 	move(t, X86_RDI, n * t->size);
 	return n;
 }
