@@ -329,12 +329,14 @@ void virtio_notify(struct virtio *v, uint32_t val)
 		notify(v, queue);
 }
 
-uint64_t virtio_config_read(const struct virtio *v, unsigned off, unsigned size)
+uint64_t virtio_config_read(struct virtio *v, unsigned off, unsigned size)
 {
 	uint8_t bytes[8];
 	unsigned i;
 
 	assert(size <= sizeof bytes);
+	if (v->class->config_read)
+		v->class->config_read(v, off, size);
 	memset(bytes, 0xff, sizeof bytes);
 	for (i = 0; i < size && off + i < v->class->config_size; i++)
 		bytes[i] = v->config[off + i];

@@ -142,6 +142,8 @@ struct virtio_class {
 	void (*notify)(struct virtio *, struct virtio_queue *);
 	/* More state than fields, as dev_class.part has it; may be NULL. */
 	const struct field *(*part)(struct virtio *, unsigned i, void **object);
+	/* The driver reads the configuration space, which is as it will see it; may be NULL. */
+	void (*config_read)(struct virtio *, unsigned off, unsigned size);
 	/* The driver writes to the configuration space; may be NULL. */
 	void (*config_write)(struct virtio *, unsigned off, uint64_t val, unsigned size);
 };
@@ -199,7 +201,7 @@ void virtio_use_legacy(struct virtio *);
 /* val: what the driver wrote: the queue, and more with VIRTIO_F_NOTIFY_DATA. */
 void virtio_notify(struct virtio *, uint32_t val);
 /* Bytes behind the end read as ones, and are not written. */
-uint64_t virtio_config_read(const struct virtio *, unsigned off, unsigned size);
+uint64_t virtio_config_read(struct virtio *, unsigned off, unsigned size);
 void virtio_config_write(struct virtio *, unsigned off, uint64_t val, unsigned size);
 
 /* Ignored, like the addresses, while the queue is ready, or when the size is not allowed. */

@@ -31,7 +31,9 @@ enum {
 	HDR_SIZE_LEGACY = 10
 };
 
-#define AWAY_NS UINT64_C(100000000)
+/* How long a link is down once the driver has seen it, and if it does not look. */
+#define AWAY_NS      UINT64_C(100000000)
+#define AWAY_MOST_NS UINT64_C(10000000000)
 
 static const struct field net_fields[] = {
 	FIELD(struct virtio_net, filter.promiscuous),
@@ -360,7 +362,19 @@ static void come_back(void *arg)
 static void go_away(struct virtio_net *n, bool away)
 {
 	n->away = away;
-	timer_set(&n->back, away ? clock_now(n->v.dev->env->clock) + AWAY_NS : UINT64_MAX);
+	n->seen = false;
+	timer_set(&n->back, away ? clock_now(n->v.dev->env->clock) + AWAY_MOST_NS : UINT64_MAX);
+}
+
+/* A driver that is slow to look, on a busy host, is to see it nonetheless. */
+static void net_config_read(struct virtio *v, unsigned off, unsigned size)
+{
+	struct virtio_net *n = (struct virtio_net *)v;
+
+	if (!n->away || n->seen || off > CONFIG_STATUS || off + size <= CONFIG_STATUS)
+		return;
+	n->seen = true;
+	timer_set(&n->back, clock_now(v->dev->env->clock) + AWAY_NS);
 }
 
 /* A card's address is its own, so a copy gets the one that the host has for it.  Drivers look for
@@ -496,5 +510,6 @@ const struct virtio_class virtio_net = {
 	.loaded = net_loaded,
 	.copied = net_copied,
 	.notify = net_notify,
+	.config_read = net_config_read,
 	.config_write = net_config_write,
 };

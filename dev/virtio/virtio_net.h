@@ -58,6 +58,7 @@ struct virtio_net {
 	bool away;         /* a copy: the guest sees no link, for a moment */
 
 	/* The rest is made again, or does not matter. */
+	bool seen;                 /* the driver knows that it is away */
 	bool waiting;              /* the host had no room for a frame */
 	uint32_t touched;          /* queues with new frames for the driver */
 	uint8_t flow[NET_FLOWS];   /* which pair the driver used last, by a hash */
