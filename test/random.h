@@ -3,8 +3,18 @@
 #define TEST_RANDOM_H
 
 #include <stdint.h>
+#include <stdlib.h>
 
 /* Random numbers that are the same in each run: the next one of a state, which is their seed. */
+
+/* Of a test: LODGE_SEED.  Without, it is the same each time, so that the suite can be repeated;
+ * tools/fuzz.py has others. */
+static inline uint64_t random_seed(void)
+{
+	const char *text = getenv("LODGE_SEED");
+
+	return text ? strtoull(text, NULL, 0) : 20261127;
+}
 
 /* splitmix64; any state. */
 static inline uint64_t random_split(uint64_t *state)

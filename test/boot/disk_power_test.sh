@@ -4,7 +4,7 @@
 . test/tap.sh
 . test/boot/disk_files.sh
 PATH=$PATH:/usr/sbin:/sbin
-crashes=${LODGE_CRASHES:-8} seed=${LODGE_SEED:-$(date +%s)}
+crashes=${LODGE_CRASHES:-8} seed=${LODGE_SEED:-1}
 command -v debugfs >/dev/null || skip_all "disks" "no e2fsprogs here"
 case $(nm "$LODGE" 2>/dev/null) in *__asan_init* | *__tsan_init*) skip_all "disks" "a sanitizer must be loaded first" ;; esac
 ${CC:-cc} -std=c11 -D_GNU_SOURCE -O2 -fPIC -shared -o "$tmp/record.so" test/boot/disk_record.c -ldl ||

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* A network card's two ends, and the arithmetic of checksums and of cutting. */
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/compiler.h"
 #include "core/net.h"
@@ -304,8 +303,8 @@ static bool swallow(void *arg, uint8_t *f, size_t len, const struct net_offload 
 
 static void anything_survives(void **state)
 {
-	const char *env = getenv("LODGE_SEED"), *rounds = getenv("LODGE_ROUNDS");
-	uint64_t seed = env ? strtoull(env, NULL, 0) : (uint64_t)time(NULL);
+	const char *rounds = getenv("LODGE_ROUNDS");
+	uint64_t seed = random_seed();
 	unsigned n = rounds ? (unsigned)strtoul(rounds, NULL, 0) : 20000;
 
 	(void)state;

@@ -7,7 +7,6 @@
  * LODGE_SEED repeats a run, LODGE_ROUNDS makes it longer.
  */
 #include <stdio.h>
-#include <time.h>
 
 #include "dev/pci/ide.h"
 #include "test/dev/ahci_rig.h"
@@ -448,8 +447,8 @@ static void nvme_serves(struct fuzz *f)
 static void survive(const char *class, void (*step)(struct fuzz *), void (*serves)(struct fuzz *))
 {
 	enum { STEPS = 4000, ROUNDS = 6 };
-	const char *seed = getenv("LODGE_SEED"), *text = getenv("LODGE_ROUNDS");
-	uint64_t first = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL);
+	const char *text = getenv("LODGE_ROUNDS");
+	uint64_t first = random_seed();
 	unsigned rounds = text ? (unsigned)strtoul(text, NULL, 0) : ROUNDS;
 	struct fuzz *f;
 

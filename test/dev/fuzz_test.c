@@ -7,7 +7,6 @@
  */
 #include <errno.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "base/bytes.h"
 #include "core/block.h"
@@ -337,8 +336,7 @@ static void fuzz_virtio(const struct dev_class *class, uint64_t seed)
 
 static void devices_survive_a_mad_guest(void **state)
 {
-	const char *text = getenv("LODGE_SEED");
-	uint64_t seed = text ? strtoull(text, NULL, 0) : (uint64_t)time(NULL);
+	uint64_t seed = random_seed();
 	const struct dev_class *const *c;
 
 	(void)state;

@@ -6,10 +6,10 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "base/thread.h"
 #include "test/dev/pc_rig.h"
+#include "test/random.h"
 
 enum { LINT0 = 0x350, LVT_TIMER = 0x320, EXTINT = 0x700, MASK = 1 << 16, LEVEL = 1 << 15 };
 enum { MS = 1000000, CLK = 839 };
@@ -250,8 +250,7 @@ static void check_lines(struct rig *r)
 
 static void controllers_survive_a_mad_guest(void **state)
 {
-	const char *text = getenv("LODGE_SEED");
-	uint64_t seed = text ? strtoull(text, NULL, 0) : (uint64_t)time(NULL), random;
+	uint64_t seed = random_seed(), random;
 	unsigned round, i;
 	struct rig *r;
 

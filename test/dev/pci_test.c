@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <libfdt.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "dev/acpi_pm.h"
 #include "dev/pci/pci_host_q35.h"
 #include "test/dev/pci_rig.h"
+#include "test/random.h"
 
 enum { SLOT = 3, ADDRESS = 0xcf8, DATA = 0xcfc };
 enum { IO = 1, MEM = 2, MASTER = 4, NO_INTX = 0x400 };
@@ -499,8 +499,8 @@ static void a_mad_guest_does_no_harm(void **state)
 {
 	struct pci_rig *p = *state;
 	struct card *c = the_card(p);
-	const char *seed = getenv("LODGE_SEED"), *rounds = getenv("LODGE_ROUNDS");
-	uint64_t first = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL), z = first | 1, val;
+	const char *rounds = getenv("LODGE_ROUNDS");
+	uint64_t first = random_seed(), z = first | 1, val;
 	unsigned long n = (rounds ? strtoul(rounds, NULL, 0) : 1) * 200000;
 
 	print_message("LODGE_SEED=%llu\n", (unsigned long long)first);

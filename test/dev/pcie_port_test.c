@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include <stdio.h>
-#include <time.h>
 
 #include "base/bytes.h"
 #include "dev/pci/pcie_port.h"
@@ -277,9 +276,8 @@ static void come_or_go(struct setup *s)
  * what goes wrong.  LODGE_SEED repeats it, LODGE_ROUNDS makes it longer. */
 static void a_mad_guest_gets_nowhere(void **state)
 {
-	const char *seed_text = getenv("LODGE_SEED"), *rounds = getenv("LODGE_ROUNDS");
-	uint64_t seed = seed_text ? strtoull(seed_text, NULL, 0) : (uint64_t)time(NULL), val, bus,
-		 at;
+	const char *rounds = getenv("LODGE_ROUNDS");
+	uint64_t seed = random_seed(), val, bus, at;
 	struct setup *s = start();
 
 	(void)state;

@@ -4,11 +4,11 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "host/block.h"
 #include "test/dev/virtio_disk.h"
+#include "test/random.h"
 
 enum { BASE = 0x10000000, BLOCK = 4096, FILE_BLOCKS = DISK_SIZE / BLOCK };
 enum { READY = 0x80, ERASE_FAILED = 0x20, PROGRAM_FAILED = 0x10, LOCKED = 0x02 };
@@ -407,8 +407,7 @@ static void every_sequence_leaves_chip_and_file_the_same(void **state)
 static void random_sequences_leave_chip_and_file_the_same(void **state)
 {
 	static const uint8_t likely_ones[] = { 0x40, 0x20, 0xd0, 0xe8, 0xff, 0x70, 0x50, 3 };
-	const char *text = getenv("LODGE_SEED");
-	uint64_t seed = text ? strtoull(text, NULL, 0) : (uint64_t)time(NULL), x = seed | 1;
+	uint64_t seed = random_seed(), x = seed | 1;
 	struct flash *f = *state;
 
 	print_message("LODGE_SEED=%llu\n", (unsigned long long)seed);

@@ -6,7 +6,6 @@
  * LODGE_ROUNDS makes it longer.
  */
 #include <stdio.h>
-#include <time.h>
 
 #include "test/dev/scsi_rig.h"
 #include "test/random.h"
@@ -203,11 +202,11 @@ static void expect_service(struct fuzz *f)
 static void survive(enum scsi_type type)
 {
 	struct fuzz *f = calloc(1, sizeof *f);
-	const char *seed = getenv("LODGE_SEED"), *rounds = getenv("LODGE_ROUNDS");
+	const char *rounds = getenv("LODGE_ROUNDS");
 	unsigned long n = rounds ? strtoul(rounds, NULL, 0) : 200;
 
 	assert_non_null(f);
-	f->seed = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL) | 1;
+	f->seed = random_seed();
 	print_message("type %#x: LODGE_SEED=%llu\n", type, (unsigned long long)f->seed);
 	f->s = sr_new(type);
 	for (unsigned long i = 0; i < n; i++) {

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Bochs's VBE registers, the framebuffer behind a BAR, and a guest that does anything at all. */
 #include <errno.h>
-#include <time.h>
 
 #include "base/bytes.h"
 #include "dev/pci/vga_bochs.h"
@@ -307,10 +306,10 @@ static void step(struct fuzz *f)
 
 static void a_mad_guest_does_no_harm(void **state)
 {
-	const char *seed = getenv("LODGE_SEED"), *steps = getenv("LODGE_STEPS");
+	const char *steps = getenv("LODGE_STEPS");
 	struct fuzz f = { .v = *state };
 
-	f.random = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL);
+	f.random = random_seed();
 	print_message("LODGE_SEED=%llu\n", (unsigned long long)f.random);
 	for (uint64_t n = steps ? strtoull(steps, NULL, 0) : 50000; n; n--)
 		step(&f);

@@ -6,7 +6,6 @@
  */
 #include <stdatomic.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "base/thread.h"
 #include "test/dev/virtio_backs.h"
@@ -159,14 +158,14 @@ static void attack(struct evil *x, unsigned kicks)
 
 static void every_class_stands_it(const char *words)
 {
-	const char *seed = getenv("LODGE_SEED"), *rounds = getenv("LODGE_ROUNDS");
+	const char *rounds = getenv("LODGE_ROUNDS");
 	unsigned n = rounds ? (unsigned)strtoul(rounds, NULL, 0) : 1;
 	static struct evil x;
 	struct err e;
 
 	for (const struct virtio_class *const *c = virtio_classes; *c; c++) {
 		memset(&x, 0, sizeof x);
-		x.seed = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL);
+		x.seed = random_seed();
 		printf("# %s%s: LODGE_SEED=%llu\n", (*c)->name, words, (unsigned long long)x.seed);
 		x.seed = (x.seed + 1) * 0x9e3779b97f4a7c15ull | 1;
 		x.other_seed = random_shift(&x.seed);

@@ -7,7 +7,6 @@
  * LODGE_ROUNDS makes it longer.
  */
 #include <stdio.h>
-#include <time.h>
 
 #include "test/dev/virtio_backs.h"
 #include "test/random.h"
@@ -286,13 +285,13 @@ static void round_of(struct fuzz *f)
 
 static void survive(const char *class, const char *words)
 {
-	const char *seed = getenv("LODGE_SEED"), *rounds = getenv("LODGE_ROUNDS");
+	const char *rounds = getenv("LODGE_ROUNDS");
 	static struct fuzz f;
 	unsigned n = rounds ? (unsigned)strtoul(rounds, NULL, 0) : 10;
 	struct err e;
 
 	memset(&f, 0, sizeof f);
-	f.seed = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL);
+	f.seed = random_seed();
 	printf("# %s%s: LODGE_SEED=%llu\n", class, words, (unsigned long long)f.seed);
 	f.seed = (f.seed + 1) * 0x9e3779b97f4a7c15ull | 1;
 	f.legacy = strstr(words, "legacy");

@@ -5,7 +5,6 @@
  * that does it right is served.  LODGE_SEED repeats a run, LODGE_ROUNDS makes it longer.
  */
 #include <stdio.h>
-#include <time.h>
 
 #include "dev/virtio/virtio_net.h"
 #include "test/dev/net_rig.h"
@@ -213,10 +212,10 @@ static void expect_service(void)
 
 static void survive(const char *id)
 {
-	const char *env = getenv("LODGE_SEED"), *rounds = getenv("LODGE_ROUNDS");
+	const char *rounds = getenv("LODGE_ROUNDS");
 	unsigned n = rounds ? (unsigned)strtoul(rounds, NULL, 0) : 20;
 
-	seed = env ? strtoull(env, NULL, 0) : (uint64_t)time(NULL);
+	seed = random_seed();
 	printf("# %s: LODGE_SEED=%llu\n", id, (unsigned long long)seed);
 	seed = (seed + 1) * 0x9e3779b97f4a7c15ull | 1;
 	legacy = strchr(id, ',');

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
-#include <time.h>
 
 #include "base/bytes.h"
 #include "test/dev/pci_rig.h"
 #include "test/dev/virtio_disk.h"
+#include "test/random.h"
 
 enum { SLOT = 2, PORTS = 0xc000, IRQ = PR_PIRQE + SLOT };
 #define BAR    0xc0000000u
@@ -433,8 +433,8 @@ static void a_mad_driver_does_no_harm(void **state)
 {
 	static const char *const ids[] = { "virtio_blk", "virtio_rng", "virtio_console",
 		"virtio_blk,legacy", "virtio_rng,transitional,packed,in-order" };
-	const char *seed = getenv("LODGE_SEED"), *rounds = getenv("LODGE_ROUNDS");
-	uint64_t first = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL), z = first | 1, val;
+	const char *rounds = getenv("LODGE_ROUNDS");
+	uint64_t first = random_seed(), z = first | 1, val;
 	unsigned long steps = (rounds ? strtoul(rounds, NULL, 0) : 1) * 50000;
 
 	(void)state;

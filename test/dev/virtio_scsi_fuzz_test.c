@@ -6,7 +6,6 @@
  * LODGE_SEED repeats a run, LODGE_ROUNDS makes it longer.
  */
 #include <stdio.h>
-#include <time.h>
 
 #include "dev/drives.h"
 #include "test/dev/virtio_disk.h"
@@ -266,13 +265,13 @@ static void run(struct fuzz *f)
 
 static void the_host_survives(void **state)
 {
-	const char *seed = getenv("LODGE_SEED"), *rounds = getenv("LODGE_ROUNDS");
+	const char *rounds = getenv("LODGE_ROUNDS");
 	unsigned long n = rounds ? strtoul(rounds, NULL, 0) : 40;
 	struct fuzz *f = calloc(1, sizeof *f);
 
 	(void)state;
 	assert_non_null(f);
-	f->seed = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL);
+	f->seed = random_seed();
 	print_message("LODGE_SEED=%llu\n", (unsigned long long)f->seed);
 	f->seed = (f->seed + 1) * 0x9e3779b97f4a7c15ull | 1;
 	for (unsigned long i = 0; i < n; i++)

@@ -4,7 +4,6 @@
  * run on their threads meanwhile.  After each round a well-behaved driver is served.
  * LODGE_SEED repeats a run, LODGE_ROUNDS makes it longer.
  */
-#include <time.h>
 
 #include "test/dev/virtio_share_rig.h"
 #include "test/random.h"
@@ -182,8 +181,8 @@ static void expect_service(struct fuzz *f)
 
 static void survive(const char *id)
 {
-	const char *seed = getenv("LODGE_SEED"), *rounds = getenv("LODGE_ROUNDS");
-	struct fuzz f = { .seed = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL) };
+	const char *rounds = getenv("LODGE_ROUNDS");
+	struct fuzz f = { .seed = random_seed() };
 	unsigned n = rounds ? (unsigned)strtoul(rounds, NULL, 0) : 10;
 
 	printf("# %s: LODGE_SEED=%llu\n", id, (unsigned long long)f.seed);

@@ -7,7 +7,6 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/iov.h"
 #include "base/thread.h"
@@ -536,8 +535,7 @@ static void a_synchronous_disk_is_done_at_once(void **state)
 
 static uint64_t seed_of_run(void)
 {
-	const char *s = getenv("LODGE_SEED");
-	uint64_t seed = s ? strtoull(s, NULL, 0) : (uint64_t)time(NULL);
+	uint64_t seed = random_seed();
 
 	print_message("LODGE_SEED=%llu\n", (unsigned long long)seed);
 	return seed;

@@ -5,7 +5,6 @@
  * wrong; beside the folder nothing may change, and afterwards a well-behaved client is served.
  * LODGE_SEED repeats a run, LODGE_ROUNDS makes it longer.
  */
-#include <time.h>
 
 #include "test/host/p9_rig.h"
 #include "test/random.h"
@@ -223,8 +222,8 @@ static void expect_service(struct fuzz *f)
 
 static void survive(bool readonly, bool mapped)
 {
-	const char *seed = getenv("LODGE_SEED"), *rounds = getenv("LODGE_ROUNDS");
-	struct fuzz f = { .seed = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL) };
+	const char *rounds = getenv("LODGE_ROUNDS");
+	struct fuzz f = { .seed = random_seed() };
 	unsigned good = 0;
 	unsigned n = rounds ? (unsigned)strtoul(rounds, NULL, 0) : 20;
 

@@ -10,11 +10,11 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "test/cmocka.h"
 #include "test/host/torn.h"
+#include "test/random.h"
 
 enum {
 	ROUNDS = 40,
@@ -401,12 +401,12 @@ static void one_image(struct world *w)
 
 static void crashes_leave_what_was_flushed(void **state)
 {
-	const char *seed = getenv("LODGE_SEED"), *rounds = getenv("LODGE_ROUNDS");
+	const char *rounds = getenv("LODGE_ROUNDS");
 	struct world *w = calloc(1, sizeof *w);
 	long n = rounds ? atol(rounds) : ROUNDS;
 
 	(void)state;
-	w->seed = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL);
+	w->seed = random_seed();
 	print_message("seed %" PRIu64 "\n", w->seed);
 	strcpy(w->dir, "/tmp/lodge-crash.XXXXXX");
 	assert_non_null(mkdtemp(w->dir));

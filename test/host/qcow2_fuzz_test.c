@@ -8,12 +8,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/os.h"
 #include "test/cmocka.h"
 #include "test/host/torn.h"
+#include "test/random.h"
 
 enum { ROUNDS = 400, STEPS = 24, BUFFER = 256 << 10, PACE_S = 20 };
 
@@ -237,14 +237,14 @@ static void use(struct fuzz *f, struct torn *t)
 
 static void damaged_images_do_no_harm(void **state)
 {
-	const char *seed = getenv("LODGE_SEED"), *rounds = getenv("LODGE_ROUNDS");
+	const char *rounds = getenv("LODGE_ROUNDS");
 	const char *seconds = getenv("LODGE_SECONDS");
 	long n = rounds ? atol(rounds) : ROUNDS, done = 0;
 	struct fuzz *f = calloc(1, sizeof *f);
 	uint64_t end = os_clock_ns() + (seconds ? strtoull(seconds, NULL, 0) : 0) * 1000000000;
 
 	(void)state;
-	f->seed = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL);
+	f->seed = random_seed();
 	print_message("seed %" PRIu64 "\n", f->seed);
 	for (; done < n || os_clock_ns() < end; done++) {
 		struct torn *t = torn_new();
@@ -252,7 +252,7 @@ static void damaged_images_do_no_harm(void **state)
 		if (getenv("LODGE_VERBOSE"))
 			print_message("round %ld from %" PRIu64 "\n", done, f->seed);
 		/* What hangs is to be seen. */
-		alarm(PACE_S * 5);
+		alarm(PACE_S * 20);
 		some_params(f);
 		fill_image(f, t);
 		damage(f, t);

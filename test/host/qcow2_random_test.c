@@ -13,7 +13,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "host/image/qcow2.h"
@@ -479,9 +478,9 @@ static void one_image(struct world *w)
 
 static void images_hold_what_was_written(void **state)
 {
-	const char *seed = getenv("LODGE_SEED"), *rounds = getenv("LODGE_ROUNDS");
+	const char *rounds = getenv("LODGE_ROUNDS");
 	long n = rounds ? atol(rounds) : ROUNDS;
-	struct world w = { .seed = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL) };
+	struct world w = { .seed = random_seed() };
 
 	(void)state;
 	w.qemu =

@@ -5,10 +5,10 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "jit/cache.h"
 #include "test/cmocka.h"
+#include "test/random.h"
 
 enum { SIZE = 4 << 20, FIRST = 256, EXITS = 4, PAGES = 64, UNIT = 5000, STEPS = 100000 };
 
@@ -198,13 +198,12 @@ static void check(struct model *m)
 
 static void exits_lead_to_what_there_is(void **state)
 {
-	const char *seed = getenv("LODGE_SEED");
 	struct model *m = calloc(1, sizeof *m);
 	unsigned i, what;
 
 	(void)state;
 	assert_non_null(m);
-	m->seed = seed ? (unsigned)strtoul(seed, NULL, 0) : (unsigned)time(NULL);
+	m->seed = (unsigned)random_seed();
 	print_message("LODGE_SEED=%u\n", m->seed);
 	m->j = calloc(1, sizeof *m->j);
 	assert_non_null(m->j);

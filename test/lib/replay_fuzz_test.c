@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -425,8 +424,8 @@ static void many(uint64_t seed, const struct guest *g, unsigned n)
 
 static void made_up_recordings_do_no_harm(void **state)
 {
-	const char *seed = getenv("LODGE_SEED"), *rounds = getenv("LODGE_ROUNDS");
-	const uint64_t first = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL) | 1;
+	const char *rounds = getenv("LODGE_ROUNDS");
+	const uint64_t first = random_seed();
 	const unsigned n = rounds ? (unsigned)strtoul(rounds, NULL, 0) : ROUNDS;
 
 	(void)state;

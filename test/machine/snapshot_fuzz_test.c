@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/buf.h"
@@ -281,8 +280,8 @@ static void one(struct fuzz *f)
 
 static void made_up_snapshots_do_no_harm(void **state)
 {
-	const char *seed = getenv("LODGE_SEED"), *rounds = getenv("LODGE_ROUNDS");
-	uint64_t first = seed ? strtoull(seed, NULL, 0) : (uint64_t)time(NULL) | 1;
+	const char *rounds = getenv("LODGE_ROUNDS");
+	uint64_t first = random_seed();
 	unsigned n = rounds ? (unsigned)strtoul(rounds, NULL, 0) : ROUNDS;
 
 	(void)state;

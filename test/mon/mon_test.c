@@ -16,6 +16,7 @@
 #include "base/thread.h"
 #include "include/lodge.h"
 #include "test/cmocka.h"
+#include "test/random.h"
 
 enum { PATIENCE_MS = 20000, TEXT = 70000 };
 
@@ -572,9 +573,9 @@ static void any_client_does_no_harm(void **state)
 		"\"query-lodge\"", "\"screendump\"", "\"send-key\"", "\"input-send-event\"",
 		"\"system_reset\"", "{\"fdset-id\": ", "4294967296", "-1",
 		"\"keys\": ", "\"filename\": \"/dev/fdset/0\"", "{\"execute\": \"add-fd\"}\n" };
-	const char *text = getenv("LODGE_SEED"), *rounds = getenv("LODGE_ROUNDS");
+	const char *rounds = getenv("LODGE_ROUNDS");
 	const unsigned n = rounds ? (unsigned)strtoul(rounds, NULL, 0) : 200;
-	unsigned seed = text ? (unsigned)strtoul(text, NULL, 0) : (unsigned)time(NULL);
+	unsigned seed = (unsigned)random_seed();
 	struct vm *vm = *state;
 	int fd;
 

@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "record/recorder.h"
@@ -208,8 +207,7 @@ static void write_block(int fd, const struct buf *plain, off_t at)
 
 static void any_bytes_are_read_without_harm(void **state)
 {
-	const char *text = getenv("LODGE_SEED");
-	uint64_t seed = text ? strtoull(text, NULL, 0) : (uint64_t)time(NULL), n;
+	uint64_t seed = random_seed(), n;
 	uint8_t data[64];
 	char path[64];
 	int fd = make_file(path);
