@@ -10,10 +10,14 @@
 #include "base/os.h"
 #include "jit/x86_64/gen.h"
 
-#ifdef __x86_64__
+/* On other hosts nobody calls the rest. */
 bool jit_supported(void)
 {
+#ifdef __x86_64__
 	return true;
+#else
+	return false;
+#endif
 }
 
 struct jit *jit_new_in(
@@ -112,9 +116,3 @@ uintptr_t jit_enter(const struct jit *j, void *state, const void *host)
 	__builtin_memcpy(&enter, &at, sizeof enter);
 	return enter(state, host);
 }
-#else
-bool jit_supported(void)
-{
-	return false;
-}
-#endif
