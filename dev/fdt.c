@@ -162,6 +162,11 @@ void fdt_strs(struct fdt *f, const char *name, const char *first, ...)
 	put(f, name, list, len);
 }
 
+void fdt_list(struct fdt *f, const char *name, const char *list, size_t len)
+{
+	put(f, name, list, len);
+}
+
 void fdt_empty(struct fdt *f, const char *name)
 {
 	put(f, name, NULL, 0);

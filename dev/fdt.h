@@ -25,6 +25,8 @@ void fdt_cells(struct fdt *, const char *name, const uint32_t *, size_t n);
 void fdt_str(struct fdt *, const char *name, const char *);
 /* Several strings, NULL at the end: compatible lists. */
 void fdt_strs(struct fdt *, const char *name, const char *, ...);
+/* The same of what is in memory as it will be there, each with the zero behind it. */
+void fdt_list(struct fdt *, const char *name, const char *list, size_t len);
 void fdt_empty(struct fdt *, const char *name);
 void fdt_reg(struct fdt *, uint64_t base, uint64_t size);
 /* Handles are given out by name: the same name gives the same number ("plic", "cpu0-intc"). Writes

@@ -331,7 +331,7 @@ static void add_tree(struct machine *m, const struct plan *p, struct fdt *f)
 	fdt_str(f, "device_type", "memory");
 	fdt_reg(f, RAM, m->config.memory);
 	fdt_end(f);
-	riscv64_add_cpus(f, m->ncpus, clock_counter_hz(m->env.clock), model.vector);
+	riscv64_add_cpus(f, m->ncpus, clock_counter_hz(m->env.clock), &model);
 	fdt_begin(f, "soc");
 	fdt_u32(f, "#address-cells", 2);
 	fdt_u32(f, "#size-cells", 2);

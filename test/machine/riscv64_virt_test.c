@@ -508,6 +508,32 @@ static void vectors_are_there_if_asked_for(void **state)
 	assert_non_null(strstr(isa, "_zvkned_"));
 }
 
+static void what_is_taken_off_the_model_is_not_named(void **state)
+{
+	struct rig *r = *state;
+	const void *tree;
+	const char *isa, *list;
+	int len;
+
+	give_kernel(r, idle, sizeof idle);
+	r->c.cpu_model = strdup("best,-zacas,-svvptc,-zicond,+zicond,sv48");
+	r->m = make(r);
+	assert_non_null(r->m);
+	tree = mem_at(r->m->env.mem, regs_of(r->m, 0).x[A1], 0x10000);
+	isa = text(tree, "/cpus/cpu@0", "riscv,isa");
+	assert_null(strstr(isa, "zacas"));
+	assert_null(strstr(isa, "svvptc"));
+	assert_non_null(strstr(isa, "_zicond_zicsr_"));
+	assert_string_equal(text(tree, "/cpus/cpu@0", "mmu-type"), "riscv,sv48");
+	list =
+	    fdt_getprop(tree, fdt_path_offset(tree, "/cpus/cpu@0"), "riscv,isa-extensions", &len);
+	assert_non_null(list);
+	assert_true(fdt_stringlist_contains(list, len, "c"));
+	assert_true(fdt_stringlist_contains(list, len, "svpbmt"));
+	assert_false(fdt_stringlist_contains(list, len, "zacas"));
+	assert_false(fdt_stringlist_contains(list, len, "v"));
+}
+
 static void no_other_model_is_known(void **state)
 {
 	struct rig *r = *state;
@@ -686,6 +712,7 @@ int main(void)
 		TEST(firmware_none_starts_in_m_mode),
 		TEST(tree_tells_of_the_machine),
 		TEST(vectors_are_there_if_asked_for),
+		TEST(what_is_taken_off_the_model_is_not_named),
 		TEST(no_other_model_is_known),
 		TEST(virtio_devices_are_in_memory_first_and_then_on_pci),
 		TEST(virtio_devices_may_all_be_on_pci),
