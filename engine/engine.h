@@ -83,6 +83,12 @@ struct engine_class {
 	 * after stop, which is called if start failed, too.  As leave and enter. */
 	int (*start)(struct engine *, struct err *);
 	int (*stop)(struct engine *, struct err *);
+	/* Where CPUs of the guest start and stop each other without us (the HSM of RISC-V, in the
+	 * host's kernel), between start and stop only the engine knows which are off, and all of
+	 * them are run.  hold: after start; false: whoever runs them keeps those away himself that
+	 * are off.  is_held: before stop.  May be NULL. */
+	bool (*vcpu_hold)(struct vcpu *, bool off);
+	bool (*vcpu_is_held)(struct vcpu *);
 	struct vcpu *(*vcpu_new)(struct engine *, unsigned id, struct err *);
 	void (*vcpu_free)(struct vcpu *);
 	void (*vcpu_reset)(struct vcpu *); /* power-on state; vcpu_new does it too */

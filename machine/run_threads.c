@@ -83,11 +83,35 @@ static int tell_engine(struct machine *m, int (*tell)(struct engine *, struct er
 	return tell ? tell(m->engine, e) : 0;
 }
 
+/* Of which CPUs are off, the engine knows from now on, or we do again. */
+static uint64_t lend_off(struct machine *m)
+{
+	uint64_t lent = 0;
+
+	for (unsigned i = 0; i < m->ncpus && m->engine_class->vcpu_hold; i++) {
+		struct machine_cpu *c = &m->cpu[i];
+
+		if (!m->engine_class->vcpu_hold(c->vcpu, atomic_load(&c->off)))
+			continue;
+		atomic_store(&c->off, false);
+		lent |= 1ull << i;
+	}
+	return lent;
+}
+
+static void off_back(struct machine *m, uint64_t lent)
+{
+	for (unsigned i = 0; i < m->ncpus; i++)
+		if (lent >> i & 1)
+			atomic_store(&m->cpu[i].off, m->engine_class->vcpu_is_held(m->cpu[i].vcpu));
+}
+
 /* Runs all CPUs until somebody asks for something. */
 static int run_all(struct machine *m, enum machine_end *end, struct err *e)
 {
 	unsigned n = 0, i;
 	int rc = tell_engine(m, m->engine_class->start, e), stopped;
+	const uint64_t lent = rc ? 0 : lend_off(m);
 
 	while (n < m->ncpus && !rc) {
 		rc = start(&m->cpu[n], e);
@@ -98,6 +122,7 @@ static int run_all(struct machine *m, enum machine_end *end, struct err *e)
 	serve(m);
 	for (i = 0; i < n; i++)
 		thread_join(&m->cpu[i].thread);
+	off_back(m, lent);
 	stopped = tell_engine(m, m->engine_class->stop, e);
 	for (i = 0; i < n && !rc; i++) {
 		rc = m->cpu[i].ended;
