@@ -58,6 +58,17 @@ static inline u128 cas128(u128 *p, u128 old, u128 val)
 #endif
 }
 
+/* What 32 bits in memory are compared with to be exchanged: GCC takes it on riscv64 for extended
+ * with its sign, be it so or not, and then says that it has stored and has not (its bug 114130,
+ * seen with 12.2). */
+static inline uint32_t cas32_old(uint32_t old)
+{
+#if defined(__riscv) && __riscv_xlen == 64
+	__asm__("sext.w %0, %0" : "+r"(old));
+#endif
+	return old;
+}
+
 #define ARRAY_LEN(a) (sizeof(a) / sizeof(*(a)))
 
 /* The struct of which `member` is embedded at `ptr`. */

@@ -160,6 +160,9 @@ static bool take_reservation(struct rv *s, uint64_t place)
 	return held;
 }
 
+/* What a word or a doubleword is compared with. */
+#define OLD(type, val) (sizeof(type) == 4 ? cas32_old((uint32_t)(val)) : (type)(val))
+
 /* SC on one thread stores without a question: reservations end with the hart's turn, and other
  * harts run in other turns. */
 #define LR_SC(suffix, type, extend)                                                                \
@@ -178,7 +181,7 @@ static bool take_reservation(struct rv *s, uint64_t place)
 	{                                                                                          \
 		uint64_t at;                                                                       \
 		_Atomic type *p = atomic_at(s, a, sizeof(type), false, &at);                       \
-		type old = (type)s->reserved_val;                                                  \
+		type old = OLD(type, s->reserved_val);                                             \
 		bool stored;                                                                       \
                                                                                                    \
 		unused(s, a, b, d);                                                                \
@@ -254,7 +257,7 @@ AMO_PICK(amomaxu, uint, >)
 	{                                                                                          \
 		uint64_t at;                                                                       \
 		_Atomic type *p = atomic_at(s, a, sizeof(type), false, &at);                       \
-		type old = (type)b;                                                                \
+		type old = OLD(type, b);                                                           \
                                                                                                    \
 		rv_line_begin(s, at);                                                              \
 		atomic_compare_exchange_strong(p, &old, (type)d);                                  \

@@ -204,7 +204,7 @@ static uint64_t host_cas(void *p, uint64_t old, uint64_t new, unsigned size)
 {
 	uint8_t old8 = (uint8_t)old;
 	uint16_t old16 = (uint16_t)old;
-	uint32_t old32 = (uint32_t)old;
+	uint32_t old32 = cas32_old((uint32_t)old);
 
 	switch (size) {
 	case 1:

@@ -190,7 +190,8 @@ static bool may_access(
 static bool set_bits(struct x86 *s, struct step *step, uint64_t bits, unsigned size)
 {
 	uint64_t old64 = LE64(step->pte), new64 = LE64(step->pte | bits);
-	uint32_t old32 = LE32((uint32_t)step->pte), new32 = LE32((uint32_t)(step->pte | bits));
+	uint32_t old32 = cas32_old(LE32((uint32_t)step->pte)),
+		 new32 = LE32((uint32_t)(step->pte | bits));
 	bool done;
 
 	if ((step->pte & bits) == bits || !step->host)
