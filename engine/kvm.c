@@ -12,7 +12,8 @@
 #include "base/log.h"
 #include "engine/engine.h"
 
-#if defined(__linux__) && defined(__x86_64__) && __has_include(<linux/kvm.h>)
+#if defined(__linux__) && __has_include(<linux/kvm.h>) &&                                           \
+    (defined(__x86_64__) || (defined(__riscv) && __riscv_xlen == 64))
 
 #include <fcntl.h>
 #include <linux/kvm.h>
@@ -29,7 +30,11 @@
 #include "engine/access.h"
 #include "engine/kvm.h"
 
+#ifdef __x86_64__
 static const struct kvm_arch *const archs[] = { &kvm_x86 };
+#else
+static const struct kvm_arch *const archs[] = { &kvm_riscv64 };
+#endif
 
 int kvm_ioctl(int fd, unsigned long request, void *arg)
 {
@@ -246,7 +251,19 @@ static int stop_vcpus(struct engine *g, struct err *e)
 {
 	const int rc = g->arch->stop(g);
 
-	return rc ? err_set(e, -rc, "kvm: local APICs: %s", strerror(-rc)) : 0;
+	return rc ? err_set(e, -rc, "kvm: CPUs cannot stop: %s", strerror(-rc)) : 0;
+}
+
+static bool vcpu_hold(struct vcpu *v, bool off)
+{
+	const struct kvm_arch *arch = v->engine->arch;
+
+	return arch->hold && arch->hold(v, off) == 0;
+}
+
+static bool vcpu_is_held(struct vcpu *v)
+{
+	return v->engine->arch->is_held(v);
 }
 
 static void vcpu_end(struct vcpu *v)
@@ -517,7 +534,7 @@ static bool is_access(uint32_t exit_reason)
 {
 	return exit_reason == KVM_EXIT_MMIO || exit_reason == KVM_EXIT_IO ||
 	       exit_reason == KVM_EXIT_X86_RDMSR || exit_reason == KVM_EXIT_X86_WRMSR ||
-	       exit_reason == KVM_EXIT_HYPERCALL;
+	       exit_reason == KVM_EXIT_HYPERCALL || exit_reason == KVM_EXIT_RISCV_SBI;
 }
 
 /* 0: it came out for something; 1: for nothing; or -errno. */
@@ -705,6 +722,28 @@ static bool asks_own(const struct engine *g)
 	return g->env.vmm_exits || (g->env.hole_exits && is_only_one(g));
 }
 
+static void vcpu_step(struct vcpu *v, struct exit *x)
+{
+	int rc = v->away ? 0 : get_ready(v);
+
+	if (!rc && !v->away)
+		rc = kvm_settle(v);
+	if (!rc)
+		rc = kvm_own_take(v);
+	if (rc < 0)
+		fail(x, rc);
+	else
+		kvm_own_step(v, x);
+}
+
+/* Where the kernel has no means to. */
+static void run_single(struct vcpu *v, struct exit *x)
+{
+	vcpu_step(v, x);
+	if (x->why == EXIT_DEBUG)
+		x->why = EXIT_TURN;
+}
+
 static void vcpu_run(struct vcpu *v, struct exit *x, uint64_t turn)
 {
 	const bool single = turn == 1; /* else nothing: this CPU counts no instructions */
@@ -715,6 +754,10 @@ static void vcpu_run(struct vcpu *v, struct exit *x, uint64_t turn)
 	rc = get_ready(v);
 	if (!rc && single)
 		rc = v->engine->arch->debug(v, true);
+	if (rc == -ENOTSUP) {
+		run_single(v, x);
+		return;
+	}
 	if (rc < 0) {
 		fail(x, rc);
 		return;
@@ -782,20 +825,6 @@ static int vcpu_cpuid(struct vcpu *v)
 	return rc ? rc : v->engine->arch->cpuid(v);
 }
 
-static void vcpu_step(struct vcpu *v, struct exit *x)
-{
-	int rc = v->away ? 0 : get_ready(v);
-
-	if (!rc && !v->away)
-		rc = kvm_settle(v);
-	if (!rc)
-		rc = kvm_own_take(v);
-	if (rc < 0)
-		fail(x, rc);
-	else
-		kvm_own_step(v, x);
-}
-
 static void vcpu_pass(struct vcpu *v)
 {
 	const int rc = v->engine->arch->pass(v);
@@ -814,19 +843,20 @@ static int debug_check(const struct debug_points *points, struct err *e)
 	.new = new, .free = engine_end, .ram_new = ram_new, .ram_free = ram_free, .map = map,      \
 	.any_ram = true, .remapped = remapped, .leave = leave_vcpus, .enter = enter_vcpus,         \
 	.start = start_vcpus, .stop = stop_vcpus, .track = track, .model = model,                  \
-	.vcpu_new = vcpu_new, .vcpu_free = vcpu_free, .vcpu_reset = vcpu_reset,                    \
-	.vcpu_run = vcpu_run, .vcpu_kick = vcpu_kick, .vcpu_irq = vcpu_irq,                        \
-	.vcpu_fence = vcpu_fence, .vcpu_fenced = vcpu_fenced, .vcpu_retired = vcpu_retired,        \
-	.vcpu_get = vcpu_get, .vcpu_set = vcpu_set, .vcpu_cpuid = vcpu_cpuid,                      \
-	.vcpu_debug = vcpu_debug, .vcpu_step = vcpu_step, .vcpu_pass = vcpu_pass,                  \
-	.debug_check = debug_check,
+	.vcpu_hold = vcpu_hold, .vcpu_is_held = vcpu_is_held, .vcpu_new = vcpu_new,                \
+	.vcpu_free = vcpu_free, .vcpu_reset = vcpu_reset, .vcpu_run = vcpu_run,                    \
+	.vcpu_kick = vcpu_kick, .vcpu_irq = vcpu_irq, .vcpu_fence = vcpu_fence,                    \
+	.vcpu_fenced = vcpu_fenced, .vcpu_retired = vcpu_retired, .vcpu_get = vcpu_get,            \
+	.vcpu_set = vcpu_set, .vcpu_cpuid = vcpu_cpuid, .vcpu_debug = vcpu_debug,                  \
+	.vcpu_step = vcpu_step, .vcpu_pass = vcpu_pass, .debug_check = debug_check,
 
 #else
 
 static int probe(const struct cpu_class *cpu, struct err *e)
 {
 	(void)cpu;
-	return err_set(e, ENOTSUP, "kvm: this build has none (it is of Linux, on x86-64)");
+	return err_set(
+	    e, ENOTSUP, "kvm: this build has none (it is of Linux, on x86-64 and riscv64)");
 }
 
 #define ENGINE

@@ -72,6 +72,9 @@ struct kvm_arch {
 	void (*vm_end)(struct engine *);
 	int (*start)(struct engine *); /* engine_class.start, .stop; 0 or -errno */
 	int (*stop)(struct engine *);
+	/* engine_class.vcpu_hold, vcpu_is_held: 0 or -errno; NULL: no such thing. */
+	int (*hold)(struct vcpu *, bool off);
+	bool (*is_held)(struct vcpu *);
 	int (*vcpu_new)(struct vcpu *, struct err *);
 	void (*vcpu_free)(struct vcpu *);
 	int (*vcpu_begin)(struct vcpu *); /* all CPUs of the VM are there; 0 or -errno */
@@ -89,7 +92,8 @@ struct kvm_arch {
 	void (*irq)(struct vcpu *, unsigned line, bool level); /* any thread */
 	int (*get)(struct vcpu *, unsigned groups, void *regs);
 	int (*set)(struct vcpu *, unsigned groups, const void *regs);
-	/* Comes out for its points, and behind the next instruction if that is wanted. */
+	/* Comes out for its points, and behind the next instruction if that is wanted; -ENOTSUP:
+	 * there is no such thing. */
 	int (*debug)(struct vcpu *, bool single);
 	int (*debug_check)(const struct debug_points *, struct err *); /* as in engine_class */
 	/* Registers are as before the instruction that it has come out in the middle of, which may
@@ -99,7 +103,7 @@ struct kvm_arch {
 	int (*cpuid)(struct vcpu *); /* as vcpu_cpuid */
 };
 
-extern const struct kvm_arch kvm_x86;
+extern const struct kvm_arch kvm_x86, kvm_riscv64; /* each where the host is one */
 
 /* Any thread: the CPU looks again at its lines before its next instruction. */
 void kvm_poke(struct vcpu *);

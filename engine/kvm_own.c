@@ -7,7 +7,7 @@
  * kernel's local APIC would take accesses that are our device's while CPUs stand still.  And these
  * are what is to come out before it has begun (cpu_env.vmm_exits).
  */
-#if defined(__linux__) && defined(__x86_64__) && __has_include(<linux/kvm.h>)
+#if defined(__linux__) && __has_include(<linux/kvm.h>)
 
 #include <errno.h>
 #include <limits.h>
