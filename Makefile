@@ -126,6 +126,7 @@ check-kvm:
 	@$(MAKE) -s $O/lodge $(patsubst test/%.c,$O/test/%,$(wildcard test/lib/nvmm_*_test.c)) >&2
 	@KVM=all LODGE=$O/lodge sh test/boot/kvm_test.sh
 	@KVM=all LODGE=$O/lodge sh test/boot/kvm_nvmm_test.sh
+	@KVM=all sh test/boot/kvm_riscv64_test.sh
 
 demo:
 	@tools/deps.sh demo

@@ -16,7 +16,7 @@ case ${1:-} in
 build) want=$build ;;
 demo) want=$demo ;;
 check) want=$check ;;
-check-kvm) want="$demo libcmocka-dev qemu-system-x86" ;;
+check-kvm) want="$demo libcmocka-dev qemu-system-x86 qemu-system-misc gcc-riscv64-linux-gnu libc6-dev-riscv64-cross" ;;
 bench) want=$bench ;;
 *) echo "deps.sh: want build, demo, check, check-kvm or bench" >&2; exit 1 ;;
 esac

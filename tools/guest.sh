@@ -13,6 +13,7 @@
 #   xen        bookworm's Xen 4.17 for amd64: xen.gz
 #   firmware   trixie's OpenSBI and U-Boot for riscv64
 #   pc-firmware  bookworm's OVMF, SeaBIOS, iPXE, Memtest86+ and GRUB's rescue CD for x86
+#   cross-riscv64  trixie's libraries for programs on riscv64 (tools/cross-riscv64.sh), as a file system's root
 #   seabios    trixie's SeaBIOS with the BIOS of its VGA: bios-256k.bin, vgabios-stdvga.bin
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
@@ -136,6 +137,16 @@ make_firmware() {
 	done
 }
 
+make_cross() {
+	for p in libc6 libc6-dev linux-libc-dev libgcc-s1 libatomic1 libfdt1 libfdt-dev zlib1g zlib1g-dev libjansson4 \
+		libjansson-dev libzydis4.1 libzydis-dev libzycore1.5 libzycore-dev; do
+		deb=$(fetch $p)
+		dpkg-deb -x "$deb" "$tmp/out"
+		rm -f "$deb"
+	done
+	ln -sfn usr/lib "$tmp/out/lib"
+}
+
 make_seabios() {
 	mkdir -p "$tmp/out"
 	deb=$(fetch seabios)
@@ -163,6 +174,7 @@ riscv64 | x86_64 | devices-riscv64 | devices-x86_64 | pc | bookworm-amd64 | book
 	make=make_linux
 	;;
 installer | firmware | xen | seabios) make=make_$what ;;
+cross-riscv64) make=make_cross ;;
 installer-amd64 | installer-i386) make=make_installer_x86 ;;
 pc-firmware) make=make_pc_firmware ;;
 *) say "unknown guest $what: the head of this file lists all"; exit 1 ;;
