@@ -183,7 +183,8 @@ void gdb_monitor_seek(struct gdb *g, char *args, struct buf *out)
 		n = n < now ? now - n : 0;
 	else if (on)
 		n = now + n;
-	rc = b ? history_go(g->machine, &b->at, &e) : history_seek(g->machine, n, &s, &end, &e);
+	rc = b ? history_go_asked(g->machine, &b->at, &s, &end, &e)
+	       : history_seek(g->machine, n, &s, &end, &e);
 	gdb_forget_regs(g);
 	if (rc)
 		buf_printf(out, "%s\n", e.text);
@@ -191,6 +192,8 @@ void gdb_monitor_seek(struct gdb *g, char *args, struct buf *out)
 		buf_printf(out, "there is nothing before that: ");
 	else if (end == HISTORY_LAST)
 		buf_printf(out, "the guest does not go on: ");
+	else if (end == HISTORY_ASKED)
+		buf_printf(out, "interrupted: ");
 	gdb_monitor_when(g, NULL, out);
 	buf_printf(out, "\"flushregs\" makes gdb look at registers again\n");
 }

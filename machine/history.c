@@ -340,22 +340,30 @@ static bool is_between(const struct history *h, const struct position *p)
 	return n == h->points.current && position_compare(&now, p) <= 0;
 }
 
-int history_go(struct machine *m, const struct position *p, struct err *e)
+int history_go_asked(struct machine *m, const struct position *p, const struct history_search *s,
+    enum history_end *end, struct err *e)
 {
 	struct history *h = m->history;
-	const struct history_goal g = { .place = p, .count = p->count };
+	const struct history_goal g = { .place = p, .count = p->count, .search = s };
 	const struct debug_points *points;
-	enum history_end end;
 	int rc = 0;
 
+	*end = HISTORY_THERE;
 	points = machine_debug_points(m, NULL);
 	if (!is_between(h, p))
 		rc = history_load(h, checkpoint_before(&h->points, p), e);
 	if (!rc)
-		rc = history_run(h, &g, &end, e);
+		rc = history_run(h, &g, end, e);
 	machine_debug_points(m, points);
 	history_arrive(h);
 	return rc;
+}
+
+int history_go(struct machine *m, const struct position *p, struct err *e)
+{
+	enum history_end end;
+
+	return history_go_asked(m, p, NULL, &end, e);
 }
 
 void history_arrive(struct history *h)

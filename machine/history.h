@@ -59,7 +59,11 @@ struct history_search {
 /* By instructions; beyond what was it runs on. */
 int history_seek(
     struct machine *, uint64_t count, struct history_search *, enum history_end *, struct err *);
+/* To a place where it was.  The second is for one that may be of what is forgotten by now: that can
+ * be far ahead, and never come. */
 int history_go(struct machine *, const struct position *, struct err *);
+int history_go_asked(struct machine *, const struct position *, const struct history_search *,
+    enum history_end *, struct err *);
 /* Back to the last breakpoint, or to the instruction that makes the last access that is watched,
  * before now; HISTORY_THERE: the search says which. */
 int history_back(struct machine *, struct history_search *, enum history_end *, struct err *);

@@ -150,10 +150,38 @@ static void breakpoints_stay(void **state)
 	end(&w);
 }
 
+static bool at_the_third_time(void *arg)
+{
+	unsigned *times = arg;
+
+	return ++*times == 3;
+}
+
+/* A place of what has been forgotten may be ahead, so far that nobody waits for it. */
+static void who_asks_gets_away_from_a_place_that_never_comes(void **state)
+{
+	struct went w = start(&guests[0], "1", "64M");
+	unsigned times = 0;
+	struct history_search s = { .asked = at_the_third_time, .arg = &times };
+	struct position place;
+	enum history_end how;
+
+	(void)state;
+	seek(&w, 10000);
+	place = history_now(w.m);
+	place.turns = UINT64_MAX;
+	assert_int_equal(history_go_asked(w.m, &place, &s, &how, &w.r->e), 0);
+	assert_int_equal(how, HISTORY_ASKED);
+	assert_int_equal(times, 3);
+	assert_true(w.m->count > 10000);
+	end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(breakpoints_stay),
+		cmocka_unit_test(who_asks_gets_away_from_a_place_that_never_comes),
 		cmocka_unit_test(riscv64_is_as_it_was),
 		cmocka_unit_test(x86_64_is_as_it_was),
 	};
