@@ -73,6 +73,31 @@ static size_t change(uint64_t *seed, char *text, size_t n, size_t room)
 	return n;
 }
 
+/* What was said last, of which the server may not have heard all yet: one of them it is at. */
+enum { SAID = 300, SHOWN = 100 };
+
+struct said {
+	uint64_t n;
+	char text[SAID][SHOWN + 1];
+};
+
+static void note(struct said *s, const char *text, size_t n)
+{
+	char *to = s->text[s->n++ % SAID];
+
+	for (n = n < SHOWN ? n : SHOWN; n--; text++)
+		*to++ = *text < ' ' || *text > '~' ? '.' : *text;
+	*to = '\0';
+}
+
+static void tell(void *arg)
+{
+	const struct said *s = arg;
+
+	for (uint64_t i = s->n < SAID ? 0 : s->n - SAID; i < s->n; i++)
+		print_message("packet %llu: %s\n", (unsigned long long)i, s->text[i % SAID]);
+}
+
 /* Reads what there is, so that the server is never in the way of itself. */
 static void drain(const struct rig *r)
 {
@@ -122,12 +147,16 @@ static const char *some_seed(uint64_t *seed, bool back)
 static void whatever_is_said(const char *arch, bool back)
 {
 	const uint64_t until = os_clock_ns() + number("LODGE_SECONDS", 6) * 1000000000 / 4;
-	uint64_t seed = number("LODGE_SEED", 20261126), said = 0;
+	uint64_t seed = number("LODGE_SEED", 20261126);
+	struct said *said = calloc(1, sizeof *said);
 	struct rig *r = rig_new(arch, back ? "reverse" : seed & 1 ? "soft" : "eager", "2");
 	char text[600];
 	const char *from;
 	size_t n;
 
+	assert_non_null(said);
+	r->silent = tell;
+	r->arg = said;
 	print_message("%s: LODGE_SEED=%llu\n", arch, (unsigned long long)seed);
 	for (unsigned i = 1; os_clock_ns() < until; i++) {
 		from = some_seed(&seed, back);
@@ -137,7 +166,7 @@ static void whatever_is_said(const char *arch, bool back)
 			n = change(&seed, text, n, sizeof text);
 		if (n && (text[0] == 'k' || !strncmp(text, "vKill", 5))) /* its end is no failure */
 			continue;
-		said++;
+		note(said, text, n);
 		if (!say(r, text, n, random_split(&seed) % 50))
 			again(r);
 		if (random_split(&seed) % 4 == 0)
@@ -149,8 +178,9 @@ static void whatever_is_said(const char *arch, bool back)
 			check(r);
 	}
 	check(r);
-	print_message("%llu packets\n", (unsigned long long)said);
+	print_message("%llu packets\n", (unsigned long long)said->n);
 	rig_free(r);
+	free(said);
 }
 
 static void whatever_is_said_to_riscv64(void **state)

@@ -28,6 +28,9 @@ struct rig {
 	int rc;
 	int fd;
 	char text[RIG_TEXT]; /* the last answer */
+	/* Called when there is none: for who has more to say of that. */
+	void (*silent)(void *);
+	void *arg;
 };
 
 static void *rig_run(void *arg)
@@ -177,8 +180,11 @@ static char rig_byte(const struct rig *r)
 	struct pollfd p = { .fd = r->fd, .events = POLLIN };
 	char c;
 
-	if (poll(&p, 1, RIG_PATIENCE_MS) != 1)
+	if (poll(&p, 1, RIG_PATIENCE_MS) != 1) {
+		if (r->silent)
+			r->silent(r->arg);
 		fail_msg("no answer");
+	}
 	assert_int_equal(read(r->fd, &c, 1), 1);
 	return c;
 }
