@@ -230,7 +230,7 @@ int config_copy(struct config *to, const struct config *from, struct err *e)
 	return rc;
 }
 
-static int set_memory(struct config *c, const char *key, const char *value, struct err *e)
+static int set_size(uint64_t *size, const char *key, const char *value, struct err *e)
 {
 	uint64_t n;
 
@@ -245,7 +245,7 @@ static int set_memory(struct config *c, const char *key, const char *value, stru
 	if (n < MIB || n > MAX_MEMORY || n % PAGE)
 		return err_set(
 		    e, EINVAL, "%s \"%s\": 1M to 1024G in steps of 4K are allowed", key, value);
-	c->memory = n;
+	*size = n;
 	return 0;
 }
 
@@ -282,7 +282,7 @@ static int set_key(struct config *c, const struct key *k, const char *value, str
 		rc = k->check ? k->check(k->name, value, e) : 0;
 		return rc ? rc : config_set_text(text_at(c, k), value, e);
 	case SIZE:
-		return set_memory(c, k->name, value, e);
+		return set_size(at(c, k), k->name, value, e);
 	case COUNT:
 		return set_cpus(at(c, k), k->name, value, e);
 	case DURATION:

@@ -77,6 +77,9 @@ static void keys_take_their_values(void **state)
 	assert_true(c.memory == 2ull << 30);
 	set(&c, "memory", "64");
 	assert_true(c.memory == 64ull << 20);
+	set(&c, "reverse-memory", "1G");
+	assert_true(c.reverse_memory == 1ull << 30);
+	assert_true(c.memory == 64ull << 20);
 	set(&c, "cpus", "8");
 	assert_int_equal(c.cpus, 8);
 	set(&c, "timeout", "500ms");
