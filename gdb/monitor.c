@@ -161,20 +161,25 @@ static void put_device(struct buf *out, struct dev *d)
 	mutex_unlock(&d->lock);
 }
 
+/* Of a class, or what a class is several of: virtio_mmio, and virtio_rng that is behind it. */
 static void info_devices(struct gdb *g, char *args, struct buf *out)
 {
 	struct dev *d;
+	bool any = false;
 
 	for (unsigned i = 0; i < g->machine->ndevs; i++) {
 		d = g->machine->dev[i];
-		if (*args && strcmp(args, d->class->name) != 0)
+		if (*args && strcmp(args, d->class->name) != 0 && strcmp(args, d->id) != 0)
 			continue;
+		any = true;
 		buf_printf(out, "%s%s%s at %s%#" PRIx64, d->class->name, *d->id ? " " : "", d->id,
 		    d->port ? "port " : "", d->base);
 		buf_printf(out, d->pic ? ", interrupt %u\n" : "\n", d->irq_no);
 		if (*args)
 			put_device(out, d);
 	}
+	if (!any)
+		buf_printf(out, "there is no %s: info devices shows all\n", args);
 }
 
 /* Controllers are those that have inputs, or that CPUs ask. */
@@ -284,7 +289,7 @@ static const struct monitor_command commands[] = {
 	{ "walk", "ADDRESS", "the same", walk },
 	{ "info mtree", "", "physical addresses and ports", info_mtree },
 	{ "info irq", "", "the state of interrupt controllers", info_irq },
-	{ "info devices", "[CLASS]", "devices; of one class with their state", info_devices },
+	{ "info devices", "[NAME]", "devices; of one name with their state", info_devices },
 	{ "info snapshots", "", "the last snapshot", info_snapshots },
 	{ "trace", "on|off|LIST", "events to print: exceptions,exec=block, ...", trace },
 	{ "physical", "[on|off]", "whether gdb's addresses are physical", physical },

@@ -90,9 +90,10 @@ symbols() {
 add-symbol-file $tmp/types.o" at=*
 }
 
-# session ARCH SYSCALL ARGUMENT NAME: what kernel developers do; NAME: the field with the file's name.
+# session ARCH SYSCALL ARGUMENT NAME ROOT PIC: what kernel developers do; NAME: the field with the file's name; ROOT: the
+# register that page tables begin with; PIC: what external interrupts come from.
 session() {
-	arch=$1 call=$2 argument=$3 name=$4
+	arch=$1 call=$2 argument=$3 name=$4 root=$5 pic=$6
 	debug "$load
 target remote $tmp/gdb.sock
 break $at$call
@@ -159,6 +160,25 @@ detach" >"$tmp/script"
 	has "$tmp/err" '^lodge: .* cpu[01] +[0-9]+ [0-9a-f]{16} exceptions ' "$arch: monitor trace prints where Lodge was started"
 	has "$tmp/gdb" 'that' "$arch: and knows what there is"
 	timeout 60 "$LODGE" debug "$tmp/vm.ctl" -nx -batch -ex 'monitor trace off' >"$tmp/gdb" 2>&1 </dev/null
+	lines=$(grep -c ' exceptions ' "$tmp/err")
+	sleep 1
+	is "$(grep -c ' exceptions ' "$tmp/err")" "$lines" "$arch: until it is told to end"
+
+	timeout 60 "$LODGE" debug "$tmp/vm.ctl" -nx -batch -ex 'monitor info registers 1' -ex 'monitor info mem 3' \
+		-ex "monitor info tlb $text" -ex 'monitor info mtree' -ex 'monitor info irq' -ex 'monitor info devices' \
+		-ex 'monitor info devices uart_ns16550' -ex 'monitor info devices virtio_rng' -ex 'monitor info devices uart' \
+		-ex 'monitor info snapshots' >"$tmp/gdb" 2>&1 </dev/null
+	has "$tmp/gdb" "^$root +0x[0-9a-f]+" "$arch: monitor info registers has what gdb does not show"
+	has "$tmp/gdb" '^[0-9a-f]{16}-[0-9a-f]{16} [0-9a-f]{16} r' "$arch: monitor info mem"
+	has "$tmp/gdb" "^$text is at 0x[0-9a-f]+" "$arch: monitor info tlb"
+	has "$tmp/gdb" '^[0-9a-f]{16}-[0-9a-f]{16} RAM' "$arch: monitor info mtree: memory"
+	has "$tmp/gdb" '^[0-9a-f]{16}-[0-9a-f]{16} uart_ns16550' "$arch: and devices"
+	has "$tmp/gdb" "^$pic at 0x[0-9a-f]+" "$arch: monitor info irq"
+	has "$tmp/gdb" '^uart_ns16550 at (port )?0x[0-9a-f]+, interrupt [0-9]+' "$arch: monitor info devices"
+	has "$tmp/gdb" '^ier +0x[0-9a-f]+' "$arch: one of them, with its registers"
+	has "$tmp/gdb" '^features +0x[0-9a-f]+' "$arch: or what is behind virtio's"
+	has "$tmp/gdb" '^there is no uart' "$arch: or none"
+	has "$tmp/gdb" '^none was made' "$arch: monitor info snapshots"
 
 	timeout 20 "$LODGE" debug --listen "unix:$tmp/more.sock" "$tmp/vm.ctl" >"$tmp/where"
 	debug "$(cat "$tmp/where")
@@ -203,14 +223,14 @@ boot x86_64 -M microvm -c 2
 comes '^GUEST-SYMBOLS'
 ok $? "x86_64 is up"
 symbols x86_64 gcc r15,r14,r13,r12,bp,bx,r11,r10,r9,r8,ax,cx,dx,si,di,orig_ax,ip,cs,flags,sp,ss
-session x86_64 __x64_sys_openat '$rdi' si
+session x86_64 __x64_sys_openat '$rdi' si cr3 ioapic
 start_kernel=$(sed -n 's/^\([0-9a-f]*\) T start_kernel.*/0x\1/p' "$tmp/out")
 
 boot riscv64 -c 2
 comes '^GUEST-SYMBOLS'
 ok $? "riscv64 is up"
 symbols riscv64 riscv64-linux-gnu-gcc epc,ra,sp,gp,tp,t0,t1,t2,s0,s1,a0,a1,a2
-session riscv64 __riscv_sys_openat '$a0' a1
+session riscv64 __riscv_sys_openat '$a0' a1 satp plic
 
 # From the kernel's real-mode code over its 32-bit entry to its own code.
 guest seabios
