@@ -110,7 +110,7 @@ static const struct key keys[] = {
 	{ "reverse", YES_NO, AT(reverse), NULL,
 	    "yes: a debugger can go back in time; implies deterministic" },
 	{ "reverse-memory", SIZE, AT(reverse_memory), NULL,
-	    "what checkpoints for that may take; default 512M" },
+	    "what checkpoints for that may take; default 1G" },
 	{ "lockstep", YES_NO, AT(lockstep), NULL,
 	    "yes: compare compiled code with the interpreter, slowly; implies deterministic" },
 	{ "seed", NUMBER, AT(seed), NULL, "for deterministic; default 0" },

@@ -12,7 +12,7 @@
 #include "machine/load.h"
 #include "machine/machine.h"
 
-static const uint64_t DEFAULT_MEMORY = 512ull << 20, DEFAULT_REVERSE_MEMORY = 512ull << 20;
+static const uint64_t DEFAULT_MEMORY = 512ull << 20, DEFAULT_REVERSE_MEMORY = 1ull << 30;
 
 static int set_default(char **text, const char *value, struct err *e)
 {
