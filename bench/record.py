@@ -34,12 +34,12 @@ def serve(listener):
                 pass
 
 
-def make_initrd(cpu, folder):
+def make_initrd(cpu, folder, program="work"):
     out = subprocess.run([root / "tools/guest.sh", f"devices-{cpu}"], check=True, capture_output=True, text=True).stdout
     guest = pathlib.Path(out.strip())
     (folder / "x/bin").mkdir(parents=True)
-    (folder / "x/bin/work").write_bytes((root / "bench/guest/work").read_bytes())
-    (folder / "x/bin/work").chmod(0o755)
+    (folder / "x/bin" / program).write_bytes((root / "bench/guest" / program).read_bytes())
+    (folder / "x/bin" / program).chmod(0o755)
     more = subprocess.run("find . | cpio -o -H newc -R 0:0 --quiet", shell=True, cwd=folder / "x", check=True,
                           capture_output=True).stdout
     old = (guest / "initrd.gz").read_bytes()
