@@ -2,6 +2,7 @@
 # libnvmm on the engine kvm: its own tests, on a machine that QEMU imitates (tools/nested-kvm.sh).  Ports and the test's
 # monitor; KVM=all, as `make check-kvm` has it, runs all calls, events, and all forms of instructions, too.
 . test/tap.sh
+. test/boot/nested.sh
 built=$(dirname "$LODGE")/test/lib
 [ -x "$built/nvmm_api_test" ] || skip_all "libnvmm on kvm" "$built/nvmm_api_test is not built"
 
@@ -30,13 +31,11 @@ for p in $programs; do
 done
 END
 # In the place of Lodge, for its libraries.
-NESTED_TIMEOUT=${NESTED_TIMEOUT:-600} tools/nested-kvm.sh "$built/nvmm_api_test" "$tmp/go.sh" "$@" >"$tmp/out" 2>"$tmp/err"
-rc=$?
-[ $rc -ne 125 ] || { sed 's/^/# /' "$tmp/err"; skip_all "libnvmm on kvm" "$(tail -n 1 "$tmp/err")"; }
-tr -d '\r' <"$tmp/out" >"$tmp/text"
-grep '^#' "$tmp/text"
+export NESTED_TIMEOUT="${NESTED_TIMEOUT:-600}"
+nested "libnvmm on kvm" "$built/nvmm_api_test" "$tmp/go.sh" "$@"
+grep '^#' "$tmp/out"
 for p in $programs; do
-	case $(sed -n "s/^STATUS $p //p" "$tmp/text") in
+	case $(sed -n "s/^STATUS $p //p" "$tmp/out") in
 	0) ok 0 "libnvmm on kvm: $p" ;;
 	"" | 124 | 137 | 143) skip "libnvmm on kvm: $p" "the imitated machine was too slow" ;;
 	*) ok 1 "libnvmm on kvm: $p" ;;

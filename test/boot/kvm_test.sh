@@ -3,6 +3,7 @@
 # `make check-kvm` has it, runs everything; KVM=moves: a guest of so many CPUs (KVM_CPUS, 1) moves there and back so often
 # (KVM_ROUNDS, 10), and nothing else; KVM=lab: the conformance lab alone, which knows the mistakes of QEMU 11.1 (NESTED_QEMU).
 . test/tap.sh
+. test/boot/nested.sh
 
 if [ "${KVM:-short}" = lab ]; then
 	{ echo KVM_LAB=1; cat test/boot/kvm_guest.sh; } >"$tmp/go.sh"
@@ -27,16 +28,5 @@ else
 	{ echo KVM_SHORT=1; cat test/boot/kvm_guest.sh; } >"$tmp/go.sh"
 	set --
 fi
-tools/nested-kvm.sh "$LODGE" "$tmp/go.sh" "$@" >"$tmp/out" 2>"$tmp/err"
-rc=$?
-[ $rc -ne 125 ] || { sed 's/^/# /' "$tmp/err"; skip_all "kvm" "$(tail -n 1 "$tmp/err")"; }
-tr -d '\r' <"$tmp/out"
-tests=$(grep -cE '^(not )?ok ' "$tmp/out")
-grep -q '^not ok ' "$tmp/out" && failed=1
-if [ $rc -eq 124 ]; then
-	skip "what is left of it" "the imitated machine was too slow: $(tail -n 1 "$tmp/err")"
-	finish
-fi
-ok $rc "all of it was run"
-[ $rc -eq 0 ] || sed 's/^/# /' "$tmp/err"
-finish
+nested "kvm" "$LODGE" "$tmp/go.sh" "$@"
+nested_tests
