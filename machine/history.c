@@ -354,6 +354,8 @@ int history_go_asked(struct machine *m, const struct position *p, const struct h
 		rc = history_load(h, checkpoint_before(&h->points, p), e);
 	if (!rc)
 		rc = history_run(h, &g, end, e);
+	if (!rc && !history_is_before(m, p))
+		*end = HISTORY_THERE;
 	machine_debug_points(m, points);
 	history_arrive(h);
 	return rc;

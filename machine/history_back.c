@@ -64,7 +64,8 @@ static int run_watched(struct history *h, struct watch *w, const struct history_
 
 /* Before the access that w has seen, or where the breakpoint is: an interrupt that was taken right
  * there is not a place of its own. */
-static int land(struct history *h, struct watch *w, struct err *e)
+static int land(struct history *h, struct watch *w, const struct history_search *s,
+    enum history_end *end, struct err *e)
 {
 	struct machine *m = h->m;
 	const struct debug_points *points;
@@ -72,21 +73,21 @@ static int land(struct history *h, struct watch *w, struct err *e)
 	struct position to = w->at;
 	struct watch there = { .h = h, .debugger = w->debugger, .stops = true };
 	struct history_goal g = { .place = &to };
-	enum history_end end;
+	enum history_end how;
 	int rc;
 
 	if (w->exit.size != DEBUG_BREAK)
 		to.left++;
-	rc = history_go(m, &to, e);
-	if (rc || w->exit.size != DEBUG_BREAK || !to.left)
+	rc = history_go_asked(m, &to, s, end, e);
+	if (rc || *end == HISTORY_ASKED || w->exit.size != DEBUG_BREAK || !to.left)
 		return rc;
 	to.left--;
 	points = machine_debug_points(m, &one);
-	rc = run_watched(h, &there, &g, &end, e);
+	rc = run_watched(h, &there, &g, &how, e);
 	machine_debug_points(m, points);
 	if (!rc && !there.found) {
 		to.left++;
-		rc = history_go(m, &to, e);
+		rc = history_go_asked(m, &to, s, end, e);
 	}
 	history_arrive(h);
 	return rc;
@@ -134,8 +135,7 @@ int history_back(struct machine *m, struct history_search *s, enum history_end *
 		if (w.found) {
 			s->cpu = w.cpu;
 			s->exit = w.exit;
-			*end = HISTORY_THERE;
-			return land(h, &w, e);
+			return land(h, &w, s, end, e);
 		}
 		if (!n) {
 			*end = HISTORY_BEGIN;
@@ -191,7 +191,7 @@ int history_step_back(
 
 	*end = HISTORY_THERE;
 	if (any)
-		return history_go(m, &to, e);
+		return history_go_asked(m, &to, s, end, e);
 	points = machine_debug_points(m, NULL);
 	last = (struct position){ .turns = m->fixed.turns ? m->fixed.turns - 1 : 0 };
 	n = checkpoint_before(&h->points, &last);
@@ -203,8 +203,10 @@ int history_step_back(
 	machine_debug_points(m, points);
 	if (rc || *end == HISTORY_ASKED)
 		return rc;
-	*end = any ? HISTORY_THERE : HISTORY_BEGIN;
-	return any ? history_go(m, &to, e) : history_load(h, 0, e);
+	if (any)
+		return history_go_asked(m, &to, s, end, e);
+	*end = HISTORY_BEGIN;
+	return history_load(h, 0, e);
 }
 
 /* A breakpoint is no reason to stop where a step begins, and others' are passed over. */
