@@ -194,6 +194,17 @@ static int look_at_insn(struct search *s, struct err *e)
 	return 0;
 }
 
+/* For who goes elsewhere and comes back, that this is not far.  A replay's are on its boundaries
+ * alone, and in the past they all are, where nothing else has to be done again. */
+static void mark_place(struct history *h)
+{
+	const struct position now = history_now(h->m);
+
+	if (!h->m->tape && !h->touched && !(h->past && h->m->fixed.left) &&
+	    position_compare(&h->points.list[h->points.current].at, &now) < 0)
+		checkpoint_make(&h->points, h->m, false);
+}
+
 int wrote_find(struct machine *m, uint64_t pa, uint64_t len, const struct history_search *asker,
     struct wrote *w, struct err *e)
 {
@@ -203,6 +214,7 @@ int wrote_find(struct machine *m, uint64_t pa, uint64_t len, const struct histor
 	struct err why;
 	int rc, back;
 
+	mark_place(m->history);
 	was = machine_debug_points(m, &points);
 	rc = search_back(&s, &points.guard, e);
 	machine_debug_points(m, NULL);
