@@ -179,6 +179,26 @@ static int last_of_turns(struct history *h, unsigned cpu, uint64_t last, struct 
 	}
 }
 
+/* The same for all that was until there, the latest stretch first. */
+static int last_before(struct history *h, unsigned cpu, struct position last, struct position *to,
+    bool *any, struct history_search *s, enum history_end *end, struct err *e)
+{
+	unsigned n = checkpoint_before(&h->points, &last);
+	int rc;
+
+	for (;; n--) {
+		n = history_stretch(h, n, &last);
+		if (position_compare(&h->points.list[n].at, &last) >= 0)
+			return 0;
+		rc = history_load(h, n, e);
+		if (!rc)
+			rc = last_of_turns(h, cpu, last.turns, to, any, s, end, e);
+		if (rc || *end == HISTORY_ASKED || *any || !n)
+			return rc;
+		last = h->points.list[n].at;
+	}
+}
+
 int history_step_back(
     struct machine *m, unsigned cpu, struct history_search *s, enum history_end *end, struct err *e)
 {
@@ -186,20 +206,14 @@ int history_step_back(
 	struct history *h = m->history;
 	struct position to, last;
 	bool any = last_of_turn(m, cpu, &to);
-	unsigned n;
-	int rc = 0;
+	int rc;
 
 	*end = HISTORY_THERE;
 	if (any)
 		return history_go_asked(m, &to, s, end, e);
 	points = machine_debug_points(m, NULL);
 	last = (struct position){ .turns = m->fixed.turns ? m->fixed.turns - 1 : 0 };
-	n = checkpoint_before(&h->points, &last);
-	while (position_compare(&h->points.list[n].at, &last) < 0 &&
-	       !(rc = history_load(h, n, e)) &&
-	       !(rc = last_of_turns(h, cpu, last.turns, &to, &any, s, end, e)) &&
-	       *end != HISTORY_ASKED && !any && n)
-		last = h->points.list[n--].at;
+	rc = last_before(h, cpu, last, &to, &any, s, end, e);
 	machine_debug_points(m, points);
 	if (rc || *end == HISTORY_ASKED)
 		return rc;

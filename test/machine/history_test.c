@@ -177,10 +177,35 @@ static void who_asks_gets_away_from_a_place_that_never_comes(void **state)
 	end(&w);
 }
 
+/* A checkpoint that is right at the end of the last turn is not all of the past. */
+static void a_step_back_goes_on_before_a_checkpoint(void **state)
+{
+	struct went w = start(&guests[0], "1", "64M");
+	struct history_search s = { 0 };
+	struct position place;
+	enum history_end how;
+
+	(void)state;
+	seek(&w, 10000);
+	place = (struct position){ .turns = w.m->fixed.turns };
+	assert_int_equal(history_go(w.m, &place, &w.r->e), 0);
+	assert_int_equal(w.m->fixed.left, 0);
+	place.count = w.m->count;
+	assert_true(checkpoint_make(&w.m->history->points, w.m, true));
+	place = (struct position){ place.turns + 1, UINT64_MAX, place.count };
+	assert_int_equal(history_go(w.m, &place, &w.r->e), 0);
+	assert_int_equal(w.m->fixed.turns, place.turns);
+	assert_int_equal(history_step_back(w.m, 0, &s, &how, &w.r->e), 0);
+	assert_int_equal(how, HISTORY_THERE);
+	assert_int_equal(w.m->count, place.count - 1);
+	end(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(breakpoints_stay),
+		cmocka_unit_test(a_step_back_goes_on_before_a_checkpoint),
 		cmocka_unit_test(who_asks_gets_away_from_a_place_that_never_comes),
 		cmocka_unit_test(riscv64_is_as_it_was),
 		cmocka_unit_test(x86_64_is_as_it_was),
