@@ -134,7 +134,7 @@ if wants race; then
 		test/cpu/riscv64/later_test test/host/vsock_test test/dev/virtio_share_test"
 	run "build with TSan" make -s -j"$jobs" O=build-tsan CFLAGS="-O1 -g -fsanitize=thread -Wno-tsan" \
 		build-tsan/lodge $(for t in $races; do echo "build-tsan/$t"; done)
-	export TSAN_OPTIONS="suppressions=$PWD/test/tsan.supp"
+	export TSAN_OPTIONS="suppressions=$PWD/test/tsan.supp history_size=7"
 	for t in $races; do
 		later "$t (TSan)" env CMOCKA_MESSAGE_OUTPUT=TAP build-tsan/$t
 	done
