@@ -178,4 +178,4 @@ clean:
 
 .PHONY: all tests check fuzz-insn fuzz-trace fuzz-record fuzz-kernel fuzz-nbd demo bench install clean
 .SECONDARY:
--include $(OBJ:.o=.d) $(NVMM:.o=.d) $(CMD:.o=.d) $(TESTS:%=%.d) $(wildcard $O/test/haxm/*.d)
+-include $(OBJ:.o=.d) $(NVMM:.o=.d) $(CMD:.o=.d) $(TESTS:%=%.d) $(wildcard $O/test/haxm/*.d $O/test/nvmm/*.d)
