@@ -2,6 +2,7 @@
 #ifndef CORE_EXIT_H
 #define CORE_EXIT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Why a guest CPU came back from running.  The caller does what is asked, writes the answer (val,
@@ -36,5 +37,12 @@ struct exit {
 	uint8_t size;
 	uint64_t addr, val;
 };
+
+/* The engine failed, error is -errno.  false, for functions that say so of what could not be. */
+static inline bool exit_fail(struct exit *x, int error)
+{
+	*x = (struct exit){ .why = EXIT_ERROR, .val = (uint64_t)(int64_t)error };
+	return false;
+}
 
 #endif

@@ -18,12 +18,6 @@
 
 enum { APIC_X2APIC = 1 << 10, APIC_ENABLE = 1 << 11, PAGE_MASK = 0xfff, RFLAGS_IF = 1 << 9 };
 
-static bool fail(struct exit *x, int error)
-{
-	*x = (struct exit){ .why = EXIT_ERROR, .val = (uint64_t)(int64_t)error };
-	return false;
-}
-
 /* One element of INS or OUTS, or all of IN or OUT. */
 static void access_port(const struct vcpu *v, uint8_t *data)
 {
@@ -44,7 +38,7 @@ static bool answer_port(struct vcpu *v, struct exit *x)
 	const bool down = v->tunnel->io.string && v->tunnel->io.down;
 
 	if (size > 4 || size * n > HAXM_IO_BUFFER)
-		return fail(x, -EIO);
+		return exit_fail(x, -EIO);
 	for (unsigned i = 0; i < n; i++)
 		access_port(v, v->io + size * (down ? n - 1 - i : i));
 	v->owed = v->tunnel->io.direction == HAXM_IN;
@@ -66,7 +60,7 @@ static bool answer_mmio(struct vcpu *v, struct exit *x)
 	uint8_t data[8] = { 0 };
 
 	if (m->size > 8 || m->direction > HAXM_MMIO_COPY)
-		return fail(x, -EIO);
+		return exit_fail(x, -EIO);
 	if (m->direction == HAXM_MMIO_WRITE)
 		put_le(data, m->value, m->size);
 	else
@@ -86,7 +80,7 @@ static bool answer_hlt(struct vcpu *v, struct exit *x)
 	int rc = haxm_ioctl(v->fd, HAXM_GET_REGS, &r);
 
 	if (rc < 0)
-		return fail(x, rc);
+		return exit_fail(x, rc);
 	v->halted = true;
 	v->takes = r.rflags & RFLAGS_IF;
 	return true;
@@ -114,7 +108,7 @@ bool haxm_answer(struct vcpu *v, struct exit *x)
 	default:
 		log_error(v->engine->env.log, "cpu%u: haxm: exit %u, of VMX %u", v->id,
 		    t->exit_status, t->exit_reason);
-		return fail(x, -EIO);
+		return exit_fail(x, -EIO);
 	}
 }
 

@@ -134,12 +134,6 @@ static int look_at_lines(struct vcpu *v)
 
 /* Running -------------------------------------------------------------------------------------- */
 
-static bool fail(struct exit *x, int error)
-{
-	*x = (struct exit){ .why = EXIT_ERROR, .val = (uint64_t)(int64_t)error };
-	return false;
-}
-
 static bool before(struct vcpu *v, struct exit *x)
 {
 	int rc = 0;
@@ -149,7 +143,7 @@ static bool before(struct vcpu *v, struct exit *x)
 	if (!rc && !v->wait_sipi)
 		rc = look_at_lines(v);
 	if (rc < 0)
-		return fail(x, rc);
+		return exit_fail(x, rc);
 	if (v->halted || v->wait_sipi) {
 		x->why = EXIT_HALT;
 		return false;
@@ -203,7 +197,7 @@ void haxm_run(struct vcpu *v, struct exit *x, uint64_t turn)
 
 	(void)turn; /* this CPU counts no instructions */
 	if (rc < 0) {
-		fail(x, rc);
+		exit_fail(x, rc);
 		return;
 	}
 	wake_enter(&v->wake);
@@ -217,7 +211,7 @@ void haxm_run(struct vcpu *v, struct exit *x, uint64_t turn)
 		v->runs++;
 		rc = run_once(v, 0);
 		if (rc < 0) {
-			fail(x, rc);
+			exit_fail(x, rc);
 			break;
 		}
 		after(v);

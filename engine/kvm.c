@@ -474,12 +474,6 @@ static bool answer_memory(struct vcpu *v, struct exit *x)
 	return false;
 }
 
-static bool fail(struct exit *x, int error)
-{
-	*x = (struct exit){ .why = EXIT_ERROR, .val = (uint64_t)(int64_t)error };
-	return false;
-}
-
 /* An instruction that accesses a device and that the kernel's emulator does not know, or one that
  * the host's CPU does not execute in this mode: one of our own does. */
 static bool is_unknown(const struct vcpu *v)
@@ -501,7 +495,7 @@ static bool bad_state(struct vcpu *v, struct exit *x)
 		    (unsigned long long)r->fail_entry.hardware_entry_failure_reason);
 	else
 		log_error(v->engine->env.log, "cpu%u: kvm: exit %u", v->id, r->exit_reason);
-	return fail(x, -EIO);
+	return exit_fail(x, -EIO);
 }
 
 /* False: come out. */
@@ -638,7 +632,7 @@ static bool run_own(struct vcpu *v, struct exit *x, bool single)
 	/* Who does not look at code each time has none of it. */
 	rc = v->engine->env.unwatched ? kvm_own_back(v) : kvm_own_end(v->engine);
 	if (rc)
-		return fail(x, rc);
+		return exit_fail(x, rc);
 	x->why = EXIT_TURN;
 	return !single;
 }
@@ -670,7 +664,7 @@ static bool begin_own(struct vcpu *v, struct exit *x, bool single)
 	if (!rc)
 		rc = kvm_drop(v);
 	if (rc)
-		return fail(x, rc);
+		return exit_fail(x, rc);
 	x->why = EXIT_KICKED;
 	return run_own(v, x, single);
 }
@@ -709,7 +703,7 @@ static bool go_round(struct vcpu *v, struct exit *x, bool single)
 			return false;
 		}
 		if (rc < 0)
-			return fail(x, rc);
+			return exit_fail(x, rc);
 		if (rc == 0 && !answer(v, x))
 			return false;
 	} while (rc == 0 && is_plain(v) && !atomic_load(&v->poked));
@@ -731,7 +725,7 @@ static void vcpu_step(struct vcpu *v, struct exit *x)
 	if (!rc)
 		rc = kvm_own_take(v);
 	if (rc < 0)
-		fail(x, rc);
+		exit_fail(x, rc);
 	else
 		kvm_own_step(v, x);
 }
@@ -759,7 +753,7 @@ static void vcpu_run(struct vcpu *v, struct exit *x, uint64_t turn)
 		return;
 	}
 	if (rc < 0) {
-		fail(x, rc);
+		exit_fail(x, rc);
 		return;
 	}
 	if (v->waiting == KVM_IO_READ)
@@ -769,7 +763,7 @@ static void vcpu_run(struct vcpu *v, struct exit *x, uint64_t turn)
 		;
 	wake_leave(&v->wake);
 	if (single && (rc = v->engine->arch->debug(v, false)) < 0)
-		fail(x, rc);
+		exit_fail(x, rc);
 }
 
 /* Others ask it to forget translations only when memory has moved: the kernel does that itself when

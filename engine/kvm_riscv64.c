@@ -118,8 +118,10 @@ static int raise_soft(struct vcpu *v)
 	struct rv_regs r;
 	int rc = kvm_riscv64_get(v, RV_REGS_CSR, &r);
 
+	if (rc)
+		return rc;
 	r.mip |= 1ull << RV_LINE_SSIP;
-	return rc ? rc : kvm_riscv64_set(v, RV_REGS_CSR, &r);
+	return kvm_riscv64_set(v, RV_REGS_CSR, &r);
 }
 
 static void irq(struct vcpu *v, unsigned line, bool level)
@@ -147,9 +149,7 @@ static bool before(struct vcpu *v, struct exit *x)
 		if (!rc)
 			rc = raise_soft(v);
 	}
-	if (rc)
-		*x = (struct exit){ .why = EXIT_ERROR, .val = (uint64_t)(int64_t)rc };
-	return !rc;
+	return !rc || exit_fail(x, rc);
 }
 
 static void after(struct vcpu *v)
@@ -170,11 +170,13 @@ static bool hand_over(struct vcpu *v, struct exit *x)
 	struct rv_regs r;
 	int rc = kvm_riscv64_get(v, RV_REGS_INT, &r);
 
-	r.pc += ECALL_SIZE;
-	if (!rc)
+	if (!rc) {
+		r.pc += ECALL_SIZE;
 		rc = kvm_riscv64_set(v, RV_REGS_INT, &r);
-	*x = rc ? (struct exit){ .why = EXIT_ERROR, .val = (uint64_t)(int64_t)rc }
-		: (struct exit){ .why = EXIT_CALL };
+	}
+	if (rc)
+		return exit_fail(x, rc);
+	*x = (struct exit){ .why = EXIT_CALL };
 	return false;
 }
 
@@ -190,8 +192,7 @@ static bool answer(struct vcpu *v, struct exit *x)
 	case KVM_EXIT_SYSTEM_EVENT:
 		return hand_over(v, x);
 	default:
-		*x = (struct exit){ .why = EXIT_ERROR, .val = (uint64_t)-EIO };
-		return false;
+		return exit_fail(x, -EIO);
 	}
 }
 

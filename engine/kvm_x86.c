@@ -311,7 +311,7 @@ static bool before(struct vcpu *v, struct exit *x)
 	if (!rc)
 		rc = look_at_all(v, &runs);
 	if (rc < 0)
-		*x = (struct exit){ .why = EXIT_ERROR, .val = (uint64_t)(int64_t)rc };
+		exit_fail(x, rc);
 	else if (!runs)
 		x->why = EXIT_HALT;
 	return rc >= 0 && runs;
@@ -473,8 +473,7 @@ static bool answer(struct vcpu *v, struct exit *x)
 	case KVM_EXIT_DEBUG:
 		return kvm_x86_met(v, x);
 	default:
-		*x = (struct exit){ .why = EXIT_ERROR, .val = (uint64_t)-EIO };
-		return false;
+		return exit_fail(x, -EIO);
 	}
 }
 

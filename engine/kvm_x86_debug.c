@@ -158,7 +158,7 @@ bool kvm_x86_met(struct vcpu *v, struct exit *x)
 	if (!single && (stepped || !p))
 		rc = give_back(v);
 	if (rc < 0)
-		*x = (struct exit){ .why = EXIT_ERROR, .val = (uint64_t)(int64_t)rc };
+		exit_fail(x, rc);
 	else if (p)
 		*x = (struct exit){ .why = EXIT_DEBUG, .size = (uint8_t)p->why, .addr = p->at };
 	else if (single)

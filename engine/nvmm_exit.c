@@ -61,12 +61,6 @@ void nvmm_mem_callback(struct nvmm_mem *mem)
 		access_read(&a, mem->gpa, mem->data, (unsigned)mem->size);
 }
 
-static bool fail(struct exit *x, int error)
-{
-	*x = (struct exit){ .why = EXIT_ERROR, .val = (uint64_t)(int64_t)error };
-	return false;
-}
-
 /* An instruction that cannot be read is one outside of RAM, which our own CPUs refuse so as well.
  */
 static bool answer_memory(struct vcpu *v, struct exit *x)
@@ -83,12 +77,12 @@ static bool answer_memory(struct vcpu *v, struct exit *x)
 	log_error(v->engine->env.log,
 	    "cpu%u: nvmm: the library does not know an instruction that accesses %#llx: %s", v->id,
 	    (unsigned long long)gpa, strerror(errno));
-	return fail(x, -errno);
+	return exit_fail(x, -errno);
 }
 
 static bool answer_port(struct vcpu *v, struct exit *x)
 {
-	return nvmm_assist_io(&v->engine->machine, &v->cpu) == 0 || fail(x, -errno);
+	return nvmm_assist_io(&v->engine->machine, &v->cpu) == 0 || exit_fail(x, -errno);
 }
 
 /* Instructions that are ours ------------------------------------------------------------------- */
@@ -107,7 +101,7 @@ static bool end(struct vcpu *v, uint64_t npc, struct exit *x)
 
 	v->cpu.state->gprs[NVMM_X64_GPR_RIP] = npc;
 	v->shadow = false;
-	return nvmm_vcpu_setstate(m, &v->cpu, NVMM_X64_STATE_GPRS) == 0 || fail(x, -errno);
+	return nvmm_vcpu_setstate(m, &v->cpu, NVMM_X64_STATE_GPRS) == 0 || exit_fail(x, -errno);
 }
 
 static bool answer_cpuid(struct vcpu *v, struct exit *x)
@@ -124,7 +118,7 @@ static bool answer_cpuid(struct vcpu *v, struct exit *x)
 	uint32_t out[4];
 
 	if (!gprs)
-		return fail(x, -errno);
+		return exit_fail(x, -errno);
 	c.xcr0 = v->cpu.state->crs[NVMM_X64_CR_XCR0];
 	c.osxsave = v->cpu.state->crs[NVMM_X64_CR_CR4] & OSXSAVE;
 	x86_cpuid_leaf(&c, (uint32_t)gprs[NVMM_X64_GPR_RAX], (uint32_t)gprs[NVMM_X64_GPR_RCX], out);
@@ -190,7 +184,7 @@ static bool answer_rdmsr(struct vcpu *v, struct exit *x)
 	}
 	gprs = begin(v, 0);
 	if (!gprs)
-		return fail(x, -errno);
+		return exit_fail(x, -errno);
 	gprs[NVMM_X64_GPR_RAX] = (uint32_t)val;
 	gprs[NVMM_X64_GPR_RDX] = val >> 32;
 	return end(v, r.npc, x);
@@ -204,7 +198,7 @@ static bool answer_wrmsr(struct vcpu *v, struct exit *x)
 		nvmm_raise(v, GP, true, 0);
 		return true;
 	}
-	return begin(v, 0) ? end(v, w.npc, x) : fail(x, -errno);
+	return begin(v, 0) ? end(v, w.npc, x) : exit_fail(x, -errno);
 }
 
 bool nvmm_answer(struct vcpu *v, struct exit *x)
@@ -239,7 +233,7 @@ bool nvmm_answer(struct vcpu *v, struct exit *x)
 	default:
 		log_error(v->engine->env.log, "cpu%u: nvmm: exit %#llx", v->id,
 		    (unsigned long long)v->cpu.exit->reason);
-		return fail(x, -EIO);
+		return exit_fail(x, -EIO);
 	}
 }
 

@@ -175,12 +175,6 @@ static int show_tpr(struct vcpu *v)
 	return nvmm_vcpu_setstate(m, &v->cpu, NVMM_X64_STATE_CRS) < 0 ? -errno : 0;
 }
 
-static bool fail(struct exit *x, int error)
-{
-	*x = (struct exit){ .why = EXIT_ERROR, .val = (uint64_t)(int64_t)error };
-	return false;
-}
-
 static bool before(struct vcpu *v, struct exit *x)
 {
 	int rc = show_tpr(v);
@@ -190,7 +184,7 @@ static bool before(struct vcpu *v, struct exit *x)
 	if (!rc && !v->wait_sipi)
 		rc = look_at_lines(v);
 	if (rc < 0)
-		return fail(x, rc);
+		return exit_fail(x, rc);
 	if (v->halted || v->wait_sipi) {
 		x->why = EXIT_HALT;
 		return false;
@@ -219,7 +213,7 @@ void nvmm_run(struct vcpu *v, struct exit *x, uint64_t turn)
 
 	(void)turn; /* this CPU counts no instructions */
 	if (rc < 0) {
-		fail(x, rc);
+		exit_fail(x, rc);
 		return;
 	}
 	wake_enter(&v->wake);
@@ -232,7 +226,7 @@ void nvmm_run(struct vcpu *v, struct exit *x, uint64_t turn)
 			break;
 		v->runs++;
 		if (nvmm_vcpu_run(&v->engine->machine, &v->cpu) < 0) {
-			fail(x, -errno);
+			exit_fail(x, -errno);
 			break;
 		}
 		after(v);

@@ -399,7 +399,7 @@ static void run_lockstep(struct rv *s, struct exit *x)
 			continue;
 		}
 		if (!cpu_lockstep_run(s->lockstep)) {
-			*x = (struct exit){ .why = EXIT_ERROR, .val = (uint64_t)-EILSEQ };
+			exit_fail(x, -EILSEQ);
 			return;
 		}
 	}

@@ -298,7 +298,7 @@ static void run_lockstep(struct x86 *s, struct exit *x)
 		} else if (s->jit_side.hot) {
 			cpu_jit_follow(s->jit, s);
 		} else if (!cpu_lockstep_run(s->lockstep)) {
-			*x = (struct exit){ .why = EXIT_ERROR, .val = (uint64_t)-EILSEQ };
+			exit_fail(x, -EILSEQ);
 			return;
 		}
 	}
