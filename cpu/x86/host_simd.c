@@ -5,10 +5,9 @@
  * Vector operations by the host's own instructions, where the host is x86-64: a line each, by the
  * name of the instruction that is executed.  Floating point takes place under the guest's MXCSR,
  * whose masks are all set; the host's is back afterwards, and its flags are taken.  Instructions
- * with an immediate are not here: it would have to be known when this is compiled (strings
- * are in host_strings.c).  Other hosts
- * have the portable functions alone.  RCPPS and RSQRTPS are the host's, so what they give differs
- * between hosts.
+ * with an immediate are not here: it would have to be known when this is compiled (strings are in
+ * host_strings.c).  Other hosts have the portable functions alone.  RCPPS and RSQRTPS are the
+ * host's, so what they give differs between hosts.
  */
 #include "cpu/x86/simd_form.h"
 

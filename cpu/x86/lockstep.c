@@ -241,14 +241,10 @@ static const struct lockstep_class class = {
 
 int x86_lockstep_new(struct x86 *s, struct err *e)
 {
-	unsigned i;
-
 	if (s->env->lockstep) {
 		s->stores = calloc(X86_NCTX, sizeof *s->stores);
 		if (!s->stores)
 			return err_set(e, ENOMEM, "x86: no memory for lockstep");
-		for (i = 0; i < X86_NCTX; i++)
-			tlb_init(&s->stores[i], TLB_SIZE, true);
 	}
 	return cpu_lockstep_new(&class, s, s->env, s->id, s->jit, &s->lockstep, e);
 }
