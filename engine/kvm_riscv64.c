@@ -97,13 +97,13 @@ static int vcpu_reset(struct vcpu *v)
 /* The timer is in vstimecmp if the host has Sstc, whether the guest has it or not. */
 static int vcpu_begin(struct vcpu *v)
 {
-	enum { SSTC = 8 };
 	struct kvm_riscv64_cpu *c = kvm_riscv64_cpu(v);
 	uint64_t val;
 	int rc = 0;
 
 	if (!c->told) {
-		kvm_riscv64_vm(v)->sstc = !kvm_riscv64_read(v->fd, KVM_RISCV64_ISA, SSTC, &val);
+		kvm_riscv64_vm(v)->sstc =
+		    !kvm_riscv64_read(v->fd, KVM_RISCV64_ISA, KVM_RISCV64_SSTC, &val);
 		rc = kvm_riscv64_tell_model(v);
 		c->told = !rc;
 	}

@@ -24,6 +24,7 @@ enum kvm_riscv64_type {
 };
 
 enum { KVM_RISCV64_CBOM = 1, KVM_RISCV64_CBOZ = 5, KVM_RISCV64_SATP = 6 };         /* of CONFIG */
+enum { KVM_RISCV64_SSTC = 8 };                                                     /* of ISA */
 enum { KVM_RISCV64_HZ, KVM_RISCV64_TIME, KVM_RISCV64_COMPARE, KVM_RISCV64_STATE }; /* TIMER */
 
 struct kvm_riscv64_vm {
