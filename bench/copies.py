@@ -3,7 +3,8 @@
 """copies.py [-m MIB] LODGE GUEST-FOLDER [N [OPTIONS OF LODGE RUN...]]: how long an idle guest of 512 MiB (or so many) stands
 still while it is copied N times, how long a copy takes until it runs, and how much memory all of them have, by what it is
 for."""
-import json, os, pathlib, socket, statistics, struct, subprocess, sys, tempfile, time
+import json, os, pathlib, statistics, struct, subprocess, sys, tempfile, time
+from sockets import connect
 
 
 KINDS = "RAM", "tables", "heap", "compiled code", "stacks", "program, libraries"
@@ -11,13 +12,7 @@ KINDS = "RAM", "tables", "heap", "compiled code", "stacks", "program, libraries"
 
 class Control:
     def __init__(self, path):
-        for _ in range(600):
-            try:
-                self.socket = socket.socket(socket.AF_UNIX)
-                self.socket.connect(str(path))
-                break
-            except OSError:
-                time.sleep(0.05)
+        self.socket = connect(path)
         self.file = self.socket.makefile("r")
         self.file.readline()
         self("qmp_capabilities")

@@ -6,8 +6,9 @@ Records the guest of tools/guest.sh devices-CPU, with one CPU, at work (bench/gu
 that.  From its end on gdb's protocol asks for the last store to 8 bytes: to vm_swappiness, which was written once before the
 work began, and to variables of the kernel that are taken at random.  Lodge is $LODGE or build/lodge.  Prints for each how many
 seconds of the guest's time it was ago, and how many it took, by the clock and of CPU."""
-import argparse, os, pathlib, random, re, socket, statistics, subprocess, tempfile, time
+import argparse, os, pathlib, random, re, statistics, subprocess, tempfile, time
 from record import MACHINE, clock, make_initrd
+from sockets import connect
 
 root = pathlib.Path(__file__).resolve().parent.parent
 lodge = os.environ.get("LODGE") or root / "build/lodge"
@@ -18,13 +19,7 @@ class Debugger:
     """One that says packets as they are."""
 
     def __init__(self, path):
-        for _ in range(600):
-            try:
-                self.socket = socket.socket(socket.AF_UNIX)
-                self.socket.connect(str(path))
-                break
-            except OSError:
-                time.sleep(0.05)
+        self.socket = connect(path)
         self.heard = b""
         for packet in "qSupported:multiprocess+;hwbreak+", "?", "QStartNoAckMode":
             self.ask(packet)
