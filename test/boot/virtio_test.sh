@@ -99,8 +99,8 @@ def call(f, name, **args):
         if "return" in answer or "error" in answer:
             return answer
 
-def rss():
-    return int(re.search(r"VmRSS:\s*(\d+)", open(f"/proc/{sys.argv[2]}/status").read())[1]) >> 10
+def mib(what):
+    return int(re.search(what + r":\s*(\d+)", open(f"/proc/{sys.argv[2]}/status").read())[1]) >> 10
 
 def wait(what):
     end = time.time() + 200
@@ -113,11 +113,11 @@ wait(lambda: "FULL" in open(sys.argv[3], errors="replace").read())
 f = connect(sys.argv[1])
 f.readline()
 call(f, "qmp_capabilities")
-full = rss()
+full = mib("VmHWM")  # the most so far: the guest has begun to report the file's pages as free
 call(f, "balloon-stats-interval", seconds=1)
 call(f, "balloon", value=160 << 20)
 print("SHRUNK", wait(lambda: call(f, "query-balloon")["return"]["actual"] < 165 << 20))
-small = rss()
+small = mib("VmRSS")
 print("RSS", full, small, "LESS" if small < full - 80 else "NOT LESS")
 print("EVENTS", len(events) > 0)
 total = lambda: call(f, "query-balloon-stats")["return"]["stats"]["stat-total-memory"] >> 20
