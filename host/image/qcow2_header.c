@@ -125,8 +125,8 @@ static int read_backing_name(struct qcow2 *q, const uint8_t *head, uint64_t at, 
 
 	if (!at)
 		return 0;
-	if (len == 0 || len > MAX_BACKING || at < q->header_length || at > q->cluster_size - len ||
-	    memchr(head + at, 0, len))
+	if (len == 0 || len > MAX_BACKING || len > q->cluster_size || at < q->header_length ||
+	    at > q->cluster_size - len || memchr(head + at, 0, len))
 		return qcow2_bad(q, e, "is damaged: the name of its backing file is wrong");
 	q->backing_name = strndup((const char *)head + at, len);
 	return q->backing_name ? 0 : err_set(e, ENOMEM, "disk %s: no memory", q->path);

@@ -325,6 +325,24 @@ static void damaged_headers_are_refused_in_words(void **state)
 	}
 }
 
+/* The name may be 1023 bytes long, clusters are 512. */
+static void long_names_do_not_fit_in_small_clusters(void **state)
+{
+	static const uint64_t places[] = { 104, 512, 1 << 20, UINT64_MAX - 600, UINT64_MAX };
+	struct fixture *f = *state;
+	struct qcow2_params p;
+
+	qcow2_params_init(&p);
+	p.size = MIB;
+	p.cluster_bits = 9;
+	for (size_t k = 0; k < ARRAY_LEN(places); k++) {
+		make(f->path, &p);
+		patch64(f->path, 8, places[k]);
+		patch32(f->path, 16, 904);
+		refuse(f->path, false, "backing file is wrong");
+	}
+}
+
 static void corrupt_images_can_be_read(void **state)
 {
 	struct fixture *f = *state;
@@ -683,6 +701,7 @@ int main(void)
 		TEST(loops_of_backing_files_end),
 		TEST(a_missing_backing_file_is_named),
 		TEST(damaged_headers_are_refused_in_words),
+		TEST(long_names_do_not_fit_in_small_clusters),
 		TEST(corrupt_images_can_be_read),
 		TEST(writers_exclude_each_other),
 		TEST(guests_do_not_write_over_metadata),
