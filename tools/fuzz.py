@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 """fuzz.py [-s SECONDS] [-l LOG] [TARGET...]: runs each fuzz target (all of devices, of images and of what else comes from
-outside, if none is named) under ASan and UBSan again and again, with new seeds, until it has had so much user CPU time (600 s).
+outside, if none is named) under ASan and UBSan again and again, with new seeds, until it has had so much CPU time (600 s).
 What is found goes to the log, with what the target has said and how to run it again.  For hours when the machine has nothing
 else to do: chrt -i 0 tools/fuzz.py &"""
 import argparse, os, pathlib, random, re, resource, subprocess, sys, time
@@ -21,8 +21,9 @@ def targets():
     return streams + sorted(tests + [t for t in OTHERS if (ROOT / f"test/{t}_test.c").exists()])
 
 
-def user_time():
-    return resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime
+def cpu_time():
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def make(*words):
@@ -51,16 +52,16 @@ def run_once(target, seed, left):
 
 def run(target, seconds, log):
     build(target)
-    began, runs, findings = user_time(), 0, 0
-    while user_time() - began < seconds and findings < 3:
+    began, runs, findings = cpu_time(), 0, 0
+    while cpu_time() - began < seconds and findings < 3:
         seed = random.getrandbits(63) | 1
-        text, n, status = run_once(target, seed, seconds - (user_time() - began))
+        text, n, status = run_once(target, seed, seconds - (cpu_time() - began))
         runs += n
         if status:
             findings += 1
             log.write(f"--- {target} with LODGE_SEED={seed} ended with {status}:\n{text[-20000:]}\n---\n")
             log.flush()
-    log.write(f"{time.strftime('%H:%M:%S')} {target}: {user_time() - began:.0f} s of CPU, {runs} runs, {findings} findings\n")
+    log.write(f"{time.strftime('%H:%M:%S')} {target}: {cpu_time() - began:.0f} s of CPU, {runs} runs, {findings} findings\n")
     log.flush()
 
 
