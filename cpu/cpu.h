@@ -16,7 +16,7 @@ struct clock;
 struct log;
 struct field;
 struct intc;
-struct debug_pages;
+struct debug_notes;
 struct debug_points;
 struct cpu;
 struct walk_class;
@@ -78,7 +78,7 @@ struct cpu_env {
 	/* This CPU has to look up if it is halted: its own timer fired.  May be NULL. */
 	void (*wake)(void *machine, unsigned id);
 	/* Where accesses of data are noted, of machines that want to know; or NULL. */
-	struct debug_pages *pages;
+	struct debug_notes *notes;
 	/* May change what CPUID gives; true: it comes out as EXIT_CPUID (vmm_exits).  NULL: never.
 	 */
 	bool (*cpuid)(void *machine, unsigned id, uint32_t leaf, uint32_t sub, uint32_t out[4]);

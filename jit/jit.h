@@ -35,7 +35,7 @@ struct jit_guest {
 	const struct ir_guest *ir;
 	/* Functions of (state, a, b, c), by the number of the helper. */
 	uint64_t (*const *helpers)(void *, uint64_t, uint64_t, uint64_t);
-	/* Where in the host's memory an access is that the TLB does not know, now known to it;
+	/* Where in the host's memory an access is that the TLB does not know; maybe it does now.
 	 * NULL: only ir->load and ir->store can tell.  pc and registers are not in the state then.
 	 * size 0: there may be no access; so nothing of the guest's may change, A bits neither.
 	 */

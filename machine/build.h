@@ -22,7 +22,7 @@
 struct balloon;
 struct block;
 struct block_options;
-struct debug_pages;
+struct debug_notes;
 struct debug_points;
 struct machine_debugger;
 struct display;
@@ -174,7 +174,7 @@ struct machine {
 	uint64_t count;            /* instructions retired by all CPUs */
 	struct fixed fixed;        /* deterministic runs */
 	struct history *history;   /* NULL: it cannot go back */
-	struct debug_pages *pages; /* accessed since the last checkpoint; NULL: nobody asks */
+	struct debug_notes *notes; /* since the last checkpoint; NULL: nobody asks */
 	struct tape *tape;         /* it is recorded, or played again; or NULL: tape.h */
 	struct mutex lock;         /* for the rest: any thread */
 	struct cond wake;
@@ -242,8 +242,8 @@ struct block *tape_block(struct machine *, unsigned n, struct block_options *, s
 
 /* Machines that can go back (machine/history.h), by the key: the machine is as it starts. */
 int history_new(struct machine *, struct err *);
-/* For those, before CPUs are made: m->pages. */
-int history_pages_new(struct machine *, struct err *);
+/* For those, before CPUs are made: m->notes. */
+int history_notes_new(struct machine *, struct err *);
 void history_free(struct history *); /* NULL is fine */
 
 /* All devices' nodes. */

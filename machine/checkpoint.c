@@ -99,14 +99,14 @@ static void note_written(void *arg, uint64_t gpa, void *hva, uint64_t len)
 	(void)hva;
 	for (uint64_t i = 0; i < len / MEM_PAGE; i++)
 		if (!(atomic_load_explicit(&flags[i], memory_order_relaxed) & MEM_CLEAN))
-			debug_set_add(&m->pages->written, gpa / MEM_PAGE + i);
+			debug_set_add(&m->notes->pages.written, gpa / MEM_PAGE + i);
 }
 
 void checkpoints_leave(struct checkpoints *c, struct machine *m)
 {
 	mem_each(m->env.mem, note_written, m);
-	debug_pages_add(c->list[c->current].pages, m->pages);
-	*m->pages = (struct debug_pages){ 0 };
+	debug_pages_add(c->list[c->current].pages, &m->notes->pages);
+	debug_notes_begin(m->notes, false);
 }
 
 /* What was accessed behind a new checkpoint, of which it is known only that the current one was
@@ -258,7 +258,7 @@ int checkpoint_load(struct checkpoints *c, struct machine *m, unsigned n, struct
 	if (!rc && m->tape)
 		rc = tape_load(m, state, e);
 	c->current = n;
-	*m->pages = (struct debug_pages){ 0 };
+	debug_notes_begin(m->notes, true); /* the past is known */
 	forget_translations(m);
 	clock_resume(m->env.clock);
 	return rc;

@@ -482,12 +482,12 @@ static bool is_wanted(const struct machine *m)
 	return m->config.reverse || (m->config.replay && has_gdb(m) && !check(m, &why));
 }
 
-int history_pages_new(struct machine *m, struct err *e)
+int history_notes_new(struct machine *m, struct err *e)
 {
 	if (!m->config.reverse && !m->config.replay)
 		return 0;
-	m->pages = calloc(1, sizeof *m->pages);
-	return m->pages ? 0 : err_set(e, ENOMEM, "reverse: no memory");
+	m->notes = calloc(1, sizeof *m->notes);
+	return m->notes ? 0 : err_set(e, ENOMEM, "reverse: no memory");
 }
 
 int history_new(struct machine *m, struct err *e)

@@ -215,7 +215,7 @@ static int make_core(struct machine *m, struct err *e)
 			      !m->config.lockstep && !m->config.jit_paths && os_cpus() > 1,
 		.wake = wake_cpu,
 		.random = env_random,
-		.pages = m->pages,
+		.notes = m->notes,
 		.machine = m,
 	};
 	mem_on_move(m->env.mem, forget_pages, m);
@@ -285,7 +285,7 @@ static int make(struct machine *m, struct err *e)
 	if (!rc)
 		rc = engines_find(m, e);
 	if (!rc)
-		rc = history_pages_new(m, e);
+		rc = history_notes_new(m, e);
 	if (!rc)
 		rc = make_core(m, e);
 	if (!rc)
@@ -386,7 +386,7 @@ void machine_free(struct machine *m)
 		balloon_fini(m->balloon);
 	free(m->balloon);
 	free(m->display);
-	free(m->pages);
+	free(m->notes);
 	clock_free(m->env.clock);
 	bus_free(m->env.bus);
 	bus_free(m->env.ports);

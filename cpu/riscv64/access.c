@@ -43,9 +43,11 @@ static struct part locate(struct rv *s, uint64_t va, unsigned len, enum rv_acces
 	struct part p = { NULL, w.pa, false };
 	const atomic_uchar *flags;
 	uint8_t *page;
+	bool known;
 
 	if (cause)
 		rv_raise(s, cause, va);
+	known = rv_debug_note(s, va, len, access == RV_STORE);
 	page = mem_page(s->env->mem, w.pa, &flags);
 	if (!page || (*flags & MEM_IO && bus_covers(s->env->bus, w.pa, len)))
 		return p;
@@ -53,7 +55,7 @@ static struct part locate(struct rv *s, uint64_t va, unsigned len, enum rv_acces
 		mem_dirty(s->env->mem, w.pa);
 	p.code = *flags & MEM_CODE;
 	p.host = page + (w.pa & PAGE_MASK);
-	if (w.whole && !(*flags & MEM_IO) && !rv_debug_page(s, va) &&
+	if (w.whole && known && !(*flags & MEM_IO) && !rv_debug_page(s, va) &&
 	    !(access == RV_STORE && (p.code || rv_debug_frame(s, w.pa))))
 		rv_tlb_fill(s, access == RV_STORE, va, page, w.local);
 	return p;
@@ -269,6 +271,7 @@ void rv_cbo_zero(struct rv *s, uint64_t va)
 	if (!host ||
 	    (*mem_flags(s->env->mem, w.pa) & MEM_IO && bus_covers(s->env->bus, w.pa, CBO_BLOCK)))
 		access_fault(s, RV_STORE, va);
+	rv_debug_note(s, va & -(uint64_t)CBO_BLOCK, CBO_BLOCK, true);
 	guard(s, w.pa, CBO_BLOCK);
 	writing(s, host, CBO_BLOCK);
 	memset(host, 0, CBO_BLOCK);

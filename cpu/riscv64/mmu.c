@@ -263,8 +263,8 @@ void *rv_refill(struct rv *s, uint64_t va, unsigned size, bool store)
 	page = mem_page(s->env->mem, w.pa, &flags);
 	if (!page || *flags & bad || rv_debug_page(s, va) || (store && rv_debug_frame(s, w.pa)))
 		return NULL;
-	rv_debug_note(s, va, store ? RV_STORE : RV_LOAD);
-	rv_tlb_fill(s, store, va, page, w.local);
+	if (rv_debug_note(s, va, size, store))
+		rv_tlb_fill(s, store, va, page, w.local);
 	return page + offset;
 }
 
@@ -273,7 +273,6 @@ int rv_translate(struct rv *s, enum rv_context ctx, uint64_t va, unsigned len,
 {
 	enum result r = OK;
 
-	rv_debug_note(s, va, access);
 	if (is_bare(s, ctx)) {
 		where->pa = va;
 		where->bits = MEM_PAGE_BITS;

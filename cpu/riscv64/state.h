@@ -251,7 +251,8 @@ struct rv_where {
 int rv_translate(
     struct rv *, enum rv_context, uint64_t va, unsigned len, enum rv_access, struct rv_where *);
 
-/* Where an access of plain RAM is that no table has to be changed for; it is in the TLB then.
+/* Where an access of plain RAM is that no table has to be changed for; it may be in the TLB
+ * then.  size: as debug_note_store has it.
  * NULL: the slow paths have to see.  No other side effects. */
 void *rv_refill(struct rv *, uint64_t va, unsigned size, bool store);
 /* The slow paths of loads and stores of 1, 2, 4, 8 bytes at any alignment: they fill the TLB, cross
@@ -362,11 +363,16 @@ static inline bool rv_debug_frame(const struct rv *s, uint64_t pa)
 	return unlikely(s->guarding) && debug_guards_page(s->points, pa);
 }
 
-/* An access of data was not found in the TLB. */
-static inline void rv_debug_note(const struct rv *s, uint64_t va, enum rv_access access)
+/* An access of data was not found in the TLB: whether it may be there from now on.  len: as
+ * debug_note_store has it. */
+static inline bool rv_debug_note(const struct rv *s, uint64_t va, unsigned len, bool store)
 {
-	if (unlikely(s->env->pages) && access != RV_FETCH)
-		debug_pages_note(s->env->pages, va, access == RV_STORE);
+	if (likely(!s->env->notes))
+		return true;
+	if (store)
+		return debug_note_store(s->env->notes, va, len);
+	debug_note_load(s->env->notes, va);
+	return true;
 }
 
 /* An instruction is about to be interpreted: comes out, and not back, if it has a breakpoint. */

@@ -65,16 +65,18 @@ static uint8_t *page_of(const struct x86 *s, uint64_t pa, bool store, bool *code
 
 /* Translates, or raises; fills the TLB of that context. */
 static struct part translate(
-    struct x86 *s, enum x86_context ctx, uint64_t linear, enum x86_access access)
+    struct x86 *s, enum x86_context ctx, uint64_t linear, unsigned len, enum x86_access access)
 {
 	struct part p = { 0 };
 	struct x86_where w;
 	uint32_t error;
 	uint8_t *page;
+	bool known;
 
 	cpu_lockstep_alone(s->lockstep);
 	if (x86_translate(s, ctx, linear, access, &w, &error))
 		x86_page_fault(s, linear, error);
+	known = x86_debug_note(s, linear, len, access == X86_STORE);
 	p.pa = w.pa;
 	page = page_of(s, w.pa, access == X86_STORE, &p.code);
 	if (!page)
@@ -83,13 +85,14 @@ static struct part translate(
 	if (s->tlb == &s->tlbs[X86_CTX_SLOW] || x86_debug_page(s, linear))
 		return p;
 	tlb_fill(&s->tlbs[ctx], false, linear, page, !w.global);
-	if (access == X86_STORE && w.writable && !p.code && !x86_debug_frame(s, w.pa))
+	if (access == X86_STORE && known && w.writable && !p.code && !x86_debug_frame(s, w.pa))
 		tlb_fill(stores_of(s, ctx), true, linear, page, !w.global);
 	return p;
 }
 
+/* Of len bytes in one page. */
 static struct part locate(
-    struct x86 *s, enum x86_context ctx, uint64_t linear, enum x86_access access)
+    struct x86 *s, enum x86_context ctx, uint64_t linear, unsigned len, enum x86_access access)
 {
 	struct tlb *t = access == X86_STORE ? stores_of(s, ctx) : &s->tlbs[ctx];
 	const struct tlb_entry *e;
@@ -99,7 +102,7 @@ static struct part locate(
 	if (e->tag == (linear & ~PAGE_MASK))
 		return (struct part){ .host = (uint8_t *)(uintptr_t)(linear + e->addend),
 			.pa = MEM_NOWHERE };
-	return translate(s, ctx, linear, access);
+	return translate(s, ctx, linear, len, access);
 }
 
 void *x86_refill(struct x86 *s, uint64_t linear, unsigned size, bool store)
@@ -121,7 +124,8 @@ void *x86_refill(struct x86 *s, uint64_t linear, unsigned size, bool store)
 	if (!page || (store && (!w.writable || code || x86_debug_frame(s, w.pa))) ||
 	    x86_debug_page(s, linear))
 		return NULL;
-	tlb_fill(s->tlb, store, linear, page, !w.global);
+	if (x86_debug_note(s, linear, size, store))
+		tlb_fill(s->tlb, store, linear, page, !w.global);
 	return page + (w.pa & PAGE_MASK);
 }
 
@@ -285,10 +289,10 @@ static void load_bytes(
     struct x86 *s, enum x86_context ctx, uint64_t linear, uint8_t *to, unsigned len)
 {
 	unsigned n = first_part(linear, len);
-	struct part p = locate(s, ctx, linear, X86_LOAD), q;
+	struct part p = locate(s, ctx, linear, n, X86_LOAD), q;
 
 	if (n < len) {
-		q = locate(s, ctx, x86_next_page(s, linear), X86_LOAD);
+		q = locate(s, ctx, x86_next_page(s, linear), len - n, X86_LOAD);
 		read_part(s, &p, to, n);
 		read_part(s, &q, to + n, len - n);
 		return;
@@ -300,10 +304,10 @@ static void store_bytes(
     struct x86 *s, enum x86_context ctx, uint64_t linear, const uint8_t *from, unsigned len)
 {
 	unsigned n = first_part(linear, len);
-	struct part p = locate(s, ctx, linear, X86_STORE), q;
+	struct part p = locate(s, ctx, linear, n, X86_STORE), q;
 
 	if (n < len) {
-		q = locate(s, ctx, x86_next_page(s, linear), X86_STORE);
+		q = locate(s, ctx, x86_next_page(s, linear), len - n, X86_STORE);
 		before_store(s, &p, n);
 		before_store(s, &q, len - n);
 		write_part(s, &p, from, n);
@@ -320,7 +324,7 @@ static uint64_t load(struct x86 *s, enum x86_context ctx, uint64_t linear, unsig
 	struct part p;
 
 	if (first_part(linear, size) == size) {
-		p = locate(s, ctx, linear, X86_LOAD);
+		p = locate(s, ctx, linear, size, X86_LOAD);
 		if (p.host)
 			return get_le(p.host, size);
 		if (!(p.pa & (size - 1)))
@@ -336,7 +340,7 @@ static void store(struct x86 *s, enum x86_context ctx, uint64_t linear, uint64_t
 	struct part p;
 
 	if (first_part(linear, size) == size) {
-		p = locate(s, ctx, linear, X86_STORE);
+		p = locate(s, ctx, linear, size, X86_STORE);
 		if (p.host) {
 			before_store(s, &p, size);
 			cpu_lockstep_write(s->lockstep, p.host, size, p.code);
@@ -394,11 +398,11 @@ void x86_probe_store(struct x86 *s, uint64_t linear, unsigned len)
 	struct part p;
 
 	look(s, linear, len, X86_STORE);
-	p = locate(s, x86_data_context(s), linear, X86_STORE);
+	p = locate(s, x86_data_context(s), linear, n, X86_STORE);
 	before_store(s, &p, n);
 	if (n == len)
 		return;
-	p = locate(s, x86_data_context(s), x86_next_page(s, linear), X86_STORE);
+	p = locate(s, x86_data_context(s), x86_next_page(s, linear), len - n, X86_STORE);
 	before_store(s, &p, len - n);
 }
 
@@ -428,7 +432,7 @@ void *x86_atomic(struct x86 *s, uint64_t linear, unsigned size)
 	look(s, linear, size, X86_STORE);
 	if (linear & (size - 1))
 		return NULL;
-	p = locate(s, x86_data_context(s), linear, X86_STORE);
+	p = locate(s, x86_data_context(s), linear, size, X86_STORE);
 	/* Before the write another CPU could decode what it overwrites: code is for x86_store. */
 	if (!p.host || p.code)
 		return NULL;

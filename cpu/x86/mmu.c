@@ -261,7 +261,6 @@ int x86_translate(struct x86 *s, enum x86_context ctx, uint64_t linear, enum x86
 	uint64_t leaf, mask;
 	bool present;
 
-	x86_debug_note(s, linear, access);
 	if (!x86_is_long(s))
 		linear = (uint32_t)linear;
 	if (!(s->cr0 & CR0_PG)) {

@@ -351,7 +351,7 @@ void x86_store(struct x86 *, uint64_t linear, uint64_t val, unsigned size);
 /* 10, 16, 32, ... 512 and more bytes; a store happens whole or not at all. */
 void x86_load_bytes(struct x86 *, uint64_t linear, void *to, unsigned len);
 void x86_store_bytes(struct x86 *, uint64_t linear, const void *from, unsigned len);
-/* Where an access of plain RAM is that nothing else has to be done for; it is in the TLB then.
+/* Where an access of plain RAM is that nothing else has to be done for; it may be in the TLB then.
  * NULL: the others here have to see.  No other side effects but A bits. */
 void *x86_refill(struct x86 *, uint64_t linear, unsigned size, bool store);
 /* Raises what a store of len bytes would. */
@@ -445,11 +445,16 @@ static inline bool x86_debug_frame(const struct x86 *s, uint64_t pa)
 	return unlikely(s->guarding) && debug_guards_page(s->points, pa);
 }
 
-/* An access of data was not found in the TLB; what may be stored to may be loaded from then. */
-static inline void x86_debug_note(const struct x86 *s, uint64_t linear, enum x86_access access)
+/* An access of data was not found in the TLB: whether it may be there from now on.  len: as
+ * debug_note_store has it. */
+static inline bool x86_debug_note(const struct x86 *s, uint64_t linear, unsigned len, bool store)
 {
-	if (unlikely(s->env->pages) && access != X86_FETCH)
-		debug_pages_note(s->env->pages, linear, access != X86_LOAD);
+	if (likely(!s->env->notes))
+		return true;
+	if (store)
+		return debug_note_store(s->env->notes, linear, len);
+	debug_note_load(s->env->notes, linear);
+	return true;
 }
 
 static inline uint64_t x86_linear_pc(const struct x86 *s)

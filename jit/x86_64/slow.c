@@ -175,7 +175,8 @@ static uintptr_t host_of(
 static bool group(struct frame *f, const struct slow_info *i, char *state, struct jit *j)
 {
 	const uint64_t va = f->reg[i->base] + (uint64_t)(int64_t)i->disp;
-	const unsigned room = PAGE - (unsigned)(va & (PAGE - 1)), size = i->next <= room;
+	const unsigned room = PAGE - (unsigned)(va & (PAGE - 1));
+	const unsigned size = i->next <= room ? i->next : 0;
 	const bool store = i->access & ACCESS_STORE;
 	struct group_info g;
 	uintptr_t host;

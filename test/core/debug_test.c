@@ -90,6 +90,8 @@ static void what_is_watched_meets_its_kind_of_access(void **state)
 	assert_true(debug_pages_meet(a, &p));
 	w.load = false;
 	debug_set_add(&b->stores, 5);
+	assert_false(debug_pages_meet(b, &p)); /* which words is not said */
+	debug_set_add(&b->whole, 5);
 	assert_true(debug_pages_meet(b, &p));
 	debug_pages_add(a, b);
 	assert_true(debug_pages_meet(a, &p));
@@ -97,6 +99,86 @@ static void what_is_watched_meets_its_kind_of_access(void **state)
 	assert_true(debug_pages_meet(a, &p));
 	free(a);
 	free(b);
+}
+
+static bool stores(const struct debug_notes *n, uint64_t at, uint64_t len)
+{
+	const struct debug_watch w = { .at = at, .len = len, .store = true };
+	const struct debug_points p = { .watch = &w, .nwatches = 1 };
+
+	return debug_pages_meet(&n->pages, &p);
+}
+
+static void pages_that_are_written_again_have_words(void **state)
+{
+	struct debug_notes *n = calloc(1, sizeof *n);
+	const uint64_t page = 0xffff888000123000;
+	unsigned i;
+
+	(void)state;
+	assert_non_null(n);
+	debug_notes_begin(n, false);
+	assert_true(debug_note_store(n, page + 16, 4));
+	assert_true(stores(n, page, 8)); /* as it is new, any of it may be */
+	for (i = 0; i < 8; i++)
+		debug_notes_begin(n, false);
+	assert_false(stores(n, page, 4096));
+	assert_false(debug_note_store(n, page + 12, 8));
+	assert_false(debug_note_store(n, page + 4064, 32));
+	assert_true(stores(n, page + 8, 8) && stores(n, page + 16, 1) && stores(n, page + 23, 1));
+	assert_false(stores(n, page, 8) || stores(n, page + 24, 4040));
+	assert_true(stores(n, page + 4060, 5) && stores(n, page + 4095, 1));
+	assert_true(stores(n, page - 4096, 8192) && stores(n, page + 4095, 4096));
+	assert_false(stores(n, page - 4096, 4096) || stores(n, page + 4096, 4096));
+	for (i = 0; !debug_note_store(n, page, 1); i++)
+		assert_true(i < 10000);
+	assert_true(stores(n, page + 32, 8)); /* they were too many */
+	debug_notes_begin(n, false);
+	for (i = 0; !debug_note_store(n, page, 1); i++)
+		assert_true(i < 10000);
+	debug_notes_begin(n, false);
+	assert_true(debug_note_store(n, page, 1)); /* and it is known by that now */
+	for (i = 0; i < 8; i++)
+		debug_notes_begin(n, false);
+	assert_false(debug_note_store(n, page, 1));
+	assert_true(debug_note_store(n, page, 0)); /* somewhere */
+	assert_true(stores(n, page + 32, 8));
+	debug_notes_begin(n, true);
+	assert_true(debug_note_store(n, page, 1));
+	free(n);
+}
+
+static void many_pages_have_no_words(void **state)
+{
+	struct debug_notes *n = calloc(1, sizeof *n);
+	struct debug_pages *sum = calloc(1, sizeof *sum);
+	const uint64_t pages = 3 << DEBUG_FEW_BITS;
+	uint64_t page;
+
+	(void)state;
+	assert_true(n && sum);
+	for (unsigned round = 0; round < 3; round++) {
+		debug_notes_begin(n, false);
+		for (page = 0; page < pages; page++)
+			debug_note_store(n, page << 12, 8);
+		for (unsigned i = 1; i < 8; i++)
+			debug_notes_begin(n, false);
+	}
+	debug_notes_begin(n, false);
+	for (page = 0; page < pages; page++)
+		debug_note_store(n, page << 12 | 8, 8);
+	for (page = 0; page < pages; page++)
+		assert_true(stores(n, page << 12 | 8, 8));
+	assert_false(stores(n, 0, 8)); /* which was among the first */
+	debug_pages_add(sum, &n->pages);
+	debug_notes_begin(n, false);
+	for (page = pages; page--;)
+		debug_note_store(n, page << 12 | 16, 8);
+	debug_pages_add(&n->pages, sum);
+	for (page = 0; page < pages; page++)
+		assert_true(stores(n, page << 12 | 8, 8) && stores(n, page << 12 | 16, 8));
+	free(n);
+	free(sum);
 }
 
 static void guards_meet_what_was_written_by_whomever(void **state)
@@ -121,6 +203,8 @@ int main(void)
 		cmocka_unit_test(a_set_has_all_that_was_put_there),
 		cmocka_unit_test(pages_that_are_near_each_other_are_different),
 		cmocka_unit_test(what_is_watched_meets_its_kind_of_access),
+		cmocka_unit_test(pages_that_are_written_again_have_words),
+		cmocka_unit_test(many_pages_have_no_words),
 		cmocka_unit_test(guards_meet_what_was_written_by_whomever),
 	};
 
