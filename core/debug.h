@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/compiler.h"
+
 /*
  * What a debugger wants to be told of, by virtual address (x86: linear), in all address spaces.
  * Guest memory is not changed for it.  A CPU comes out with EXIT_DEBUG: before an instruction that
@@ -101,6 +103,18 @@ void debug_note_load(struct debug_notes *, uint64_t va);
 /* A store to len bytes in one page; 0: to any of the page.  Whether the CPU may remember where the
  * page is. */
 bool debug_note_store(struct debug_notes *, uint64_t va, unsigned len);
+/* The same for any access of data that a CPU did not find in its TLB.  NULL: nobody wants to know.
+ */
+static inline bool debug_note(struct debug_notes *n, uint64_t va, unsigned len, bool store)
+{
+	if (likely(!n))
+		return true;
+	if (store)
+		return debug_note_store(n, va, len);
+	debug_note_load(n, va);
+	return true;
+}
+
 void debug_pages_add(struct debug_pages *, const struct debug_pages *);
 /* Whether anything that is watched there can have been met. */
 bool debug_pages_meet(const struct debug_pages *, const struct debug_points *);

@@ -363,18 +363,6 @@ static inline bool rv_debug_frame(const struct rv *s, uint64_t pa)
 	return unlikely(s->guarding) && debug_guards_page(s->points, pa);
 }
 
-/* An access of data was not found in the TLB: whether it may be there from now on.  len: as
- * debug_note_store has it. */
-static inline bool rv_debug_note(const struct rv *s, uint64_t va, unsigned len, bool store)
-{
-	if (likely(!s->env->notes))
-		return true;
-	if (store)
-		return debug_note_store(s->env->notes, va, len);
-	debug_note_load(s->env->notes, va);
-	return true;
-}
-
 /* An instruction is about to be interpreted: comes out, and not back, if it has a breakpoint. */
 void rv_debug_before(struct rv *, uint64_t pc);
 /* The current instruction is given up, and what it has met with it. */

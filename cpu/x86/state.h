@@ -445,18 +445,6 @@ static inline bool x86_debug_frame(const struct x86 *s, uint64_t pa)
 	return unlikely(s->guarding) && debug_guards_page(s->points, pa);
 }
 
-/* An access of data was not found in the TLB: whether it may be there from now on.  len: as
- * debug_note_store has it. */
-static inline bool x86_debug_note(const struct x86 *s, uint64_t linear, unsigned len, bool store)
-{
-	if (likely(!s->env->notes))
-		return true;
-	if (store)
-		return debug_note_store(s->env->notes, linear, len);
-	debug_note_load(s->env->notes, linear);
-	return true;
-}
-
 static inline uint64_t x86_linear_pc(const struct x86 *s)
 {
 	return s->mode & X86_CODE64 ? s->rip : (uint32_t)(s->rip + s->seg[X86_CS].base);
