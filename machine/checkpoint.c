@@ -212,7 +212,7 @@ static void forget_exits(struct machine *m)
 		m->cpu[i].exit = (struct exit){ .why = EXIT_TURN };
 }
 
-bool checkpoint_make(struct checkpoints *c, struct machine *m, bool outside)
+bool checkpoint_make(struct checkpoints *c, struct machine *m, const struct position *outside)
 {
 	struct checkpoint new = { .outside = outside, .pages = calloc(1, sizeof *new.pages) };
 	const unsigned n = c->n ? c->current + 1 : 0;
@@ -232,6 +232,7 @@ bool checkpoint_make(struct checkpoints *c, struct machine *m, bool outside)
 		return false;
 	}
 	new.at = history_now(m);
+	new.from = outside ? *outside : new.at;
 	forget_exits(m);
 	forget_translations(m);
 	memmove(&c->list[n + 1], &c->list[n], (c->n - n) * sizeof *c->list);
@@ -282,10 +283,13 @@ void checkpoints_cut(struct checkpoints *c)
 
 int checkpoints_init(struct checkpoints *c, struct machine *m, uint64_t limit, struct err *e)
 {
+	struct position now;
+
 	*c = (struct checkpoints){ .limit = limit, .pages = pages_new(m->env.mem, e) };
 	if (!c->pages)
 		return -ENOMEM;
-	if (!checkpoint_make(c, m, true))
+	now = history_now(m);
+	if (!checkpoint_make(c, m, &now))
 		return err_set(e, ENOMEM, "reverse: no memory for a checkpoint");
 	return 0;
 }

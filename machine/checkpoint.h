@@ -21,6 +21,8 @@ struct pages;
  */
 struct checkpoint {
 	struct position at;
+	/* Where the machine was when it began: at, but where a reset has ended a turn. */
+	struct position from;
 	bool outside; /* it holds what the machine does not do by itself */
 	struct buf state;
 	struct debug_pages *pages; /* accessed from there to the next one, or to where it left */
@@ -37,8 +39,11 @@ struct checkpoints {
 int checkpoints_init(struct checkpoints *, struct machine *, uint64_t limit, struct err *);
 void checkpoints_fini(struct checkpoints *);
 
-/* Now, behind the current one.  false: there is no memory for it. */
-bool checkpoint_make(struct checkpoints *, struct machine *, bool outside);
+/*
+ * Now, behind the current one.  outside: where the machine was when something was done that it does
+ * not do by itself; or NULL.  false: there is no memory for it.
+ */
+bool checkpoint_make(struct checkpoints *, struct machine *, const struct position *outside);
 int checkpoint_load(struct checkpoints *, struct machine *, unsigned n, struct err *);
 /* The machine goes elsewhere from here: what it has done since the current one is known by then. */
 void checkpoints_leave(struct checkpoints *, struct machine *);

@@ -107,7 +107,7 @@ static int come_by(struct history *h, struct err *e)
 	int rc = 0;
 
 	while (
-	    !rc && c->current + 1 < c->n && !history_is_before(h->m, &c->list[c->current + 1].at))
+	    !rc && c->current + 1 < c->n && !history_is_before(h->m, &c->list[c->current + 1].from))
 		rc = checkpoint_load(c, h->m, c->current + 1, e);
 	return rc;
 }
@@ -117,7 +117,7 @@ static const struct position *next_stop(const struct history *h)
 {
 	const struct checkpoints *c = &h->points;
 
-	return c->current + 1 < c->n ? &c->list[c->current + 1].at : h->past ? &h->last : NULL;
+	return c->current + 1 < c->n ? &c->list[c->current + 1].from : h->past ? &h->last : NULL;
 }
 
 static uint64_t most_until(const struct machine *m, const struct position *p)
@@ -149,15 +149,20 @@ static bool is_due(const struct history *h)
 	return h->towards > h->m->count && done >= SHORTEST && done >= rest;
 }
 
+static void note_touch(struct history *h)
+{
+	if (h->touched)
+		checkpoint_make(&h->points, h->m, &h->touched_at);
+	h->touched = false;
+}
+
 int history_boundary(struct machine *m, struct err *e)
 {
 	struct history *h = m->history;
+	struct position now;
 	int rc = 0;
 
-	if (h->touched) {
-		h->touched = false;
-		checkpoint_make(&h->points, m, true);
-	}
+	note_touch(h);
 	if (h->past) {
 		rc = come_by(h, e);
 		if (!history_is_before(m, &h->last))
@@ -165,10 +170,11 @@ int history_boundary(struct machine *m, struct err *e)
 	}
 	if (rc || m->fixed.left || m->tape)
 		return rc;
+	now = history_now(m);
 	if (!h->past && take_input(m))
-		checkpoint_make(&h->points, m, true);
+		checkpoint_make(&h->points, m, &now);
 	else if (is_due(h))
-		checkpoint_make(&h->points, m, false);
+		checkpoint_make(&h->points, m, NULL);
 	return 0;
 }
 
@@ -177,7 +183,7 @@ void history_heard(struct machine *m)
 {
 	m->fixed.turns--;
 	if (is_due(m->history))
-		checkpoint_make(&m->history->points, m, false);
+		checkpoint_make(&m->history->points, m, NULL);
 	m->fixed.turns++;
 }
 
@@ -246,24 +252,39 @@ static bool serve(struct machine *m, struct err *e)
 	return reset && !machine_reboot(m, e);
 }
 
+static bool is_there(const struct machine *m, const struct history_goal *g)
+{
+	return g->place ? !history_is_before(m, g->place) : m->count >= g->count;
+}
+
+/* Until there, or where something else has to be done. */
+static uint64_t most_towards(const struct history *h, const struct history_goal *g)
+{
+	const uint64_t stop = most_until(h->m, next_stop(h));
+	const uint64_t goal = g->place ? most_until(h->m, g->place) : g->count - h->m->count;
+
+	return goal < stop ? goal : stop;
+}
+
 /* One piece of a turn, or its beginning.  HISTORY_LAST: it does not go on. */
-static int piece(struct history *h, uint64_t most, enum history_end *end, struct err *e)
+static int piece(
+    struct history *h, const struct history_goal *g, enum history_end *end, struct err *e)
 {
 	struct machine *m = h->m;
 	int rc;
 
-	*end = HISTORY_THERE;
 	if (fixed_settle(m))
 		return 0;
 	rc = history_boundary(m, e);
-	if (rc)
+	/* A checkpoint may have taken it on. */
+	if (rc || is_there(m, g))
 		return rc;
 	if (!m->fixed.left) {
 		if (!fixed_boundary(m) || (!fixed_begin(m) && !fixed_sleep(m)))
 			*end = HISTORY_LAST;
 		return 0;
 	}
-	rc = machine_run_cpu(m, m->fixed.cpu, most < m->fixed.left ? most : m->fixed.left, e);
+	rc = machine_run_cpu(m, m->fixed.cpu, most_towards(h, g), e);
 	if (rc > 0 || (!rc && !serve(m, e)))
 		*end = HISTORY_LAST;
 	return rc < 0 ? rc : 0;
@@ -284,26 +305,18 @@ int history_run(
     struct history *h, const struct history_goal *g, enum history_end *end, struct err *e)
 {
 	struct machine *m = h->m;
-	uint64_t most;
 	int rc = 0;
 
 	*end = HISTORY_THERE;
 	h->stopped = false;
 	h->towards = g->count;
 	clock_resume(m->env.clock);
-	while (!rc && *end == HISTORY_THERE && !h->stopped) {
-		if (g->place ? !history_is_before(m, g->place) : m->count >= g->count)
-			break;
+	while (!rc && *end == HISTORY_THERE && !h->stopped && !is_there(m, g)) {
 		if (history_is_over(m)) {
 			*end = HISTORY_LAST;
 			break;
 		}
-		most = most_until(m, next_stop(h));
-		if (g->place && most_until(m, g->place) < most)
-			most = most_until(m, g->place);
-		if (!g->place && g->count - m->count < most)
-			most = g->count - m->count;
-		rc = piece(h, most, end, e);
+		rc = piece(h, g, end, e);
 		if (!rc && *end == HISTORY_LAST)
 			history_set_over(h);
 		if (!rc && is_asked(m, g->search))
@@ -319,9 +332,7 @@ void history_leave(struct history *h)
 {
 	if (h->past)
 		return;
-	if (h->touched)
-		checkpoint_make(&h->points, h->m, true);
-	h->touched = false;
+	note_touch(h);
 	checkpoints_leave(&h->points, h->m);
 	history_set_past(h, true);
 }
@@ -420,6 +431,8 @@ void history_touch(struct machine *m)
 	if (!h || m->tape)
 		return;
 	checkpoints_cut(&h->points);
+	if (!h->touched)
+		h->touched_at = history_now(m);
 	h->touched = true;
 	history_set_past(h, false);
 }

@@ -141,7 +141,7 @@ int history_back(struct machine *m, struct history_search *s, enum history_end *
 			*end = HISTORY_BEGIN;
 			return history_load(h, 0, e);
 		}
-		until = h->points.list[n].at;
+		until = h->points.list[n].from;
 	}
 }
 
@@ -195,7 +195,7 @@ static int last_before(struct history *h, unsigned cpu, struct position last, st
 			rc = last_of_turns(h, cpu, last.turns, to, any, s, end, e);
 		if (rc || *end == HISTORY_ASKED || *any || !n)
 			return rc;
-		last = h->points.list[n].at;
+		last = h->points.list[n].from;
 	}
 }
 

@@ -15,9 +15,10 @@ struct history {
 	struct checkpoints points;
 	bool past;            /* it was here already: up to */
 	struct position last; /* where it goes on with something new */
-	bool touched;         /* somebody has changed it since it was last run */
-	bool stopped;         /* a debugger has; cleared by history_run */
-	uint64_t towards;     /* instructions, while it is on the way; else 0 */
+	bool touched;         /* somebody has changed it since it was last run: */
+	struct position touched_at;
+	bool stopped;     /* a debugger has; cleared by history_run */
+	uint64_t towards; /* instructions, while it is on the way; else 0 */
 	/* A replay has come to where there is nothing more. */
 	bool over;
 	struct position end;

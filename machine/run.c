@@ -150,6 +150,8 @@ void machine_begin(struct machine *m)
 	m->next = 0;
 	m->turn = TURN_FIRST;
 	m->turn_used = false;
+	if (m->fixed.left)
+		m->fixed.rest = m->fixed.left;
 	m->fixed.left = 0;
 }
 

@@ -177,9 +177,11 @@ int run_fixed(struct machine *m, enum machine_end *end, unsigned *code, struct e
 			end_replay(m);
 			continue;
 		}
-		if (!m->fixed.left && !fixed_begin(m)) {
-			fall_asleep(m);
-			continue;
+		if (!m->fixed.left) {
+			if (!fixed_begin(m))
+				fall_asleep(m);
+			if (!m->fixed.left || history_is_past(m)) /* a checkpoint may be there */
+				continue;
 		}
 		rc = machine_run_cpu(
 		    m, m->fixed.cpu, m->history ? history_most(m) : m->fixed.left, e);

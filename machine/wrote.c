@@ -153,7 +153,7 @@ static int search_back(struct search *s, const struct debug_guard *guard, struct
 			rc = err_set(e, EINTR, "interrupted");
 		if (rc || s->last.by || !n)
 			return rc;
-		until = h->points.list[n].at;
+		until = h->points.list[n].from;
 	}
 }
 
@@ -202,7 +202,7 @@ static void mark_place(struct history *h)
 
 	if (!h->m->tape && !h->touched && !(h->past && h->m->fixed.left) &&
 	    position_compare(&h->points.list[h->points.current].at, &now) < 0)
-		checkpoint_make(&h->points, h->m, false);
+		checkpoint_make(&h->points, h->m, NULL);
 }
 
 int wrote_find(struct machine *m, uint64_t pa, uint64_t len, const struct history_search *asker,

@@ -447,6 +447,47 @@ static void nobody_has_to_wait_for_a_cpu_that_waits(void **state)
 	alarm(0);
 }
 
+/* Instructions that the machine has done. */
+static unsigned long long count(struct rig *r)
+{
+	char text[RIG_TEXT / 2] = "", digits[3] = "";
+	unsigned long long n = 0;
+
+	rig_send(r, "qRcmd,7768656e"); /* when */
+	while (strcmp(rig_hear(r), "OK") != 0)
+		for (size_t i = 0; r->text[0] == 'O' && r->text[2 * i + 1]; i++) {
+			memcpy(digits, r->text + 2 * i + 1, 2);
+			text[i] = (char)strtoul(digits, NULL, 16);
+		}
+	if (sscanf(text, "instruction %llu", &n) != 1)
+		fail_msg("when: %s", text);
+	return n;
+}
+
+/* The rest of the turn in which somebody resets a machine has never been. */
+static void a_reset_has_its_place_in_the_past(void **state)
+{
+	const struct guest *g = guest_of(state);
+	struct rig *r = begin(state);
+
+	run_to(r, g->store);
+	assert_int_equal(count(r), 5);
+	rig_send(r, "R00");
+	rig_expect(r, "?", "T05thread:p1.1;");
+	rig_expect(r, "vCont;s:p1.1", "T05thread:p1.1;");
+	assert_int_equal(count(r), 6);
+	rig_expect(r, "bs", "T05thread:p1.1;");
+	rig_expect(r, "bs", "T05thread:p1.1;");
+	assert_int_equal(count(r), 4);
+	assert_int_equal(rig_reg(r, g->pc), g->loop);
+	rig_expect(r, packet("Z0,%llx,4", (unsigned long long)g->load), "OK");
+	rig_expect(r, "vCont;c", "T05thread:p1.1;swbreak:;");
+	assert_int_equal(count(r), 5 + 6);
+	rig_expect(r, "bc", "T05thread:p1.1;replaylog:begin;");
+	assert_int_equal(count(r), 0);
+	rig_free(r);
+}
+
 #define TESTS(guest, engine, cpus)                                                                 \
 	TEST(a_breakpoint_stops_before_its_instruction, guest, engine, cpus),                      \
 	    TEST(watched_accesses_stop_behind_their_instruction, guest, engine, cpus),             \
@@ -485,6 +526,7 @@ int main(void)
 		TEST(nobody_has_to_wait_until_a_place_is_found, riscv64, "reverse", "1"),
 		TEST(nobody_has_to_wait_until_a_place_is_found, x86_64, "reverse", "1"),
 		TEST(nobody_has_to_wait_for_a_cpu_that_waits, riscv64, "reverse", "2"),
+		TEST(a_reset_has_its_place_in_the_past, riscv64, "reverse", "1"),
 		TEST(it_follows_x86_through_its_modes, x86_64, "interp", "1"),
 		TEST(it_follows_x86_through_its_modes, x86_64, "soft", "1"),
 		TEST(it_follows_x86_through_its_modes, x86_64, "eager", "1"),

@@ -191,7 +191,7 @@ static void a_step_back_goes_on_before_a_checkpoint(void **state)
 	assert_int_equal(history_go(w.m, &place, &w.r->e), 0);
 	assert_int_equal(w.m->fixed.left, 0);
 	place.count = w.m->count;
-	assert_true(checkpoint_make(&w.m->history->points, w.m, true));
+	assert_true(checkpoint_make(&w.m->history->points, w.m, &place));
 	place = (struct position){ place.turns + 1, UINT64_MAX, place.count };
 	assert_int_equal(history_go(w.m, &place, &w.r->e), 0);
 	assert_int_equal(w.m->fixed.turns, place.turns);
