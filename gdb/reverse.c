@@ -16,17 +16,20 @@
 enum { SIGNAL_INT = 2, SIGNAL_TRAP = 5 };
 
 /* ^C, while our thread waits for this one; or whoever has asked has gone, or wants something else.
- * Acknowledgements of what was said before may be in front of it. */
+ * Acknowledgements of what was said before may be in front of it: they are taken. */
 static bool is_interrupted(void *arg)
 {
-	const struct gdb *g = arg;
-	char bytes[64];
-	ssize_t n = g->fd < 0 ? -1 : recv(g->fd, bytes, sizeof bytes, MSG_PEEK | MSG_DONTWAIT);
+	struct gdb *g = arg;
+	ssize_t n;
+	char c;
 
-	for (ssize_t i = 0; i < n; i++)
-		if (bytes[i] != '+' && bytes[i] != '-')
-			return true;
-	return n == 0;
+	if (g->fd < 0)
+		return false;
+	while ((n = recv(g->fd, &c, 1, MSG_PEEK | MSG_DONTWAIT)) == 1 && c == '+') {
+		recv(g->fd, &c, 1, MSG_DONTWAIT);
+		g->heard.len = 0;
+	}
+	return n >= 0;
 }
 
 struct history_search gdb_until_asked(struct gdb *g)

@@ -312,13 +312,14 @@ static void on_debugger(void *arg, unsigned events)
 	flush(g);
 }
 
-/* Who comes back may be here before we have seen that he has gone. */
+/* Who comes back may be here before we have heard all that he said last, and seen him go. */
 static void drop_dead(struct gdb *g)
 {
 	char byte;
 
-	if (g->fd >= 0 && recv(g->fd, &byte, 1, MSG_PEEK) == 0)
-		hang_up(g);
+	while (g->fd >= 0 && (recv(g->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) >= 0 ||
+				 (errno != EAGAIN && errno != EWOULDBLOCK)))
+		on_debugger(g, OS_POLL_IN);
 }
 
 static void greet(struct gdb *g, int fd)
