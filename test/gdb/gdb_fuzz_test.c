@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "base/os.h"
+#include "gdb/packet.h"
 #include "test/gdb/rig.h"
 #include "test/random.h"
 
@@ -77,6 +78,7 @@ static size_t change(uint64_t *seed, char *text, size_t n, size_t room)
 enum { SAID = 300, SHOWN = 100 };
 
 struct said {
+	struct gdb_reader reader; /* as the server's, when it has heard all */
 	uint64_t n;
 	char text[SAID][SHOWN + 1];
 };
@@ -107,8 +109,20 @@ static void drain(const struct rig *r)
 		;
 }
 
-/* false: it has hung up. */
-static bool say(const struct rig *r, const char *text, size_t n, bool whole)
+/* What ends the machine is not said, as its end would be no failure. */
+static bool is_end(struct said *s, const char *bytes, size_t n)
+{
+	const char *text = (const char *)s->reader.data;
+	bool any = false;
+
+	for (size_t i = 0; i < n; i++)
+		if (gdb_read(&s->reader, (uint8_t)bytes[i]) == GDB_PACKET)
+			any |= text[0] == 'k' || !strncmp(text, "vKill", 5);
+	return any;
+}
+
+/* false: it has hung up, or has to. */
+static bool say(const struct rig *r, struct said *s, const char *text, size_t n, bool whole)
 {
 	char packet[700], end[4];
 	unsigned sum = 0;
@@ -120,11 +134,16 @@ static bool say(const struct rig *r, const char *text, size_t n, bool whole)
 	snprintf(end, sizeof end, "#%02x", sum & 255);
 	memcpy(packet + 1 + n, end, 3);
 	n += whole ? 4 : n / 2;
+	if (is_end(s, packet, n))
+		return false;
 	return send(r->fd, packet, n, MSG_NOSIGNAL) == (ssize_t)n;
 }
 
 static void again(struct rig *r)
 {
+	struct said *s = r->arg;
+
+	s->reader.state = GDB_OUTSIDE;
 	close(r->fd);
 	rig_dial(r);
 }
@@ -164,12 +183,10 @@ static void whatever_is_said(const char *arch, bool back)
 		memcpy(text, from, n);
 		if (random_split(&seed) % 3)
 			n = change(&seed, text, n, sizeof text);
-		if (n && (text[0] == 'k' || !strncmp(text, "vKill", 5))) /* its end is no failure */
-			continue;
 		note(said, text, n);
-		if (!say(r, text, n, random_split(&seed) % 50))
+		if (!say(r, said, text, n, random_split(&seed) % 50))
 			again(r);
-		if (random_split(&seed) % 4 == 0)
+		if (random_split(&seed) % 4 == 0 && !is_end(said, "\3", 1))
 			send(r->fd, "\3", 1, MSG_NOSIGNAL);
 		if (random_split(&seed) % 8 == 0)
 			usleep((unsigned)(random_split(&seed) % (back ? 20000 : 500)));
