@@ -9,7 +9,7 @@ import argparse, os, pathlib, re, shutil, subprocess, tempfile, time
 
 root = pathlib.Path(__file__).resolve().parent.parent
 CPUS = {"riscv64": ("riscv64-linux-gnu-gcc", "virt", ["-M", "virt"], "qemu-system-riscv64"),
-        "x86_64": ("gcc", "microvm", ["-M", "microvm,acpi=off,rtc=on"], "qemu-system-x86_64")}
+        "x86_64": ("gcc", "microvm", ["-M", "microvm,rtc=on"], "qemu-system-x86_64")}
 ARGS = "console=ttyS0 panic=-1 quiet loglevel=3 lodge.run="
 
 
@@ -56,6 +56,7 @@ def run(command):
                 n, size, seconds = int(m[2]), int(m[3]), float(m[4])
                 found[m[1]] = (n / seconds, n / max(clock(p.pid) - began, 1e-9), size / seconds)
             elif "disk: " in line and "begin" not in line:
+                p.kill()
                 raise SystemExit(f"{command[0]}: {line.strip()}")
     if not found:
         raise SystemExit(f"{command[0]}: the guest has not come to the program")
