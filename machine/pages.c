@@ -6,27 +6,24 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/compiler.h"
 #include "base/os.h"
 #include "core/mem.h"
+#include "machine/delta.h"
 #include "machine/snapshot.h"
 
-/* Pages that are different at a point and the next one, by number.  Of points before pages_at the
- * data is what the pages were there, of the others what they will be at the next; NULL: zeroes. */
-struct delta {
-	uint32_t n, room;
-	uint32_t *page;
-	uint8_t **data;
-};
+enum { MAKING = 4 << 20 };
 
 struct pages {
 	struct mem *mem;
 	struct snapshot_ram ram;
 	uint8_t *copy[SNAPSHOT_PIECES];      /* of the pieces */
 	uint32_t first[SNAPSHOT_PIECES + 1]; /* numbers of their pages */
-	struct delta *delta;                 /* npoints - 1 */
+	struct delta *delta;                 /* npoints - 1, each between a point and the next */
 	unsigned npoints, room, at;
 	uint64_t size;
-	struct delta changed; /* since pages_at: pages alone */
+	struct buf making; /* the next delta */
+	uint64_t *moved;   /* pages of the copy that memory is not like, a bit each */
 };
 
 /* Where a page is ------------------------------------------------------------------------------ */
@@ -55,151 +52,77 @@ static bool is_zero(const uint8_t *at)
 	return !at[0] && !memcmp(at, at + 1, MEM_PAGE - 1);
 }
 
-/* Data of pages -------------------------------------------------------------------------------- */
-
-/* false: no memory. */
-static bool keep(struct pages *p, const uint8_t *page, uint8_t **data)
-{
-	*data = NULL;
-	if (is_zero(page))
-		return true;
-	*data = malloc(MEM_PAGE);
-	if (!*data)
-		return false;
-	memcpy(*data, page, MEM_PAGE);
-	p->size += MEM_PAGE;
-	return true;
-}
-
-static void forget(struct pages *p, uint8_t *data)
-{
-	if (data)
-		p->size -= MEM_PAGE;
-	free(data);
-}
-
-static bool grow(struct delta *d, uint32_t n)
-{
-	uint32_t *page;
-	uint8_t **data;
-
-	if (n <= d->room)
-		return true;
-	page = realloc(d->page, n * sizeof *page);
-	if (page)
-		d->page = page;
-	data = realloc(d->data, n * sizeof *data);
-	if (data)
-		d->data = data;
-	if (!page || !data)
-		return false;
-	d->room = n;
-	return true;
-}
-
-static void delta_free(struct pages *p, struct delta *d)
-{
-	for (uint32_t i = 0; i < d->n; i++)
-		forget(p, d->data[i]);
-	free(d->page);
-	free(d->data);
-	*d = (struct delta){ 0 };
-}
-
-/* Changes -------------------------------------------------------------------------------------- */
-
-static bool add_changed(struct pages *p, uint32_t page)
-{
-	struct delta *c = &p->changed;
-
-	if (c->n == c->room && !grow(c, c->room ? 2 * c->room : 1024))
-		return false;
-	c->page[c->n++] = page;
-	return true;
-}
-
-/* What is not as it was at pages_at. */
-static bool find_changed(struct pages *p)
+/* Calls fn for all that may not be as it was at pages_at. */
+static void each_written(struct pages *p, void (*fn)(struct pages *, uint32_t page))
 {
 	const atomic_uchar *flags;
-	uint8_t *copy;
-	uint64_t gpa;
 
-	p->changed.n = 0;
 	for (unsigned i = 0; i < p->ram.n; i++) {
 		const struct snapshot_piece *r = &p->ram.piece[i];
 
 		flags = r->gpa == MEM_NOWHERE ? NULL : mem_flags(p->mem, r->gpa);
-		for (uint32_t page = p->first[i]; page < p->first[i + 1]; page++) {
-			const uint8_t *now;
-
-			if (flags &&
-			    atomic_load_explicit(&flags[page - p->first[i]], memory_order_relaxed) &
-				MEM_CLEAN)
-				continue;
-			now = place(p, page, &copy, &gpa);
-			if (memcmp(now, copy, MEM_PAGE) != 0 && !add_changed(p, page))
-				return false;
-		}
+		for (uint32_t page = p->first[i]; page < p->first[i + 1]; page++)
+			if (!flags || !(atomic_load_explicit(
+					    &flags[page - p->first[i]], memory_order_relaxed) &
+					  MEM_CLEAN))
+				fn(p, page);
 	}
+}
+
+/* Deltas --------------------------------------------------------------------------------------- */
+
+static void forget(struct pages *p, struct delta *d)
+{
+	p->size -= d->len;
+	delta_free(d);
+}
+
+/* It becomes what has been made. */
+static bool replace(struct pages *p, struct delta *d)
+{
+	struct delta new;
+
+	if (!delta_make(&new, &p->making)) {
+		delta_free(&new);
+		return false;
+	}
+	forget(p, d);
+	*d = new;
+	p->size += d->len;
 	return true;
 }
 
-/* The copy becomes what memory is, and `before` what the copy was. */
-static bool take_changed(struct pages *p, struct delta *before)
+/* Not all that has ever been needed for it is kept. */
+static void end_making(struct pages *p)
 {
-	const struct delta *c = &p->changed;
+	if (p->making.failed || p->making.cap > MAKING)
+		buf_free(&p->making);
+	p->making.len = 0;
+}
+
+static void put_written(struct pages *p, uint32_t page)
+{
 	uint8_t *copy;
-	const uint8_t *now;
 	uint64_t gpa;
-	uint32_t i;
+	const uint8_t *now = place(p, page, &copy, &gpa);
 
-	*before = (struct delta){ 0 };
-	if (!grow(before, c->n)) {
-		delta_free(p, before);
-		return false;
-	}
-	for (i = 0; i < c->n; i++) {
-		place(p, c->page[i], &copy, &gpa);
-		before->page[i] = c->page[i];
-		if (!keep(p, copy, &before->data[i])) {
-			delta_free(p, before);
-			return false;
-		}
-		before->n++;
-	}
-	for (i = 0; i < c->n; i++) {
-		now = place(p, c->page[i], &copy, &gpa);
-		memcpy(copy, now, MEM_PAGE);
-	}
-	return true;
+	if (memcmp(now, copy, MEM_PAGE) != 0)
+		delta_put(&p->making, page, copy, now);
 }
 
-/* All that is in one or the other, of what is in both the data in a; b is empty afterwards. */
-static bool merge(struct pages *p, struct delta *a, struct delta *b)
+/* The copy is at the other end of it then. */
+static void apply(struct pages *p, const struct delta *d, bool moved)
 {
-	struct delta sum = { 0 };
-	uint32_t i = 0, k = 0;
+	uint8_t *copy;
+	uint32_t page;
+	uint64_t gpa;
 
-	if (!grow(&sum, a->n + b->n)) {
-		delta_free(p, &sum);
-		return false;
+	for (size_t at = 0, next = 0; delta_next(d, &next, &page); at = next) {
+		place(p, page, &copy, &gpa);
+		delta_apply(d, at, copy);
+		if (moved)
+			p->moved[page / 64] |= 1ull << page % 64;
 	}
-	while (i < a->n || k < b->n) {
-		const bool both = i < a->n && k < b->n && a->page[i] == b->page[k];
-		const bool from_a = k == b->n || (i < a->n && a->page[i] <= b->page[k]);
-
-		sum.page[sum.n] = from_a ? a->page[i] : b->page[k];
-		sum.data[sum.n++] = from_a ? a->data[i++] : b->data[k];
-		if (both)
-			forget(p, b->data[k]);
-		k += both || !from_a;
-	}
-	a->n = b->n = 0;
-	delta_free(p, a);
-	delta_free(p, b);
-	*a = sum;
-	return true;
 }
 
 /* Points --------------------------------------------------------------------------------------- */
@@ -229,12 +152,16 @@ static bool copy_all(struct pages *p)
 struct pages *pages_new(struct mem *m, struct err *e)
 {
 	struct pages *p = calloc(1, sizeof *p);
+	bool ok = p && snapshot_pieces(m, &p->ram) >= 0;
 
-	if (p) {
+	if (ok) {
 		p->mem = m;
 		p->npoints = 1;
+		ok = copy_all(p);
 	}
-	if (!p || snapshot_pieces(m, &p->ram) < 0 || !copy_all(p)) {
+	if (ok)
+		p->moved = calloc(p->first[p->ram.n] / 64 + 1, sizeof *p->moved);
+	if (!ok || !p->moved) {
 		pages_free(p);
 		err_set(e, ENOMEM, "no memory for a copy of the guest's");
 		return NULL;
@@ -247,13 +174,15 @@ void pages_free(struct pages *p)
 {
 	if (!p)
 		return;
-	mem_track(p->mem, false);
+	if (p->mem)
+		mem_track(p->mem, false);
 	for (unsigned i = 0; i + 1 < p->npoints; i++)
-		delta_free(p, &p->delta[i]);
+		delta_free(&p->delta[i]);
 	for (unsigned i = 0; i < p->ram.n && i < SNAPSHOT_PIECES; i++)
 		if (p->copy[i])
 			os_ram_free(p->copy[i], (size_t)p->ram.piece[i].len);
-	delta_free(p, &(struct delta){ .page = p->changed.page, .data = p->changed.data });
+	buf_free(&p->making);
+	free(p->moved);
 	free(p->delta);
 	free(p);
 }
@@ -273,53 +202,46 @@ uint64_t pages_size(const struct pages *p)
 	return p->size;
 }
 
-/* What is at the next point of pages that have changed since: from now on that counts from here.
- * Those that are different there have their data already; the others were as at pages_at. */
-static bool split_next(struct pages *p, struct delta *before)
+/* The next point is as far from the new one as this way and that. */
+static bool split_next(struct pages *p, const struct delta *before)
 {
-	struct delta more = { 0 };
+	bool ok;
 
-	if (!grow(&more, before->n)) {
-		delta_free(p, &more);
-		return false;
-	}
-	for (; more.n < before->n; more.n++) {
-		const uint8_t *was = before->data[more.n];
+	delta_put_both(&p->making, before, &p->delta[p->at]);
+	ok = replace(p, &p->delta[p->at]);
+	end_making(p);
+	return ok;
+}
 
-		more.page[more.n] = before->page[more.n];
-		more.data[more.n] = was ? malloc(MEM_PAGE) : NULL;
-		if (was && !more.data[more.n]) {
-			delta_free(p, &more);
-			return false;
-		}
-		if (was) {
-			memcpy(more.data[more.n], was, MEM_PAGE);
-			p->size += MEM_PAGE;
-		}
-	}
-	if (merge(p, &p->delta[p->at], &more))
+static bool add_room(struct pages *p)
+{
+	struct delta *all;
+
+	if (p->npoints <= p->room)
 		return true;
-	delta_free(p, &more);
-	return false;
+	all = realloc(p->delta, (p->room + 64) * sizeof *all);
+	if (!all)
+		return false;
+	p->delta = all;
+	p->room += 64;
+	return true;
 }
 
 bool pages_mark(struct pages *p)
 {
-	struct delta before;
+	struct delta before = { 0 };
+	bool ok = add_room(p);
 
-	if (p->npoints > p->room) {
-		struct delta *all = realloc(p->delta, (p->room + 64) * sizeof *all);
-
-		if (!all)
-			return false;
-		p->delta = all;
-		p->room += 64;
+	if (ok) {
+		each_written(p, put_written);
+		ok = replace(p, &before);
+		end_making(p);
 	}
-	if (!find_changed(p) || !take_changed(p, &before))
+	if (!ok || (p->at + 1 < p->npoints && !split_next(p, &before))) {
+		forget(p, &before);
 		return false;
-	/* The copy is ahead then, but memory is, too: only the past is lost. */
-	if (p->at + 1 < p->npoints && !split_next(p, &before))
-		pages_cut(p);
+	}
+	apply(p, &before, false);
 	memmove(
 	    &p->delta[p->at + 1], &p->delta[p->at], (p->npoints - 1 - p->at) * sizeof *p->delta);
 	p->delta[p->at++] = before;
@@ -328,104 +250,35 @@ bool pages_mark(struct pages *p)
 	return true;
 }
 
-static void set_page(struct pages *p, uint32_t page, const uint8_t *data)
+static void copy_back(struct pages *p, uint32_t page)
 {
 	uint8_t *copy, *now;
 	uint64_t gpa;
 
 	now = place(p, page, &copy, &gpa);
-	if (data)
-		memcpy(copy, data, MEM_PAGE);
-	else
-		memset(copy, 0, MEM_PAGE);
+	if (!memcmp(now, copy, MEM_PAGE))
+		return;
 	memcpy(now, copy, MEM_PAGE);
 	if (gpa != MEM_NOWHERE)
 		mem_written(p->mem, gpa, MEM_PAGE);
 }
 
-/* On the way from one point to another: what each page has by now; NULL: as it was.  Memory itself
- * changes at the end of the way, once. */
-static const uint8_t ZEROES = 0;
-
-static uint8_t *zeroes(void)
+static void arrive(struct pages *p)
 {
-	return (uint8_t *)(uintptr_t)&ZEROES;
-}
-
-/* Changes sides: the data is what was here.  Half of that is of no use to anybody, so without
- * memory for it there is no way on. */
-static void swap(struct pages *p, struct delta *d, uint8_t **now)
-{
-	uint8_t *copy, *was;
-	uint64_t gpa;
-	bool kept;
-
-	for (uint32_t i = 0; i < d->n; i++) {
-		was = now[d->page[i]];
-		if (!was) {
-			place(p, d->page[i], &copy, &gpa);
-			kept = keep(p, copy, &was);
-			assert(kept);
-		}
-		now[d->page[i]] = d->data[i] ? d->data[i] : zeroes();
-		d->data[i] = was == zeroes() ? NULL : was;
-	}
-}
-
-static void arrive(struct pages *p, uint8_t **now)
-{
-	for (uint32_t page = 0; page < p->first[p->ram.n]; page++) {
-		uint8_t *data = now[page] == zeroes() ? NULL : now[page];
-
-		if (!now[page])
-			continue;
-		set_page(p, page, data);
-		forget(p, data);
-	}
-}
-
-/* Also without memory for a list: all that may have been written is put back. */
-static void undo(struct pages *p)
-{
-	const atomic_uchar *flags;
-	uint8_t *copy, *now;
-	uint64_t gpa;
-
-	for (unsigned i = 0; i < p->ram.n; i++) {
-		const struct snapshot_piece *r = &p->ram.piece[i];
-
-		flags = r->gpa == MEM_NOWHERE ? NULL : mem_flags(p->mem, r->gpa);
-		for (uint32_t page = p->first[i]; page < p->first[i + 1]; page++) {
-			if (flags &&
-			    atomic_load_explicit(&flags[page - p->first[i]], memory_order_relaxed) &
-				MEM_CLEAN)
-				continue;
-			now = place(p, page, &copy, &gpa);
-			if (!memcmp(now, copy, MEM_PAGE))
-				continue;
-			memcpy(now, copy, MEM_PAGE);
-			if (gpa != MEM_NOWHERE)
-				mem_written(p->mem, gpa, MEM_PAGE);
-		}
-	}
+	for (uint32_t i = 0; i <= p->first[p->ram.n] / 64; i++)
+		for (; p->moved[i]; p->moved[i] &= p->moved[i] - 1)
+			copy_back(p, i * 64 + ctz64(p->moved[i]));
 }
 
 void pages_go(struct pages *p, unsigned point)
 {
-	uint8_t **now;
-
 	assert(point < p->npoints);
-	undo(p);
-	if (p->at != point) {
-		now = calloc(p->first[p->ram.n], sizeof *now);
-		assert(now);
-		while (p->at > point)
-			swap(p, &p->delta[--p->at], now);
-		while (p->at < point)
-			swap(p, &p->delta[p->at++], now);
-		arrive(p, now);
-		free(now);
-	}
+	while (p->at > point)
+		apply(p, &p->delta[--p->at], true);
+	while (p->at < point)
+		apply(p, &p->delta[p->at++], true);
+	each_written(p, copy_back);
+	arrive(p);
 	mem_track(p->mem, true);
 }
 
@@ -438,19 +291,16 @@ bool pages_drop(struct pages *p, unsigned point)
 	to = &p->delta[point - 1];
 	from = &p->delta[point];
 	if (point + 1 == p->npoints) {
-		delta_free(p, to);
+		forget(p, to);
 		p->npoints--;
 		return true;
 	}
-	if (point < p->at) {
-		ok = merge(p, to, from);
-	} else {
-		ok = merge(p, from, to);
-		if (ok)
-			*to = *from;
-	}
+	delta_put_both(&p->making, to, from);
+	ok = replace(p, to);
+	end_making(p);
 	if (!ok)
 		return false;
+	forget(p, from);
 	p->at -= point < p->at;
 	p->npoints--;
 	memmove(from, from + 1, (p->npoints - 1 - point) * sizeof *from);
@@ -460,5 +310,5 @@ bool pages_drop(struct pages *p, unsigned point)
 void pages_cut(struct pages *p)
 {
 	while (p->npoints > p->at + 1)
-		delta_free(p, &p->delta[--p->npoints - 1]);
+		forget(p, &p->delta[--p->npoints - 1]);
 }
