@@ -60,7 +60,7 @@ bool debug_guards(const struct debug_points *, uint64_t pa, uint64_t len, uint64
  * where something was not done.  Numbers of pages, in sets that may seem to have more in them than
  * was put there (Bloom, "Space/time trade-offs in hash coding with allowable errors", 1970).
  */
-enum { DEBUG_SET_BITS = 16, DEBUG_FEW_BITS = 9 };
+enum { DEBUG_SET_BITS = 16, DEBUG_FEW_BITS = 10 };
 struct debug_set {
 	uint64_t word[(1 << DEBUG_SET_BITS) / 64];
 };
