@@ -77,27 +77,22 @@ static void forget(struct pages *p, struct delta *d)
 	delta_free(d);
 }
 
-/* It becomes what has been made. */
+/* It becomes what has been made, or stays without memory for that.  Not all room that has ever been
+ * needed to make one is kept. */
 static bool replace(struct pages *p, struct delta *d)
 {
 	struct delta new;
+	const bool ok = delta_make(&new, &p->making);
 
-	if (!delta_make(&new, &p->making)) {
-		delta_free(&new);
-		return false;
+	if (ok) {
+		forget(p, d);
+		*d = new;
+		p->size += d->len;
 	}
-	forget(p, d);
-	*d = new;
-	p->size += d->len;
-	return true;
-}
-
-/* Not all that has ever been needed for it is kept. */
-static void end_making(struct pages *p)
-{
 	if (p->making.failed || p->making.cap > MAKING)
 		buf_free(&p->making);
 	p->making.len = 0;
+	return ok;
 }
 
 static void put_written(struct pages *p, uint32_t page)
@@ -205,12 +200,8 @@ uint64_t pages_size(const struct pages *p)
 /* The next point is as far from the new one as this way and that. */
 static bool split_next(struct pages *p, const struct delta *before)
 {
-	bool ok;
-
 	delta_put_both(&p->making, before, &p->delta[p->at]);
-	ok = replace(p, &p->delta[p->at]);
-	end_making(p);
-	return ok;
+	return replace(p, &p->delta[p->at]);
 }
 
 static bool add_room(struct pages *p)
@@ -230,14 +221,11 @@ static bool add_room(struct pages *p)
 bool pages_mark(struct pages *p)
 {
 	struct delta before = { 0 };
-	bool ok = add_room(p);
 
-	if (ok) {
-		each_written(p, put_written);
-		ok = replace(p, &before);
-		end_making(p);
-	}
-	if (!ok || (p->at + 1 < p->npoints && !split_next(p, &before))) {
+	if (!add_room(p))
+		return false;
+	each_written(p, put_written);
+	if (!replace(p, &before) || (p->at + 1 < p->npoints && !split_next(p, &before))) {
 		forget(p, &before);
 		return false;
 	}
@@ -285,7 +273,6 @@ void pages_go(struct pages *p, unsigned point)
 bool pages_drop(struct pages *p, unsigned point)
 {
 	struct delta *to, *from;
-	bool ok;
 
 	assert(point && point < p->npoints && point != p->at);
 	to = &p->delta[point - 1];
@@ -296,9 +283,7 @@ bool pages_drop(struct pages *p, unsigned point)
 		return true;
 	}
 	delta_put_both(&p->making, to, from);
-	ok = replace(p, to);
-	end_making(p);
-	if (!ok)
+	if (!replace(p, to))
 		return false;
 	forget(p, from);
 	p->at -= point < p->at;

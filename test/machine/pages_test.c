@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "core/mem.h"
-#include "machine/delta.h"
 #include "machine/pages.h"
 #include "test/cmocka.h"
 #include "test/random.h"
