@@ -260,7 +260,7 @@ static bool is_there(const struct machine *m, const struct history_goal *g)
 /* Until there, or where something else has to be done. */
 static uint64_t most_towards(const struct history *h, const struct history_goal *g)
 {
-	const uint64_t stop = most_until(h->m, next_stop(h));
+	const uint64_t stop = history_most(h->m);
 	const uint64_t goal = g->place ? most_until(h->m, g->place) : g->count - h->m->count;
 
 	return goal < stop ? goal : stop;

@@ -151,8 +151,7 @@ void machine_begin(struct machine *m)
 	m->turn = TURN_FIRST;
 	m->turn_used = false;
 	if (m->fixed.left)
-		m->fixed.rest = m->fixed.left;
-	m->fixed.left = 0;
+		fixed_end(m);
 }
 
 struct machine_cpu *machine_next_cpu(struct machine *m, unsigned *n)

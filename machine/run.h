@@ -58,6 +58,8 @@ bool fixed_boundary(struct machine *);
  * time goes on to the next timer: false when there is none. */
 bool fixed_begin(struct machine *);
 bool fixed_sleep(struct machine *);
+/* The turn that is is over, and what is left of it is known. */
+void fixed_end(struct machine *);
 /* Ends a turn that does not go on, whatever is left of it: true. */
 bool fixed_settle(struct machine *);
 /* How many instructions its CPU has retired since the machine's count. */

@@ -45,7 +45,7 @@ static void fall_asleep(struct machine *m)
 	mutex_unlock(&m->lock);
 }
 
-static void end_turn(struct machine *m)
+void fixed_end(struct machine *m)
 {
 	m->fixed.rest = m->fixed.left;
 	m->fixed.left = 0;
@@ -58,7 +58,7 @@ bool fixed_settle(struct machine *m)
 	const bool over = m->fixed.left && (m->fixed.cut || !machine_can_run(m->fixed.cpu));
 
 	if (over)
-		end_turn(m);
+		fixed_end(m);
 	return over;
 }
 
@@ -156,7 +156,7 @@ void fixed_ran(struct machine *m, const struct machine_cpu *c, uint64_t most)
 	m->fixed.left -= used < m->fixed.left ? used : m->fixed.left;
 	/* What a debugger waits for has its place in the turn. */
 	if (!m->fixed.left || !goes_on(c) || (m->fixed.cut && c->exit.why != EXIT_DEBUG))
-		end_turn(m);
+		fixed_end(m);
 }
 
 static void end_replay(struct machine *m)
