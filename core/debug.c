@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 #include "core/debug.h"
 
+#include <string.h>
+
 #include "core/mem.h"
 
 #define PAGE_MASK ((uint64_t)MEM_PAGE - 1)
@@ -81,84 +83,109 @@ bool debug_guards(const struct debug_points *p, uint64_t pa, uint64_t len, uint6
 	return true;
 }
 
-/* Sets of pages -------------------------------------------------------------------------------- */
+/* Sets -------------------------------------------------------------------------------- */
 
-/* Two places for each, from the two ends of a product (Knuth, volume 3, 6.4). */
-static uint64_t mix(uint64_t page)
+/* Places for each, from parts of a product (Knuth, volume 3, 6.4). */
+enum { PLACES = 3 };
+
+static uint64_t mix(uint64_t key)
 {
-	return page * 0x9e3779b97f4a7c15;
+	return key * 0x9e3779b97f4a7c15;
 }
 
-static unsigned place(uint64_t mixed, unsigned n)
+static unsigned place(uint64_t mixed, unsigned n, unsigned bits)
 {
-	return mixed >> (64 - (n + 1) * DEBUG_SET_BITS) & ((1u << DEBUG_SET_BITS) - 1);
+	return mixed >> (64 - (n + 1) * bits) & ((1u << bits) - 1);
+}
+
+static void add_to(uint64_t *map, unsigned bits, uint64_t key)
+{
+	const uint64_t mixed = mix(key);
+
+	for (unsigned n = 0, at; n < PLACES; n++) {
+		at = place(mixed, n, bits);
+		map[at / 64] |= 1ull << at % 64;
+	}
+}
+
+static bool is_in(const uint64_t *map, unsigned bits, uint64_t key)
+{
+	const uint64_t mixed = mix(key);
+
+	for (unsigned n = 0, at; n < PLACES; n++) {
+		at = place(mixed, n, bits);
+		if (!(map[at / 64] >> at % 64 & 1))
+			return false;
+	}
+	return true;
 }
 
 void debug_set_add(struct debug_set *s, uint64_t page)
 {
-	const uint64_t mixed = mix(page);
-
-	for (unsigned n = 0; n < 2; n++)
-		s->word[place(mixed, n) / 64] |= 1ull << place(mixed, n) % 64;
+	add_to(s->map, DEBUG_SET_BITS, page);
 }
 
 bool debug_set_has(const struct debug_set *s, uint64_t page)
 {
-	const uint64_t mixed = mix(page);
-
-	for (unsigned n = 0; n < 2; n++)
-		if (!(s->word[place(mixed, n) / 64] >> place(mixed, n) % 64 & 1))
-			return false;
-	return true;
+	return is_in(s->map, DEBUG_SET_BITS, page);
 }
 
-enum { FEW = 400, MANY = 2, WORD = 8, ROUND = 8, LIFE = 15, FEW_PAGES = 3 << (DEBUG_FEW_BITS - 2) };
+/* Stores to a page that are noted one by one: in each stretch the first ones, and more where they
+ * are expected, unless they fill the page.  Rounds are of so many stretches. */
+enum { FIRST = 64, FEW = 2000, MOST_WORDS = 256, WORD = 8, ROUND = 8, ROUNDS = 15 };
 
-/* Where the words of that page are, or could be. */
-static unsigned words_at(const struct debug_pages *p, uint64_t page)
+/* 1, 3, 7, 15. */
+static uint8_t longer(uint8_t rounds)
 {
-	unsigned i = mix(page) >> (64 - DEBUG_FEW_BITS);
-
-	while (p->few[i].page && p->few[i].page != page + 1)
-		i = (i + 1) % (1u << DEBUG_FEW_BITS);
-	return i;
-}
-
-/* NULL: there is no room for them. */
-static struct debug_words *words_of(struct debug_pages *p, uint64_t page)
-{
-	struct debug_words *w = &p->few[words_at(p, page)];
-
-	if (!w->page && p->nfew == FEW_PAGES)
-		return NULL;
-	p->nfew += !w->page;
-	w->page = page + 1;
-	return w;
+	return rounds < ROUNDS ? (uint8_t)(2 * rounds + 1) : ROUNDS;
 }
 
 /* Once is forgotten soon; what comes again and again is expected for a while. */
 static void next_round(struct debug_habit *h)
 {
-	if (h->now && h->life < LIFE)
-		h->life = (uint8_t)(2 * h->life + 1);
-	else if (!h->now && h->life)
+	if (h->now)
+		h->life = longer(h->life);
+	else if (h->life)
 		h->life--;
+	if (h->rest)
+		h->rest--;
+	else if (h->now)
+		h->rests /= 2;
 	if (!h->life)
-		h->page = 0;
+		h->page = h->rest = h->rests = 0;
 	h->now = false;
-	h->many = 0;
 }
 
 void debug_notes_begin(struct debug_notes *n, bool coarse)
 {
-	const bool round = n->begun++ % ROUND == 0;
+	const bool round = !coarse && n->begun++ % ROUND == 0;
 
 	n->pages = (struct debug_pages){ 0 };
 	for (struct debug_habit *h = n->habit; h < n->habit + (1 << DEBUG_NOTES_BITS); h++) {
 		if (round)
 			next_round(h);
-		h->left = h->life && h->many < MANY && !coarse ? FEW : 0;
+		h->left = coarse || h->rest ? 0 : h->life ? FEW : FIRST;
+		if (h->words)
+			memset(h->map, 0, sizeof h->map);
+		h->words = 0;
 	}
+}
+
+static void add_words(struct debug_pages *p, const struct debug_habit *h)
+{
+	const uint64_t first = (h->page - 1) * (MEM_PAGE / WORD);
+
+	for (unsigned i = 0; i < MEM_PAGE / WORD; i++)
+		if (h->map[i / 64] >> i % 64 & 1)
+			add_to(p->words, DEBUG_WORDS_BITS, first + i);
+}
+
+const struct debug_pages *debug_notes_end(struct debug_notes *n)
+{
+	for (const struct debug_habit *h = n->habit; h < n->habit + (1 << DEBUG_NOTES_BITS); h++)
+		if (h->words && h->left)
+			add_words(&n->pages, h);
+	return &n->pages;
 }
 
 void debug_note_load(struct debug_notes *n, uint64_t va)
@@ -166,101 +193,64 @@ void debug_note_load(struct debug_notes *n, uint64_t va)
 	debug_set_add(&n->pages.loads, va / MEM_PAGE);
 }
 
-/* Where the words of this store are noted; NULL: nowhere, it is the whole page. */
-static struct debug_words *words_for(struct debug_notes *n, uint64_t page)
+/* NULL: another page has the place. */
+static struct debug_habit *habit_of(struct debug_notes *n, uint64_t page)
 {
 	struct debug_habit *h = &n->habit[mix(page) >> (64 - DEBUG_NOTES_BITS)];
-	struct debug_words *w = NULL;
 
 	if (!h->page)
 		h->page = page + 1;
-	if (h->page != page + 1)
-		return NULL;
-	h->now = true;
-	if (h->left)
-		w = words_of(&n->pages, page);
-	if (!w)
-		h->left = 0;
-	else if (!--h->left)
-		h->many++;
-	return w;
+	return h->page == page + 1 ? h : NULL;
+}
+
+/* false: from now on it is the whole page. */
+static bool note_words(struct debug_habit *h, uint64_t first, uint64_t last)
+{
+	if (!h->left)
+		return false;
+	for (uint64_t i = first; i <= last; i++) {
+		h->words += !(h->map[i / 64] >> i % 64 & 1);
+		h->map[i / 64] |= 1ull << i % 64;
+	}
+	h->left = h->words > MOST_WORDS ? 0 : h->left - 1;
+	if (!h->left && h->life)
+		h->rest = h->rests = longer(h->rests);
+	return h->left;
 }
 
 bool debug_note_store(struct debug_notes *n, uint64_t va, unsigned len)
 {
-	const uint64_t page = va / MEM_PAGE, first = va % MEM_PAGE;
-	struct debug_words *w = len ? words_for(n, page) : NULL;
+	const uint64_t page = va / MEM_PAGE, at = va % MEM_PAGE;
+	struct debug_habit *h = habit_of(n, page);
 
 	debug_set_add(&n->pages.stores, page);
-	if (!w) {
-		debug_set_add(&n->pages.whole, page);
-		return true;
-	}
-	for (uint64_t i = first / WORD; i <= (first + (len - 1)) / WORD; i++)
-		w->map[i / 64] |= 1ull << i % 64;
-	return false;
+	if (h)
+		h->now = true;
+	if (h && len && note_words(h, at / WORD, (at + (len - 1)) / WORD))
+		return false;
+	debug_set_add(&n->pages.whole, page);
+	return true;
 }
 
-static void add(struct debug_set *to, const struct debug_set *from)
+static void add_all(uint64_t *to, const uint64_t *from, unsigned bits)
 {
-	for (unsigned i = 0; i < sizeof to->word / sizeof to->word[0]; i++)
-		to->word[i] |= from->word[i];
-}
-
-static void add_words(struct debug_pages *to, const struct debug_words *from)
-{
-	struct debug_words *w = words_of(to, from->page - 1);
-
-	if (!w)
-		debug_set_add(&to->whole, from->page - 1);
-	for (unsigned i = 0; w && i < sizeof w->map / sizeof w->map[0]; i++)
-		w->map[i] |= from->map[i];
+	for (unsigned i = 0; i < (1u << bits) / 64; i++)
+		to[i] |= from[i];
 }
 
 void debug_pages_add(struct debug_pages *to, const struct debug_pages *from)
 {
-	add(&to->loads, &from->loads);
-	add(&to->stores, &from->stores);
-	add(&to->whole, &from->whole);
-	for (const struct debug_words *f = from->few; f < from->few + (1 << DEBUG_FEW_BITS); f++)
-		if (f->page)
-			add_words(to, f);
-	add(&to->written, &from->written);
+	add_all(to->loads.map, from->loads.map, DEBUG_SET_BITS);
+	add_all(to->stores.map, from->stores.map, DEBUG_SET_BITS);
+	add_all(to->whole.map, from->whole.map, DEBUG_SET_BITS);
+	add_all(to->words, from->words, DEBUG_WORDS_BITS);
+	add_all(to->written.map, from->written.map, DEBUG_SET_BITS);
 }
 
-/* As many pages as are asked for one by one. */
+/* Of len bytes; of more pages than are asked for one by one there may be any. */
 enum { ASK_MOST = 64 };
 
-/* In one page. */
-static bool has_word(const struct debug_pages *s, uint64_t at, uint64_t last)
-{
-	const uint64_t *map = s->few[words_at(s, at / MEM_PAGE)].map;
-
-	for (uint64_t i = at % MEM_PAGE / WORD; i <= last % MEM_PAGE / WORD; i++)
-		if (map[i / 64] >> i % 64 & 1)
-			return true;
-	return false;
-}
-
-static bool may_store(const struct debug_pages *s, uint64_t at, uint64_t last)
-{
-	const uint64_t first = at / MEM_PAGE;
-	uint64_t from, to;
-
-	for (uint64_t page = first; page <= last / MEM_PAGE; page++) {
-		if (page - first == ASK_MOST)
-			return true;
-		if (!debug_set_has(&s->stores, page))
-			continue;
-		from = page == first ? at : page * MEM_PAGE;
-		to = page == last / MEM_PAGE ? last : page * MEM_PAGE + PAGE_MASK;
-		if (debug_set_has(&s->whole, page) || has_word(s, from, to))
-			return true;
-	}
-	return false;
-}
-
-static bool has_any(const struct debug_set *s, uint64_t at, uint64_t len)
+static bool has_page(const struct debug_set *s, uint64_t at, uint64_t len)
 {
 	const uint64_t first = at / MEM_PAGE, last = (at + (len - 1)) / MEM_PAGE;
 
@@ -270,12 +260,33 @@ static bool has_any(const struct debug_set *s, uint64_t at, uint64_t len)
 	return false;
 }
 
+/* The same for words. */
+static bool has_word(const struct debug_pages *s, uint64_t at, uint64_t len)
+{
+	const uint64_t first = at / WORD, last = (at + (len - 1)) / WORD;
+
+	for (uint64_t word = first; word <= last; word++)
+		if (word - first == ASK_MOST || is_in(s->words, DEBUG_WORDS_BITS, word))
+			return true;
+	return false;
+}
+
+static bool may_store(const struct debug_pages *s, uint64_t at, uint64_t len)
+{
+	return has_page(&s->stores, at, len) &&
+	       (has_page(&s->whole, at, len) || has_word(s, at, len));
+}
+
+static bool may_load(const struct debug_pages *s, uint64_t at, uint64_t len)
+{
+	return has_page(&s->stores, at, len) || has_page(&s->loads, at, len);
+}
+
 bool debug_pages_meet(const struct debug_pages *s, const struct debug_points *p)
 {
 	for (const struct debug_watch *w = p->watch; w < p->watch + p->nwatches; w++)
-		if ((w->store && may_store(s, w->at, w->at + (w->len - 1))) ||
-		    (w->load &&
-			(has_any(&s->stores, w->at, w->len) || has_any(&s->loads, w->at, w->len))))
+		if ((w->store && may_store(s, w->at, w->len)) ||
+		    (w->load && may_load(s, w->at, w->len)))
 			return true;
-	return p->guard.len && has_any(&s->written, p->guard.at, p->guard.len);
+	return p->guard.len && has_page(&s->written, p->guard.at, p->guard.len);
 }

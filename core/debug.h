@@ -56,41 +56,42 @@ bool debug_guards_page(const struct debug_points *, uint64_t pa);
 bool debug_guards(const struct debug_points *, uint64_t pa, uint64_t len, uint64_t *first);
 
 /*
- * Which pages CPUs have accessed since all of them forgot their translations: for who wants to know
- * where something was not done.  Numbers of pages, in sets that may seem to have more in them than
- * was put there (Bloom, "Space/time trade-offs in hash coding with allowable errors", 1970).
+ * What CPUs have accessed since all of them forgot their translations: for who wants to know where
+ * something was not done.  Numbers of pages, and of words of 8 bytes, in sets that may seem to have
+ * more in them than was put there (Bloom, "Space/time trade-offs in hash coding with allowable
+ * errors", 1970).
  */
-enum { DEBUG_SET_BITS = 16, DEBUG_FEW_BITS = 10 };
+enum { DEBUG_SET_BITS = 17, DEBUG_WORDS_BITS = 18 };
 struct debug_set {
-	uint64_t word[(1 << DEBUG_SET_BITS) / 64];
+	uint64_t map[(1 << DEBUG_SET_BITS) / 64];
 };
 
 struct debug_pages {
 	struct debug_set loads, stores; /* virtual; what was stored to may have been loaded from */
-	struct debug_set whole;         /* of stores: to any of the page; else it is one of */
-	struct debug_words {
-		uint64_t page; /* and one more; 0: none */
-		uint64_t map[8];
-	} few[1 << DEBUG_FEW_BITS]; /* by hash: words of 8 bytes that were stored to */
-	unsigned nfew;
-	struct debug_set written; /* physical, of RAM, by whomever */
+	struct debug_set whole;         /* of stores: to any of the page; else to some of words */
+	uint64_t words[(1 << DEBUG_WORDS_BITS) / 64]; /* a set too */
+	struct debug_set written;                     /* physical, of RAM, by whomever */
 };
 
 /*
  * How that is noted.  A CPU that remembers where a page is makes stores there unseen, so then the
  * whole page is noted.  But there are pages to which something is written all the time, and beside
- * that are variables that hardly ever change.  So the stores to pages that were written before,
- * and not too often, are noted one by one.  Which pages those are is found out in rounds.
+ * that are variables that hardly ever change.  So stores are noted one by one at first: some to
+ * any page, many to those that were written before, but few words, and for a while none where
+ * there were more.  Which pages those are is found out in rounds.
  */
 enum { DEBUG_NOTES_BITS = 13 };
 struct debug_notes {
 	struct debug_pages pages;
 	struct debug_habit {
 		uint64_t page; /* and one more; 0: none, and the first one that is written has it */
-		uint16_t left; /* so many stores more are noted one by one */
-		uint8_t many;  /* so often there were more in this round */
-		bool now;      /* it was written in this round */
-		uint8_t life;  /* so many rounds it is remembered for those before */
+		uint64_t map[8];        /* of the words that were stored to, if that is noted */
+		uint16_t words;         /* so many of them */
+		uint16_t left;          /* so many stores more are noted one by one */
+		bool now;               /* it was written in this round */
+		uint8_t life;           /* so many rounds it is remembered for those before */
+		uint8_t rest;           /* so many rounds no store to it is noted one by one */
+		uint8_t rests;          /* so many they were the last time, or less */
 	} habit[1 << DEBUG_NOTES_BITS]; /* by hash */
 	unsigned begun;
 };
@@ -99,6 +100,8 @@ void debug_set_add(struct debug_set *, uint64_t page);
 bool debug_set_has(const struct debug_set *, uint64_t page);
 /* Nothing is noted yet; coarse: nor will it be one by one. */
 void debug_notes_begin(struct debug_notes *, bool coarse);
+/* All that was noted since. */
+const struct debug_pages *debug_notes_end(struct debug_notes *);
 void debug_note_load(struct debug_notes *, uint64_t va);
 /* A store to len bytes in one page; 0: to any of the page.  Whether the CPU may remember where the
  * page is. */

@@ -105,7 +105,7 @@ static void note_written(void *arg, uint64_t gpa, void *hva, uint64_t len)
 void checkpoints_leave(struct checkpoints *c, struct machine *m)
 {
 	mem_each(m->env.mem, note_written, m);
-	debug_pages_add(c->list[c->current].pages, &m->notes->pages);
+	debug_pages_add(c->list[c->current].pages, debug_notes_end(m->notes));
 	debug_notes_begin(m->notes, false);
 }
 

@@ -101,82 +101,123 @@ static void what_is_watched_meets_its_kind_of_access(void **state)
 	free(b);
 }
 
-static bool stores(const struct debug_notes *n, uint64_t at, uint64_t len)
+static bool may_be_stored(const struct debug_pages *s, uint64_t at, uint64_t len)
 {
 	const struct debug_watch w = { .at = at, .len = len, .store = true };
 	const struct debug_points p = { .watch = &w, .nwatches = 1 };
 
-	return debug_pages_meet(&n->pages, &p);
+	return debug_pages_meet(s, &p);
 }
 
-static void pages_that_are_written_again_have_words(void **state)
+static bool stores(struct debug_notes *n, uint64_t at, uint64_t len)
+{
+	return may_be_stored(debug_notes_end(n), at, len);
+}
+
+static const uint64_t some_page = 0xffff888000123000;
+
+/* Up to max; the words are noted until then. */
+static unsigned stores_to_one_word(struct debug_notes *n, uint64_t at, unsigned max)
+{
+	unsigned i = 0;
+
+	while (i < max && !debug_note_store(n, at, 1))
+		i++;
+	return i;
+}
+
+static void rounds(struct debug_notes *n, unsigned times, uint64_t written)
+{
+	for (unsigned i = 0; i < times; i++)
+		for (unsigned stretch = 0; stretch < 8; stretch++) {
+			debug_notes_begin(n, false);
+			if (written)
+				debug_note_store(n, written, 1);
+		}
+	debug_notes_begin(n, false);
+}
+
+static void a_few_stores_are_noted_by_word(void **state)
 {
 	struct debug_notes *n = calloc(1, sizeof *n);
-	const uint64_t page = 0xffff888000123000;
-	unsigned i;
+	const uint64_t page = some_page;
 
 	(void)state;
 	assert_non_null(n);
 	debug_notes_begin(n, false);
-	assert_true(debug_note_store(n, page + 16, 4));
-	assert_true(stores(n, page, 8)); /* as it is new, any of it may be */
-	for (i = 0; i < 8; i++)
-		debug_notes_begin(n, false);
-	assert_false(stores(n, page, 4096));
 	assert_false(debug_note_store(n, page + 12, 8));
 	assert_false(debug_note_store(n, page + 4064, 32));
 	assert_true(stores(n, page + 8, 8) && stores(n, page + 16, 1) && stores(n, page + 23, 1));
-	assert_false(stores(n, page, 8) || stores(n, page + 24, 4040));
+	assert_false(stores(n, page, 8) || stores(n, page + 24, 512));
+	assert_true(stores(n, page + 24, 4040)); /* too many words to ask for each */
 	assert_true(stores(n, page + 4060, 5) && stores(n, page + 4095, 1));
 	assert_true(stores(n, page - 4096, 8192) && stores(n, page + 4095, 4096));
 	assert_false(stores(n, page - 4096, 4096) || stores(n, page + 4096, 4096));
-	for (i = 0; !debug_note_store(n, page, 1); i++)
-		assert_true(i < 10000);
-	assert_true(stores(n, page + 32, 8)); /* they were too many */
-	debug_notes_begin(n, false);
-	for (i = 0; !debug_note_store(n, page, 1); i++)
-		assert_true(i < 10000);
-	debug_notes_begin(n, false);
-	assert_true(debug_note_store(n, page, 1)); /* and it is known by that now */
-	for (i = 0; i < 8; i++)
-		debug_notes_begin(n, false);
-	assert_false(debug_note_store(n, page, 1));
 	assert_true(debug_note_store(n, page, 0)); /* somewhere */
 	assert_true(stores(n, page + 32, 8));
 	debug_notes_begin(n, true);
 	assert_true(debug_note_store(n, page, 1));
+	assert_true(stores(n, page + 32, 8));
 	free(n);
 }
 
-static void many_pages_have_no_words(void **state)
+static void more_are_where_they_are_expected(void **state)
+{
+	struct debug_notes *n = calloc(1, sizeof *n);
+	const unsigned all = 100000;
+	unsigned first, many, tried = 0;
+
+	(void)state;
+	assert_non_null(n);
+	debug_notes_begin(n, false);
+	first = stores_to_one_word(n, some_page, all);
+	assert_true(first && first < all);
+	assert_true(stores(n, some_page + 32, 8)); /* any of it may have been */
+	rounds(n, 1, 0);
+	many = stores_to_one_word(n, some_page, all);
+	assert_true(many > first && many < all);
+	debug_notes_begin(n, false);
+	assert_false(stores_to_one_word(n, some_page, all)); /* it is known by that now */
+	/* Where there are too many all the time they soon are seldom noted. */
+	for (unsigned i = 0; i < 200; i++) {
+		debug_notes_begin(n, false);
+		tried += stores_to_one_word(n, some_page, all) != 0;
+	}
+	assert_true(tried && tried < 10);
+	rounds(n, 40, some_page);
+	assert_int_equal(stores_to_one_word(n, some_page, all), many);
+	debug_notes_begin(n, false);
+	for (unsigned i = 0; !debug_note_store(n, some_page + 8 * i, 8); i++)
+		assert_true(i < 400); /* it seems to be filled */
+	rounds(n, 40, 0);
+	assert_int_equal(stores_to_one_word(n, some_page, all), first); /* forgotten */
+	free(n);
+}
+
+static void notes_of_two_stretches_are_added(void **state)
 {
 	struct debug_notes *n = calloc(1, sizeof *n);
 	struct debug_pages *sum = calloc(1, sizeof *sum);
-	const uint64_t pages = 3 << DEBUG_FEW_BITS;
+	const uint64_t pages = 3000;
 	uint64_t page;
+	unsigned more = 0;
 
 	(void)state;
 	assert_true(n && sum);
-	for (unsigned round = 0; round < 3; round++) {
-		debug_notes_begin(n, false);
-		for (page = 0; page < pages; page++)
-			debug_note_store(n, page << 12, 8);
-		for (unsigned i = 1; i < 8; i++)
-			debug_notes_begin(n, false);
-	}
 	debug_notes_begin(n, false);
 	for (page = 0; page < pages; page++)
 		debug_note_store(n, page << 12 | 8, 8);
-	for (page = 0; page < pages; page++)
-		assert_true(stores(n, page << 12 | 8, 8));
-	assert_false(stores(n, 0, 8)); /* which was among the first */
-	debug_pages_add(sum, &n->pages);
+	debug_pages_add(sum, debug_notes_end(n));
 	debug_notes_begin(n, false);
 	for (page = pages; page--;)
 		debug_note_store(n, page << 12 | 16, 8);
-	debug_pages_add(&n->pages, sum);
-	for (page = 0; page < pages; page++)
-		assert_true(stores(n, page << 12 | 8, 8) && stores(n, page << 12 | 16, 8));
+	debug_pages_add(sum, debug_notes_end(n));
+	for (page = 0; page < pages; page++) {
+		assert_true(may_be_stored(sum, page << 12 | 8, 8));
+		assert_true(may_be_stored(sum, page << 12 | 16, 8));
+		more += may_be_stored(sum, page << 12 | 24, 8);
+	}
+	assert_true(more < pages / 2); /* of two pages that share a place one has no words */
 	free(n);
 	free(sum);
 }
@@ -203,8 +244,9 @@ int main(void)
 		cmocka_unit_test(a_set_has_all_that_was_put_there),
 		cmocka_unit_test(pages_that_are_near_each_other_are_different),
 		cmocka_unit_test(what_is_watched_meets_its_kind_of_access),
-		cmocka_unit_test(pages_that_are_written_again_have_words),
-		cmocka_unit_test(many_pages_have_no_words),
+		cmocka_unit_test(a_few_stores_are_noted_by_word),
+		cmocka_unit_test(more_are_where_they_are_expected),
+		cmocka_unit_test(notes_of_two_stretches_are_added),
 		cmocka_unit_test(guards_meet_what_was_written_by_whomever),
 	};
 

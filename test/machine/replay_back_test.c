@@ -186,8 +186,8 @@ static bool is_store(void *arg, unsigned cpu, const struct exit *x)
 /* Anything can have been accessed. */
 static void know_nothing(struct debug_pages *p)
 {
-	for (unsigned i = 0; i < sizeof p->stores.word / sizeof p->stores.word[0]; i++)
-		p->stores.word[i] = p->whole.word[i] = UINT64_MAX;
+	for (unsigned i = 0; i < sizeof p->stores.map / sizeof p->stores.map[0]; i++)
+		p->stores.map[i] = p->whole.map[i] = UINT64_MAX;
 }
 
 /* As a debugger finds it, maybe looking at every stretch; virtual addresses are physical ones. */
