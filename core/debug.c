@@ -83,7 +83,7 @@ bool debug_guards(const struct debug_points *p, uint64_t pa, uint64_t len, uint6
 	return true;
 }
 
-/* Sets -------------------------------------------------------------------------------- */
+/* Sets ----------------------------------------------------------------------------------------- */
 
 /* Places for each, from parts of a product (Knuth, volume 3, 6.4). */
 enum { PLACES = 3 };
