@@ -171,13 +171,21 @@ void debug_notes_begin(struct debug_notes *n, bool coarse)
 	}
 }
 
+/* What a physical word has for a number, so that it is not the virtual one's. */
+static uint64_t physical(uint64_t word)
+{
+	return ~word;
+}
+
 static void add_words(struct debug_pages *p, const struct debug_habit *h)
 {
-	const uint64_t first = (h->page - 1) * (MEM_PAGE / WORD);
+	const uint64_t n = MEM_PAGE / WORD;
 
-	for (unsigned i = 0; i < MEM_PAGE / WORD; i++)
-		if (h->map[i / 64] >> i % 64 & 1)
-			add_to(p->words, DEBUG_WORDS_BITS, first + i);
+	for (unsigned i = 0; i < n; i++)
+		if (h->map[i / 64] >> i % 64 & 1) {
+			add_to(p->words, DEBUG_WORDS_BITS, (h->page - 1) * n + i);
+			add_to(p->words, DEBUG_WORDS_BITS, physical(h->frame * n + i));
+		}
 }
 
 const struct debug_pages *debug_notes_end(struct debug_notes *n)
@@ -204,8 +212,12 @@ static struct debug_habit *habit_of(struct debug_notes *n, uint64_t page)
 }
 
 /* false: from now on it is the whole page. */
-static bool note_words(struct debug_habit *h, uint64_t first, uint64_t last)
+static bool note_words(struct debug_habit *h, uint64_t frame, uint64_t first, uint64_t last)
 {
+	if (!h->words)
+		h->frame = frame;
+	if (h->frame != frame)
+		h->left = 0;
 	if (!h->left)
 		return false;
 	for (uint64_t i = first; i <= last; i++) {
@@ -218,18 +230,29 @@ static bool note_words(struct debug_habit *h, uint64_t first, uint64_t last)
 	return h->left;
 }
 
-bool debug_note_store(struct debug_notes *n, uint64_t va, unsigned len)
+bool debug_note_store(struct debug_notes *n, uint64_t va, uint64_t pa, unsigned len)
 {
-	const uint64_t page = va / MEM_PAGE, at = va % MEM_PAGE;
+	const uint64_t page = va / MEM_PAGE, at = va % MEM_PAGE, frame = pa / MEM_PAGE;
 	struct debug_habit *h = habit_of(n, page);
 
 	debug_set_add(&n->pages.stores, page);
 	if (h)
 		h->now = true;
-	if (h && len && note_words(h, at / WORD, (at + (len - 1)) / WORD))
+	if (h && len && note_words(h, frame, at / WORD, (at + (len - 1)) / WORD))
 		return false;
 	debug_set_add(&n->pages.whole, page);
+	debug_set_add(&n->pages.frames, frame);
+	if (h && h->words) /* it was another one then, maybe */
+		debug_set_add(&n->pages.frames, h->frame);
 	return true;
+}
+
+void debug_note_written(struct debug_notes *n, uint64_t pa, uint64_t len)
+{
+	const uint64_t last = (pa + (len - 1)) / MEM_PAGE;
+
+	for (uint64_t frame = pa / MEM_PAGE; frame <= last; frame++)
+		debug_set_add(&n->pages.frames, frame);
 }
 
 static void add_all(uint64_t *to, const uint64_t *from, unsigned bits)
@@ -243,8 +266,8 @@ void debug_pages_add(struct debug_pages *to, const struct debug_pages *from)
 	add_all(to->loads.map, from->loads.map, DEBUG_SET_BITS);
 	add_all(to->stores.map, from->stores.map, DEBUG_SET_BITS);
 	add_all(to->whole.map, from->whole.map, DEBUG_SET_BITS);
+	add_all(to->frames.map, from->frames.map, DEBUG_SET_BITS);
 	add_all(to->words, from->words, DEBUG_WORDS_BITS);
-	add_all(to->written.map, from->written.map, DEBUG_SET_BITS);
 }
 
 /* Of len bytes; of more pages than are asked for one by one there may be any. */
@@ -261,12 +284,13 @@ static bool has_page(const struct debug_set *s, uint64_t at, uint64_t len)
 }
 
 /* The same for words. */
-static bool has_word(const struct debug_pages *s, uint64_t at, uint64_t len)
+static bool has_word(const struct debug_pages *s, uint64_t at, uint64_t len, bool is_physical)
 {
 	const uint64_t first = at / WORD, last = (at + (len - 1)) / WORD;
 
 	for (uint64_t word = first; word <= last; word++)
-		if (word - first == ASK_MOST || is_in(s->words, DEBUG_WORDS_BITS, word))
+		if (word - first == ASK_MOST ||
+		    is_in(s->words, DEBUG_WORDS_BITS, is_physical ? physical(word) : word))
 			return true;
 	return false;
 }
@@ -274,12 +298,17 @@ static bool has_word(const struct debug_pages *s, uint64_t at, uint64_t len)
 static bool may_store(const struct debug_pages *s, uint64_t at, uint64_t len)
 {
 	return has_page(&s->stores, at, len) &&
-	       (has_page(&s->whole, at, len) || has_word(s, at, len));
+	       (has_page(&s->whole, at, len) || has_word(s, at, len, false));
 }
 
 static bool may_load(const struct debug_pages *s, uint64_t at, uint64_t len)
 {
 	return has_page(&s->stores, at, len) || has_page(&s->loads, at, len);
+}
+
+static bool may_write(const struct debug_pages *s, const struct debug_guard *g)
+{
+	return g->len && (has_page(&s->frames, g->at, g->len) || has_word(s, g->at, g->len, true));
 }
 
 bool debug_pages_meet(const struct debug_pages *s, const struct debug_points *p)
@@ -288,5 +317,5 @@ bool debug_pages_meet(const struct debug_pages *s, const struct debug_points *p)
 		if ((w->store && may_store(s, w->at, w->len)) ||
 		    (w->load && may_load(s, w->at, w->len)))
 			return true;
-	return p->guard.len && has_page(&s->written, p->guard.at, p->guard.len);
+	return may_write(s, &p->guard);
 }

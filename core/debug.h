@@ -56,12 +56,11 @@ bool debug_guards_page(const struct debug_points *, uint64_t pa);
 bool debug_guards(const struct debug_points *, uint64_t pa, uint64_t len, uint64_t *first);
 
 /*
- * What CPUs have accessed since all of them forgot their translations: for who wants to know where
- * something was not done.  Numbers of pages, and of words of 8 bytes, in sets that may seem to have
- * more in them than was put there (Bloom, "Space/time trade-offs in hash coding with allowable
- * errors", 1970).
+ * What was accessed since CPUs forgot their translations: for who wants to know where something was
+ * not done.  Numbers of pages, and of words of 8 bytes, in sets that may seem to have more in them
+ * than was put there (Bloom, "Space/time trade-offs in hash coding with allowable errors", 1970).
  */
-enum { DEBUG_SET_BITS = 17, DEBUG_WORDS_BITS = 18 };
+enum { DEBUG_SET_BITS = 17, DEBUG_WORDS_BITS = 19 };
 struct debug_set {
 	uint64_t map[(1 << DEBUG_SET_BITS) / 64];
 };
@@ -69,8 +68,8 @@ struct debug_set {
 struct debug_pages {
 	struct debug_set loads, stores; /* virtual; what was stored to may have been loaded from */
 	struct debug_set whole;         /* of stores: to any of the page; else to some of words */
-	uint64_t words[(1 << DEBUG_WORDS_BITS) / 64]; /* a set too */
-	struct debug_set written;                     /* physical, of RAM, by whomever */
+	struct debug_set frames;        /* the same, physical, by whomever */
+	uint64_t words[(1 << DEBUG_WORDS_BITS) / 64]; /* a set too; virtual and physical */
 };
 
 /*
@@ -84,14 +83,15 @@ enum { DEBUG_NOTES_BITS = 13 };
 struct debug_notes {
 	struct debug_pages pages;
 	struct debug_habit {
-		uint64_t page; /* and one more; 0: none, and the first one that is written has it */
-		uint64_t map[8];        /* of the words that were stored to, if that is noted */
-		uint16_t words;         /* so many of them */
-		uint16_t left;          /* so many stores more are noted one by one */
-		bool now;               /* it was written in this round */
-		uint8_t life;           /* so many rounds it is remembered for those before */
-		uint8_t rest;           /* so many rounds no store to it is noted one by one */
-		uint8_t rests;          /* so many they were the last time, or less */
+		uint64_t page;   /* and one more; 0: none, the first one that is written has it */
+		uint64_t map[8]; /* of the words that were stored to, if that is noted */
+		uint64_t frame;  /* the physical page of all of them */
+		uint16_t words;  /* so many */
+		uint16_t left;   /* so many stores more are noted one by one */
+		bool now;        /* it was written in this round */
+		uint8_t life;    /* so many rounds it is remembered for those before */
+		uint8_t rest;    /* so many rounds no store to it is noted one by one */
+		uint8_t rests;   /* so many they were the last time, or less */
 	} habit[1 << DEBUG_NOTES_BITS]; /* by hash */
 	unsigned begun;
 };
@@ -103,20 +103,23 @@ void debug_notes_begin(struct debug_notes *, bool coarse);
 /* All that was noted since. */
 const struct debug_pages *debug_notes_end(struct debug_notes *);
 void debug_note_load(struct debug_notes *, uint64_t va);
-/* A store to len bytes in one page; 0: to any of the page.  Whether the CPU may remember where the
- * page is. */
-bool debug_note_store(struct debug_notes *, uint64_t va, unsigned len);
+/* A CPU's store to len bytes in one page; 0: to any of the page.  Whether the CPU may remember
+ * where the page is. */
+bool debug_note_store(struct debug_notes *, uint64_t va, uint64_t pa, unsigned len);
 /* The same for any access of data that a CPU did not find in its TLB.  NULL: nobody wants to know.
  */
-static inline bool debug_note(struct debug_notes *n, uint64_t va, unsigned len, bool store)
+static inline bool debug_note(
+    struct debug_notes *n, uint64_t va, uint64_t pa, unsigned len, bool store)
 {
 	if (likely(!n))
 		return true;
 	if (store)
-		return debug_note_store(n, va, len);
+		return debug_note_store(n, va, pa, len);
 	debug_note_load(n, va);
 	return true;
 }
+/* Physical memory was written, not by a CPU's store, or not by it alone. */
+void debug_note_written(struct debug_notes *, uint64_t pa, uint64_t len);
 
 void debug_pages_add(struct debug_pages *, const struct debug_pages *);
 /* Whether anything that is watched there can have been met. */

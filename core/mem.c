@@ -45,6 +45,10 @@ struct mem {
 		void (*fn)(void *arg, uint64_t gpa, uint64_t len);
 		void *arg;
 	} guard;
+	struct {
+		void (*fn)(void *arg, uint64_t gpa, uint64_t len);
+		void *arg;
+	} listener; /* mem_on_written */
 };
 
 static size_t flags_size(const struct piece *p)
@@ -306,6 +310,8 @@ void mem_written(struct mem *m, uint64_t gpa, uint64_t len)
 	if (unlikely(m->guard.len) && len && gpa <= m->guard.gpa + (m->guard.len - 1) &&
 	    m->guard.gpa <= gpa + (len - 1))
 		m->guard.fn(m->guard.arg, gpa, len);
+	if (unlikely(m->listener.fn) && len)
+		m->listener.fn(m->listener.arg, gpa, len);
 	/* What was written must be seen by whoever sets MEM_CODE after we looked at it here. */
 	atomic_thread_fence(memory_order_seq_cst);
 	for (; len; gpa += n, len -= n) {
@@ -328,6 +334,12 @@ void mem_guard(struct mem *m, uint64_t gpa, uint64_t len,
 	m->guard.len = len;
 	m->guard.fn = fn;
 	m->guard.arg = arg;
+}
+
+void mem_on_written(struct mem *m, void (*fn)(void *arg, uint64_t gpa, uint64_t len), void *arg)
+{
+	m->listener.fn = fn;
+	m->listener.arg = arg;
 }
 
 void mem_on_code_write(struct mem *m, void (*fn)(void *arg, uint64_t gpa, uint64_t len), void *arg)

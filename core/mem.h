@@ -71,6 +71,8 @@ bool mem_tracks(const struct mem *);
  * that. */
 void mem_guard(struct mem *, uint64_t gpa, uint64_t len,
     void (*fn)(void *arg, uint64_t gpa, uint64_t len), void *arg);
+/* So, too, of each one anywhere, as long as pages are tracked; NULL ends that. */
+void mem_on_written(struct mem *, void (*fn)(void *arg, uint64_t gpa, uint64_t len), void *arg);
 /* Before a CPU stores to a clean page, or may do so without being seen. */
 void mem_dirty(struct mem *, uint64_t gpa);
 /* The engine's side of that; called on the writer's thread, for parts of pages with MEM_CODE. While

@@ -7,7 +7,6 @@
 
 #include "core/clock.h"
 #include "core/debug.h"
-#include "core/mem.h"
 #include "core/state.h"
 #include "machine/build.h"
 #include "machine/pages.h"
@@ -91,20 +90,8 @@ static void forget_translations(struct machine *m)
 
 /* Pages ---------------------------------------------------------------------------------------- */
 
-static void note_written(void *arg, uint64_t gpa, void *hva, uint64_t len)
-{
-	struct machine *m = arg;
-	const atomic_uchar *flags = mem_flags(m->env.mem, gpa);
-
-	(void)hva;
-	for (uint64_t i = 0; i < len / MEM_PAGE; i++)
-		if (!(atomic_load_explicit(&flags[i], memory_order_relaxed) & MEM_CLEAN))
-			debug_set_add(&m->notes->pages.written, gpa / MEM_PAGE + i);
-}
-
 void checkpoints_leave(struct checkpoints *c, struct machine *m)
 {
-	mem_each(m->env.mem, note_written, m);
 	debug_pages_add(c->list[c->current].pages, debug_notes_end(m->notes));
 	debug_notes_begin(m->notes, false);
 }

@@ -11,6 +11,7 @@
 #include "core/clock.h"
 #include "core/debug.h"
 #include "core/event.h"
+#include "core/mem.h"
 #include "machine/history_int.h"
 #include "machine/run.h"
 #include "record/replay.h"
@@ -503,6 +504,11 @@ int history_notes_new(struct machine *m, struct err *e)
 	return m->notes ? 0 : err_set(e, ENOMEM, "reverse: no memory");
 }
 
+static void note_written(void *notes, uint64_t gpa, uint64_t len)
+{
+	debug_note_written(notes, gpa, len);
+}
+
 int history_new(struct machine *m, struct err *e)
 {
 	struct history *h;
@@ -514,6 +520,7 @@ int history_new(struct machine *m, struct err *e)
 	if (!h)
 		return err_set(e, ENOMEM, "reverse: no memory");
 	h->m = m;
+	mem_on_written(m->env.mem, note_written, m->notes);
 	/* Checkpoints come behind what the log has of their boundary. */
 	if (m->tape && fixed_boundary(m))
 		m->fixed.turns--;
@@ -536,6 +543,7 @@ void history_free(struct history *h)
 		each_line(h->m, mute, false);
 		each_line(h->m, make_patient, false);
 	}
+	mem_on_written(h->m->env.mem, NULL, NULL);
 	checkpoints_fini(&h->points);
 	free(h);
 }

@@ -47,7 +47,7 @@ static struct part locate(struct rv *s, uint64_t va, unsigned len, enum rv_acces
 
 	if (cause)
 		rv_raise(s, cause, va);
-	known = debug_note(s->env->notes, va, len, access == RV_STORE);
+	known = debug_note(s->env->notes, va, w.pa, len, access == RV_STORE);
 	page = mem_page(s->env->mem, w.pa, &flags);
 	if (!page || (*flags & MEM_IO && bus_covers(s->env->bus, w.pa, len)))
 		return p;
@@ -271,7 +271,7 @@ void rv_cbo_zero(struct rv *s, uint64_t va)
 	if (!host ||
 	    (*mem_flags(s->env->mem, w.pa) & MEM_IO && bus_covers(s->env->bus, w.pa, CBO_BLOCK)))
 		access_fault(s, RV_STORE, va);
-	debug_note(s->env->notes, va & -(uint64_t)CBO_BLOCK, CBO_BLOCK, true);
+	debug_note(s->env->notes, va & -(uint64_t)CBO_BLOCK, w.pa, CBO_BLOCK, true);
 	guard(s, w.pa, CBO_BLOCK);
 	writing(s, host, CBO_BLOCK);
 	memset(host, 0, CBO_BLOCK);

@@ -263,7 +263,7 @@ void *rv_refill(struct rv *s, uint64_t va, unsigned size, bool store)
 	page = mem_page(s->env->mem, w.pa, &flags);
 	if (!page || *flags & bad || rv_debug_page(s, va) || (store && rv_debug_frame(s, w.pa)))
 		return NULL;
-	if (debug_note(s->env->notes, va, size, store))
+	if (debug_note(s->env->notes, va, w.pa, size, store))
 		rv_tlb_fill(s, store, va, page, w.local);
 	return page + offset;
 }

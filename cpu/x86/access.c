@@ -76,7 +76,7 @@ static struct part translate(
 	cpu_lockstep_alone(s->lockstep);
 	if (x86_translate(s, ctx, linear, access, &w, &error))
 		x86_page_fault(s, linear, error);
-	known = debug_note(s->env->notes, linear, len, access == X86_STORE);
+	known = debug_note(s->env->notes, linear, w.pa, len, access == X86_STORE);
 	p.pa = w.pa;
 	page = page_of(s, w.pa, access == X86_STORE, &p.code);
 	if (!page)
@@ -124,7 +124,7 @@ void *x86_refill(struct x86 *s, uint64_t linear, unsigned size, bool store)
 	if (!page || (store && (!w.writable || code || x86_debug_frame(s, w.pa))) ||
 	    x86_debug_page(s, linear))
 		return NULL;
-	if (debug_note(s->env->notes, linear, size, store))
+	if (debug_note(s->env->notes, linear, w.pa, size, store))
 		tlb_fill(s->tlb, store, linear, page, !w.global);
 	return page + (w.pa & PAGE_MASK);
 }

@@ -114,6 +114,11 @@ static bool stores(struct debug_notes *n, uint64_t at, uint64_t len)
 	return may_be_stored(debug_notes_end(n), at, len);
 }
 
+static bool store(struct debug_notes *n, uint64_t at, unsigned len)
+{
+	return debug_note_store(n, at, at & 0xffffffff, len);
+}
+
 static const uint64_t some_page = 0xffff888000123000;
 
 /* Up to max; the words are noted until then. */
@@ -121,7 +126,7 @@ static unsigned stores_to_one_word(struct debug_notes *n, uint64_t at, unsigned 
 {
 	unsigned i = 0;
 
-	while (i < max && !debug_note_store(n, at, 1))
+	while (i < max && !store(n, at, 1))
 		i++;
 	return i;
 }
@@ -132,7 +137,7 @@ static void rounds(struct debug_notes *n, unsigned times, uint64_t written)
 		for (unsigned stretch = 0; stretch < 8; stretch++) {
 			debug_notes_begin(n, false);
 			if (written)
-				debug_note_store(n, written, 1);
+				store(n, written, 1);
 		}
 	debug_notes_begin(n, false);
 }
@@ -145,18 +150,18 @@ static void a_few_stores_are_noted_by_word(void **state)
 	(void)state;
 	assert_non_null(n);
 	debug_notes_begin(n, false);
-	assert_false(debug_note_store(n, page + 12, 8));
-	assert_false(debug_note_store(n, page + 4064, 32));
+	assert_false(store(n, page + 12, 8));
+	assert_false(store(n, page + 4064, 32));
 	assert_true(stores(n, page + 8, 8) && stores(n, page + 16, 1) && stores(n, page + 23, 1));
 	assert_false(stores(n, page, 8) || stores(n, page + 24, 512));
 	assert_true(stores(n, page + 24, 4040)); /* too many words to ask for each */
 	assert_true(stores(n, page + 4060, 5) && stores(n, page + 4095, 1));
 	assert_true(stores(n, page - 4096, 8192) && stores(n, page + 4095, 4096));
 	assert_false(stores(n, page - 4096, 4096) || stores(n, page + 4096, 4096));
-	assert_true(debug_note_store(n, page, 0)); /* somewhere */
+	assert_true(store(n, page, 0)); /* somewhere */
 	assert_true(stores(n, page + 32, 8));
 	debug_notes_begin(n, true);
-	assert_true(debug_note_store(n, page, 1));
+	assert_true(store(n, page, 1));
 	assert_true(stores(n, page + 32, 8));
 	free(n);
 }
@@ -187,7 +192,7 @@ static void more_are_where_they_are_expected(void **state)
 	rounds(n, 40, some_page);
 	assert_int_equal(stores_to_one_word(n, some_page, all), many);
 	debug_notes_begin(n, false);
-	for (unsigned i = 0; !debug_note_store(n, some_page + 8 * i, 8); i++)
+	for (unsigned i = 0; !store(n, some_page + 8 * i, 8); i++)
 		assert_true(i < 400); /* it seems to be filled */
 	rounds(n, 40, 0);
 	assert_int_equal(stores_to_one_word(n, some_page, all), first); /* forgotten */
@@ -206,11 +211,11 @@ static void notes_of_two_stretches_are_added(void **state)
 	assert_true(n && sum);
 	debug_notes_begin(n, false);
 	for (page = 0; page < pages; page++)
-		debug_note_store(n, page << 12 | 8, 8);
+		store(n, page << 12 | 8, 8);
 	debug_pages_add(sum, debug_notes_end(n));
 	debug_notes_begin(n, false);
 	for (page = pages; page--;)
-		debug_note_store(n, page << 12 | 16, 8);
+		store(n, page << 12 | 16, 8);
 	debug_pages_add(sum, debug_notes_end(n));
 	for (page = 0; page < pages; page++) {
 		assert_true(may_be_stored(sum, page << 12 | 8, 8));
@@ -222,18 +227,32 @@ static void notes_of_two_stretches_are_added(void **state)
 	free(sum);
 }
 
+static bool writes(struct debug_notes *n, uint64_t at, uint64_t len)
+{
+	const struct debug_points p = { .guard = { at, len } };
+
+	return debug_pages_meet(debug_notes_end(n), &p);
+}
+
 static void guards_meet_what_was_written_by_whomever(void **state)
 {
-	const struct debug_points p = { .guard = { 0x80001234, 8 } };
-	struct debug_pages *a = calloc(1, sizeof *a);
+	struct debug_notes *n = calloc(1, sizeof *n);
 
 	(void)state;
-	assert_non_null(a);
-	debug_set_add(&a->stores, 0x80001);
-	assert_false(debug_pages_meet(a, &p));
-	debug_set_add(&a->written, 0x80001);
-	assert_true(debug_pages_meet(a, &p));
-	free(a);
+	assert_non_null(n);
+	debug_notes_begin(n, false);
+	assert_false(debug_note_store(n, some_page + 16, 0x80001010, 8));
+	assert_true(writes(n, 0x80001010, 1) && writes(n, 0x80001017, 1));
+	assert_false(writes(n, 0x80001018, 8) || writes(n, some_page + 16, 8));
+	assert_false(stores(n, 0x80001010, 8));
+	debug_note_written(n, 0x80003ffc, 8);
+	assert_true(writes(n, 0x80003000, 8) && writes(n, 0x80004800, 8));
+	assert_false(writes(n, 0x80002ff8, 8) || writes(n, 0x80005000, 8));
+	/* Somewhere else, as another process has it: both may have been written anywhere. */
+	assert_true(debug_note_store(n, some_page + 32, 0x80006020, 8));
+	assert_true(writes(n, 0x80001800, 8) && writes(n, 0x80006800, 8));
+	assert_true(stores(n, some_page + 48, 8));
+	free(n);
 }
 
 int main(void)

@@ -187,7 +187,7 @@ static bool is_store(void *arg, unsigned cpu, const struct exit *x)
 static void know_nothing(struct debug_pages *p)
 {
 	for (unsigned i = 0; i < sizeof p->stores.map / sizeof p->stores.map[0]; i++)
-		p->stores.map[i] = p->whole.map[i] = UINT64_MAX;
+		p->stores.map[i] = p->whole.map[i] = p->frames.map[i] = UINT64_MAX;
 }
 
 /* As a debugger finds it, maybe looking at every stretch; virtual addresses are physical ones. */
