@@ -373,6 +373,26 @@ static void a_page_is_clean_until_somebody_writes(void **state)
 	assert_false(clean(f, BASE) || clean(f, BASE + P));
 }
 
+static void writes_are_told_while_pages_are_tracked(void **state)
+{
+	struct fixture *f = *state;
+	struct written w = { 0 }, guarded = { 0 };
+
+	mem_on_written(f->m, note, &w);
+	mem_guard(f->m, BASE + P, 8, note, &guarded);
+	mem_track(f->m, true);
+	mem_written(f->m, BASE, 4);
+	assert_int_equal(w.gpa, BASE);
+	assert_int_equal(guarded.calls, 0);
+	mem_written(f->m, BASE + P - 4, 5); /* the page was written before */
+	mem_written(f->m, BASE, 0);
+	mem_on_written(f->m, NULL, NULL);
+	mem_written(f->m, BASE, 4);
+	assert_int_equal(w.calls, 2);
+	assert_int_equal(w.len, 9);
+	assert_int_equal(guarded.calls, 1);
+}
+
 int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -392,6 +412,7 @@ int main(void)
 		TEST(windows_are_no_ram),
 		TEST(a_window_that_wraps_is_nowhere),
 		TEST(a_page_is_clean_until_somebody_writes),
+		TEST(writes_are_told_while_pages_are_tracked),
 	};
 #undef TEST
 
