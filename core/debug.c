@@ -181,6 +181,7 @@ static void add_words(struct debug_pages *p, const struct debug_habit *h)
 {
 	const uint64_t n = MEM_PAGE / WORD;
 
+	debug_set_add(&p->stores, h->page - 1);
 	for (unsigned i = 0; i < n; i++)
 		if (h->map[i / 64] >> i % 64 & 1) {
 			add_to(p->words, DEBUG_WORDS_BITS, (h->page - 1) * n + i);
@@ -235,11 +236,11 @@ bool debug_note_store(struct debug_notes *n, uint64_t va, uint64_t pa, unsigned 
 	const uint64_t page = va / MEM_PAGE, at = va % MEM_PAGE, frame = pa / MEM_PAGE;
 	struct debug_habit *h = habit_of(n, page);
 
-	debug_set_add(&n->pages.stores, page);
 	if (h)
 		h->now = true;
 	if (h && len && note_words(h, frame, at / WORD, (at + (len - 1)) / WORD))
 		return false;
+	debug_set_add(&n->pages.stores, page);
 	debug_set_add(&n->pages.whole, page);
 	debug_set_add(&n->pages.frames, frame);
 	if (h && h->words) /* it was another one then, maybe */
@@ -283,14 +284,13 @@ static bool has_page(const struct debug_set *s, uint64_t at, uint64_t len)
 	return false;
 }
 
-/* The same for words. */
+/* The same for words, of as many pages at most. */
 static bool has_word(const struct debug_pages *s, uint64_t at, uint64_t len, bool is_physical)
 {
 	const uint64_t first = at / WORD, last = (at + (len - 1)) / WORD;
 
 	for (uint64_t word = first; word <= last; word++)
-		if (word - first == ASK_MOST ||
-		    is_in(s->words, DEBUG_WORDS_BITS, is_physical ? physical(word) : word))
+		if (is_in(s->words, DEBUG_WORDS_BITS, is_physical ? physical(word) : word))
 			return true;
 	return false;
 }
