@@ -113,7 +113,9 @@ copies() {
 	start "$arch" "$@" -o sandbox=off
 	for n in 1 2 3; do
 		timeout 60 "$LODGE" fork -C "file:$tmp/copy$n" "$ctl" "copy$n" 2>"$tmp/err"
-		ok $? "$arch: copy $n is made"
+		rc=$?
+		ok $rc "$arch: copy $n is made"
+		[ $rc -eq 0 ] || sed "s/^/# status $rc: /" "$tmp/err"
 	done
 	last=$(last_round "$tmp/out")
 	wait_for "$tmp/out" "ROUND $((last + 3)) "
